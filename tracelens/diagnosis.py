@@ -1,0 +1,62 @@
+"""A session -> its diagnosis: noise first, then causes, then notices; at most one root cause."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tracelens.findings import Finding, Rival, Rule
+from tracelens.sessions import Session, pending
+
+Verdict = Literal["cause", "healthy", "unexplained", "insufficient"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What was found about one session.
+
+    `root` is set exactly where the verdict is "cause"; `skipped` are the rules that could not be asked because the trace
+    lacks a context they need, with those contexts.
+    """
+
+    verdict: Verdict
+    root: Finding | None
+    noise: tuple[Finding, ...]
+    notices: tuple[Finding, ...]
+    skipped: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def diagnose(session: Session, rules: tuple[Rule, ...]) -> Diagnosis:
+    """Asks every rule about the session.
+
+    Of several causes that fire, those step back that yield to another; of what is left the one with the earliest evidence
+    stands, and the others become its rivals.
+    """
+    own = [rule for rule in rules if rule.scope == "session"]
+    noise = tuple(found for rule in own if rule.kind == "noise" and (found := rule.ask(session)))
+    fired: dict[str, tuple[Rule, Finding]] = {}
+    skipped: list[tuple[str, tuple[str, ...]]] = []
+    for rule in own:
+        if rule.kind != "cause" or session.failed is None:
+            continue
+        missing = tuple(sorted(rule.needs - session.traced))
+        if missing:
+            skipped.append((rule.id, missing))
+            continue
+        found = rule.ask(session)
+        if found is not None:
+            fired[rule.id] = (rule, found)
+    standing = [(rule, found) for rule, found in fired.values() if not rule.yields_to & fired.keys()]
+    standing.sort(key=lambda pair: (pair[1].evidence[0].line if pair[1].evidence else 0, pair[0].id))
+    root = standing[0][1] if standing else None
+    if root is not None and len(standing) > 1:
+        also = tuple(Rival(found.id, f"it fits too: {found.summary}") for _, found in standing[1:])
+        root = Finding(root.id, root.kind, root.phase, root.summary, root.evidence, root.advice, root.rivals + also)
+    notices = tuple(found for rule in own if rule.kind == "notice" and (found := rule.ask(session)))
+    return Diagnosis(_verdict(session, root), root, noise, notices, tuple(skipped))
+
+
+def _verdict(session: Session, root: Finding | None) -> Verdict:
+    if root is not None:
+        return "cause"
+    if session.failed is not None:
+        return "unexplained"
+    return "healthy" if pending(session) is None else "insufficient"

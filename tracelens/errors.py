@@ -1,0 +1,71 @@
+"""What tracelens raises on purpose.
+
+    TracelensError
+    ├── NotATrace          an input holds no libssh2 record
+    ├── UnreadableInput    an input could not be opened, decompressed or read to its end
+    ├── BadPlugin          a rule module could not be loaded
+    └── BadOutput          a result could not be written
+
+Damaged text inside a trace never raises: it becomes an unknown event, a packet with a problem, or a notice.
+"""
+
+
+class TracelensError(Exception):
+    """Root of all errors that tracelens raises on purpose; each means exit status 2."""
+
+    exit_code = 2
+
+
+class NotATrace(TracelensError, ValueError):  # noqa: N818  the name says what the input is
+    """The input holds no libssh2 record.
+
+    Args:
+        name: the input as the user named it.
+        looks_like: what it is instead, in words, such as "an `ssh -vvv` log".
+    """
+
+    def __init__(self, name: str, looks_like: str) -> None:
+        super().__init__(name, looks_like)
+        self.name = name
+        self.looks_like = looks_like
+
+    def __str__(self) -> str:
+        return f"{self.name}: no libssh2 record in it; {self.looks_like}"
+
+
+class UnreadableInput(TracelensError, OSError):  # noqa: N818
+    """The input could not be opened, decompressed or read.
+
+    Args:
+        name: the input as the user named it, `archive!member` for a member of an archive.
+        reason: why, in words.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+class BadPlugin(TracelensError):  # noqa: N818
+    """A rule module could not be loaded, or its rules break the contract of a rule."""
+
+
+class BadOutput(TracelensError, OSError):  # noqa: N818
+    """A result could not be written.
+
+    Args:
+        name: the output as the user named it.
+        reason: why, in words.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"

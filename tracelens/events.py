@@ -1,0 +1,179 @@
+"""Text of a record -> event: a name and typed fields.
+
+    parse("Transport", "Packet type 94 received, length=41")
+    -> ("transport.packet_received", {"type": 94, "length": 41})
+
+The message grammars say what there is (`grammars/common.lark` tells how to read them); nothing here knows a
+single message. A trace of a million records has a thousand distinct texts and a hundred shapes (texts with
+their numbers masked), so that most texts are answered from a table and never meet a parser.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from tracelens.grammar import Token, Tree, UnexpectedInput, load
+
+Value = int | str | tuple[str, ...]
+Parsed = tuple[str, Mapping[str, Value]]
+
+GRAMMARS: Mapping[str, str] = {
+    "Transport": "transport",
+    "Key Ex": "key_ex",
+    "Userauth": "userauth",
+    "Conn": "conn",
+    "SCP": "scp",
+    "SFTP": "sftp",
+    "Failure Event": "failure_event",
+    "Publickey": "publickey",
+    "Socket": "socket",
+}
+"""libssh2's names of its trace contexts, in the order of their mask bits, and the grammar of each."""
+
+LONGEST = 64 * 1024  # characters of a text that are looked at; libssh2 itself stops at 1,535
+KEPT = 16 * 1024  # distinct texts, and distinct shapes, that are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What one trace record says.
+
+    Args:
+        line: where it stands in the trace, counted from 1.
+        time: seconds on the trace's own clock; None where the record has no stamp.
+        context: libssh2's name of the part that speaks, such as "Key Ex".
+        name: grammar and message, such as "transport.banner_received"; "transport.unknown" where the grammar
+            does not know the text.
+        fields: the message's values by name. Equal texts share one mapping: read it, never write to it.
+        text: the record's text as it was printed.
+    """
+
+    line: int
+    time: float | None
+    context: str
+    name: str
+    fields: Mapping[str, Value]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How to read a text whose digit runs are all integer fields, and nothing but integer fields.
+
+    Args:
+        name: the event's name.
+        fields: the fields of one text of this shape; those without digits are the same in every text.
+        numbers: per integer field its name, the digit run that it is, its sign and its base.
+    """
+
+    name: str
+    fields: Mapping[str, Value]
+    numbers: tuple[tuple[str, int, int, int], ...]
+
+
+# A run is at most as long as INT and HEX of the grammars allow, so that both cut a text alike.
+_RUN = re.compile(r"([0-9]{1,20})")
+_split = _RUN.split  # what is between the runs and the runs, in turn
+
+_texts: dict[tuple[str, str], Parsed] = {}
+_shapes: dict[tuple[str, str], _Shape] = {}
+
+
+def parse(context: str, text: str) -> Parsed:
+    """Return the name and the fields of the event that `text` is; never raises.
+
+    Args:
+        context: as printed before the text, such as "Key Ex".
+        text: what follows the context; damaged and cut texts are welcome.
+    """
+    key = (context, text)
+    parsed = _texts.get(key)
+    if parsed is None:
+        text = text[:LONGEST]
+        parts = _split(text)
+        shape = _shapes.get((context, "0".join(parts[::2])))
+        parsed = parse_afresh(context, text) if shape is None else _by_shape(shape, parts[1::2])
+        if len(_texts) >= KEPT:
+            _texts.clear()
+        _texts[key] = parsed
+    return parsed
+
+
+def parse_afresh(context: str, text: str) -> Parsed:
+    """Do what `parse` does with the grammar alone, remembering only the text's shape."""
+    grammar = GRAMMARS.get(context)
+    if grammar is None:
+        return "unknown.unknown", {}
+    text = text[:LONGEST]
+    read, lists = _reader(grammar)
+    try:
+        tree = read(text)
+    except UnexpectedInput:
+        return f"{grammar}.unknown", {}
+    name = f"{grammar}.{tree.data}"
+    fields: dict[str, Value] = {}
+    numbers: dict[tuple[int, int], tuple[str, int, int]] = {}
+    for child in tree.children:
+        assert isinstance(child, Tree)
+        field = str(child.data)
+        if not child.children:
+            fields[field] = () if field in lists else ""
+            continue
+        token = child.children[0]
+        assert isinstance(token, Token)
+        fields[field] = _CONVERT.get(token.type, str.rstrip)(token)
+        base = _BASES.get(token.type)
+        if base and token.start_pos is not None and token.end_pos is not None:
+            minus = token.startswith("-")
+            numbers[token.start_pos + minus, token.end_pos] = (field, -1 if minus else 1, base)
+    spans = [run.span() for run in _RUN.finditer(text)]
+    if all(span in numbers for span in spans):
+        if len(_shapes) >= KEPT:
+            _shapes.clear()
+        plan = []
+        for run, span in enumerate(spans):
+            field, sign, base = numbers[span]
+            plan.append((field, run, sign, base))
+        _shapes[context, "0".join(_split(text)[::2])] = _Shape(name, fields, tuple(plan))
+    return name, fields
+
+
+def _by_shape(shape: _Shape, runs: list[str]) -> Parsed:
+    fields = dict(shape.fields)
+    for field, run, sign, base in shape.numbers:
+        fields[field] = sign * int(runs[run], base)
+    return shape.name, fields
+
+
+@cache
+def _reader(grammar: str) -> tuple[Callable[[str], Tree[Token]], frozenset[str]]:
+    """Return the parser of a grammar, and the fields that are lists."""
+    parser = load(grammar, start="message")
+    lists = (
+        rule.alias or rule.origin.name
+        for rule in parser.rules
+        if any(symbol.name == "NAMES" for symbol in rule.expansion)
+    )
+    return parser.parse, frozenset(lists)
+
+
+# -- terminals to values; a terminal that is not named here is a string
+
+
+def _pointer(token: str) -> int:
+    return 0 if token.startswith("(") else int(token, 16)
+
+
+def _names(token: str) -> tuple[str, ...]:
+    return tuple(name for name in token.rstrip().split(",") if name)
+
+
+_CONVERT: Mapping[str, Callable[[str], Value]] = {
+    "INT": int,
+    "HEX": lambda token: int(token, 16),
+    "OCT": lambda token: int(token, 8),
+    "POINTER": _pointer,
+    "NAMES": _names,
+}
+_BASES: Mapping[str, int] = {"INT": 10, "HEX": 16}

@@ -1,0 +1,138 @@
+"""What rules are made of and what they give: `Rule`, the decorators that make one, `Found` and `Finding`.
+
+A rule is a function of one session (`@cause`, `@noise`, `@notice`) or of a whole trace (`@notice(scope="trace")`).
+Its docstring is the page that `tracelens explain ID` shows.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tracelens.sessions import Quote, Session
+
+Kind = Literal["cause", "noise", "notice"]
+Who = Literal["client", "server", "network", "vendor"]
+
+# What a page must have, in this order; `tests/test_rules.py` holds every rule to it.
+HEADINGS = ("What it means", "How it is seen", "What to do", "Not to be confused with", "Example")
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What somebody should do: `who` is the client's side, the server's admin, the network's, or the vendor."""
+
+    who: Who
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another cause that looks alike: why it was ruled out, or what would decide where it was not."""
+
+    id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a rule gives where it fires. The first evidence is the event that the rule stands on.
+
+    `count` is for noise: how many events were of this kind.
+    """
+
+    summary: str
+    evidence: tuple[Quote, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    rivals: tuple[Rival, ...] = ()
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found, under its id."""
+
+    id: str
+    kind: Kind
+    phase: str | None
+    summary: str
+    evidence: tuple[Quote, ...]
+    advice: tuple[Advice, ...]
+    rivals: tuple[Rival, ...]
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule: `needs` are the contexts without which it can't be asked, `yields_to` the causes that explain more."""
+
+    id: str
+    kind: Kind
+    phase: str | None
+    needs: frozenset[str]
+    yields_to: frozenset[str]
+    scope: Literal["session", "trace"]
+    check: Callable[[Any], Found | None]
+    page: str
+    module: str
+
+    def ask(self, subject: Any) -> Finding | None:
+        """The finding about a session (or a trace, by `scope`), None where the rule does not fire."""
+        found = self.check(subject)
+        if found is None:
+            return None
+        return Finding(self.id, self.kind, self.phase, found.summary, found.evidence, found.advice, found.rivals, found.count)
+
+
+Check = Callable[[Session], Found | None]
+
+
+def _rule(kind: Kind, id: str, phase: str | None, needs: Iterable[str], yields_to: Iterable[str], scope: Any) -> Callable[[Any], Any]:
+    def mark(check: Any) -> Any:
+        page = inspect.getdoc(check) or ""
+        check.rule = Rule(id, kind, phase, frozenset(needs), frozenset(yields_to), scope, check, page, check.__module__)
+        return check
+
+    return mark
+
+
+def cause(id: str, *, phase: str, needs: Iterable[str] = (), yields_to: Iterable[str] = ()) -> Callable[[Check], Check]:
+    """Makes a function of a session the rule for a cause.
+
+    Args:
+        id: the cause's id, written out so that it can be found.
+        phase: where it strikes.
+        needs: trace contexts without which the rule can't be asked; it is then skipped, and the skip is reported.
+        yields_to: causes that, where they fire too, explain this one.
+    """
+    return _rule("cause", id, phase, needs, yields_to, "session")
+
+
+def noise(id: str) -> Callable[[Check], Check]:
+    """Makes a function of a session the rule for a kind of noise."""
+    return _rule("noise", id, None, (), (), "session")
+
+
+def notice(id: str, *, scope: Literal["session", "trace"] = "session") -> Callable[[Any], Any]:
+    """Makes a function of a session, or of a whole trace, the rule for a notice."""
+    return _rule("notice", id, None, (), (), scope)
+
+
+def client(action: str) -> Advice:
+    """Advice for whoever runs the client."""
+    return Advice("client", action)
+
+
+def server(action: str) -> Advice:
+    """Advice for the server's admin."""
+    return Advice("server", action)
+
+
+def network(action: str) -> Advice:
+    """Advice for whoever runs what lies between."""
+    return Advice("network", action)
+
+
+def vendor(action: str) -> Advice:
+    """Advice for the vendor of the client program."""
+    return Advice("vendor", action)

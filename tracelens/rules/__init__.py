@@ -1,0 +1,57 @@
+"""The rules: one file a cause or a notice, a folder a phase. A module that is here is in force; nothing lists them."""
+
+import importlib
+import pkgutil
+from functools import cache
+from importlib.metadata import entry_points
+from types import ModuleType
+
+from tracelens.errors import BadPlugin
+from tracelens.findings import Rule
+
+# Third-party rule modules register under this entry-point group; their ids carry a vendor's prefix ("acme:...").
+GROUP = "tracelens.rules"
+
+
+@cache
+def load() -> tuple[Rule, ...]:
+    """All rules, built-in ones and those of installed plugins, in order of their ids.
+
+    Raises:
+        BadPlugin: a plugin does not load, or breaks the contract of a rule; a rule left out in silence would be a wrong diagnosis.
+    """
+    modules = [
+        importlib.import_module(info.name)
+        for info in pkgutil.walk_packages(__path__, prefix=f"{__name__}.")
+        if not info.ispkg
+    ]
+    rules = [rule for module in modules for rule in rules_in(module)]
+    own = {rule.id for rule in rules}
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+        try:
+            found = rules_in(entry.load())
+        except Exception as error:
+            raise BadPlugin(f"rule plugin {entry.name} ({entry.value}) does not load: {error}") from error
+        for rule in found:
+            if ":" not in rule.id or rule.id in own:
+                raise BadPlugin(f"rule plugin {entry.name}: id {rule.id!r} must carry a vendor's prefix, such as acme:{rule.id}")
+            own.add(rule.id)
+        rules += found
+    return tuple(sorted(rules, key=lambda rule: rule.id))
+
+
+def rules_in(module: ModuleType) -> list[Rule]:
+    """The rules that a module defines."""
+    found = [value.rule for value in vars(module).values() if isinstance(getattr(value, "rule", None), Rule)]
+    return [rule for rule in found if rule.module == module.__name__]
+
+
+def rule(id: str) -> Rule | None:
+    """The rule of an id."""
+    return next((r for r in load() if r.id == id), None)
+
+
+def page(id: str) -> str | None:
+    """The page of an id: Markdown, the rule's docstring."""
+    found = rule(id)
+    return found.page if found else None

@@ -1,0 +1,37 @@
+"""Events and packets -> sessions: phases, offers, attempts, channels, operations, and what became of each error."""
+
+from tracelens.sessions.assemble import Assembler
+from tracelens.sessions.model import (
+    AEAD,
+    LISTS,
+    PHASES,
+    Attempt,
+    Channel,
+    Disconnect,
+    Failure,
+    Operation,
+    Phase,
+    Quote,
+    Request,
+    Session,
+    Wait,
+)
+from tracelens.sessions.outcome import pending
+
+__all__ = [
+    "AEAD",
+    "LISTS",
+    "PHASES",
+    "Assembler",
+    "Attempt",
+    "Channel",
+    "Disconnect",
+    "Failure",
+    "Operation",
+    "Phase",
+    "Quote",
+    "Request",
+    "Session",
+    "Wait",
+    "pending",
+]

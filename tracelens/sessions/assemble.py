@@ -1,0 +1,234 @@
+"""A trace's items in file order -> its sessions: where each begins and ends, and what belongs to it."""
+
+from collections.abc import Iterable
+
+from tracelens import events
+from tracelens.events import Event
+from tracelens.packets import PacketReader, RawPacket
+from tracelens.records import Dump, Item, Record, Run
+from tracelens.sessions.fitting import IMPOSSIBLE, fits_event, fits_packet
+from tracelens.sessions.model import Quote, Session
+from tracelens.sessions.outcome import judge
+from tracelens.sessions.track import Track
+from tracelens.sessions.wording import phase_of
+
+# A clock that falls back by more than this (seconds), to a process's first second, has started anew; threads of one
+# process overtake each other by less.
+_RESTART = 0.1
+# How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.
+_PATIENCE = 24
+_FRESH = {"conn.blocking_mode", "transport.new_session", "transport.local_banner_set", "transport.callback_set"}
+_ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 3, "scp": 3}
+
+
+class Assembler:
+    """Takes the items of one trace in order; `sessions()` gives what they make.
+
+    `unknown` counts records whose text no grammar knows, `interleaved` says whether two sessions took turns,
+    `restarts` how often the clock began anew.
+    """
+
+    def __init__(self) -> None:
+        self.unknown = 0
+        self.unknown_quotes: list[Quote] = []
+        self.restarts = 0
+        self.interleaved = 0
+        self._tracks: list[Track] = []
+        self._open: list[Track] = []
+        self._current: Track | None = None
+        self._reader = PacketReader()
+        self._incoming: list[tuple[RawPacket, int]] = []
+        self._records = 0
+
+    def add(self, item: Item) -> None:
+        """Takes the next item."""
+        if isinstance(item, Record):
+            self._record(item)
+        elif isinstance(item, Dump):
+            for raw in self._reader.add(item):
+                self._packet(raw)
+        else:
+            self._run(item)
+
+    def sessions(self, traced: Iterable[str]) -> list[Session]:
+        """The sessions in order of their first record, judged.
+
+        Args:
+            traced: the contexts that the trace shows at all.
+        """
+        for raw in self._reader.flush():
+            self._packet(raw)
+        self._release()
+        contexts = frozenset(traced)
+        result = []
+        for track in sorted(self._tracks, key=lambda t: t.session.first_line):
+            if self._is_empty(track):
+                continue
+            track.session.traced = contexts
+            cut = track is self._current and not track.closed
+            session = judge(track, cut=cut)
+            session.number = len(result) + 1
+            result.append(session)
+        return result
+
+    @staticmethod
+    def _is_empty(track: Track) -> bool:
+        session = track.session
+        return set(session.lines) <= _FRESH and not session.packets and not session.waits and not session.failures and session.last is None
+
+    # -- text ------------------------------------------------------------------------------------------------------
+
+    def _record(self, record: Record) -> None:
+        self._records += 1
+        name, fields = events.parse(record.context, record.text)
+        event = Event(record.line, record.time, record.context, name, fields, record.text)
+        if name.endswith(".unknown"):
+            self.unknown += 1
+            if len(self.unknown_quotes) < 20:
+                self.unknown_quotes.append(Quote(record.line, record.text))
+        if len(self._open) < 2:
+            for raw in self._reader.flush():
+                self._packet(raw)
+            if name != "transport.packet_received":
+                self._release()
+        else:
+            self._release(older_than=_PATIENCE)
+        track = self._choose(event)
+        if name == "transport.packet_received":
+            self._announced(track, event)
+        track.event(event)
+
+    def _choose(self, event: Event) -> Track:
+        track = self._current
+        if track is None or self._starts(track, event):
+            if event.name == "transport.packet_received" and track is not None:
+                self._release()
+            return self._start(event.line, event.time)
+        if len(self._open) > 1:
+            best = max(self._open, key=lambda t: (fits_event(t, event), t is track, t.session.last_line))
+            if fits_event(best, event) > IMPOSSIBLE and best is not track:
+                self._turn_to(best)
+            return self._current or track
+        return track
+
+    def _turn_to(self, track: Track) -> None:
+        if not track.freed and self._current is not None and not self._current.freed:
+            self.interleaved += 1
+        self._current = track
+
+    def _start(self, line: int, time: float | None) -> Track:
+        self._release()
+        track = Track(line, time)
+        self._tracks.append(track)
+        self._open = [t for t in self._open if not t.freed] + [track]
+        self._current = track
+        return track
+
+    def _starts(self, track: Track, event: Event) -> bool:
+        """Whether the record can only be a new session's."""
+        session, name = track.session, event.name
+        if event.time is not None and track.clock is not None and event.time < 1.0 and event.time < track.clock - _RESTART:
+            self.restarts += 1
+            for open_track in self._open:
+                open_track.freed = open_track.freed or open_track is not track
+            self._open = [t for t in self._open if not t.freed and t is not track]
+            return True
+        if set(session.lines) <= _FRESH and not session.packets and not session.waits:
+            return False
+        if name in ("transport.new_session", "transport.session_startup"):
+            return True
+        if name in _FRESH:
+            return track.freed
+        if len([t for t in self._open if not t.freed]) > 1:
+            return False
+        if name == "transport.banner_sent":
+            return session.client_banner is not None
+        if name == "transport.banner_received":
+            return bool(session.offers) and session.kex_done
+        if name == "key_ex.sent_kex":
+            # A re-exchange comes after the login, and no program sets the blocking mode just before it.
+            anew = session.last is not None and session.last.text.startswith("Setting blocking mode")
+            return "client" in session.offers and (not session.kex_done or not session.authenticated or anew)
+        if name == "userauth.permitted_methods" or (name.startswith("userauth.") and name.endswith("_attempted")):
+            return session.authenticated
+        if name == "failure_event.failure" and event.fields.get("code") == -37:
+            return self._goes_back(track, str(event.fields.get("message", "")))
+        return False
+
+    @staticmethod
+    def _goes_back(track: Track, message: str) -> bool:
+        """Whether error -37 is of a phase that the session has long left, so that another one must have begun."""
+        phase = phase_of(message)
+        if phase not in ("banner", "kex", "auth"):
+            return False
+        if phase == "kex" and track.session.kex_done:
+            return message.startswith("Unable to exchange encryption keys") and not track.session.offers
+        return _ORDER[phase] < _ORDER.get(track.phase, 3)
+
+    def _run(self, run: Run) -> None:
+        self._records += sum(run.counts.values())
+        if len(self._open) < 2:
+            for raw in self._reader.flush():
+                self._packet(raw)
+            self._release()
+        track = self._current
+        if track is not None and run.started is not None and track.clock is not None and run.started < 1.0 and run.started < track.clock - _RESTART:
+            self.restarts += 1
+            track = None
+        if track is not None and any(self._goes_back(track, message) for message in run.retries) and len(self._open) < 2:
+            track = None
+        if track is None:
+            track = self._start(run.first_line, run.started)
+        elif len(self._open) > 1:
+            track = self._best_for_run(run, track)
+        track.run(run)
+
+    def _best_for_run(self, run: Run, track: Track) -> Track:
+        """A run is short where sessions take turns: its first kind speaks for it."""
+        message = next(iter(run.retries), "")
+        name = "failure_event.failure" if message else next(iter(run.counts))
+        context = "Failure Event" if message else "Conn" if name.startswith("conn.") else "SFTP"
+        event = Event(run.first_line, run.started, context, name, {}, message)
+        best = max(self._open, key=lambda t: (fits_event(t, event), t is track, t.session.last_line))
+        if fits_event(best, event) > IMPOSSIBLE and best is not track:
+            self._turn_to(best)
+        return self._current or track
+
+    # -- packets ---------------------------------------------------------------------------------------------------
+
+    def _packet(self, raw: RawPacket) -> None:
+        if raw.direction == "in":
+            self._incoming.append((raw, self._records))
+            return
+        track = self._current or self._start(raw.line, raw.time)
+        if len(self._open) > 1:
+            best = max(self._open, key=lambda t: (fits_packet(t, raw), t is track, t.session.last_line))
+            track = best if fits_packet(best, raw) > IMPOSSIBLE else track
+        track.packet(raw)
+
+    def _announced(self, track: Track, event: Event) -> None:
+        """"Packet type N received, length=L" names a dump that stands before it."""
+        number, length = event.fields.get("type"), event.fields.get("length")
+        for index, (raw, _) in enumerate(self._incoming):
+            if raw.number == number and raw.size == length:
+                if len(self._open) < 2:
+                    for earlier, _ in self._incoming[:index]:
+                        track.packet(earlier)
+                    del self._incoming[: index + 1]
+                else:
+                    del self._incoming[index]
+                track.packet(raw)
+                return
+        self._release()
+        if isinstance(number, int):
+            track.number_received(number, event.line)
+
+    def _release(self, older_than: int = -1) -> None:
+        """Gives the packets that no text announced to the session that they fit."""
+        while self._incoming and self._records - self._incoming[0][1] > older_than:
+            raw, _ = self._incoming.pop(0)
+            track = self._current or self._start(raw.line, raw.time)
+            if len(self._open) > 1:
+                best = max(self._open, key=lambda t: (fits_packet(t, raw), t is track, t.session.last_line))
+                track = best if fits_packet(best, raw) > IMPOSSIBLE else track
+            track.packet(raw)

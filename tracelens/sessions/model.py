@@ -1,0 +1,313 @@
+"""What a session is: the nouns that rules, tables and reports read. Filled by `track`, judged by `outcome`."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+# How far a session came, in order; "done" is a session whose work was finished.
+PHASES = ("banner", "kex", "auth", "channel", "sftp", "scp", "done")
+
+# The eight lists of a KEXINIT that are negotiated (RFC 4253, 7.1).
+LISTS = ("kex", "hostkey", "cipher_cs", "cipher_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc")
+
+# Ciphers that bring their own integrity: no MAC is negotiated beside them (RFC 5647; OpenSSH's PROTOCOL file).
+AEAD = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM")
+
+Offer = dict[str, tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class Quote:
+    """A place in the trace: 1-based line of the decompressed input, and what stands there."""
+
+    line: int
+    text: str
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One authentication attempt (RFC 4252), or a local failure before one could be sent.
+
+    `partial` is the flag of USERAUTH_FAILURE, None where no dump shows it. `remaining` are the methods that can go on.
+    `queried` and `signed` are the two requests of publickey; `accepted_key` is the server's PK_OK.
+    """
+
+    method: str
+    line: int
+    time: float | None = None
+    user: str | None = None
+    outcome: Literal["accepted", "partial", "refused", "unanswered", "not-sent"] = "unanswered"
+    remaining: tuple[str, ...] = ()
+    partial: bool | None = None
+    end_line: int = 0
+    algorithm: str | None = None
+    key_file: str | None = None
+    queried: bool = False
+    signed: bool = False
+    accepted_key: bool = False
+    sent: bool = False
+    prompts: int | None = None
+    answered: int | None = None
+    change_requested: int = 0
+    fingerprint: str | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether no answer ended it yet."""
+        return self.outcome == "unanswered"
+
+
+@dataclass(slots=True)
+class Request:
+    """A request on a channel (RFC 4254, 5.4 and 6): `name` such as "exec"; `granted` None while no answer came."""
+
+    name: str
+    line: int
+    message: str = ""
+    granted: bool | None = None
+    packet: bool = False
+
+
+@dataclass(slots=True)
+class Channel:
+    """A channel (RFC 4254, 5), by the client's number."""
+
+    number: int
+    line: int
+    kind: str = ""
+    opened: bool = False
+    open_line: int = 0
+    refused: int = 0
+    refusal: str = ""
+    refused_line: int = 0
+    requests: list[Request] = field(default_factory=list)
+    eof_line: int = 0
+    close_line: int = 0
+    closing_line: int = 0
+    freed_line: int = 0
+    exit_status: int | None = None
+    exit_signal: str | None = None
+    exit_line: int = 0
+
+    def request(self, name: str) -> Request | None:
+        """The last request of this name."""
+        return next((r for r in reversed(self.requests) if r.name == name), None)
+
+
+@dataclass(slots=True)
+class Operation:
+    """An SFTP or SCP operation: `verb` is SFTP's name of the request, "read" and "write" only where they failed.
+
+    `status` is the SFTP status that ended it, `message` the server's sentence, None where no dump shows them.
+    """
+
+    verb: str
+    line: int
+    path: str = ""
+    target: str = ""
+    request_id: int | None = None
+    time: float | None = None
+    ended: float | None = None
+    end_line: int = 0
+    status: int | None = None
+    message: str | None = None
+    outcome: Literal["pending", "done", "failed"] = "pending"
+
+
+@dataclass(slots=True)
+class Failure:
+    """Something that went wrong: a Failure Event, a received disconnect, a refusal without either, or a silence.
+
+    `fate`: "retried" (-37), "partial-auth", "auth-probe", "sftp-end", "recovered", "cleanup" are noise; "final" is the first that nothing
+    recovered from; "consequence" is what followed from it.
+    """
+
+    line: int
+    time: float | None
+    code: int | None
+    message: str
+    phase: str
+    kind: Literal["error", "disconnect", "refusal", "silence", "closed"] = "error"
+    fate: str = ""
+    attempt: Attempt | None = None
+    channel: Channel | None = None
+    request: Request | None = None
+    operation: Operation | None = None
+    step: str = ""
+
+    @property
+    def quote(self) -> Quote:
+        """Its place and words."""
+        if self.kind == "disconnect":
+            return Quote(self.line, f"the server disconnects: {self.message}" if self.message else "the server disconnects")
+        if self.kind == "silence":
+            return Quote(self.line, "no answer until here, where the trace or the session ends")
+        if self.code is not None:
+            return Quote(self.line, f"Failure Event: {self.code} - {self.message}")
+        if self.operation is not None and self.operation.status is not None:
+            return Quote(self.line, f"SFTP status {self.operation.status}" + (f" ({self.message})" if self.message else ""))
+        return Quote(self.line, self.message or "the server refuses")
+
+    def says(self, *parts: str) -> bool:
+        """Whether the message holds one of the parts, upper and lower case alike."""
+        low = self.message.lower()
+        return any(part.lower() in low for part in parts)
+
+
+@dataclass(slots=True)
+class Wait:
+    """Time spent waiting for the peer for one reason: `what` is libssh2's text, `count` the -37 of it."""
+
+    what: str
+    count: int = 0
+    seconds: float = 0.0
+    line: int = 0
+    last_line: int = 0
+
+
+@dataclass(slots=True)
+class Phase:
+    """A stretch of the session: `waited` is the part of its time spent waiting for the peer (seconds)."""
+
+    name: str
+    first_line: int
+    last_line: int
+    started: float | None
+    ended: float | None
+    waited: float = 0.0
+
+
+@dataclass(slots=True)
+class Disconnect:
+    """An SSH disconnect (RFC 4253, 11.1)."""
+
+    line: int
+    reason: int | None
+    description: str
+    sent: bool
+
+
+@dataclass(slots=True)
+class Session:
+    """One SSH connection as the trace shows it. Read it; only `track` and `outcome` write."""
+
+    number: int = 0
+    first_line: int = 0
+    last_line: int = 0
+    started: float | None = None
+    ended: float | None = None
+    client_banner: str | None = None
+    server_banner: str | None = None
+    client_banner_line: int = 0
+    banners: list[Quote] = field(default_factory=list)
+    offers: dict[str, Offer] = field(default_factory=dict)
+    offer_lines: dict[str, int] = field(default_factory=dict)
+    agreed: dict[str, str] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    extensions: dict[str, str] = field(default_factory=dict)
+    kex_done: bool = False
+    kex_line: int = 0
+    rekeys: int = 0
+    service_line: int = 0
+    service_accepted: bool = False
+    user: str | None = None
+    offered: tuple[str, ...] | None = None
+    offered_line: int = 0
+    probes: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+    authenticated: bool = False
+    auth_line: int = 0
+    channels: list[Channel] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    transfers: dict[str, int] = field(default_factory=dict)
+    sftp_line: int = 0
+    sftp_version: int | None = None
+    sftp_problem: str = ""
+    sftp_problem_line: int = 0
+    scp_line: int = 0
+    scp_messages: list[Quote] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    disconnects: list[Disconnect] = field(default_factory=list)
+    waits: dict[str, Wait] = field(default_factory=dict)
+    phases: list[Phase] = field(default_factory=list)
+    secrets: int = 0
+    secret_line: int = 0
+    content_bytes: int = 0
+    sftp_ends: int = 0
+    blocking: bool | None = None
+    banner_bytes: int = 0
+    freed_line: int = 0
+    ended_by_client: bool = False
+    last: Quote | None = None
+    waiting_for: tuple[int, ...] = ()
+    waiting_line: int = 0
+    waited_last: float = 0.0
+    dumped: bool = False
+    packets: dict[str, int] = field(default_factory=dict)
+    agent_line: int = 0
+    lines: dict[str, Quote] = field(default_factory=dict)
+    # Set by `outcome`.
+    failed: Failure | None = None
+    reached: str = "banner"
+    traced: frozenset[str] = frozenset()
+    cut: bool = False
+
+    def saw(self, event: str) -> bool:
+        """Whether an event of this name was seen; `quote` says where it was last."""
+        return event in self.lines
+
+    def quote(self, event: str) -> Quote | None:
+        """Where the event was seen last."""
+        return self.lines.get(event)
+
+    def offers_method(self, method: str) -> bool | None:
+        """Whether the server offers the authentication method; None where no list was seen."""
+        return None if self.offered is None else method in self.offered
+
+    def server_disconnect(self) -> Disconnect | None:
+        """The first disconnect that the server sent."""
+        return next((d for d in self.disconnects if not d.sent), None)
+
+    def common(self, name: str) -> tuple[str, ...] | None:
+        """What both sides offer in one list, in the client's order (RFC 4253, 7.1); None where an offer is unknown."""
+        client, server = self.offers.get("client"), self.offers.get("server")
+        if client is None or server is None or name not in client or name not in server:
+            return None
+        return tuple(a for a in client[name] if a in server[name])
+
+    def mismatches(self) -> list[str]:
+        """The negotiated lists without a common member; MACs count only beside a cipher that needs one."""
+        missing = []
+        for name in LISTS:
+            common = self.common(name)
+            if common is None or common:
+                continue
+            if name.startswith("mac_"):
+                cipher = self.common("cipher_" + name[4:])
+                if cipher and cipher[0] in AEAD:
+                    continue
+            missing.append(name)
+        return missing
+
+    def uses(self, context: str) -> bool:
+        """Whether the subsystem was traced in this file at all."""
+        return context in self.traced
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        """The last attempt that is no `none` probe."""
+        return next((a for a in reversed(self.attempts) if a.method != "none"), None)
+
+    @property
+    def server_openssh(self) -> tuple[int, int] | None:
+        """OpenSSH's version as the server's banner says it, such as (9, 2); None for other servers."""
+        found = re.match(r"SSH-[\d.]+-OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)", self.server_banner or "")
+        return (int(found[1]), int(found[2])) if found else None
+
+    @property
+    def client_version(self) -> tuple[int, ...] | None:
+        """libssh2's version as its banner says it, such as (1, 11, 0)."""
+        banner = self.client_banner or ""
+        _, mark, version = banner.partition("libssh2_")
+        digits = version.split("_")[0].split("-")[0].split(".") if mark else []
+        return tuple(int(d) for d in digits if d.isdigit()) or None

@@ -1,0 +1,238 @@
+"""What became of each failure of a session, and which one it failed by.
+
+The failure that counts is the first that nothing recovered from. Error -37 is never one (libssh2 tries again), nor is
+what a later step of the session refutes, nor what went wrong while tidying up.
+"""
+
+from tracelens.sessions.model import Channel, Failure, Operation, Session
+from tracelens.sessions.track import Track
+
+# A pause of this many seconds on an unanswered request, at the end of a session, is giving up; shorter ones are not told
+# from a program that stopped for reasons of its own.
+GAVE_UP = 0.5
+_ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 4, "scp": 4, "done": 5}
+# Operations that only look: a failed one answers a question, and the session went on to use the answer.
+_LOOKS = {"stat", "lstat", "realpath", "opendir", "readlink", "statvfs", "fstatvfs"}
+_MAKES = {"open", "mkdir", "rename", "symlink"}
+
+
+def judge(track: Track, *, cut: bool) -> Session:
+    """Gives the track's session with the fate of each failure set, and `failed` where one was final.
+
+    Args:
+        track: the session's state machine at its end.
+        cut: whether the trace ends here without the session's own end: nothing after it was seen.
+    """
+    session = track.session
+    session.cut = cut
+    if track.sftp_packets is False:
+        track.end_of_text()
+    _add_silent_refusals(session)
+    session.failures.sort(key=lambda f: f.line)
+    final: Failure | None = None
+    for failure in session.failures:
+        if failure.fate:
+            continue
+        failure.fate = _fate(session, failure)
+        if failure.fate == "final":
+            if final is None or _supersedes(failure, final):
+                if final is not None:
+                    final.fate = "consequence"
+                final = failure
+            else:
+                failure.fate = "consequence"
+    if final is None:
+        final = _silence(session, track)
+        if final is not None:
+            final.fate = "final"
+            session.failures.append(final)
+    session.failed = final
+    session.reached = _reached(session, track, final)
+    return session
+
+
+def _supersedes(later: Failure, earlier: Failure) -> bool:
+    """Whether the later failure says better why the same step failed."""
+    if later.kind == "disconnect" and earlier.kind == "error" and later.line - earlier.line < 30 and earlier.code in (-13, -43, -1):
+        return earlier.phase == later.phase
+    # A method the server does not offer was tried before one that it does: the refusal of the latter counts.
+    first, last = earlier.attempt, later.attempt
+    if first is not None and last is not None and first is not last and earlier.phase == later.phase == "auth":
+        not_offered = bool(first.remaining) and first.method not in first.remaining and not first.partial
+        if not_offered and last.method in first.remaining:
+            earlier.fate = "partial-auth"
+            return True
+    return False
+
+
+def _fate(session: Session, failure: Failure) -> str:
+    if failure.code == 0:
+        return "recovered"
+    if failure.phase == "auth" and failure.attempt is not None:
+        return _auth_fate(session, failure)
+    if failure.kind == "disconnect":
+        return "final"
+    if _ORDER[failure.phase] < _progress_after(session, failure.line):
+        return "recovered"
+    if failure.phase in ("channel", "sftp", "scp"):
+        return _work_fate(session, failure)
+    return "final"
+
+
+def _progress_after(session: Session, line: int) -> int:
+    """The phase that the session reached after a line, as a rank."""
+    return max((_ORDER[p.name] for p in session.phases if p.first_line > line), default=-1)
+
+
+def _auth_fate(session: Session, failure: Failure) -> str:
+    attempt = failure.attempt
+    if session.authenticated and (not session.auth_line or session.auth_line > failure.line):
+        return "partial-auth"
+    if attempt is not None and attempt.partial and any(
+        a.line > attempt.line and a.method != "none" and not a.pending and a.outcome != "not-sent" for a in session.attempts
+    ):
+        return "partial-auth"
+    return "final"
+
+
+def _work_fate(session: Session, failure: Failure) -> str:
+    operation = failure.operation
+    if operation is not None and operation.verb != "scp":
+        return "recovered" if _made_good(session, operation) else "final"
+    if failure.code == -21 and any(c.opened and c.open_line > failure.line for c in session.channels):
+        return "recovered"
+    if failure.code in (-22, -21, None) and failure.kind in ("error", "refusal"):
+        for channel in session.channels:
+            if any(r.line > failure.line and r.granted and r.name not in ("env",) for r in channel.requests):
+                return "recovered"
+    if failure.code in (-24, -27, -23) and _worked_after(session, failure):
+        return "recovered"
+    if failure.code is not None and _exit_came(session, failure):
+        return "cleanup"
+    return "final"
+
+
+def _worked_after(session: Session, failure: Failure) -> bool:
+    return any(o.outcome == "done" and o.line > failure.line for o in session.operations) or any(
+        c.exit_line > failure.line for c in session.channels
+    )
+
+
+def _exit_came(session: Session, failure: Failure) -> bool:
+    """Whether a command had already given its exit status on the channel: its work was done."""
+    channel = failure.channel
+    return (
+        channel is not None
+        and channel.exit_status is not None
+        and channel.exit_line < failure.line
+        and not session.sftp_line
+        and not session.scp_line
+        and failure.code in (-9, -13, -43, -7, -26, -30)
+    )
+
+
+def _made_good(session: Session, failed: Operation) -> bool:
+    """Whether a later operation did what this one could not, or went on as if it had."""
+    later = [o for o in session.operations if o.line > failed.line and o.outcome == "done" and not o.status]
+    for operation in later:
+        same = operation.path == failed.path or not failed.path or not operation.path
+        if operation.verb == failed.verb and same and (failed.path or operation.verb not in ("open", "opendir")):
+            return True
+        if operation.verb == failed.verb and same and not failed.path:
+            return True
+        if failed.verb in _LOOKS | {"mkdir"} and operation.verb in _MAKES | _LOOKS and failed.path:
+            if operation.path == failed.path or operation.path.startswith(failed.path.rstrip("/") + "/"):
+                return True
+            if operation.target == failed.path:
+                return True
+    return False
+
+
+def _add_silent_refusals(session: Session) -> None:
+    """Refusals that packets show and no Failure Event tells: the mask left 128 out."""
+    lines = [f.line for f in session.failures]
+    for attempt in session.attempts:
+        told = any(f.attempt is attempt for f in session.failures)
+        if attempt.method != "none" and attempt.outcome in ("refused", "partial") and not told:
+            if not any(0 <= line - attempt.end_line < 30 for line in lines):
+                failure = Failure(attempt.end_line, None, None, "", "auth", "refusal", attempt=attempt)
+                session.failures.append(failure)
+    for channel in session.channels:
+        _add_channel_refusals(session, channel)
+    for operation in session.operations:
+        if operation.outcome == "failed" and not any(f.operation is operation for f in session.failures):
+            session.failures.append(
+                Failure(operation.end_line or operation.line, operation.ended, None, operation.message or "", "sftp", "refusal", operation=operation)
+            )
+
+
+def _add_channel_refusals(session: Session, channel: Channel) -> None:
+    later = [f for f in session.failures if f.code in (-21, -22, -32)]
+    if channel.refused_line and not any(f.line >= channel.refused_line for f in later):
+        session.failures.append(
+            Failure(channel.refused_line, None, None, channel.refusal, "channel", "refusal", channel=channel)
+        )
+    for request in channel.requests:
+        if request.granted is False and not any(f.line >= request.line for f in later):
+            session.failures.append(
+                Failure(request.line, None, None, "", "channel", "refusal", channel=channel, request=request)
+            )
+
+
+def _silence(session: Session, track: Track) -> Failure | None:
+    """The request that nobody answered, if the session ended on one after a pause that is giving up."""
+    what = pending(session)
+    if what is None:
+        return None
+    waited = session.waited_last
+    if not track.closed and track.clock is not None and track.progress is not None:
+        waited = track.clock - track.progress
+    session.waited_last = waited
+    died = _server_side_died(session)
+    if waited < GAVE_UP and not died:
+        return None
+    phase, line = what
+    operation = next((o for o in reversed(session.operations) if o.outcome == "pending"), None)
+    attempt = session.last_attempt if phase == "auth" else None
+    channel = session.channels[-1] if session.channels else None
+    return Failure(session.last_line, session.ended, None, "", phase, "closed" if died else "silence", attempt=attempt, operation=operation, channel=channel)
+
+
+def _server_side_died(session: Session) -> bool:
+    """Whether the server ended the channel while SFTP was being started or used."""
+    return any((c.exit_line or c.close_line) and session.sftp_line and not c.closing_line for c in session.channels) or any(
+        c.close_line and c.closing_line > c.close_line and session.sftp_line and session.sftp_version is None for c in session.channels
+    )
+
+
+def pending(session: Session) -> tuple[str, int] | None:
+    """The request that no answer was seen to, as (phase, line where it was made); None where all were answered."""
+    greeted = (session.server_banner or "").startswith("SSH-") or session.offers or session.kex_done
+    if not greeted:
+        return ("banner", session.client_banner_line or session.first_line)
+    if not session.kex_done:
+        return ("kex", session.offer_lines.get("client", session.first_line)) if "client" in session.offers else None
+    if session.service_line and not session.service_accepted and not session.attempts and not session.authenticated and session.offered is None:
+        return ("auth", session.service_line)
+    last = session.last_attempt
+    if last is not None and last.pending and not session.authenticated:
+        return ("auth", last.line)
+    for channel in reversed(session.channels):
+        if channel.number >= 0 and not channel.opened and not channel.refused_line:
+            return ("channel", channel.line)
+        waiting = next((r for r in channel.requests if r.granted is None and r.packet), None)
+        if waiting is not None:
+            return ("channel", waiting.line)
+    if session.sftp_line and session.sftp_version is None and session.uses("Conn"):
+        return ("channel", session.sftp_line)
+    operation = next((o for o in reversed(session.operations) if o.outcome == "pending" and o.verb != "close"), None)
+    if operation is not None:
+        return ("scp" if operation.verb == "scp" else "sftp", operation.line) if operation.verb != "scp" else None
+    return None
+
+
+def _reached(session: Session, track: Track, final: Failure | None) -> str:
+    phase = track.phase
+    if final is not None:
+        return final.phase if _ORDER[final.phase] > _ORDER[phase] else phase
+    return "done" if pending(session) is None else phase

@@ -1,0 +1,232 @@
+"""Inputs -> named byte streams: files, folders, globs, standard input, and what is packed in them.
+
+    find(["logs/", "old.tar.gz", "-"])  ->  Source, Source, UnreadableInput, ...
+    decoded(source.chunks())            ->  "utf-16-le", blocks of UTF-8
+
+An input is only read. What it is, its first bytes say, never its name.
+"""
+
+import codecs
+import hashlib
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import IO
+
+from tracelens.errors import UnreadableInput
+from tracelens.layers import Limits, Stream, reason, shown, unfold
+
+__all__ = ["Limits", "Source", "decoded", "files", "find"]
+
+BLOCK = 1 << 20
+_SAMPLE = 1 << 16  # looked at for the encoding
+_STDIN = ("-", "/dev/stdin")
+_LIMITS = Limits()
+
+
+class Source:
+    """One candidate for a trace, to be read once, before the next one is asked for.
+
+    Attributes:
+        name: as the user named it; `archive.zip!folder/member.log` inside an archive, `a.tar!b.zip!c.log`
+            deeper down. Control characters and undecodable bytes are shown as escapes.
+        compression: None, or the layers around it from the outside in: `gzip`, `zip`, `gzip+tar`, `tar+zip`.
+        sha256: of the decompressed bytes; None until `chunks()` has ended.
+        bytes: how many decompressed bytes; None until then. After damage both tell of what could be read.
+    """
+
+    __slots__ = ("_stream", "bytes", "compression", "name", "sha256")
+
+    def __init__(self, name: str, compression: str | None, stream: Stream) -> None:
+        self.name = name
+        self.compression = compression
+        self.sha256: str | None = None
+        self.bytes: int | None = None
+        self._stream: Stream | None = stream
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r}, compression={self.compression!r})"
+
+    def chunks(self, size: int = BLOCK) -> Iterator[bytes]:
+        """Read the decompressed bytes, not yet decoded, in blocks of `size`; the last one may be shorter.
+
+        Of damaged data the bytes in front of the damage come first (all of them where a gzip file was cut off
+        or its checksum is wrong; else the last 64 KiB may be missing), then `UnreadableInput` is raised. The
+        caller decides what they are worth.
+
+        Raises:
+            UnreadableInput: at the damage, or where a limit is exceeded.
+            RuntimeError: the source was read already, or the next one has been asked for.
+        """
+        stream, self._stream = self._stream, None
+        if stream is None:
+            raise RuntimeError(f"{self.name} can be read once, before the next input is asked for")
+        digest, count = hashlib.sha256(), 0
+        try:
+            while block := stream.read(size):
+                digest.update(block)
+                count += len(block)
+                yield block
+            damage = None
+        except UnreadableInput as error:
+            damage = UnreadableInput(self.name, error.reason)
+        self.sha256, self.bytes = digest.hexdigest(), count
+        if damage:
+            raise damage
+
+    def expire(self) -> None:
+        """Let go of the stream: what stands behind it moves on."""
+        self._stream = None
+
+
+def find(inputs: Iterable[str], limits: Limits = _LIMITS) -> Iterator[Source | UnreadableInput]:
+    """Open every input and look into its archives; what can't be read is an item too, and the rest goes on.
+
+    A source must be read, if at all, before the next item is asked for: an archive is one stream.
+
+    Args:
+        inputs: files, folders, glob patterns, `-` for standard input.
+        limits: where an input that unfolds too far is given up.
+    """
+    for path in files(inputs):
+        if isinstance(path, UnreadableInput):
+            yield path
+            continue
+        try:
+            opened = _open(path)
+        except (OSError, ValueError) as error:
+            yield UnreadableInput(shown(path), reason(error, "file"))
+            continue
+        with opened as file:
+            for content in unfold(shown(path), file, limits):
+                if isinstance(content, UnreadableInput):
+                    yield content
+                else:
+                    source = Source(content.name, "+".join(content.layers) or None, content.stream)
+                    yield source
+                    source.expire()
+
+
+def files(inputs: Iterable[str]) -> Iterator[str | UnreadableInput]:
+    """Name every file behind the inputs, without opening any; those of a folder or glob are sorted by path.
+
+    Each name that is given can be passed to `find` alone, in another process for one.
+    """
+    for path in inputs:
+        if path in _STDIN:
+            yield path
+        elif os.path.lexists(path) or not re.search(r"[*?\[]", path):
+            yield from _walk(path, explicit=True)
+        else:
+            import glob
+
+            matches = sorted(glob.glob(path, recursive=True, include_hidden=True))
+            for match in matches:
+                yield from _walk(match, explicit=False)
+            if not matches:
+                yield UnreadableInput(shown(path), "no file matches this pattern")
+
+
+def _walk(top: str, *, explicit: bool) -> Iterator[str | UnreadableInput]:
+    """The files at and below `top`; a FIFO only where the user named it."""
+    stack, seen = [top], set()
+    while stack:
+        path = stack.pop()
+        try:
+            status = os.stat(path)
+            mode, identity = status.st_mode, (status.st_dev, status.st_ino)
+            if stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and explicit and path is top):
+                yield path
+            elif not stat.S_ISDIR(mode):
+                kind = "FIFO" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
+                yield UnreadableInput(shown(path), f"is a {kind}, not a file")
+            elif identity in seen:
+                yield UnreadableInput(
+                    shown(path), "directory loop: this folder is read already, by another name"
+                )
+            else:
+                seen.add(identity)
+                with os.scandir(path) as entries:
+                    below = sorted((entry.name + "/" * os.path.isdir(entry), entry.path) for entry in entries)
+                stack.extend(entry for _, entry in reversed(below))
+        except (OSError, ValueError) as error:
+            yield UnreadableInput(shown(path), reason(error, "path"))
+
+
+def _open(path: str) -> AbstractContextManager[IO[bytes]]:
+    if path not in _STDIN:
+        return open(path, "rb", buffering=0)
+    if sys.stdin is None:
+        raise UnreadableInput(path, "there is no standard input")
+    return nullcontext(sys.stdin.buffer)
+
+
+def decoded(chunks: Iterable[bytes]) -> tuple[str, Iterator[bytes]]:
+    """Find the text encoding; give its label, and the text in an encoding that contains ASCII.
+
+    A byte order mark decides, and is dropped. Without one it is UTF-16 where many of the even bytes are NUL
+    and next to none of the odd ones, or the other way round. UTF-16 and UTF-32 become UTF-8, with U+FFFD for
+    what can't be decoded. All else passes unchanged: the label is `latin-1` where most non-ASCII sequences
+    are no UTF-8 and stand in words as accented letters do, else `utf-8`, whatever stray bytes there are:
+    libssh2 prints unterminated memory.
+
+    Only what `chunks` raises is raised, and not before the bytes in front of it are through.
+    """
+    blocks = iter(chunks)
+    head, failure = b"", None
+    try:
+        while len(head) < _SAMPLE and (block := next(blocks, b"")):
+            head += block
+    except UnreadableInput as error:
+        failure = error
+    label, mark = _encoding(head)
+
+    def text() -> Iterator[bytes]:
+        yield head[mark:]
+        if failure:
+            raise failure
+        yield from blocks
+
+    return label, _transcoded(text(), label) if label.startswith(("utf-16", "utf-32")) else filter(
+        None, text()
+    )
+
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with the mark of utf-16-le
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_ACCENTED = re.compile(rb"[A-Za-z][\xc0-\xff]|[\xc0-\xff][a-z]")
+
+
+def _encoding(head: bytes) -> tuple[str, int]:
+    """The label of the encoding, and the length of the byte order mark."""
+    for mark, label in _MARKS:
+        if head.startswith(mark):
+            return label, len(mark)
+    head = head[:_SAMPLE]
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    # In a trace most characters are ASCII, whatever it begins with; a NUL as the low byte (U+3000) is rare.
+    if max(even, odd) * 6 >= len(head) > 1 and min(even, odd) * 8 <= max(even, odd):
+        return ("utf-16-le" if odd > even else "utf-16-be"), 0
+    if head.isascii():
+        return "utf-8", 0
+    others, valid = _UTF8_SEQUENCE.subn(b"", head)
+    invalid = len(re.findall(rb"[\x80-\xff]", others))
+    return ("latin-1" if invalid > valid and len(_ACCENTED.findall(others)) * 2 >= invalid else "utf-8"), 0
+
+
+def _transcoded(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    for block in blocks:
+        if text := decoder.decode(block):
+            yield text.encode("utf-8", "replace")
+    if text := decoder.decode(b"", final=True):
+        yield text.encode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""SSH and SFTP as tables: wire types, message shapes, codes."""

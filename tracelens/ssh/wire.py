@@ -1,0 +1,209 @@
+"""The data types that SSH messages are made of (RFC 4251 section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class Short(Exception):  # noqa: N818  never leaves the decoders: it becomes a problem in words
+    """A value runs off the bytes at hand.
+
+    Args:
+        hidden: True where the message goes on but a trace does not show the bytes,
+            False where the message itself ends.
+    """
+
+    def __init__(self, hidden: bool) -> None:
+        super().__init__(hidden)
+        self.hidden = hidden
+
+
+class Secret:
+    """Bytes that must not be seen: a password, an answer to a prompt, a variable's value.
+
+    It compares by its bytes, and prints as `[secret]` however it is formatted.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        self._value = bytes(value)
+
+    def reveal(self) -> bytes:
+        """The bytes themselves."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "[secret]"
+
+    def __format__(self, spec: str) -> str:
+        return format("[secret]", spec)
+
+    def __eq__(self, other: object) -> bool:
+        return self._value == other._value if isinstance(other, Secret) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[bytes]]:
+        return Secret, (self._value,)
+
+
+class Reader:
+    """Reads wire types (RFC 4251 section 5) from the front of a message.
+
+    Args:
+        data: the bytes at hand.
+        total: length of the whole message, where `data` is only the front of it.
+        start: where to begin.
+    """
+
+    __slots__ = ("_data", "_total", "position")
+
+    def __init__(self, data: bytes, total: int | None = None, start: int = 0) -> None:
+        self._data = data
+        self._total = len(data) if total is None else total
+        self.position = start
+
+    @property
+    def left(self) -> int:
+        """Bytes of the message, shown or not, that are not read yet."""
+        return max(0, self._total - self.position)
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        end = self.position + count
+        if end > self._total or end > len(self._data):
+            raise Short(hidden=end <= self._total)
+        data = self._data[self.position : end]
+        self.position = end
+        return data
+
+    def skip(self, count: int) -> int:
+        """Passes over `count` bytes of the message, whether they are at hand or not."""
+        if count > self.left:
+            raise Short(hidden=False)
+        self.position += count
+        return count
+
+    def byte(self) -> int:
+        """An octet."""
+        return self.take(1)[0]
+
+    def boolean(self) -> bool:
+        """An octet; anything but 0 is true."""
+        return self.take(1) != b"\0"
+
+    def uint32(self) -> int:
+        """Four octets, the most significant first."""
+        return int.from_bytes(self.take(4))
+
+    def uint64(self) -> int:
+        """Eight octets, the most significant first."""
+        return int.from_bytes(self.take(8))
+
+    def string(self) -> bytes:
+        """A string of octets behind its length."""
+        return self.take(self.uint32())
+
+    def skip_string(self) -> int:
+        """Passes over a string, and gives its length."""
+        return self.skip(self.uint32())
+
+    def text(self) -> str:
+        r"""A string in UTF-8; octets that are none read as `\xNN`."""
+        return self.string().decode("utf-8", "backslashreplace")
+
+    def hexadecimal(self) -> str:
+        """A string of opaque octets as hexadecimal digits."""
+        return self.string().hex()
+
+    def name_list(self) -> tuple[str, ...]:
+        """Names with commas between them; an empty string is an empty list."""
+        text = self.text()
+        return tuple(text.split(",")) if text else ()
+
+    def mpint(self) -> int:
+        """Passes over a multiple precision integer, and gives its length in octets."""
+        return self.skip_string()
+
+    def secret(self) -> Secret:
+        """A string that must not be seen."""
+        return Secret(self.string())
+
+    def rest(self) -> bytes:
+        """All bytes at hand that are not read yet."""
+        data = self._data[self.position :]
+        self.position += len(data)
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of a message: its name, and how to read it.
+
+    A name that starts with `_` is read and dropped; the name `*` stands for a reader that gives several
+    fields at once.
+    """
+
+    name: str
+    read: Callable[[Reader], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What follows depends on a field read before; a value without a case leaves the rest unread."""
+
+    by: str
+    cases: Mapping[Any, Layout]
+
+
+Layout = tuple[Field | Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A message: its name, its values in order, and how strictly its end is known.
+
+    Args:
+        name: as `Packet.name` says it.
+        layout: the values in their order on the wire.
+        exact: nothing may follow the last value.
+        head: how many bytes from the front it takes to read the layout.
+    """
+
+    name: str
+    layout: Layout = ()
+    exact: bool = True
+    head: int = 0x10000
+
+
+def read_layout(layout: Layout, reader: Reader, fields: dict[str, Any], exact: bool = True) -> str | None:
+    """Reads a layout into `fields`.
+
+    Returns:
+        what is wrong, in words that hold no byte of the message, or None. `fields` then has all values
+        that stand before the damage.
+    """
+    items = list(layout)
+    while items:
+        item = items.pop(0)
+        if isinstance(item, Choice):
+            # Bytes after the common part of an unknown kind belong to it; nobody can judge them.
+            exact = exact and fields[item.by] in item.cases
+            items[:0] = item.cases.get(fields[item.by], ())
+            continue
+        try:
+            value = item.read(reader)
+        except Short as short:
+            name = item.name.strip("_*").replace("_", " ") or "values"
+            return f"the trace does not show all of the {name}" if short.hidden else f"ends inside the {name}"
+        if item.name == "*":
+            fields.update(value)
+        elif not item.name.startswith("_"):
+            fields[item.name] = value
+    if exact and reader.left:
+        return f"{reader.left} bytes more than the message has"
+    return None
