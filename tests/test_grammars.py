@@ -171,11 +171,7 @@ def test_equal_names_have_equal_fields(name: str) -> None:
 
 @pytest.mark.parametrize("name", GRAMMARS.values())
 def test_grammars_have_no_conflicts(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Stands in for lark's strict mode, which is no use here.
-
-    That mode compares all patterns that a parser state may meet, takes minutes for those that look ahead, and
-    refuses each pair that overlaps: TEXT beside BLANK, for one. What it says of the rules is asked here.
-    """
+    """Nothing in the rules is left to a default: a conflict would silently read on."""
     caplog.set_level(logging.DEBUG, logger="lark")
     file = str(grammar.folder() / f"{name}.lark")
     plugins = {"ContextualLexer": grammar._Lexer}
@@ -183,6 +179,17 @@ def test_grammars_have_no_conflicts(name: str, caplog: pytest.LogCaptureFixture)
         file, start="message", parser="lalr", maybe_placeholders=False, debug=True, _plugins=plugins
     )
     assert "conflict" not in caplog.text.lower()
+
+
+@pytest.mark.parametrize("name", sorted(set(GRAMMARS.values()) - {"conn", "key_ex"}))
+def test_terminals_do_not_collide(name: str) -> None:
+    """Builds in lark's strict mode.
+
+    Not conn and key_ex: the comparison of patterns that look ahead for long words takes minutes there.
+    """
+    pytest.importorskip("interegular")
+    file = str(grammar.folder() / f"{name}.lark")
+    lark.Lark.open(file, start="message", parser="lalr", maybe_placeholders=False, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +238,7 @@ def test_disconnect_is_split_before_its_language(text: str, description: str, la
             "Conn",
             "channel_read() got -37 of data from 0/1/2 [ul]",
             "channel_read_got",
-            {"size": -37, "channel": 0, "remote": 1, "stream": 2, "unlocked": "[ul]"},
+            {"size": -37, "channel": 0, "remote": 1, "stream": 2, "unlinked": "[ul]"},
         ),
         (
             "Conn",
@@ -362,7 +369,7 @@ def test_no_text_takes_long() -> None:
     """64 KiB of what a pattern might get lost in; the bound is generous, as test machines are slow."""
     heads = {form.split("%")[0] for _, form in TEXTS if "%" in form} | {"Disconnect(2): a(", "Renaming a to "}
     slow = []
-    for filler in ("(", ")", "0", ",", " ", "a", ":1 to ", " on ", ": 1", "a(b ", "/0"):
+    for filler in ("(", "0", ",", " ", ":1 to ", " on "):
         for context in GRAMMARS:
             for head in (
                 "",

@@ -49,7 +49,9 @@ def diagnose(session: Session, rules: tuple[Rule, ...]) -> Diagnosis:
     root = standing[0][1] if standing else None
     if root is not None and len(standing) > 1:
         also = tuple(Rival(found.id, f"it fits too: {found.summary}") for _, found in standing[1:])
-        root = Finding(root.id, root.kind, root.phase, root.summary, root.evidence, root.advice, root.rivals + also)
+        root = Finding(
+            root.id, root.kind, root.phase, root.summary, root.evidence, root.advice, root.rivals + also
+        )
     notices = tuple(found for rule in own if rule.kind == "notice" and (found := rule.ask(session)))
     return Diagnosis(_verdict(session, root), root, noise, notices, tuple(skipped))
 

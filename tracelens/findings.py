@@ -81,22 +81,37 @@ class Rule:
         found = self.check(subject)
         if found is None:
             return None
-        return Finding(self.id, self.kind, self.phase, found.summary, found.evidence, found.advice, found.rivals, found.count)
+        return Finding(
+            self.id,
+            self.kind,
+            self.phase,
+            found.summary,
+            found.evidence,
+            found.advice,
+            found.rivals,
+            found.count,
+        )
 
 
 Check = Callable[[Session], Found | None]
 
 
-def _rule(kind: Kind, id: str, phase: str | None, needs: Iterable[str], yields_to: Iterable[str], scope: Any) -> Callable[[Any], Any]:
+def _rule(
+    kind: Kind, id: str, phase: str | None, needs: Iterable[str], yields_to: Iterable[str], scope: Any
+) -> Callable[[Any], Any]:
     def mark(check: Any) -> Any:
         page = inspect.getdoc(check) or ""
-        check.rule = Rule(id, kind, phase, frozenset(needs), frozenset(yields_to), scope, check, page, check.__module__)
+        check.rule = Rule(
+            id, kind, phase, frozenset(needs), frozenset(yields_to), scope, check, page, check.__module__
+        )
         return check
 
     return mark
 
 
-def cause(id: str, *, phase: str, needs: Iterable[str] = (), yields_to: Iterable[str] = ()) -> Callable[[Check], Check]:
+def cause(
+    id: str, *, phase: str, needs: Iterable[str] = (), yields_to: Iterable[str] = ()
+) -> Callable[[Check], Check]:
     """Makes a function of a session the rule for a cause.
 
     Args:

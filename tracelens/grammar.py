@@ -31,8 +31,8 @@ _built: dict[object, Lark] = {}
 class _Lexer(ContextualLexer):
     """A lexer that does not check its terminals while it is built.
 
-    Where the optional `interegular` is installed, lark compares all terminals with each other, which takes
-    minutes for terminals that look ahead. Tests check the grammars instead.
+    Where the optional `interegular` is installed, lark compares terminals with each other, which can take
+    minutes for patterns that look ahead. Tests check the grammars instead.
     """
 
     def __init__(self, conf: Any, *args: Any, **more: Any) -> None:

@@ -98,18 +98,26 @@ class Dump:
     __slots__ = ("_layout", "_rows", "line", "size", "time", "title")
 
     def __init__(
-        self, line: int, time: float | None, title: str, size: int, rows: bytes, layout: "tuple[int, int] | None"
+        self,
+        line: int,
+        time: float | None,
+        title: str,
+        size: int,
+        rows: bytes,
+        layout: "tuple[int, int] | None",
     ) -> None:
         self.line = line
         self.time = time
         self.title = title
         self.size = size
         self._rows = rows
-        self._layout = layout  # (bytes before each row's offset, bytes of its line end), or None: rows are decoded
+        self._layout = (
+            layout  # (bytes before each row's offset, bytes of its line end), or None: rows are decoded
+        )
 
     @property
     def direction(self) -> str:
-        """"in" for what was received, "out" for what was sent."""
+        """ "in" for what was received, "out" for what was sent."""
         return "in" if "_read" in self.title else "out"
 
     @property
@@ -159,8 +167,12 @@ class Account:
     foreign_lines: int = 0
     cut_dumps: int = 0
     cut_at_end: bool = False
+    open_end: bool = False
     contexts: set[str] = field(default_factory=set)
-    shapes: dict[tuple[str, str], str] = field(default_factory=dict)  # (context, shape of text) -> one text of it
+    titles: set[str] = field(default_factory=set)
+    shapes: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # (context, shape of text) -> one text of it
     foreign: list[tuple[int, str]] = field(default_factory=list)  # the first few, with their lines
 
 
@@ -176,7 +188,10 @@ def _row_start(row: int, prefix: int, end: int) -> int:
 
 def _patterns() -> dict[str, Pattern]:
     """The bulk patterns, made from the terminals of `grammars/trace.lark`."""
-    terminal = {t.name: t.pattern.to_regexp() for t in grammar.load("trace", start=["start", "record", "title", "row"]).terminals}
+    terminal = {
+        t.name: t.pattern.to_regexp()
+        for t in grammar.load("trace", start=["start", "record", "title", "row"]).terminals
+    }
     tag, clock, context, text = (terminal[name] for name in ("TAG", "CLOCK", "CONTEXT", "TEXT"))
     size = terminal["SIZE"].replace(r"\d{1,20}", r"(\d{1,20})")
     title = f"{terminal['ARROW']}({terminal['NAME']}){size}"
@@ -301,6 +316,8 @@ class Reader:
         self._open.clear()
         if account.bytes and not self._line_start:
             account.lines = self._line
+            # A trace without any newline ends like that by nature; one with lines was cut, or lost its last newline.
+            account.open_end = account.lines * 4 > account.records
         else:
             account.lines = self._line - 1
 
@@ -354,7 +371,9 @@ class Reader:
                 break
             stop = self._buffer.find(b"\n", after, after + _TEXT_KEPT)
             following = self._buffer[after : len(self._buffer) if stop < 0 else stop]
-            if not following.strip() or any(self._patterns[name].search(following) for name in ("begin", "untagged", "row")):
+            if not following.strip() or any(
+                self._patterns[name].search(following) for name in ("begin", "untagged", "row")
+            ):
                 break
             end = after + len(following) - self._pos
             self._line += 1
@@ -411,6 +430,8 @@ class Reader:
     def _dump(self, found: re.Match[bytes]) -> Iterator[Item]:
         size = int(found.group(2))
         title = found.group(1).decode()
+        if len(self.account.titles) < 64:
+            self.account.titles.add(title)
         at = found.end()
         buffer = self._buffer
         end = at
@@ -420,7 +441,9 @@ class Reader:
         prefix = self._prefix_length()
         if 0 < size <= _DUMP_KEPT:
             last = (size - 1) // _ROW
-            length = _row_start(last, prefix, len(line_end)) + prefix + _digits(last) + 2 + 51 + size - last * _ROW
+            length = (
+                _row_start(last, prefix, len(line_end)) + prefix + _digits(last) + 2 + 51 + size - last * _ROW
+            )
             stop = end + length + len(line_end)
             if stop > len(buffer) and self._looks_whole(end, prefix, len(line_end), size) and self._more():
                 return  # again, with the whole dump in the buffer
@@ -428,7 +451,11 @@ class Reader:
             text_end = end + length
             label = b"%04x: " % (last * _ROW)
             closes = buffer[text_end : text_end + len(line_end)] == line_end or text_end == len(buffer)
-            if closes and buffer.startswith(label, tail) and buffer[tail + len(label) + 49 : tail + len(label) + 51] == b": ":
+            if (
+                closes
+                and buffer.startswith(label, tail)
+                and buffer[tail + len(label) + 49 : tail + len(label) + 51] == b": "
+            ):
                 stop = min(stop, len(buffer))
                 yield from self._flush_run()
                 for waiting in self._open:
@@ -437,7 +464,9 @@ class Reader:
                 self._open.clear()
                 yield Dump(self._line, self._time, title, size, buffer[end:stop], (prefix, len(line_end)))
                 newlines = line_end.count(b"\n")
-                self._line += newlines * (last + 2) if stop == text_end + len(line_end) else newlines * (last + 1)
+                self._line += (
+                    newlines * (last + 2) if stop == text_end + len(line_end) else newlines * (last + 1)
+                )
                 self._line_start = newlines > 0 and stop == text_end + len(line_end)
                 self.account.dumps += 1
                 self.account.dump_bytes += stop - self._pos
@@ -537,7 +566,9 @@ class Reader:
         elif row is not None and row.group(2) and part[row.end() : row.end() + 51].lstrip().startswith(b":"):
             account.dump_bytes += len(part)  # a dump's row whose title was cut off
         elif begin is not None:
-            account.record_bytes += len(part)  # a program's prefix, or the end of what it printed without a newline
+            account.record_bytes += len(
+                part
+            )  # a program's prefix, or the end of what it printed without a newline
         else:
             account.foreign_bytes += len(part)
             account.foreign_lines += self._line_start

@@ -34,7 +34,9 @@ def load() -> tuple[Rule, ...]:
             raise BadPlugin(f"rule plugin {entry.name} ({entry.value}) does not load: {error}") from error
         for rule in found:
             if ":" not in rule.id or rule.id in own:
-                raise BadPlugin(f"rule plugin {entry.name}: id {rule.id!r} must carry a vendor's prefix, such as acme:{rule.id}")
+                raise BadPlugin(
+                    f"rule plugin {entry.name}: id {rule.id!r} must carry a vendor's prefix, such as acme:{rule.id}"
+                )
             own.add(rule.id)
         rules += found
     return tuple(sorted(rules, key=lambda rule: rule.id))

@@ -17,6 +17,7 @@ from tracelens.sessions.model import (
     Wait,
 )
 from tracelens.sessions.outcome import pending
+from tracelens.sessions.trace import Trace
 
 __all__ = [
     "AEAD",
@@ -32,6 +33,7 @@ __all__ = [
     "Quote",
     "Request",
     "Session",
+    "Trace",
     "Wait",
     "pending",
 ]

@@ -9,7 +9,7 @@ from tracelens.records import Dump, Item, Record, Run
 from tracelens.sessions.fitting import IMPOSSIBLE, fits_event, fits_packet
 from tracelens.sessions.model import Quote, Session
 from tracelens.sessions.outcome import judge
-from tracelens.sessions.track import Track
+from tracelens.sessions.track import Observer, Track
 from tracelens.sessions.wording import phase_of
 
 # A clock that falls back by more than this (seconds), to a process's first second, has started anew; threads of one
@@ -17,7 +17,12 @@ from tracelens.sessions.wording import phase_of
 _RESTART = 0.1
 # How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.
 _PATIENCE = 24
-_FRESH = {"conn.blocking_mode", "transport.new_session", "transport.local_banner_set", "transport.callback_set"}
+_FRESH = {
+    "conn.blocking_mode",
+    "transport.new_session",
+    "transport.local_banner_set",
+    "transport.callback_set",
+}
 _ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 3, "scp": 3}
 
 
@@ -28,7 +33,7 @@ class Assembler:
     `restarts` how often the clock began anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, observer: Observer | None = None) -> None:
         self.unknown = 0
         self.unknown_quotes: list[Quote] = []
         self.restarts = 0
@@ -39,6 +44,7 @@ class Assembler:
         self._reader = PacketReader()
         self._incoming: list[tuple[RawPacket, int]] = []
         self._records = 0
+        self._observer = observer
 
     def add(self, item: Item) -> None:
         """Takes the next item."""
@@ -60,7 +66,7 @@ class Assembler:
             self._packet(raw)
         self._release()
         contexts = frozenset(traced)
-        result = []
+        result: list[Session] = []
         for track in sorted(self._tracks, key=lambda t: t.session.first_line):
             if self._is_empty(track):
                 continue
@@ -74,7 +80,13 @@ class Assembler:
     @staticmethod
     def _is_empty(track: Track) -> bool:
         session = track.session
-        return set(session.lines) <= _FRESH and not session.packets and not session.waits and not session.failures and session.last is None
+        return (
+            set(session.lines) <= _FRESH
+            and not session.packets
+            and not session.waits
+            and not session.failures
+            and session.last is None
+        )
 
     # -- text ------------------------------------------------------------------------------------------------------
 
@@ -118,7 +130,7 @@ class Assembler:
 
     def _start(self, line: int, time: float | None) -> Track:
         self._release()
-        track = Track(line, time)
+        track = Track(line, time, self._observer)
         self._tracks.append(track)
         self._open = [t for t in self._open if not t.freed] + [track]
         self._current = track
@@ -127,7 +139,12 @@ class Assembler:
     def _starts(self, track: Track, event: Event) -> bool:
         """Whether the record can only be a new session's."""
         session, name = track.session, event.name
-        if event.time is not None and track.clock is not None and event.time < 1.0 and event.time < track.clock - _RESTART:
+        if (
+            event.time is not None
+            and track.clock is not None
+            and event.time < 1.0
+            and event.time < track.clock - _RESTART
+        ):
             self.restarts += 1
             for open_track in self._open:
                 open_track.freed = open_track.freed or open_track is not track
@@ -149,7 +166,9 @@ class Assembler:
             # A re-exchange comes after the login, and no program sets the blocking mode just before it.
             anew = session.last is not None and session.last.text.startswith("Setting blocking mode")
             return "client" in session.offers and (not session.kex_done or not session.authenticated or anew)
-        if name == "userauth.permitted_methods" or (name.startswith("userauth.") and name.endswith("_attempted")):
+        if name == "userauth.permitted_methods" or (
+            name.startswith("userauth.") and name.endswith("_attempted")
+        ):
             return session.authenticated
         if name == "failure_event.failure" and event.fields.get("code") == -37:
             return self._goes_back(track, str(event.fields.get("message", "")))
@@ -172,10 +191,20 @@ class Assembler:
                 self._packet(raw)
             self._release()
         track = self._current
-        if track is not None and run.started is not None and track.clock is not None and run.started < 1.0 and run.started < track.clock - _RESTART:
+        if (
+            track is not None
+            and run.started is not None
+            and track.clock is not None
+            and run.started < 1.0
+            and run.started < track.clock - _RESTART
+        ):
             self.restarts += 1
             track = None
-        if track is not None and any(self._goes_back(track, message) for message in run.retries) and len(self._open) < 2:
+        if (
+            track is not None
+            and any(self._goes_back(track, message) for message in run.retries)
+            and len(self._open) < 2
+        ):
             track = None
         if track is None:
             track = self._start(run.first_line, run.started)
@@ -207,7 +236,7 @@ class Assembler:
         track.packet(raw)
 
     def _announced(self, track: Track, event: Event) -> None:
-        """"Packet type N received, length=L" names a dump that stands before it."""
+        """ "Packet type N received, length=L" names a dump that stands before it."""
         number, length = event.fields.get("type"), event.fields.get("length")
         for index, (raw, _) in enumerate(self._incoming):
             if raw.number == number and raw.size == length:

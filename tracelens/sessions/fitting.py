@@ -12,7 +12,12 @@ from tracelens.packets import RawPacket
 from tracelens.sessions.track import Track
 
 EXPECTED, POSSIBLE, UNLIKELY, IMPOSSIBLE = 3, 2, 1, 0
-_ATTEMPT_OF = {"password": "password", "keyboard_interactive": "keyboard-interactive", "publickey": "publickey", "hostbased": "hostbased"}
+_ATTEMPT_OF = {
+    "password": "password",
+    "keyboard_interactive": "keyboard-interactive",
+    "publickey": "publickey",
+    "hostbased": "hostbased",
+}
 _AFTER_FREED = {"transport.packets_left", "transport.packet_left"}
 
 
@@ -21,7 +26,11 @@ def fits_event(track: Track, event: Event) -> int:
     if track.freed:
         if event.name in _AFTER_FREED:
             return EXPECTED
-        return UNLIKELY if event.context in ("Conn", "Failure Event") or event.name == "transport.looking_for_packet" else IMPOSSIBLE
+        return (
+            UNLIKELY
+            if event.context in ("Conn", "Failure Event") or event.name == "transport.looking_for_packet"
+            else IMPOSSIBLE
+        )
     if event.time is not None and track.clock is not None and event.time < track.clock:
         return IMPOSSIBLE
     if event.name in _AFTER_FREED:
@@ -119,7 +128,9 @@ def _connection(track: Track, event: Event) -> int:
         return EXPECTED if wanted else POSSIBLE
     number = event.fields.get("channel")
     if isinstance(number, int) and session.channels:
-        return EXPECTED if any(c.number == number and not c.freed_line for c in session.channels) else UNLIKELY
+        return (
+            EXPECTED if any(c.number == number and not c.freed_line for c in session.channels) else UNLIKELY
+        )
     return POSSIBLE if session.channels else UNLIKELY
 
 
@@ -183,7 +194,9 @@ def _once(condition: Callable[[Track], bool]) -> Callable[[Track, Event], int]:
 
 
 _RULES: dict[str, Callable[[Track, Event], int]] = {
-    "transport.banner_received": lambda t, e: EXPECTED if t.session.client_banner and "client" not in t.session.offers else IMPOSSIBLE,
+    "transport.banner_received": lambda t, e: (
+        EXPECTED if t.session.client_banner and "client" not in t.session.offers else IMPOSSIBLE
+    ),
     "transport.looking_for_packet": _looking,
     "transport.packet_received": _received,
     "transport.userauth_requested": _once(lambda t: t.newkeys),
@@ -195,12 +208,49 @@ _RULES: dict[str, Callable[[Track, Event], int]] = {
     "key_ex.newkeys_received": _once(lambda t: bool(t.session.agreed)),
     "key_ex.session_id_calculated": _once(lambda t: t.newkeys),
     "key_ex.kex_initiated": _once(lambda t: bool(t.session.agreed)),
-    "key_ex.extension_received": lambda t, e: EXPECTED if t.newkeys and not t.session.authenticated else UNLIKELY,
+    "key_ex.extension_received": lambda t, e: (
+        EXPECTED if t.newkeys and not t.session.authenticated else UNLIKELY
+    ),
     "key_ex.signing": lambda t, e: EXPECTED if t.phase == "auth" else UNLIKELY,
-    **{f"key_ex.sent_{name}": _sent_list for name in ("kex", "hostkey", "crypt_cs", "crypt_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc", "lang_cs", "lang_sc")},
-    **{f"key_ex.agreed_{name}": _agreed for name in ("kex", "hostkey", "crypt_cs", "crypt_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc", "lang_cs", "lang_sc")},
+    **{
+        f"key_ex.sent_{name}": _sent_list
+        for name in (
+            "kex",
+            "hostkey",
+            "crypt_cs",
+            "crypt_sc",
+            "mac_cs",
+            "mac_sc",
+            "comp_cs",
+            "comp_sc",
+            "lang_cs",
+            "lang_sc",
+        )
+    },
+    **{
+        f"key_ex.agreed_{name}": _agreed
+        for name in (
+            "kex",
+            "hostkey",
+            "crypt_cs",
+            "crypt_sc",
+            "mac_cs",
+            "mac_sc",
+            "comp_cs",
+            "comp_sc",
+            "lang_cs",
+            "lang_sc",
+        )
+    },
     **{
         f"key_ex.{name}": _once(lambda t: t.newkeys)
-        for name in ("cipher_keyed_cs", "cipher_keyed_sc", "mac_keyed_cs", "mac_keyed_sc", "compression_initialized_cs", "compression_initialized_sc")
+        for name in (
+            "cipher_keyed_cs",
+            "cipher_keyed_sc",
+            "mac_keyed_cs",
+            "mac_keyed_sc",
+            "compression_initialized_cs",
+            "compression_initialized_sc",
+        )
     },
 }

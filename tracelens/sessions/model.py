@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tracelens.ssh.algorithms import negotiate
+
 # How far a session came, in order; "done" is a session whose work was finished.
 PHASES = ("banner", "kex", "auth", "channel", "sftp", "scp", "done")
 
@@ -11,7 +13,13 @@ PHASES = ("banner", "kex", "auth", "channel", "sftp", "scp", "done")
 LISTS = ("kex", "hostkey", "cipher_cs", "cipher_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc")
 
 # Ciphers that bring their own integrity: no MAC is negotiated beside them (RFC 5647; OpenSSH's PROTOCOL file).
-AEAD = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM")
+AEAD = (
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "chacha20-poly1305@openssh.com",
+    "AEAD_AES_128_GCM",
+    "AEAD_AES_256_GCM",
+)
 
 Offer = dict[str, tuple[str, ...]]
 
@@ -139,13 +147,19 @@ class Failure:
     def quote(self) -> Quote:
         """Its place and words."""
         if self.kind == "disconnect":
-            return Quote(self.line, f"the server disconnects: {self.message}" if self.message else "the server disconnects")
+            return Quote(
+                self.line,
+                f"the server disconnects: {self.message}" if self.message else "the server disconnects",
+            )
         if self.kind == "silence":
             return Quote(self.line, "no answer until here, where the trace or the session ends")
         if self.code is not None:
             return Quote(self.line, f"Failure Event: {self.code} - {self.message}")
         if self.operation is not None and self.operation.status is not None:
-            return Quote(self.line, f"SFTP status {self.operation.status}" + (f" ({self.message})" if self.message else ""))
+            return Quote(
+                self.line,
+                f"SFTP status {self.operation.status}" + (f" ({self.message})" if self.message else ""),
+            )
         return Quote(self.line, self.message or "the server refuses")
 
     def says(self, *parts: str) -> bool:
@@ -232,6 +246,7 @@ class Session:
     phases: list[Phase] = field(default_factory=list)
     secrets: int = 0
     secret_line: int = 0
+    hidden: set[bytes] = field(default_factory=set, repr=False)
     content_bytes: int = 0
     sftp_ends: int = 0
     blocking: bool | None = None
@@ -292,6 +307,15 @@ class Session:
     def uses(self, context: str) -> bool:
         """Whether the subsystem was traced in this file at all."""
         return context in self.traced
+
+    def algorithm(self, name: str) -> str | None:
+        """What was agreed on in one list: as the text says, else as the two offers make it (RFC 4253, 7.1)."""
+        if name in self.agreed:
+            return self.agreed[name]
+        client, server = self.offers.get("client", {}), self.offers.get("server", {})
+        if name not in client or name not in server:
+            return None
+        return negotiate(client[name], server[name])
 
     @property
     def last_attempt(self) -> Attempt | None:

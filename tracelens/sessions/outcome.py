@@ -53,11 +53,21 @@ def judge(track: Track, *, cut: bool) -> Session:
 
 def _supersedes(later: Failure, earlier: Failure) -> bool:
     """Whether the later failure says better why the same step failed."""
-    if later.kind == "disconnect" and earlier.kind == "error" and later.line - earlier.line < 30 and earlier.code in (-13, -43, -1):
+    if (
+        later.kind == "disconnect"
+        and earlier.kind == "error"
+        and later.line - earlier.line < 30
+        and earlier.code in (-13, -43, -1)
+    ):
         return earlier.phase == later.phase
     # A method the server does not offer was tried before one that it does: the refusal of the latter counts.
     first, last = earlier.attempt, later.attempt
-    if first is not None and last is not None and first is not last and earlier.phase == later.phase == "auth":
+    if (
+        first is not None
+        and last is not None
+        and first is not last
+        and earlier.phase == later.phase == "auth"
+    ):
         not_offered = bool(first.remaining) and first.method not in first.remaining and not first.partial
         if not_offered and last.method in first.remaining:
             earlier.fate = "partial-auth"
@@ -88,8 +98,13 @@ def _auth_fate(session: Session, failure: Failure) -> str:
     attempt = failure.attempt
     if session.authenticated and (not session.auth_line or session.auth_line > failure.line):
         return "partial-auth"
-    if attempt is not None and attempt.partial and any(
-        a.line > attempt.line and a.method != "none" and not a.pending and a.outcome != "not-sent" for a in session.attempts
+    if (
+        attempt is not None
+        and attempt.partial
+        and any(
+            a.line > attempt.line and a.method != "none" and not a.pending and a.outcome != "not-sent"
+            for a in session.attempts
+        )
     ):
         return "partial-auth"
     return "final"
@@ -136,7 +151,11 @@ def _made_good(session: Session, failed: Operation) -> bool:
     later = [o for o in session.operations if o.line > failed.line and o.outcome == "done" and not o.status]
     for operation in later:
         same = operation.path == failed.path or not failed.path or not operation.path
-        if operation.verb == failed.verb and same and (failed.path or operation.verb not in ("open", "opendir")):
+        if (
+            operation.verb == failed.verb
+            and same
+            and (failed.path or operation.verb not in ("open", "opendir"))
+        ):
             return True
         if operation.verb == failed.verb and same and not failed.path:
             return True
@@ -162,7 +181,15 @@ def _add_silent_refusals(session: Session) -> None:
     for operation in session.operations:
         if operation.outcome == "failed" and not any(f.operation is operation for f in session.failures):
             session.failures.append(
-                Failure(operation.end_line or operation.line, operation.ended, None, operation.message or "", "sftp", "refusal", operation=operation)
+                Failure(
+                    operation.end_line or operation.line,
+                    operation.ended,
+                    None,
+                    operation.message or "",
+                    "sftp",
+                    "refusal",
+                    operation=operation,
+                )
             )
 
 
@@ -195,13 +222,26 @@ def _silence(session: Session, track: Track) -> Failure | None:
     operation = next((o for o in reversed(session.operations) if o.outcome == "pending"), None)
     attempt = session.last_attempt if phase == "auth" else None
     channel = session.channels[-1] if session.channels else None
-    return Failure(session.last_line, session.ended, None, "", phase, "closed" if died else "silence", attempt=attempt, operation=operation, channel=channel)
+    return Failure(
+        session.last_line,
+        session.ended,
+        None,
+        "",
+        phase,
+        "closed" if died else "silence",
+        attempt=attempt,
+        operation=operation,
+        channel=channel,
+    )
 
 
 def _server_side_died(session: Session) -> bool:
     """Whether the server ended the channel while SFTP was being started or used."""
-    return any((c.exit_line or c.close_line) and session.sftp_line and not c.closing_line for c in session.channels) or any(
-        c.close_line and c.closing_line > c.close_line and session.sftp_line and session.sftp_version is None for c in session.channels
+    return any(
+        (c.exit_line or c.close_line) and session.sftp_line and not c.closing_line for c in session.channels
+    ) or any(
+        c.close_line and c.closing_line > c.close_line and session.sftp_line and session.sftp_version is None
+        for c in session.channels
     )
 
 
@@ -211,8 +251,18 @@ def pending(session: Session) -> tuple[str, int] | None:
     if not greeted:
         return ("banner", session.client_banner_line or session.first_line)
     if not session.kex_done:
-        return ("kex", session.offer_lines.get("client", session.first_line)) if "client" in session.offers else None
-    if session.service_line and not session.service_accepted and not session.attempts and not session.authenticated and session.offered is None:
+        return (
+            ("kex", session.offer_lines.get("client", session.first_line))
+            if "client" in session.offers
+            else None
+        )
+    if (
+        session.service_line
+        and not session.service_accepted
+        and not session.attempts
+        and not session.authenticated
+        and session.offered is None
+    ):
         return ("auth", session.service_line)
     last = session.last_attempt
     if last is not None and last.pending and not session.authenticated:
@@ -225,9 +275,15 @@ def pending(session: Session) -> tuple[str, int] | None:
             return ("channel", waiting.line)
     if session.sftp_line and session.sftp_version is None and session.uses("Conn"):
         return ("channel", session.sftp_line)
-    operation = next((o for o in reversed(session.operations) if o.outcome == "pending" and o.verb != "close"), None)
+    operation = next(
+        (o for o in reversed(session.operations) if o.outcome == "pending" and o.verb != "close"), None
+    )
     if operation is not None:
-        return ("scp" if operation.verb == "scp" else "sftp", operation.line) if operation.verb != "scp" else None
+        return (
+            ("scp" if operation.verb == "scp" else "sftp", operation.line)
+            if operation.verb != "scp"
+            else None
+        )
     return None
 
 

@@ -24,6 +24,7 @@ from tracelens.sessions.model import (
 )
 from tracelens.sessions.wording import is_clean_up, phase_of
 from tracelens.ssh.sftp import SftpPacket, SftpStream
+from tracelens.ssh.wire import Secret
 
 
 def list_name(event: str) -> str:
@@ -32,6 +33,7 @@ def list_name(event: str) -> str:
 
 
 Handler = Callable[["Track", Event], None]
+Observer = Callable[["Track", Event | Run | Packet | SftpPacket], None]
 _HANDLERS: dict[str, Handler] = {}
 
 # Text names of a KEXINIT's lists -> ours.
@@ -43,7 +45,18 @@ _LIST = {
 _BULK_REQUESTS = {"read", "write"}
 # Requests that libssh2 sends to tidy up; their outcome is nobody's purpose.
 _TIDYING = {"close"}
+# A shorter secret cannot be told from ordinary text wherever its letters turn up.
+SHORTEST_SECRET = 4
 _POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
+
+
+def _shown(event: Event) -> str:
+    """The event's text as evidence may quote it: without the value of an environment variable, or a cookie."""
+    if event.name == "conn.env_requested":
+        return f"Setting remote environment variable: {event.fields.get('variable', '')}=[hidden]"
+    if event.name == "conn.x11_requested":
+        return "Requesting x11-req (cookie hidden)"
+    return event.text
 
 
 def on(*names: str) -> Callable[[Handler], Handler]:
@@ -60,7 +73,8 @@ def on(*names: str) -> Callable[[Handler], Handler]:
 class Track:
     """A session in the making."""
 
-    def __init__(self, line: int, time: float | None) -> None:
+    def __init__(self, line: int, time: float | None, observer: "Observer | None" = None) -> None:
+        self._observer = observer
         self.session = Session(first_line=line, last_line=line, started=time)
         self.phase = "banner"
         self.clock: float | None = time
@@ -122,7 +136,7 @@ class Track:
         self.tick(event.line, event.time, polling=polling)
         self._waiting = "" if polling or event.name == "transport.banner_sent" else None
         session = self.session
-        session.lines[event.name] = session.last = Quote(event.line, event.text)
+        session.lines[event.name] = session.last = Quote(event.line, _shown(event))
         if event.context in ("Conn", "SFTP", "SCP") and self.phase in ("banner", "kex", "auth"):
             if event.name not in ("conn.blocking_mode",):
                 self._implied("channel", event.line)
@@ -131,6 +145,8 @@ class Track:
         handler = _HANDLERS.get(event.name)
         if handler is not None:
             handler(self, event)
+        if self._observer is not None:
+            self._observer(self, event)
 
     def _implied(self, phase: str, line: int) -> None:
         """The trace starts later, or does not show the earlier phases: what is seen needs them done."""
@@ -162,7 +178,9 @@ class Track:
         else:
             self._waiting = waiting if only_polls else None
             session.last = Quote(run.last_line, run.last_text)
-        if self.phase in ("banner", "kex", "auth") and any(name.startswith(("conn.", "sftp.")) for name in run.counts):
+        if self.phase in ("banner", "kex", "auth") and any(
+            name.startswith(("conn.", "sftp.")) for name in run.counts
+        ):
             self._implied("channel", run.first_line)
         if "sftp.packet_type_received" in run.counts:
             self._replied = True
@@ -170,6 +188,8 @@ class Track:
             session.transfers["read"] = session.transfers.get("read", 0) + run.counts["sftp.read_sent"]
         if "conn.data_received" in run.counts or "conn.channel_read_got" in run.counts:
             self.progress = run.ended if run.ended is not None else self.progress
+        if self._observer is not None:
+            self._observer(self, run)
 
     def _seen_phase(self, phase: str, line: int) -> None:
         order = ("banner", "kex", "auth", "channel", "sftp", "scp")
@@ -207,7 +227,12 @@ class Track:
     def _disconnect_sent(self, event: Event) -> None:
         reason = event.fields.get("reason")
         self.session.disconnects.append(
-            Disconnect(event.line, reason if isinstance(reason, int) else None, str(event.fields.get("description", "")), True)
+            Disconnect(
+                event.line,
+                reason if isinstance(reason, int) else None,
+                str(event.fields.get("description", "")),
+                True,
+            )
         )
         self.session.ended_by_client = True
         self.closed = True
@@ -227,7 +252,9 @@ class Track:
     @on("transport.disconnect_received")
     def _disconnect_received(self, event: Event) -> None:
         reason = event.fields.get("reason")
-        self._disconnected(event.line, reason if isinstance(reason, int) else None, str(event.fields.get("description", "")))
+        self._disconnected(
+            event.line, reason if isinstance(reason, int) else None, str(event.fields.get("description", ""))
+        )
 
     def _disconnected(self, line: int, reason: int | None, description: str) -> None:
         session = self.session
@@ -241,7 +268,16 @@ class Track:
         session.disconnects.append(Disconnect(line, reason, description, False))
         if not self.closed:
             session.failures.append(
-                Failure(line, self.clock, None, description, self.phase, "disconnect", attempt=self._open_attempt(), channel=self._channel)
+                Failure(
+                    line,
+                    self.clock,
+                    None,
+                    description,
+                    self.phase,
+                    "disconnect",
+                    attempt=self._open_attempt(),
+                    channel=self._channel,
+                )
             )
 
     @on("transport.looking_for_packet")
@@ -316,7 +352,9 @@ class Track:
             attempts.append(last)
         return last
 
-    def _settle(self, outcome: Any, line: int, partial: bool | None = None, remaining: tuple[str, ...] = ()) -> None:
+    def _settle(
+        self, outcome: Any, line: int, partial: bool | None = None, remaining: tuple[str, ...] = ()
+    ) -> None:
         attempts = self.session.attempts
         if attempts and attempts[-1].pending:
             last = attempts[-1]
@@ -345,7 +383,9 @@ class Track:
             session.offered_line = event.line
             if not session.attempts or session.attempts[-1].method != "none":
                 session.probes += 1
-                probe = Attempt("none", event.line, event.time, session.user, "refused", methods, end_line=event.line)
+                probe = Attempt(
+                    "none", event.line, event.time, session.user, "refused", methods, end_line=event.line
+                )
                 if not any(a.pending for a in session.attempts):
                     session.attempts.append(probe)
             elif session.attempts[-1].pending:
@@ -388,7 +428,9 @@ class Track:
     @on("key_ex.signing", "key_ex.agent_sign_method")
     def _signing(self, event: Event) -> None:
         if self.phase == "auth":
-            self._begin("publickey", event.line).algorithm = str(event.fields.get("algorithm", event.fields.get("method", "")))
+            self._begin("publickey", event.line).algorithm = str(
+                event.fields.get("algorithm", event.fields.get("method", ""))
+            )
 
     @on(
         "userauth.password_succeeded", "userauth.keyboard_interactive_succeeded", "userauth.publickey_succeeded",
@@ -435,7 +477,9 @@ class Track:
     @on("conn.channel_allocated")
     def _allocated(self, event: Event) -> None:
         number = event.fields.get("channel", 0)
-        self.session.channels.append(Channel(number if isinstance(number, int) else 0, event.line, kind="session"))
+        self.session.channels.append(
+            Channel(number if isinstance(number, int) else 0, event.line, kind="session")
+        )
         self._channel = self.session.channels[-1]
 
     @on("conn.channel_opened")
@@ -448,7 +492,12 @@ class Track:
 
     @on("conn.request_started")
     def _request(self, event: Event) -> None:
-        self._requested(self._channel_of(event), str(event.fields.get("request", "")), event.line, str(event.fields.get("message", "")))
+        self._requested(
+            self._channel_of(event),
+            str(event.fields.get("request", "")),
+            event.line,
+            str(event.fields.get("message", "")),
+        )
 
     @on("conn.pty_requested")
     def _pty(self, event: Event) -> None:
@@ -476,7 +525,9 @@ class Track:
     def _direct(self, event: Event) -> None:
         self.session.lines["direct"] = Quote(event.line, event.text)
 
-    def _requested(self, channel: Channel, name: str, line: int, message: str = "", *, packet: bool = False) -> Request:
+    def _requested(
+        self, channel: Channel, name: str, line: int, message: str = "", *, packet: bool = False
+    ) -> Request:
         last = channel.requests[-1] if channel.requests else None
         if packet and last is not None and last.name == name and last.granted is None and not last.packet:
             last.packet = True
@@ -577,14 +628,18 @@ class Track:
 
     @on("sftp.stat_family")
     def _stat(self, event: Event) -> None:
-        verb = {"Statting": "stat", "LStatting": "lstat", "Set-statting": "setstat"}.get(str(event.fields.get("verb", "")))
+        verb = {"Statting": "stat", "LStatting": "lstat", "Set-statting": "setstat"}.get(
+            str(event.fields.get("verb", ""))
+        )
         if verb is not None:
             self._text_begin(verb, event)
 
     @on("sftp.link_family")
     def _link(self, event: Event) -> None:
         kind, verb = str(event.fields.get("kind", "")), str(event.fields.get("verb", ""))
-        self._text_begin("realpath" if kind == "realpath" else "symlink" if verb == "Creating" else "readlink", event)
+        self._text_begin(
+            "realpath" if kind == "realpath" else "symlink" if verb == "Creating" else "readlink", event
+        )
 
     @on("sftp.handle_command")
     def _handle_command(self, event: Event) -> None:
@@ -637,7 +692,9 @@ class Track:
         if phase is not None:
             self._seen_phase(phase, event.line)
         channel = self._channel
-        request = next((r for r in reversed(channel.requests) if r.granted is not True), None) if channel else None
+        request = (
+            next((r for r in reversed(channel.requests) if r.granted is not True), None) if channel else None
+        )
         failure = Failure(event.line, event.time, code, message, self.phase, channel=channel, request=request)
         if self.phase == "auth" and not session.authenticated:
             failure.attempt = self._failed_attempt(failure)
@@ -654,7 +711,9 @@ class Track:
         if failure.says("agent") and not failure.says("sign failure"):
             session.agent_line = session.agent_line or failure.line
             if last is None or last.method == "none" or not last.pending:
-                last = Attempt("publickey", failure.line, failure.time, session.user, "not-sent", end_line=failure.line)
+                last = Attempt(
+                    "publickey", failure.line, failure.time, session.user, "not-sent", end_line=failure.line
+                )
                 session.attempts.append(last)
                 return last
         if last is not None and last.pending and last.method != "none":
@@ -708,6 +767,8 @@ class Track:
             self.progress = self.clock
         packet = decode(raw, self.method())
         session.packets[packet.name] = session.packets.get(packet.name, 0) + 1
+        if self._observer is not None:
+            self._observer(self, packet)
         if packet.name == "channel_data" and packet.problem is None:
             self._channel_data(raw, packet)
             return packet
@@ -760,7 +821,9 @@ class Track:
 
     def _in_kex_31(self, packet: Packet) -> None:
         if "fingerprint" in packet.fields:
-            self.session.fingerprints.setdefault("SHA256", str(packet.fields["fingerprint"]).removeprefix("SHA256:"))
+            self.session.fingerprints.setdefault(
+                "SHA256", str(packet.fields["fingerprint"]).removeprefix("SHA256:")
+            )
 
     _in_kex_33 = _in_kex_31
 
@@ -774,6 +837,7 @@ class Track:
         attempt.user, attempt.sent = session.user, True
         if method == "password":
             session.secrets += 1 + bool(fields.get("change"))
+            self._hide(fields.get("password"), fields.get("new_password"))
             session.secret_line = session.secret_line or packet.line
         elif method == "publickey":
             attempt.algorithm = fields.get("algorithm") or attempt.algorithm
@@ -784,9 +848,19 @@ class Track:
         elif method == "none":
             session.probes += 1
 
+    def _hide(self, *secrets: Secret | None) -> None:
+        """Remembers values that no output may show, wherever else in the trace they turn up."""
+        self.session.hidden.update(
+            s.reveal() for s in secrets if s is not None and len(s.reveal()) >= SHORTEST_SECRET
+        )
+
     def _in_userauth_failure(self, packet: Packet) -> None:
         methods, partial = packet.fields["methods"], packet.fields["partial"]
-        if self.session.attempts and not self.session.attempts[-1].pending and self.session.attempts[-1].partial is None:
+        if (
+            self.session.attempts
+            and not self.session.attempts[-1].pending
+            and self.session.attempts[-1].partial is None
+        ):
             self.session.attempts[-1].partial = partial  # the text came first
             self.session.attempts[-1].remaining = methods
             self.session.attempts[-1].outcome = "partial" if partial else "refused"
@@ -818,6 +892,7 @@ class Track:
             attempt = self.session.attempts[-1]
             attempt.answered = (attempt.answered or 0) + len(answers)
         self.session.secrets += len(answers)
+        self._hide(*answers)
         self.session.secret_line = self.session.secret_line or packet.line
 
     def _conn_packet(self, line: int) -> None:
@@ -851,6 +926,7 @@ class Track:
         fields = packet.fields
         message = str(fields.get("subsystem") or fields.get("command") or fields.get("variable") or "")
         if fields["request"] == "env":
+            self._hide(fields.get("value"))
             self.session.secret_line = self.session.secret_line or packet.line
         request = self._requested(channel, fields["request"], packet.line, message, packet=True)
         if not fields.get("want_reply", True):
@@ -919,6 +995,8 @@ class Track:
 
     def _sftp(self, packet: SftpPacket) -> None:
         session, fields = self.session, packet.fields
+        if self._observer is not None:
+            self._observer(self, packet)
         number = fields.get("id")
         if packet.direction == "out":
             if packet.name == "init":
@@ -932,10 +1010,21 @@ class Track:
                     self._requests[number] = packet.name
                 return
             verb = str(fields.get("request", packet.name)) if packet.name == "extended" else packet.name
-            verb = {"statvfs@openssh.com": "statvfs", "fstatvfs@openssh.com": "fstatvfs", "fsync@openssh.com": "fsync"}.get(verb, verb)
+            verb = {
+                "statvfs@openssh.com": "statvfs",
+                "fstatvfs@openssh.com": "fstatvfs",
+                "fsync@openssh.com": "fsync",
+            }.get(verb, verb)
             verb = "rename" if verb == "posix-rename@openssh.com" else verb
             session.operations.append(
-                Operation(verb, packet.line, str(fields.get("path", "")), str(fields.get("target", "")), number, self.clock)
+                Operation(
+                    verb,
+                    packet.line,
+                    str(fields.get("path", "")),
+                    str(fields.get("target", "")),
+                    number,
+                    self.clock,
+                )
             )
             return
         if packet.name == "version":
@@ -950,15 +1039,34 @@ class Track:
             if status == 1:
                 session.sftp_ends += 1
             elif status:
-                handle = next((o for o in reversed(session.operations) if o.verb in ("open", "opendir") and o.outcome == "done"), None)
+                handle = next(
+                    (
+                        o
+                        for o in reversed(session.operations)
+                        if o.verb in ("open", "opendir") and o.outcome == "done"
+                    ),
+                    None,
+                )
                 session.operations.append(
                     Operation(
-                        verb, packet.line, handle.path if handle else "", "", number, self.clock, self.clock, packet.line,
-                        status, fields.get("message"), "failed",
+                        verb,
+                        packet.line,
+                        handle.path if handle else "",
+                        "",
+                        number,
+                        self.clock,
+                        self.clock,
+                        packet.line,
+                        status,
+                        fields.get("message"),
+                        "failed",
                     )  # fmt: skip
                 )
             return
-        operation = next((o for o in reversed(session.operations) if o.request_id == number and o.outcome == "pending"), None)
+        operation = next(
+            (o for o in reversed(session.operations) if o.request_id == number and o.outcome == "pending"),
+            None,
+        )
         if operation is None:
             return
         operation.end_line, operation.ended = packet.line, self.clock

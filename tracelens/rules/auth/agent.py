@@ -15,8 +15,14 @@ def agent_failed(session: Session) -> Found | None:
         f"The SSH agent could not be used: {failed.message}.",
         (failed.quote,),
         (
-            client("start the agent and load the key (`ssh-add -l` must list it) in the environment of the program itself: SSH_AUTH_SOCK of a login shell is "
-                   "unknown to a service such as IRIS; or authenticate with key files: AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"),
+            client(
+                "start the agent and load the key (`ssh-add -l` must list it) in the environment of the program itself: SSH_AUTH_SOCK of a login shell is "
+                "unknown to a service such as IRIS; or authenticate with key files: AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
+            ),
         ),
-        (Rival("auth-publickey-rejected", "ruled out: no key of the agent reached the server in this attempt"),),
+        (
+            Rival(
+                "auth-publickey-rejected", "ruled out: no key of the agent reached the server in this attempt"
+            ),
+        ),
     )

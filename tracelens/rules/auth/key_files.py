@@ -31,8 +31,15 @@ def _local(session: Session) -> list[Failure]:
     attempt = failed.attempt
     if attempt is not None and (attempt.method != "publickey" or attempt.partial is not None):
         return []
-    errors = [f for f in session.failures if f.line >= failed.line and f.attempt is attempt and f.kind == "error" and f.fate != "cleanup"]
-    if not any(f.code in (-16, -17, -48, -14, -12, -51, -33, -34, -41) or f.says("Callback returned error") for f in errors):
+    errors = [
+        f
+        for f in session.failures
+        if f.line >= failed.line and f.attempt is attempt and f.kind == "error" and f.fate != "cleanup"
+    ]
+    if not any(
+        f.code in (-16, -17, -48, -14, -12, -51, -33, -34, -41) or f.says("Callback returned error")
+        for f in errors
+    ):
         return []
     return errors
 
@@ -44,7 +51,12 @@ def _first(errors: Iterable[Failure], pattern: re.Pattern[str]) -> Failure | Non
 def kind(session: Session) -> tuple[str, Failure] | None:
     """Which of the three a key file's failure is: "unreadable", "passphrase" or "format"."""
     errors = _local(session)
-    for name, pattern in (("unreadable", UNREADABLE), ("passphrase", PASSPHRASE), ("format", FORMAT), ("passphrase", EITHER)):
+    for name, pattern in (
+        ("unreadable", UNREADABLE),
+        ("passphrase", PASSPHRASE),
+        ("format", FORMAT),
+        ("passphrase", EITHER),
+    ):
         failure = _first(errors, pattern)
         if failure is not None:
             return name, failure
@@ -68,8 +80,10 @@ def unreadable(session: Session) -> Found | None:
         f"The {which} key file could not be opened or read.",
         (failure.quote, *_file(session)),
         (
-            client(f"check path, spelling and permissions of the {which} key file, for the account that the program (on IRIS: the instance's "
-                   "operating-system user) runs under; nothing was sent to the server"),
+            client(
+                f"check path, spelling and permissions of the {which} key file, for the account that the program (on IRIS: the instance's "
+                "operating-system user) runs under; nothing was sent to the server"
+            ),
         ),
         (Rival("auth-key-format", "ruled out: the file was never read"),),
     )
@@ -83,13 +97,20 @@ def passphrase(session: Session) -> Found | None:
         return None
     failure = found[1]
     sure = failure.code == -48 or failure.says("without passphrase", "correct password")
-    rival = "ruled out: the text is about decrypting the key" if sure else f"libssh2 prints the same text for a file it cannot parse; `ssh-keygen -y -f KEY` decides, and {COMMANDS}"
+    rival = (
+        "ruled out: the text is about decrypting the key"
+        if sure
+        else f"libssh2 prints the same text for a file it cannot parse; `ssh-keygen -y -f KEY` decides, and {COMMANDS}"
+    )
     return Found(
-        "The private key could not be unlocked: the passphrase is wrong or missing" + ("." if sure else ", or the file is no key that this library can read."),
+        "The private key could not be unlocked: the passphrase is wrong or missing"
+        + ("." if sure else ", or the file is no key that this library can read."),
         (failure.quote, *_file(session)),
         (
-            client("give the right passphrase: AuthenticateWithKeyPair(user, public, private, passphrase); check it with `ssh-keygen -y -f PRIVATE_KEY`, "
-                   "which asks for it"),
+            client(
+                "give the right passphrase: AuthenticateWithKeyPair(user, public, private, passphrase); check it with `ssh-keygen -y -f PRIVATE_KEY`, "
+                "which asks for it"
+            ),
         ),
         (Rival("auth-key-format", rival),),
     )
@@ -106,8 +127,15 @@ def unsupported_format(session: Session) -> Found | None:
         "A key file was read, but its format or key type is not supported by this libssh2.",
         (failure.quote, *_file(session)),
         (
-            client(f"the public key must be one line in OpenSSH format, the private key PEM (-----BEGIN RSA PRIVATE KEY-----): {COMMANDS}; "
-                   "a PuTTY key (.ppk) is exported by PuTTYgen as an OpenSSH key"),
+            client(
+                f"the public key must be one line in OpenSSH format, the private key PEM (-----BEGIN RSA PRIVATE KEY-----): {COMMANDS}; "
+                "a PuTTY key (.ppk) is exported by PuTTYgen as an OpenSSH key"
+            ),
         ),
-        (Rival("auth-key-passphrase", "a wrong passphrase can give the same text; `ssh-keygen -y -f PRIVATE_KEY` decides"),),
+        (
+            Rival(
+                "auth-key-passphrase",
+                "a wrong passphrase can give the same text; `ssh-keygen -y -f PRIVATE_KEY` decides",
+            ),
+        ),
     )

@@ -22,15 +22,24 @@ def second_factor_missing(session: Session) -> Found | None:
     return Found(
         f"{attempt.method} was accepted; the server wants {wanted} as well, and nothing more was tried.",
         (
-            Quote(attempt.end_line, f"USERAUTH_FAILURE with partial success, methods that can continue: {wanted}"),
+            Quote(
+                attempt.end_line,
+                f"USERAUTH_FAILURE with partial success, methods that can continue: {wanted}",
+            ),
             failed.quote,
         ),
         (
-            client(f"this error is no end: go on with {call} on the same connection. Two methods on one connection need Caché 2018.1 or IRIS"),
-            server("or ask for one method only: AuthenticationMethods in sshd_config (\"publickey,password\" means both)"),
+            client(
+                f"this error is no end: go on with {call} on the same connection. Two methods on one connection need Caché 2018.1 or IRIS"
+            ),
+            server(
+                'or ask for one method only: AuthenticationMethods in sshd_config ("publickey,password" means both)'
+            ),
         ),
         (
-            Rival("auth-key-mismatch" if attempt.method == "publickey" else "auth-password-rejected",
-                  "ruled out: the last byte of packet 51 says partial success, so the method itself was accepted"),
+            Rival(
+                "auth-key-mismatch" if attempt.method == "publickey" else "auth-password-rejected",
+                "ruled out: the last byte of packet 51 says partial success, so the method itself was accepted",
+            ),
         ),
     )

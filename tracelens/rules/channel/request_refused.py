@@ -12,9 +12,15 @@ def _refused(session: Session) -> Failure | None:
     failed = session.failed
     if failed is None or failed.phase not in ("channel", "sftp", "scp"):
         return None
-    if failed.code in (-22, -32) or (failed.kind == "refusal" and failed.request is not None and failed.request.granted is False):
+    if failed.code in (-22, -32) or (
+        failed.kind == "refusal" and failed.request is not None and failed.request.granted is False
+    ):
         return failed
-    return failed if failed.says("Unable to request SFTP subsystem", "Unable to request publickey subsystem") else None
+    return (
+        failed
+        if failed.says("Unable to request SFTP subsystem", "Unable to request publickey subsystem")
+        else None
+    )
 
 
 def _is_subsystem(session: Session, failed: Failure) -> bool:
@@ -37,15 +43,28 @@ def subsystem_refused(session: Session) -> Found | None:
         f"The login went well, but the server does not have the subsystem {name!r}.",
         (failed.quote, *((Quote(request.line, f"subsystem request: {name}"),) if request else ())),
         (
-            server("add it in sshd_config: `Subsystem sftp internal-sftp` (or the path of sftp-server), and check `Match` blocks of this user; "
-                   "sshd's log says \"subsystem request for sftp ... failed, subsystem not found\""),
-            client("ask whether this account is meant for SFTP at all; SCP (libssh2_scp_recv2, libssh2_scp_send64) may work where SFTP is off"),
+            server(
+                "add it in sshd_config: `Subsystem sftp internal-sftp` (or the path of sftp-server), and check `Match` blocks of this user; "
+                'sshd\'s log says "subsystem request for sftp ... failed, subsystem not found"'
+            ),
+            client(
+                "ask whether this account is meant for SFTP at all; SCP (libssh2_scp_recv2, libssh2_scp_send64) may work where SFTP is off"
+            ),
         ),
-        (Rival("sftp-start-failed", "ruled out: the server refused the request itself, no SFTP server was started"),),
+        (
+            Rival(
+                "sftp-start-failed",
+                "ruled out: the server refused the request itself, no SFTP server was started",
+            ),
+        ),
     )
 
 
-@cause("channel-request-refused", phase="channel", yields_to=("channel-subsystem-refused", "channel-open-refused"))
+@cause(
+    "channel-request-refused",
+    phase="channel",
+    yields_to=("channel-subsystem-refused", "channel-open-refused"),
+)
 def request_refused(session: Session) -> Found | None:
     """exec, shell, pty, env or forwarding was refused."""
     failed = _refused(session)
@@ -55,11 +74,22 @@ def request_refused(session: Session) -> Found | None:
     name = request.name if request is not None else failed.message.rpartition("for ")[2] or "the request"
     return Found(
         f"The server refused the channel request {name!r}.",
-        (failed.quote, *((Quote(request.line, f"request: {request.name} {request.message}".strip()),) if request else ())),
         (
-            client("do without it, or ask for it in the order that the server allows; a refused env is harmless if the program goes on"),
-            server("check in sshd_config and authorized_keys what forbids it: PermitTTY, AcceptEnv, AllowTcpForwarding, AllowAgentForwarding, "
-                   "X11Forwarding, ForceCommand, a `restrict` or `no-pty` option of the key"),
+            failed.quote,
+            *(
+                (Quote(request.line, f"request: {request.name} {request.message}".strip()),)
+                if request
+                else ()
+            ),
+        ),
+        (
+            client(
+                "do without it, or ask for it in the order that the server allows; a refused env is harmless if the program goes on"
+            ),
+            server(
+                "check in sshd_config and authorized_keys what forbids it: PermitTTY, AcceptEnv, AllowTcpForwarding, AllowAgentForwarding, "
+                "X11Forwarding, ForceCommand, a `restrict` or `no-pty` option of the key"
+            ),
         ),
         (Rival("channel-subsystem-refused", "ruled out: the request was not for a subsystem"),),
     )

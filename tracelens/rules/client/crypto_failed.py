@@ -9,7 +9,11 @@ CRYPTO = re.compile(
 )
 
 
-@cause("client-crypto-failed", phase="client", yields_to=("kex-no-common-kex", "kex-no-common-hostkey", "kex-no-common-cipher", "kex-no-common-mac"))
+@cause(
+    "client-crypto-failed",
+    phase="client",
+    yields_to=("kex-no-common-kex", "kex-no-common-hostkey", "kex-no-common-cipher", "kex-no-common-mac"),
+)
 def crypto_failed(session: Session) -> Found | None:
     """The client's own crypto backend failed."""
     failed = session.failed
@@ -23,9 +27,14 @@ def crypto_failed(session: Session) -> Found | None:
         "The client's own crypto library failed; the server has no part in it.",
         (failed.quote,),
         (
-            client(("libssh2 1.8 and 1.9 were made for OpenSSL 1 and fail every handshake on OpenSSL 3: use libssh2 1.10.0 or later; " if known else
-                    "use a libssh2 that was built for the crypto library it runs with; ")
-                   + "in FIPS mode or under a strict crypto policy, choose an algorithm that is allowed there"),
+            client(
+                (
+                    "libssh2 1.8 and 1.9 were made for OpenSSL 1 and fail every handshake on OpenSSL 3: use libssh2 1.10.0 or later; "
+                    if known
+                    else "use a libssh2 that was built for the crypto library it runs with; "
+                )
+                + "in FIPS mode or under a strict crypto policy, choose an algorithm that is allowed there"
+            ),
             vendor("give the versions of libssh2 and of its crypto library, and whether FIPS mode is on"),
         ),
     )

@@ -7,8 +7,16 @@ from tracelens.sessions import Session
     "kex-failed",
     phase="kex",
     yields_to=(
-        *NO_COMMON, "kex-no-common-algorithm", "kex-server-disconnect", "kex-hostkey-unverified", "client-crypto-failed",
-        "transport-timeout", "transport-mac-invalid", "transport-decrypt-failed", "client-error", "transport-protocol-error",
+        *NO_COMMON,
+        "kex-no-common-algorithm",
+        "kex-server-disconnect",
+        "kex-hostkey-unverified",
+        "client-crypto-failed",
+        "transport-timeout",
+        "transport-mac-invalid",
+        "transport-decrypt-failed",
+        "client-error",
+        "transport-protocol-error",
         "banner-version-unsupported",
     ),
 )
@@ -21,7 +29,9 @@ def kex_failed(session: Session) -> Found | None:
         f"Key exchange failed: {failed.message} (error {failed.code}).",
         (failed.quote,),
         (
-            client("try another key-exchange method (libssh2_session_method_pref with LIBSSH2_METHOD_KEX) or a newer libssh2"),
+            client(
+                "try another key-exchange method (libssh2_session_method_pref with LIBSSH2_METHOD_KEX) or a newer libssh2"
+            ),
             server("look in sshd's log at this moment for the other half of the story"),
         ),
     )

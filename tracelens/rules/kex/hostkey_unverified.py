@@ -15,10 +15,14 @@ def hostkey_unverified(session: Session) -> Found | None:
         "The server's host key, or its signature over the key exchange, could not be verified.",
         (failed.quote, *((seen,) if seen else ())),
         (
-            client("compare the fingerprint with the one that the server's admin gives by another way; a library that cannot "
-                   "read this key type fails here too: try a newer libssh2 or another host-key type"),
+            client(
+                "compare the fingerprint with the one that the server's admin gives by another way; a library that cannot "
+                "read this key type fails here too: try a newer libssh2 or another host-key type"
+            ),
             server("run `ssh-keygen -lf` on the host keys and check that they are intact"),
-            network("a proxy that alters the key exchange, or an attack, looks just like this: do not go on until it is explained"),
+            network(
+                "a proxy that alters the key exchange, or an attack, looks just like this: do not go on until it is explained"
+            ),
         ),
         (Rival("kex-failed", "ruled out: the step that failed is the verification of the host key"),),
     )

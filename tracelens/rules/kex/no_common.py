@@ -29,23 +29,36 @@ def _found(session: Session, kind: str) -> Found | None:
     return Found(
         f"Client and server have no {called} in common{direction}.{more}",
         (
-            Quote(session.offer_lines.get("client", 0), f"client offers: {','.join(client_list) or '(nothing)'}"),
-            Quote(session.offer_lines.get("server", 0), f"server offers: {','.join(server_list) or '(nothing)'}"),
+            Quote(
+                session.offer_lines.get("client", 0), f"client offers: {','.join(client_list) or '(nothing)'}"
+            ),
+            Quote(
+                session.offer_lines.get("server", 0), f"server offers: {','.join(server_list) or '(nothing)'}"
+            ),
             failed.quote,
         ),
         _advice(session, kind, keyword, client_list, server_list),
-        (Rival("kex-server-disconnect", "ruled out: the two offers, as both sides sent them, have no member in common"),),
+        (
+            Rival(
+                "kex-server-disconnect",
+                "ruled out: the two offers, as both sides sent them, have no member in common",
+            ),
+        ),
     )
 
 
-def _advice(session: Session, kind: str, keyword: str, ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[Advice, ...]:
+def _advice(
+    session: Session, kind: str, keyword: str, ours: tuple[str, ...], theirs: tuple[str, ...]
+) -> tuple[Advice, ...]:
     version = session.client_version
     said = f" (this client is libssh2 {'.'.join(map(str, version))})" if version else ""
     for_client = (
         f"use a newer libssh2 that offers one of {','.join(theirs[:6]) or '(nothing)'}{said}: on IRIS/Caché, upgrade the instance "
         "(Caché before 2017.1 has a very old libssh2)"
     )
-    usable = [a for a in ours if "@" not in a and a not in ("ext-info-c", "none", "kex-strict-c-v00@openssh.com")] or list(ours)
+    usable = [
+        a for a in ours if "@" not in a and a not in ("ext-info-c", "none", "kex-strict-c-v00@openssh.com")
+    ] or list(ours)
     if kind == "comp":
         for_server = "set `Compression yes` or `no` so that it meets the client's list"
     elif kind == "hostkey":
@@ -89,19 +102,37 @@ def no_common_compression(session: Session) -> Found | None:
 def no_common_algorithm(session: Session) -> Found | None:
     """A mismatch is certain, which list it is can't be read from this trace."""
     failed = session.failed
-    if failed is None or failed.phase != "kex" or failed.code != -5 or not failed.says("Unable to exchange encryption keys"):
+    if (
+        failed is None
+        or failed.phase != "kex"
+        or failed.code != -5
+        or not failed.says("Unable to exchange encryption keys")
+    ):
         return None
     if session.agreed or session.saw("key_ex.kex_initiated") or "server" in session.offers:
         return None
     ours = session.offers.get("client", {})
-    evidence = [Quote(session.offer_lines.get("client", 0), f"client offers {n}: {','.join(ours[n])}") for n in ("kex", "hostkey") if n in ours]
+    evidence = [
+        Quote(session.offer_lines.get("client", 0), f"client offers {n}: {','.join(ours[n])}")
+        for n in ("kex", "hostkey")
+        if n in ours
+    ]
     return Found(
         "Client and server have no algorithm in common; the trace does not show in which list.",
         (failed.quote, *evidence),
         (
-            client("trace once more with dumps, they hold the server's offer: SetTraceMask(511,\"/tmp/ssh.log\"); then upgrade "
-                   "the side that is too old (Caché before 2017.1: upgrade, its libssh2 is very old)"),
-            server("look in sshd's log for \"Unable to negotiate with ... no matching ... found\": it names the list and the client's offer"),
+            client(
+                'trace once more with dumps, they hold the server\'s offer: SetTraceMask(511,"/tmp/ssh.log"); then upgrade '
+                "the side that is too old (Caché before 2017.1: upgrade, its libssh2 is very old)"
+            ),
+            server(
+                "look in sshd's log for \"Unable to negotiate with ... no matching ... found\": it names the list and the client's offer"
+            ),
         ),
-        tuple(Rival(f"kex-no-common-{n}", "the server's KEXINIT (packet 20 in the dumps, mask bit 2) would decide") for n in ("kex", "hostkey", "cipher", "mac")),
+        tuple(
+            Rival(
+                f"kex-no-common-{n}", "the server's KEXINIT (packet 20 in the dumps, mask bit 2) would decide"
+            )
+            for n in ("kex", "hostkey", "cipher", "mac")
+        ),
     )

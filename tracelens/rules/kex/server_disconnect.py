@@ -14,7 +14,12 @@ def server_disconnect(session: Session) -> Found | None:
     if failed is None or failed.phase != "kex" or failed.says("strict KEX"):
         return None
     said = session.server_disconnect()
-    quick = failed.code in (-8, -9) and _waited(session) < AT_ONCE and not session.agreed.get("failed") and failed.says("wait", "block", "exchang")
+    quick = (
+        failed.code in (-8, -9)
+        and _waited(session) < AT_ONCE
+        and not session.agreed.get("failed")
+        and failed.says("wait", "block", "exchang")
+    )
     if said is None and failed.code not in LOST and not quick and failed.kind != "closed":
         return None
     if said is not None:
@@ -26,13 +31,23 @@ def server_disconnect(session: Session) -> Found | None:
         summary,
         (failed.quote, *((step,) if step and step.line != failed.line and not failed.code else ())),
         (
-            server("look in sshd's log at this moment: no matching algorithm, unreadable or missing host keys, a moduli file without "
-                   "the size asked for, or a crash"),
+            server(
+                "look in sshd's log at this moment: no matching algorithm, unreadable or missing host keys, a moduli file without "
+                "the size asked for, or a crash"
+            ),
             network("check whether a firewall or intrusion prevention cuts SSH sessions after the banner"),
         ),
-        (Rival("kex-no-common-algorithm", "the server's offer meets the client's, as far as the trace shows it")
-         if "server" in session.offers else
-         Rival("kex-no-common-algorithm", "the server may have left because nothing matched: its log says \"no matching ...\""),),
+        (
+            Rival(
+                "kex-no-common-algorithm",
+                "the server's offer meets the client's, as far as the trace shows it",
+            )
+            if "server" in session.offers
+            else Rival(
+                "kex-no-common-algorithm",
+                'the server may have left because nothing matched: its log says "no matching ..."',
+            ),
+        ),
     )
 
 

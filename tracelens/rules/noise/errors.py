@@ -12,7 +12,10 @@ def retried(session: Session) -> Found | None:
         return None
     total = sum(w.seconds for w in waits)
     longest = max(waits, key=lambda w: w.seconds)
-    evidence = tuple(Quote(w.line, f"Failure Event: -37 - {w.what} ({w.count} times, {w.seconds * 1000:.0f} ms)") for w in waits)
+    evidence = tuple(
+        Quote(w.line, f"Failure Event: -37 - {w.what} ({w.count} times, {w.seconds * 1000:.0f} ms)")
+        for w in waits
+    )
     return Found(
         f"error -37, tried again each time: {total * 1000:.0f} ms of waiting, most of it for {longest.what!r}",
         evidence,
@@ -32,7 +35,9 @@ def auth_probe(session: Session) -> Found | None:
     probes = [a for a in session.attempts if a.method == "none" and a.outcome != "accepted"]
     if not probes:
         return None
-    evidence = tuple(Quote(a.line, f"none refused, as it should be; methods: {','.join(a.remaining)}") for a in probes)
+    evidence = tuple(
+        Quote(a.line, f"none refused, as it should be; methods: {','.join(a.remaining)}") for a in probes
+    )
     return Found("the question which methods the server offers", evidence, count=len(probes))
 
 
@@ -51,5 +56,9 @@ def recovered(session: Session) -> Found | None:
 
 
 def _fated(session: Session, fate: str, summary: str) -> Found | None:
-    own = [f for f in session.failures if f.fate == fate or (fate == "recovered" and f.fate == "cleanup" and session.failed is None)]
+    own = [
+        f
+        for f in session.failures
+        if f.fate == fate or (fate == "recovered" and f.fate == "cleanup" and session.failed is None)
+    ]
     return Found(summary, tuple(f.quote for f in own), count=len(own)) if own else None

@@ -4,8 +4,25 @@ from tracelens.findings import Advice, Found, Rival, cause, client, server
 from tracelens.sessions import Failure, Quote, Session
 from tracelens.ssh.codes import sftp_status
 
-PROTOCOL = ("badness", "too short", "too small", "too big", "Out of sync", "Unexpected Offset", "Invalid SSH_FXP", "no name entries", "internal error", "Invalid READLINK",
-            "(code)", "(id)", "(type)", "(filename)", "name count", "short response", "Read Packet At")
+PROTOCOL = (
+    "badness",
+    "too short",
+    "too small",
+    "too big",
+    "Out of sync",
+    "Unexpected Offset",
+    "Invalid SSH_FXP",
+    "no name entries",
+    "internal error",
+    "Invalid READLINK",
+    "(code)",
+    "(id)",
+    "(type)",
+    "(filename)",
+    "name count",
+    "short response",
+    "Read Packet At",
+)
 
 
 def _failed(session: Session) -> tuple[Failure, int | None] | None:
@@ -20,7 +37,14 @@ def _failed(session: Session) -> tuple[Failure, int | None] | None:
     return failed, status
 
 
-def _found(session: Session, failed: Failure, status: int | None, what: str, advice: tuple[Advice, ...], rivals: tuple[Rival, ...] = ()) -> Found:
+def _found(
+    session: Session,
+    failed: Failure,
+    status: int | None,
+    what: str,
+    advice: tuple[Advice, ...],
+    rivals: tuple[Rival, ...] = (),
+) -> Found:
     operation = failed.operation
     evidence = [failed.quote]
     on = ""
@@ -29,7 +53,12 @@ def _found(session: Session, failed: Failure, status: int | None, what: str, adv
         if status is not None:
             code = sftp_status(status)
             sentence = f", the server says {operation.message!r}" if operation.message else ""
-            evidence.append(Quote(operation.end_line or failed.line, f"SFTP status {status}{f' {code.name}' if code else ''}{sentence}"))
+            evidence.append(
+                Quote(
+                    operation.end_line or failed.line,
+                    f"SFTP status {status}{f' {code.name}' if code else ''}{sentence}",
+                )
+            )
     return Found(f"{what}{on}.", tuple(evidence), advice, rivals)
 
 
@@ -40,11 +69,18 @@ def permission_denied(session: Session) -> Found | None:
     if found is None or found[1] != 3:
         return None
     return _found(
-        session, found[0], 3, "The server denied the operation: permission",
+        session,
+        found[0],
+        3,
+        "The server denied the operation: permission",
         (
-            server("check owner and permissions of the path and of each folder above it, for this user and as seen inside a chroot; a read-only SFTP (-R) or "
-                   "mount gives this too"),
-            client("check that the path is the one meant: a leading slash starts at the server's (or chroot's) root, not at the home folder"),
+            server(
+                "check owner and permissions of the path and of each folder above it, for this user and as seen inside a chroot; a read-only SFTP (-R) or "
+                "mount gives this too"
+            ),
+            client(
+                "check that the path is the one meant: a leading slash starts at the server's (or chroot's) root, not at the home folder"
+            ),
         ),
         (Rival("sftp-no-such-file", "ruled out: the status is 3, not 2"),),
     )
@@ -57,12 +93,24 @@ def no_such_file(session: Session) -> Found | None:
     if found is None or found[1] not in (2, 10):
         return None
     return _found(
-        session, found[0], found[1], "The file or folder does not exist on the server",
+        session,
+        found[0],
+        found[1],
+        "The file or folder does not exist on the server",
         (
-            client("check the path letter by letter (upper and lower case, a leading slash, the folder to write into must exist); list the folder first"),
-            server("check that the file is where the partner expects it, as seen from the account's root (chroot)"),
+            client(
+                "check the path letter by letter (upper and lower case, a leading slash, the folder to write into must exist); list the folder first"
+            ),
+            server(
+                "check that the file is where the partner expects it, as seen from the account's root (chroot)"
+            ),
         ),
-        (Rival("sftp-permission-denied", "ruled out by the status; some servers hide files that the user may not see, though"),),
+        (
+            Rival(
+                "sftp-permission-denied",
+                "ruled out by the status; some servers hide files that the user may not see, though",
+            ),
+        ),
     )
 
 
@@ -74,12 +122,22 @@ def no_space(session: Session) -> Found | None:
         return None
     what = "the file system is full" if found[1] == 14 else "the user's quota is used up"
     return _found(
-        session, found[0], found[1], f"The server has no space: {what}",
-        (server("make room, or raise the quota of the account"), client("delete what is no longer needed there, then send again")),
+        session,
+        found[0],
+        found[1],
+        f"The server has no space: {what}",
+        (
+            server("make room, or raise the quota of the account"),
+            client("delete what is no longer needed there, then send again"),
+        ),
     )
 
 
-@cause("sftp-operation-failed", phase="sftp", yields_to=("sftp-start-failed", "sftp-permission-denied", "sftp-no-such-file", "sftp-no-space"))
+@cause(
+    "sftp-operation-failed",
+    phase="sftp",
+    yields_to=("sftp-start-failed", "sftp-permission-denied", "sftp-no-such-file", "sftp-no-space"),
+)
 def operation_failed(session: Session) -> Found | None:
     """Another SFTP status ended the operation, named in the evidence."""
     found = _failed(session)
@@ -89,7 +147,10 @@ def operation_failed(session: Session) -> Found | None:
     rivals = ()
     if status is None:
         rivals = tuple(
-            Rival(id, "the status stands only in the dumps (channel data, packet 94, SFTP type 101): mask 222 or 511 would decide")
+            Rival(
+                id,
+                "the status stands only in the dumps (channel data, packet 94, SFTP type 101): mask 222 or 511 would decide",
+            )
             for id in ("sftp-no-such-file", "sftp-permission-denied", "sftp-no-space")
         )
     verb = failed.operation.verb if failed.operation is not None else ""
@@ -100,9 +161,17 @@ def operation_failed(session: Session) -> Found | None:
         "remove": "it may be a folder, or in use",
         "write": "the disk may be full: OpenSSH and ProFTPD answer that with a bare status 4",
         "open": "a missing folder, a full disk and a locked file can all give status 4",
-    }.get(verb, "status 4 is the server's \"anything else\"")
+    }.get(verb, 'status 4 is the server\'s "anything else"')
     return _found(
-        session, failed, status, "The server could not do the operation",
-        (client(hint), server("look in the SFTP server's log (`Subsystem sftp internal-sftp -l VERBOSE`) for the operation and its error")),
+        session,
+        failed,
+        status,
+        "The server could not do the operation",
+        (
+            client(hint),
+            server(
+                "look in the SFTP server's log (`Subsystem sftp internal-sftp -l VERBOSE`) for the operation and its error"
+            ),
+        ),
         rivals,
     )

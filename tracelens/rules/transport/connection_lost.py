@@ -5,7 +5,11 @@ from tracelens.sessions import Session
 LOST = (-43, -13, -7, -1)
 
 
-@cause("transport-connection-lost", phase="transport", yields_to=(*NARROWER, "transport-server-disconnect", "channel-subsystem-refused", "channel-open-refused"))
+@cause(
+    "transport-connection-lost",
+    phase="transport",
+    yields_to=(*NARROWER, "transport-server-disconnect", "channel-subsystem-refused", "channel-open-refused"),
+)
 def connection_lost(session: Session) -> Found | None:
     """The TCP connection ended with no SSH disconnect."""
     failed = session.failed
@@ -19,16 +23,29 @@ def connection_lost(session: Session) -> Found | None:
         "The TCP connection ended in mid-session, without an SSH disconnect.",
         (failed.quote,),
         (
-            network("look for what cut it: a firewall's idle or session limit, a load balancer, a VPN; compare the length of the pause before the end"),
+            network(
+                "look for what cut it: a firewall's idle or session limit, a load balancer, a VPN; compare the length of the pause before the end"
+            ),
             server(
                 "look in sshd's log at this moment: LoginGraceTime over, the user refused by PAM, a child process that died"
-                if grace else
-                "look in sshd's log at this moment: ClientAlive limits, a killed session, a bad chroot (\"bad ownership or modes for chroot directory\"), a restart"
+                if grace
+                else 'look in sshd\'s log at this moment: ClientAlive limits, a killed session, a bad chroot ("bad ownership or modes for chroot directory"), a restart'
             ),
-            client("for long idle times send keepalives: libssh2_keepalive_config() and libssh2_keepalive_send()"),
+            client(
+                "for long idle times send keepalives: libssh2_keepalive_config() and libssh2_keepalive_send()"
+            ),
         ),
         (
             Rival("transport-timeout", "ruled out: the operating system reported the connection as ended"),
-            *((Rival("transport-server-disconnect", "many servers end idle or refused sessions without an SSH disconnect; their log says which it was"),) if waited > 1 else ()),
+            *(
+                (
+                    Rival(
+                        "transport-server-disconnect",
+                        "many servers end idle or refused sessions without an SSH disconnect; their log says which it was",
+                    ),
+                )
+                if waited > 1
+                else ()
+            ),
         ),
     )

@@ -1,0 +1,239 @@
+"""One input -> its analysis: the frozen document that everything downstream sees, JSON in and out.
+
+The JSON is the interface of `analyze -f json` (schema "tracelens/analysis/1"). No secret gets into the document: the values
+that packets show to be secret are masked wherever else they turn up.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tracelens import __version__, lookslike, masks, records, rules, source
+from tracelens.catalogue import Dating
+from tracelens.diagnosis import Diagnosis, diagnose
+from tracelens.errors import NotATrace, UnreadableInput
+from tracelens.findings import Finding
+from tracelens.sessions import LISTS, Assembler, Quote, Session, Trace
+
+SCHEMA = "tracelens/analysis/1"
+MASKED = "[hidden]"
+# More quotes than this prove nothing more.
+EVIDENCE_KEPT = 200
+_HEAD = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One input's analysis. `document` is its JSON form, as the contract has it; nothing else is kept."""
+
+    document: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The input's name as the user gave it."""
+        return str(self.document["source"]["name"])
+
+    @property
+    def root_causes(self) -> list[str]:
+        """The root causes of its sessions, those without one left out."""
+        return [s["root_cause"] for s in self.document["sessions"] if s["root_cause"]]
+
+
+def analyze(origin: source.Source) -> Analysis:
+    """Reads one input to its end and diagnoses it.
+
+    Args:
+        origin: the input, as `source.find` gives it.
+
+    Raises:
+        NotATrace: no libssh2 record is in it.
+        UnreadableInput: it could not be read, or is damaged from the start.
+    """
+    blocks = origin.chunks()
+    head = _Head(blocks)
+    encoding, chunks = source.decoded(head)
+    reader = records.read(chunks)
+    assembler = Assembler()
+    damage: UnreadableInput | None = None
+    try:
+        for item in reader:
+            assembler.add(item)
+    except UnreadableInput as error:
+        damage = error
+    account = reader.account
+    if not account.records and not account.dumps:
+        if damage is not None:
+            raise damage
+        raise NotATrace(origin.name, lookslike.describe(head.text(encoding)))
+    sessions = assembler.sessions(account.contexts)
+    in_force = rules.load()
+    diagnoses = [diagnose(session, in_force) for session in sessions]
+    trace = Trace(
+        account,
+        tuple(sessions),
+        assembler.unknown,
+        tuple(assembler.unknown_quotes),
+        assembler.interleaved > 1,
+        assembler.restarts,
+        tuple(d.verdict for d in diagnoses),
+        tuple({pair for d in diagnoses for pair in d.skipped}),
+    )
+    notices = [found for rule in in_force if rule.scope == "trace" and (found := rule.ask(trace))]
+    hide = hider(sessions)
+    document = {
+        "source": {
+            "name": origin.name,
+            "sha256": origin.sha256,
+            "bytes": origin.bytes,
+            "lines": account.lines,
+            "encoding": encoding,
+            "compression": origin.compression,
+            "damage": damage.reason if damage is not None else None,
+        },
+        "trace": _trace(trace),
+        "sessions": [_session(s, d, hide) for s, d in zip(sessions, diagnoses, strict=True)],
+        "notices": [_finding(f, hide) for f in notices],
+    }
+    return Analysis(document)
+
+
+def to_json(analyses: Iterable[Analysis], unusable: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """The document of `-f json`: one shape for one input or many."""
+    return {
+        "schema": SCHEMA,
+        "tracelens": __version__,
+        "analyses": [a.document for a in analyses],
+        "unusable": [{"name": name, "reason": reason} for name, reason in unusable],
+    }
+
+
+class _Head:
+    """Passes blocks on and keeps the first bytes, for saying what an input without a record looks like."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self.bytes = b""
+
+    def __iter__(self) -> "_Head":
+        return self
+
+    def __next__(self) -> bytes:
+        block = next(self._blocks)
+        if len(self.bytes) < _HEAD:
+            self.bytes += block[: _HEAD - len(self.bytes)]
+        return block
+
+    def text(self, encoding: str) -> bytes:
+        """The first bytes in an ASCII-compatible encoding."""
+        return (
+            b"".join(source.decoded(iter([self.bytes]))[1])
+            if encoding.startswith("utf-") and self.bytes
+            else self.bytes
+        )
+
+
+def hider(sessions: Iterable[Session]) -> Callable[[str], str]:
+    """A function that masks the sessions' secrets wherever a text holds one."""
+    values = sorted({value for session in sessions for value in session.hidden}, key=len, reverse=True)
+    texts = [
+        t
+        for value in values
+        for t in dict.fromkeys((value.decode("utf-8", "replace"), value.decode("latin-1")))
+    ]
+
+    def hide(text: str) -> str:
+        for secret in texts:
+            if secret in text:
+                text = text.replace(secret, MASKED)
+        return text
+
+    return hide
+
+
+def _trace(trace: Trace) -> dict[str, Any]:
+    account = trace.account
+    dating = Dating()
+    for (context, _), text in account.shapes.items():
+        dating.see(context, text)
+    for title in account.titles:
+        dating.see("dump", title)
+    first, last = dating.versions
+    contexts = [bit.context for bit in masks.BITS if bit.context in account.contexts]
+    return {
+        "libssh2": {"first": first, "last": last},
+        "contexts": contexts,
+        "mask": masks.bits_of(contexts) | (2 if account.dumps else 0),
+        "records": account.records,
+        "dumps": account.dumps,
+        "unknown_records": trace.unknown,
+        "foreign_lines": account.foreign_lines,
+        "clock_restarts": trace.restarts,
+    }
+
+
+def _session(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str]) -> dict[str, Any]:
+    findings = ([diagnosis.root] if diagnosis.root else []) + list(diagnosis.notices)
+    failed = session.failed
+    return {
+        "number": session.number,
+        "verdict": diagnosis.verdict,
+        "root_cause": diagnosis.root.id if diagnosis.root else None,
+        "phase": session.reached,
+        "first_line": session.first_line,
+        "last_line": session.last_line,
+        "started": session.started,
+        "ended": session.ended,
+        "client_banner": _text(session.client_banner, hide),
+        "server_banner": _text(session.server_banner, hide),
+        "user": _text(session.user, hide),
+        "algorithms": {name: session.algorithm(name) for name in LISTS},
+        "offers": {
+            side: {name: list(offer[name]) for name in offer if name in LISTS}
+            if (offer := session.offers.get(side))
+            else None
+            for side in ("client", "server")
+        },
+        "host_key_fingerprints": dict(session.fingerprints),
+        "auth": [
+            {"method": a.method, "outcome": a.outcome, "remaining": list(a.remaining), "line": a.line}
+            for a in session.attempts
+        ],
+        "operations": [
+            {"verb": o.verb, "path": hide(o.path), "outcome": o.outcome, "status": o.status, "line": o.line}
+            for o in session.operations[:200]
+        ],
+        "phases": [
+            {
+                "name": p.name,
+                "started": p.started,
+                "ended": p.ended,
+                "waited": round(p.waited, 6),
+                "first_line": p.first_line,
+                "last_line": p.last_line,
+            }
+            for p in session.phases
+        ],
+        "unexplained": {"line": failed.line, "text": hide(failed.quote.text)}
+        if failed and diagnosis.root is None
+        else None,
+        "findings": [_finding(f, hide) for f in findings],
+        "noise": {f.id: f.count for f in diagnosis.noise},
+        "noise_findings": [_finding(f, hide) for f in diagnosis.noise],
+        "skipped_rules": [{"id": id, "needs": list(needs)} for id, needs in diagnosis.skipped],
+    }
+
+
+def _text(value: str | None, hide: Callable[[str], str]) -> str | None:
+    return None if value is None else hide(value)
+
+
+def _finding(finding: Finding, hide: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "kind": finding.kind,
+        "phase": finding.phase,
+        "summary": hide(finding.summary),
+        "evidence": [{"line": q.line, "text": hide(q.text)} for q in finding.evidence[:EVIDENCE_KEPT]],
+        "advice": [{"who": a.who, "action": hide(a.action)} for a in finding.advice],
+        "rivals": [{"id": r.id, "because": hide(r.because)} for r in finding.rivals],
+    }

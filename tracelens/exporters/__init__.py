@@ -1,0 +1,65 @@
+"""Frames -> files: one module a format, found by its name. A module has `write(frames, path)`; another format is one more file."""
+
+import importlib
+import os
+import pkgutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracelens.errors import BadOutput, TracelensError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def formats() -> list[str]:
+    """The names of all formats."""
+    return sorted(info.name for info in pkgutil.iter_modules(__path__))
+
+
+def export(frames: "Iterator[pd.DataFrame]", path: Path, format: str | None = None) -> None:
+    """Writes a table to a file, whole or not at all: it is written beside its place and then moved there.
+
+    Args:
+        frames: the table's parts; all have the same columns and types.
+        path: where to; its ending names the format.
+        format: a name in `formats()`, which overrules the ending.
+
+    Raises:
+        BadOutput: the format is unknown, or the file could not be written.
+    """
+    name = format or path.suffix.lstrip(".").lower()
+    if name not in formats():
+        raise BadOutput(str(path), f"no format {name!r}; known are {', '.join(formats())} (give -f)")
+    module = importlib.import_module(f"{__name__}.{name}")
+    replace_with(path, lambda temporary: module.write(frames, temporary))
+
+
+def replace_with(path: Path, write: Callable[[Path], object]) -> None:
+    """Writes a file whole or not at all: `write` fills a temporary one beside it, which then takes its place.
+
+    Raises:
+        BadOutput: it could not be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise BadOutput(str(path), error.strerror or str(error)) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    except TracelensError:
+        raise
+    except OSError as error:
+        raise BadOutput(str(path), error.strerror or str(error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,25 @@
+"""Apache Parquet, a row group a frame."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write(frames: "Iterator[pd.DataFrame]", path: Path) -> None:
+    """Writes the frames, each as a row group."""
+    import pyarrow
+    from pyarrow import parquet
+
+    writer = None
+    try:
+        for frame in frames:
+            table = pyarrow.Table.from_pandas(frame, preserve_index=False)
+            if writer is None:
+                writer = parquet.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table.cast(writer.schema))
+    finally:
+        if writer is not None:
+            writer.close()

@@ -1,0 +1,1 @@
+"""An analysis -> something to read. Each module renders the JSON document and nothing else."""

@@ -1,0 +1,227 @@
+"""An analysis as text for a terminal: verdict and cause first, then the proof, then who must do what.
+
+Made for 80 columns, and to be read without colour. Whatever the trace says is shown escaped, so that it cannot
+steer the terminal.
+"""
+
+from collections.abc import Callable, Iterable
+from textwrap import wrap
+from typing import Any
+
+WIDTH = 80
+_LABEL = 12
+_QUOTE_LENGTH = 400
+_PHASES = {
+    "banner": "before the SSH greeting", "kex": "in key exchange", "auth": "in authentication", "channel": "on a channel",
+    "sftp": "in SFTP", "scp": "in SCP", "done": "at its end",
+}  # fmt: skip
+_WHO = {"client": "you", "server": "server", "network": "network", "vendor": "vendor"}
+_NOISE = {
+    "noise-retried": "error -37, retried: never a cause",
+    "noise-partial-auth": "login error on the way to a further method or to success",
+    "noise-auth-probe": "question for the login methods, refused as it should be",
+    "noise-sftp-end": "SFTP status 1: end of file or folder",
+    "noise-recovered": "error that the session got over",
+}
+
+Paint = Callable[[str, str], str]
+
+
+def plain(text: str, role: str) -> str:
+    """Paints nothing."""
+    return text
+
+
+def render(document: dict[str, Any], verbosity: int = 0, paint: Paint = plain) -> str:
+    """One analysis as lines of text.
+
+    Args:
+        document: one entry of the JSON document's `analyses`.
+        verbosity: 0; 1 adds all evidence and what was agreed on; 2 adds every noise event and the rivals.
+        paint: gives a piece of text its colour, by role ("bad", "good", "dim", "strong").
+    """
+    lines = list(_head(document, paint))
+    sessions = document["sessions"]
+    for session in sessions:
+        lines.append("")
+        lines += _session(session, verbosity, paint)
+    notices = [n for n in document["notices"] if n["id"] != "trace-secrets"]
+    if notices:
+        lines.append("")
+    for number, found in enumerate(notices):
+        lines += _field("Note" if number == 0 else "", found["summary"])
+        lines += _advice("", found["advice"]) if verbosity or found["id"] == "trace-mask-incomplete" else []
+        if verbosity:
+            lines += _quotes("", found["evidence"][:3])
+    if verbosity:
+        lines += ["", *_trace(document)]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """The text with all that is not printable shown as an escape, so that a banner can't steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
+    )
+
+
+def _head(document: dict[str, Any], paint: Paint) -> Iterable[str]:
+    sessions = document["sessions"]
+    count = f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
+    verdicts = [s["verdict"] for s in sessions]
+    words = []
+    for verdict, word in (
+        ("cause", "failed"),
+        ("unexplained", "failed, unexplained"),
+        ("insufficient", "not enough to tell"),
+        ("healthy", "healthy"),
+    ):
+        number = verdicts.count(verdict)
+        if number:
+            words.append(word if len(verdicts) == 1 else f"{number} {word}")
+    yield f"{paint(escaped(document['source']['name']), 'strong')}: {count}" + (
+        f", {', '.join(words)}" if words else ""
+    )
+    damage = document["source"].get("damage")
+    if damage:
+        yield from wrap(
+            f"The input is damaged, only its readable part was analyzed: {escaped(damage)}", WIDTH
+        )
+    for found in document["notices"]:
+        if found["id"] == "trace-secrets":
+            yield from wrap(escaped(found["summary"]), WIDTH)
+
+
+def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[str]:
+    verdict = session["verdict"]
+    where = _PHASES.get(session["phase"], session["phase"])
+    lasted = ""
+    if session["started"] is not None and session["ended"] is not None:
+        lasted = f"{session['ended'] - session['started']:.2f} s"
+    title = f"Session {session['number']}"
+    if verdict == "cause":
+        yield f"{title}   {paint('FAILED', 'bad')} {where}{', after ' + lasted if lasted else ''}"
+    elif verdict == "unexplained":
+        yield f"{title}   {paint('FAILED', 'bad')} {where}{', after ' + lasted if lasted else ''}; no rule knows why"
+    elif verdict == "insufficient":
+        yield f"{title}   {paint('NOT ENOUGH TO TELL', 'dim')}: the trace stops {where}"
+    else:
+        yield f"{title}   {paint('HEALTHY', 'good')}: what was begun was finished{', in ' + lasted if lasted else ''}"
+    yield from _who(session)
+    findings = session["findings"]
+    root = findings[0] if findings and findings[0]["kind"] == "cause" else None
+    if root is not None:
+        yield from _field("Cause", root["id"], paint, "strong")
+        yield from _field("", root["summary"])
+        yield from _quotes("Proof", root["evidence"] if verbosity else root["evidence"][:4])
+        yield from _advice("Do", root["advice"])
+        if verbosity > 1 or any("would decide" in r["because"] for r in root["rivals"]):
+            shown = (
+                root["rivals"]
+                if verbosity > 1
+                else [r for r in root["rivals"] if "would decide" in r["because"]]
+            )
+            for number, rival in enumerate(shown):
+                yield from _field("Or else" if number == 0 else "", f"{rival['id']}: {rival['because']}")
+    elif session["unexplained"]:
+        yield from _quotes("First error", [session["unexplained"]])
+    for number, found in enumerate(f for f in findings if f["kind"] == "notice"):
+        yield from _field("Notice" if number == 0 else "", f"{found['summary']} ({found['id']})")
+        if verbosity:
+            yield from _advice("", found["advice"])
+    yield from _noise(session, verbosity)
+    if verbosity:
+        yield from _facts(session)
+
+
+def _who(session: dict[str, Any]) -> Iterable[str]:
+    ends = [session["client_banner"] or "client unknown", session["server_banner"] or "no server banner"]
+    user = f", user {session['user']}" if session["user"] else ""
+    yield from _field("Between", f"{ends[0]} and {ends[1]}{user}")
+
+
+def _noise(session: dict[str, Any], verbosity: int) -> Iterable[str]:
+    for number, found in enumerate(session["noise_findings"]):
+        count = session["noise"][found["id"]]
+        said = _NOISE.get(found["id"], found["summary"])
+        extra = ""
+        if found["id"] == "noise-retried":
+            extra = f" ({found['summary'].partition(': ')[2]})"
+        yield from _field("Noise" if number == 0 else "", f"{count} x {said}{extra}")
+        if verbosity > 1:
+            yield from _quotes("", found["evidence"])
+
+
+def _facts(session: dict[str, Any]) -> Iterable[str]:
+    agreed = session["algorithms"]
+    if any(agreed.values()):
+        yield from _field("Agreed", ", ".join(f"{name} {value}" for name, value in agreed.items() if value))
+    for number, attempt in enumerate(session["auth"]):
+        remaining = (
+            f"; methods that can continue: {','.join(attempt['remaining'])}" if attempt["remaining"] else ""
+        )
+        yield from _field(
+            "Logins" if number == 0 else "",
+            f"line {attempt['line']}: {attempt['method']} {attempt['outcome']}{remaining}",
+        )
+    for number, operation in enumerate(session["operations"][:10]):
+        status = f" (status {operation['status']})" if operation["status"] else ""
+        yield from _field(
+            "Operations" if number == 0 else "",
+            f"line {operation['line']}: {operation['verb']} {operation['path']} {operation['outcome']}{status}",
+        )
+    for number, phase in enumerate(session["phases"]):
+        if phase["started"] is not None and phase["ended"] is not None:
+            took = phase["ended"] - phase["started"]
+            yield from _field(
+                "Time" if number == 0 else "",
+                f"{phase['name']} {took:.3f} s, {phase['waited']:.3f} s of it waiting (lines {phase['first_line']}-{phase['last_line']})",
+            )
+
+
+def _trace(document: dict[str, Any]) -> Iterable[str]:
+    trace = document["trace"]
+    first, last = trace["libssh2"]["first"], trace["libssh2"]["last"]
+    wording = (
+        f"wording of libssh2 {first if first == last else f'{first} to {last}'}"
+        if first
+        else "wording of no single libssh2 release"
+    )
+    yield from _field(
+        "Trace",
+        f"{trace['records']} records, {trace['dumps']} dumps, {trace['foreign_lines']} foreign lines; {wording}; "
+        f"traced: {', '.join(trace['contexts']) or 'nothing'}",
+    )
+
+
+def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[str]:
+    """A label and its text, wrapped under itself; escaped first, painted last."""
+    lines = wrap(escaped(text), WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]
+    shown = [paint(line, role) if role else line for line in lines]
+    first = f"  {label:<{_LABEL - 2}}{shown[0]}"
+    return [first.rstrip(), *(" " * _LABEL + line for line in shown[1:])]
+
+
+def _quotes(label: str, evidence: list[dict[str, Any]]) -> Iterable[str]:
+    for number, quote in enumerate(evidence):
+        text = escaped(quote["text"])
+        if len(text) > _QUOTE_LENGTH:
+            text = text[:_QUOTE_LENGTH] + " ..."
+        place = f"line {quote['line']}"
+        lines = wrap(text, WIDTH - _LABEL - len(place) - 2, break_on_hyphens=False) or [""]
+        yield f"  {label if number == 0 else '':<{_LABEL - 2}}{place}  {lines[0]}"
+        for line in lines[1:]:
+            yield " " * (_LABEL + len(place) + 2) + line
+
+
+def _advice(label: str, advice: list[dict[str, Any]]) -> Iterable[str]:
+    for number, entry in enumerate(advice):
+        who = _WHO.get(entry["who"], entry["who"])
+        lines = wrap(
+            escaped(entry["action"]), WIDTH - _LABEL - 9, break_long_words=False, break_on_hyphens=False
+        ) or [""]
+        yield f"  {label if number == 0 else '':<{_LABEL - 2}}{who:<9}{lines[0]}"
+        for line in lines[1:]:
+            yield " " * (_LABEL + 9) + line
