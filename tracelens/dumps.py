@@ -1,0 +1,128 @@
+"""A hex dump of a trace: where its rows stand, and its bytes, decoded when somebody asks.
+
+libssh2's `debugdump` (transport.c) prints a title and then 16 bytes a row, so that the place of every row follows from the
+size in the title, whatever a program puts before each line or leaves out after it:
+
+    => libssh2_transport_write plain (44 bytes)
+    0000: 32 00 00 00 04 72 6F 6F  74 00 00 00 0E 73 73 68 : 2....root....ssh
+"""
+
+from dataclasses import dataclass
+
+ROW = 16
+# A dump with more bytes than this is read row by row, and not kept beyond it: no SSH packet is that large (RFC 4253, 6.1:
+# 35,000 bytes must be supported), only a size that lies is.
+KEPT = 1 << 20
+
+# A row is its offset, ": ", three characters a byte and a blank in the middle, ": ", and a character a byte.
+_HEX_WIDTH = 3 * ROW + 1
+_FULL_ROW = 4 + 2 + _HEX_WIDTH + 2 + ROW
+
+
+def _digits(row: int) -> int:
+    """How many digits the offset of a row has."""
+    return 4 if row < 0x1000 else len(f"{row * ROW:x}")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where rows stand: `prefix` characters before each offset, `end` characters that end each line."""
+
+    prefix: int
+    end: int
+
+    def start(self, row: int) -> int:
+        """Where a row's line begins, counted from the first row's line; offsets grow wider from 64 KiB on."""
+        wider = 0 if row <= 0x1000 else (row - 0x1000) + max(0, row - 0x10000) + max(0, row - 0x100000)
+        return row * (_FULL_ROW + self.prefix + self.end) + wider
+
+    def pairs(self, row: int) -> int:
+        """Where a row's hex digits begin."""
+        return self.start(row) + self.prefix + _digits(row) + 2
+
+    def length(self, size: int) -> int:
+        """How long the rows of a dump of `size` bytes are, without the last line's end."""
+        last = (size - 1) // ROW
+        return self.pairs(last) + _HEX_WIDTH + 2 + size - last * ROW
+
+    def fits(self, buffer: bytes, begin: int, size: int) -> bool:
+        """Whether the last row of a dump stands in the buffer where this layout puts it."""
+        last = (size - 1) // ROW
+        pairs = begin + self.pairs(last)
+        label = b"%04x: " % (last * ROW)
+        return buffer.startswith(label, pairs - len(label)) and buffer.startswith(b": ", pairs + _HEX_WIDTH)
+
+
+class Dump:
+    """One hex dump.
+
+    `line` is that of its title, `time` that of the record before it, `size` the bytes its title claims (which can be
+    absurd: 1.11.x prints 18446744073709551540 with a broken MAC), `title` as printed.
+    """
+
+    __slots__ = ("_layout", "_rows", "line", "size", "time", "title")
+
+    def __init__(self, line: int, time: float | None, title: str, size: int, rows: bytes, layout: Layout | None) -> None:
+        self.line = line
+        self.time = time
+        self.title = title
+        self.size = size
+        self._rows = rows
+        self._layout = layout  # None: `rows` are the bytes themselves
+
+    @property
+    def direction(self) -> str:
+        """Whether it was received ("in") or sent ("out")."""
+        return "in" if "_read" in self.title else "out"
+
+    @property
+    def kind(self) -> str:
+        """Which buffer: "plain", "plain2", "raw" or "send"."""
+        last = self.title.rpartition(" ")[2]
+        return last if last in {"plain", "plain2", "raw"} else "send"
+
+    def data(self, start: int = 0, stop: int | None = None) -> bytes:
+        """The dumped bytes from `start` up to `stop`, as far as the rows show them without a hole."""
+        stop = self.size if stop is None else min(stop, self.size)
+        if self._layout is None:
+            return self._rows[start:stop]
+        if stop <= start:
+            return b""
+        first, last = start // ROW, (stop - 1) // ROW
+        out = bytearray()
+        for row in range(first, last + 1):
+            at = self._layout.pairs(row)
+            shown = min(ROW, self.size - row * ROW)
+            try:
+                out += bytes.fromhex(self._rows[at : at + 3 * shown + (shown > ROW // 2)].decode("ascii"))
+            except ValueError:
+                break
+            if len(out) != min((row + 1) * ROW, self.size) - first * ROW:
+                break
+        return bytes(out[start - first * ROW : stop - first * ROW])
+
+
+class OpenDump:
+    """A dump whose rows are read one by one, because something stands between them or they do not fit its title."""
+
+    __slots__ = ("_broken", "_data", "line", "next", "size", "time", "title")
+
+    def __init__(self, line: int, time: float | None, title: str, size: int) -> None:
+        self.line, self.time, self.title, self.size = line, time, title, size
+        self.next = 0  # the offset of the row that is due
+        self._data = bytearray()
+        self._broken = False
+
+    def add(self, pairs: bytes) -> None:
+        """Takes the hex digits of the row that is due; after a blank or short one, nothing more is kept."""
+        if pairs and not self._broken and len(self._data) < KEPT:
+            got = bytes.fromhex(pairs.decode("ascii"))[: self.size - self.next]
+            self._data += got
+            self._broken = len(got) < min(ROW, self.size - self.next)
+        elif not pairs:
+            self._broken = True
+        self.next += ROW
+
+    def close(self) -> Dump:
+        """The dump, with the bytes that were seen."""
+        return Dump(self.line, self.time, self.title, self.size, bytes(self._data), None)
