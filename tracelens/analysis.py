@@ -1,7 +1,7 @@
 """One input -> its analysis: the frozen document that everything downstream sees, JSON in and out.
 
-The JSON is the interface of `analyze -f json` (schema "tracelens/analysis/1"). No secret gets into the document: the values
-that packets show to be secret are masked wherever else they turn up.
+The JSON is the interface of `analyze -f json` (schema "tracelens/analysis/1"). No secret gets into the document: the
+values that packets show to be secret are masked wherever else they turn up.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from tracelens.catalogue import Dating
 from tracelens.diagnosis import Diagnosis, diagnose
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.findings import Finding
-from tracelens.sessions import LISTS, Assembler, Quote, Session, Trace
+from tracelens.sessions import LISTS, Assembler, Session, Trace
 
 SCHEMA = "tracelens/analysis/1"
 MASKED = "[hidden]"
@@ -135,11 +135,7 @@ class _Head:
 def hider(sessions: Iterable[Session]) -> Callable[[str], str]:
     """A function that masks the sessions' secrets wherever a text holds one."""
     values = sorted({value for session in sessions for value in session.hidden}, key=len, reverse=True)
-    texts = [
-        t
-        for value in values
-        for t in dict.fromkeys((value.decode("utf-8", "replace"), value.decode("latin-1")))
-    ]
+    texts = [t for value in values for t in dict.fromkeys((value.decode("utf-8", "replace"), value.decode("latin-1")))]
 
     def hide(text: str) -> str:
         for secret in texts:

@@ -60,34 +60,24 @@ def common(
 def analyze(
     inputs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="INPUT...", help="Trace files, folders, globs, archives, or - for standard input."
-        ),
+        typer.Argument(metavar="INPUT...", help="Trace files, folders, globs, archives, or - for standard input."),
     ],
     format: Annotated[
         AnalysisFormat | None,
         typer.Option("-f", "--format", help="How to print; by default as -o's ending says, else text."),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", help="Write to this file instead of standard output.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", help="Write to this file instead of standard output.")] = None,
     verbose: Annotated[
         int,
         typer.Option("-v", count=True, help="-v all evidence; -vv also every noise event and the rivals."),
     ] = 0,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 where a root cause was found.")
-    ] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 where a root cause was found.")] = False,
 ) -> None:
     """Say what failed in each trace, what proves it, and who must do what."""
     from tracelens import analysis
 
     if format is None:
-        format = (
-            AnalysisFormat.json
-            if output is not None and output.suffix.lower() == ".json"
-            else AnalysisFormat.text
-        )
+        format = AnalysisFormat.json if output is not None and output.suffix.lower() == ".json" else AnalysisFormat.text
     analyses: list[analysis.Analysis] = []
     unusable: list[tuple[str, str]] = []
     causes = 0
@@ -213,9 +203,7 @@ def _show(frames: Any) -> None:
                 min_width=12 if wide else None,
             )
         for row in frame.itertuples(index=False):
-            grid.add_row(
-                *(Text("" if value is None or value != value else escaped(str(value))) for value in row)
-            )
+            grid.add_row(*(Text("" if value is None or value != value else escaped(str(value))) for value in row))
         console.print(grid)
 
 
@@ -242,9 +230,7 @@ def explain(
             + (f"; perhaps: {', '.join(near)}" if near else "; try `tracelens rules` for the ids")
         )
     _print(
-        json.dumps(page.to_json(), ensure_ascii=False, indent=1) + "\n"
-        if as_json
-        else page.to_text(80).rstrip() + "\n"
+        json.dumps(page.to_json(), ensure_ascii=False, indent=1) + "\n" if as_json else page.to_text(80).rstrip() + "\n"
     )
 
 
@@ -252,9 +238,7 @@ def explain(
 def mask(
     what: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[NUMBER or NAMES]", help="A mask (511), names (auth,error), or a purpose (sftp)."
-        ),
+        typer.Argument(metavar="[NUMBER or NAMES]", help="A mask (511), names (auth,error), or a purpose (sftp)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -310,9 +294,7 @@ def mask(
 
 @app.command()
 def rules(
-    show: Annotated[
-        str | None, typer.Option("--show", metavar="ID", help="Show the whole page of one rule.")
-    ] = None,
+    show: Annotated[str | None, typer.Option("--show", metavar="ID", help="Show the whole page of one rule.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the rules: what each finds, its phase, and what it needs from the trace."""

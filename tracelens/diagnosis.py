@@ -13,8 +13,8 @@ Verdict = Literal["cause", "healthy", "unexplained", "insufficient"]
 class Diagnosis:
     """What was found about one session.
 
-    `root` is set exactly where the verdict is "cause"; `skipped` are the rules that could not be asked because the trace
-    lacks a context they need, with those contexts.
+    `root` is set exactly where the verdict is "cause"; `skipped` are the rules that could not be asked because the
+    trace lacks a context they need, with those contexts.
     """
 
     verdict: Verdict
@@ -27,8 +27,8 @@ class Diagnosis:
 def diagnose(session: Session, rules: tuple[Rule, ...]) -> Diagnosis:
     """Asks every rule about the session.
 
-    Of several causes that fire, those step back that yield to another; of what is left the one with the earliest evidence
-    stands, and the others become its rivals.
+    Of several causes that fire, those step back that yield to another; of what is left the one with the earliest
+    evidence stands, and the others become its rivals.
     """
     own = [rule for rule in rules if rule.scope == "session"]
     noise = tuple(found for rule in own if rule.kind == "noise" and (found := rule.ask(session)))
@@ -49,9 +49,7 @@ def diagnose(session: Session, rules: tuple[Rule, ...]) -> Diagnosis:
     root = standing[0][1] if standing else None
     if root is not None and len(standing) > 1:
         also = tuple(Rival(found.id, f"it fits too: {found.summary}") for _, found in standing[1:])
-        root = Finding(
-            root.id, root.kind, root.phase, root.summary, root.evidence, root.advice, root.rivals + also
-        )
+        root = Finding(root.id, root.kind, root.phase, root.summary, root.evidence, root.advice, root.rivals + also)
     notices = tuple(found for rule in own if rule.kind == "notice" and (found := rule.ask(session)))
     return Diagnosis(_verdict(session, root), root, noise, notices, tuple(skipped))
 

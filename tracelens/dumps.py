@@ -1,7 +1,7 @@
 """A hex dump of a trace: where its rows stand, and its bytes, decoded when somebody asks.
 
-libssh2's `debugdump` (transport.c) prints a title and then 16 bytes a row, so that the place of every row follows from the
-size in the title, whatever a program puts before each line or leaves out after it:
+libssh2's `debugdump` (transport.c) prints a title and then 16 bytes a row, so that the place of every row follows
+from the size in the title, whatever a program puts before each line or leaves out after it:
 
     => libssh2_transport_write plain (44 bytes)
     0000: 32 00 00 00 04 72 6F 6F  74 00 00 00 0E 73 73 68 : 2....root....ssh
@@ -10,8 +10,8 @@ size in the title, whatever a program puts before each line or leaves out after 
 from dataclasses import dataclass
 
 ROW = 16
-# A dump with more bytes than this is read row by row, and not kept beyond it: no SSH packet is that large (RFC 4253, 6.1:
-# 35,000 bytes must be supported), only a size that lies is.
+# A dump with more bytes than this is read row by row, and not kept beyond it: no SSH packet is that large (RFC 4253,
+# 6.1: 35,000 bytes must be supported), only a size that lies is.
 KEPT = 1 << 20
 
 # A row is its offset, ": ", three characters a byte and a blank in the middle, ": ", and a character a byte.
@@ -62,7 +62,9 @@ class Dump:
 
     __slots__ = ("_layout", "_rows", "line", "size", "time", "title")
 
-    def __init__(self, line: int, time: float | None, title: str, size: int, rows: bytes, layout: Layout | None) -> None:
+    def __init__(
+        self, line: int, time: float | None, title: str, size: int, rows: bytes, layout: Layout | None
+    ) -> None:
         self.line = line
         self.time = time
         self.title = title

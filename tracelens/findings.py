@@ -101,17 +101,13 @@ def _rule(
 ) -> Callable[[Any], Any]:
     def mark(check: Any) -> Any:
         page = inspect.getdoc(check) or ""
-        check.rule = Rule(
-            id, kind, phase, frozenset(needs), frozenset(yields_to), scope, check, page, check.__module__
-        )
+        check.rule = Rule(id, kind, phase, frozenset(needs), frozenset(yields_to), scope, check, page, check.__module__)
         return check
 
     return mark
 
 
-def cause(
-    id: str, *, phase: str, needs: Iterable[str] = (), yields_to: Iterable[str] = ()
-) -> Callable[[Check], Check]:
+def cause(id: str, *, phase: str, needs: Iterable[str] = (), yields_to: Iterable[str] = ()) -> Callable[[Check], Check]:
     """Makes a function of a session the rule for a cause.
 
     Args:

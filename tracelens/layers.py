@@ -267,9 +267,7 @@ def _zip(name: str, stream: Stream, budget: _Budget) -> _Members:
             member, packed = f"{name}!{shown(info.filename)}", partial(getattr, info, "compress_size")
             try:
                 if info.flag_bits & 1:
-                    raise UnreadableInput(
-                        member, "is encrypted; unpack it with its password, then give the file"
-                    )
+                    raise UnreadableInput(member, "is encrypted; unpack it with its password, then give the file")
                 opened: Any = archive.open(info)
             except Exception as error:
                 yield member, UnreadableInput(member, reason(error, "zip member"))

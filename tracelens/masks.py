@@ -273,9 +273,7 @@ def describe(mask: int) -> Description:
         dumps=bool(mask & 2),
         unused=mask & ~ALL,
         enough_for=tuple(
-            purpose.name
-            for purpose in PURPOSES.values()
-            if covers(mask, purpose.mask) and purpose.name != "no-dumps"
+            purpose.name for purpose in PURPOSES.values() if covers(mask, purpose.mask) and purpose.name != "no-dumps"
         ),
         objectscript=objectscript(mask),
         c_call=c_call(mask),

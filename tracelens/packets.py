@@ -166,9 +166,7 @@ class PacketReader:
             return []
         number = packet.head[0] if packet.head else -1
         sent = True if packet.covered else None
-        return [
-            RawPacket(packet.line, packet.time, "out", number, packet.size, sent, packet.retried, packet.read)
-        ]
+        return [RawPacket(packet.line, packet.time, "out", number, packet.size, sent, packet.retried, packet.read)]
 
 
 def _incoming(dump: Dump) -> RawPacket:

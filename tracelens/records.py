@@ -1,7 +1,7 @@
 """A trace's bytes -> its records and dumps, in file order: the bulk path.
 
-`Reader` reads blocks, frames them with patterns made from the terminals of `grammars/trace.lark`, and passes over the rows
-of a dump that stands in one piece (`dumps`). Records that tell nothing one by one are folded into runs (`runs`).
+`Reader` reads blocks, frames them with patterns made from the terminals of `grammars/trace.lark`, and passes over the
+rows of a dump that stands in one piece (`dumps`). Records that tell nothing one by one are folded into runs (`runs`).
 
 Nothing about text raises. Every byte is counted as record, dump, blank or foreign (`Account`).
 """
@@ -24,7 +24,8 @@ _SHAPES_KEPT = 20_000
 _DIGITS = b"0123456789"
 # Texts that end in what the peer sent, newlines and all: lines after them that are no record belong to them.
 _CONTINUES = re.compile(
-    rb"(?:Userauth: Banner: |Transport: (?:Disconnect|Debug Packet|Received Banner)|SCP: (?:got|Sent) |Conn: starting request)"
+    rb"(?:Userauth: Banner: |Transport: (?:Disconnect|Debug Packet|Received Banner)|SCP: (?:got|Sent) "
+    rb"|Conn: starting request)"
 )
 _CONTINUED_LINES = 40
 # A dump is given up as cut when its next row does not follow within so many bytes of what came in between.
@@ -54,7 +55,8 @@ class Account:
     """What the bytes of a trace were: record, dump, blank and foreign bytes add up to `bytes`.
 
     `cut_dumps` counts dumps that lack rows, `cut_at_end` and `open_end` say that the last record or dump is incomplete,
-    or that the last line is. `shapes` has one text of each shape (text with its numbers masked), for dating the library.
+    or that the last line is. `shapes` has one text of each shape (text with its numbers masked), for dating the
+    library.
     """
 
     bytes: int = 0
@@ -103,7 +105,7 @@ def _patterns() -> _Patterns:
     name, arrow = terminal["NAME"], terminal["ARROW"]
     sources = (
         f"{tag} (?:({clock}) )?(({context}):(?: )?({text})?)",
-        f"{tag} ({clock}) ((?:Conn|SFTP|Failure Event): [^\\n\\r\\[=]*+)\\n",
+        f"{tag} ({clock}) ((?:Conn|SFTP|Failure Event): {text})\\n",
         f"[ \\t]*({clock}) (({context}):(?: )?({text})?)",
         f"{arrow}({name}){size}",
         f"{offset}({terminal['HEX']})?",
@@ -272,7 +274,7 @@ class Reader:
         yield Record(line, time, context.decode(), _decode(text))
 
     def _continued(self, size: int) -> int:
-        """How many bytes after the first `size` ones of the record belong to it: its text is the peer's, newlines and all."""
+        """How many bytes after the record's first `size` belong to it: its text is the peer's, newlines and all."""
         end = size
         for _ in range(_CONTINUED_LINES):
             while self._pos + end + _TEXT_KEPT >= len(self._buffer) and self._more():

@@ -144,9 +144,7 @@ def _walk(top: str, *, explicit: bool) -> Iterator[str | UnreadableInput]:
                 kind = "FIFO" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
                 yield UnreadableInput(shown(path), f"is a {kind}, not a file")
             elif identity in seen:
-                yield UnreadableInput(
-                    shown(path), "directory loop: this folder is read already, by another name"
-                )
+                yield UnreadableInput(shown(path), "directory loop: this folder is read already, by another name")
             else:
                 seen.add(identity)
                 with os.scandir(path) as entries:
@@ -190,9 +188,7 @@ def decoded(chunks: Iterable[bytes]) -> tuple[str, Iterator[bytes]]:
             raise failure
         yield from blocks
 
-    return label, _transcoded(text(), label) if label.startswith(("utf-16", "utf-32")) else filter(
-        None, text()
-    )
+    return label, _transcoded(text(), label) if label.startswith(("utf-16", "utf-32")) else filter(None, text())
 
 
 _MARKS = (

@@ -1,7 +1,7 @@
 """Traces and analyses as data frames, one table at a time; alone imports pandas.
 
-A column name means one thing in every table and has one type, given in `COLUMNS`. Tables come as a sequence of frames, so
-that the one with a row a record never stands in memory as a whole.
+A column name means one thing in every table and has one type, given in `COLUMNS`. Tables come as a sequence of
+frames, so that the one with a row a record never stands in memory as a whole.
 """
 
 import json
@@ -54,11 +54,14 @@ COLUMNS: dict[str, tuple[str, str]] = {
 }
 
 TABLES: dict[str, tuple[str, ...]] = {
-    "events": ("session", "line", "last_line", "time", "delta", "phase", "source", "direction", "context", "event", "count", "text", "fields"),
+    "events": (
+        "session", "line", "last_line", "time", "delta", "phase", "source", "direction", "context", "event", "count",
+        "text", "fields",
+    ),
     "records": ("line", "time", "context", "event", "text"),
     "sessions": (
-        "session", "line", "last_line", "started", "ended", "verdict", "root_cause", "phase", "client_banner", "server_banner", "user",
-        "kex", "hostkey", "cipher_cs", "cipher_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc",
+        "session", "line", "last_line", "started", "ended", "verdict", "root_cause", "phase", "client_banner",
+        "server_banner", "user", "kex", "hostkey", "cipher_cs", "cipher_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc",
     ),
     "findings": ("session", "id", "kind", "phase", "line", "count", "summary"),
 }  # fmt: skip
@@ -101,12 +104,9 @@ def _framed(table: str, rows: Iterator[Row]) -> Iterator[pd.DataFrame]:
 
 def _frame(table: str, rows: Sequence[Row]) -> pd.DataFrame:
     columns = TABLES[table]
-    values = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
+    values: list[Any] = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
     return pd.DataFrame(
-        {
-            name: pd.array(list(column), dtype=COLUMNS[name][0])
-            for name, column in zip(columns, values, strict=True)
-        }
+        {name: pd.Series(list(column), dtype=COLUMNS[name][0]) for name, column in zip(columns, values, strict=True)}
     )
 
 
@@ -156,9 +156,7 @@ def _events(origin: source.Source) -> Iterator[Row]:
         yield (number.get(id(track.session)), *row[:-2], hide(row[-2]), hide(row[-1]))
 
 
-def _event_row(
-    track: Track, item: Event | Run | Packet | SftpPacket, time: float | None, delta: float | None
-) -> Row:
+def _event_row(track: Track, item: Event | Run | Packet | SftpPacket, time: float | None, delta: float | None) -> Row:
     phase = track.phase
     if isinstance(item, Event):
         fields = dict(item.fields)
@@ -226,8 +224,8 @@ def _json(fields: Any) -> str:
 def _sessions(document: dict[str, Any]) -> Iterator[Row]:
     for s in document["sessions"]:
         yield (
-            s["number"], s["first_line"], s["last_line"], s["started"], s["ended"], s["verdict"], s["root_cause"], s["phase"],
-            s["client_banner"], s["server_banner"], s["user"], *s["algorithms"].values(),
+            s["number"], s["first_line"], s["last_line"], s["started"], s["ended"], s["verdict"], s["root_cause"],
+            s["phase"], s["client_banner"], s["server_banner"], s["user"], *s["algorithms"].values(),
         )  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""Frames -> files: one module a format, found by its name. A module has `write(frames, path)`; another format is one more file."""
+"""Frames -> files: one module a format, found by its name.
+
+A module has `write(frames, path)`; another format is one more file.
+"""
 
 import importlib
 import os

@@ -1,4 +1,7 @@
-"""Comma-separated values (RFC 4180), UTF-8. A text that a spreadsheet would take for a formula gets an apostrophe in front."""
+"""Comma-separated values (RFC 4180), UTF-8.
+
+A text that a spreadsheet would take for a formula gets an apostrophe in front.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

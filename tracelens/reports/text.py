@@ -12,8 +12,8 @@ WIDTH = 80
 _LABEL = 12
 _QUOTE_LENGTH = 400
 _PHASES = {
-    "banner": "before the SSH greeting", "kex": "in key exchange", "auth": "in authentication", "channel": "on a channel",
-    "sftp": "in SFTP", "scp": "in SCP", "done": "at its end",
+    "banner": "before the SSH greeting", "kex": "in key exchange", "auth": "in authentication",
+    "channel": "on a channel", "sftp": "in SFTP", "scp": "in SCP", "done": "at its end",
 }  # fmt: skip
 _WHO = {"client": "you", "server": "server", "network": "network", "vendor": "vendor"}
 _NOISE = {
@@ -62,9 +62,7 @@ def escaped(text: str) -> str:
     """The text with all that is not printable shown as an escape, so that a banner can't steer a terminal."""
     if text.isprintable():
         return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def _head(document: dict[str, Any], paint: Paint) -> Iterable[str]:
@@ -86,9 +84,7 @@ def _head(document: dict[str, Any], paint: Paint) -> Iterable[str]:
     )
     damage = document["source"].get("damage")
     if damage:
-        yield from wrap(
-            f"The input is damaged, only its readable part was analyzed: {escaped(damage)}", WIDTH
-        )
+        yield from wrap(f"The input is damaged, only its readable part was analyzed: {escaped(damage)}", WIDTH)
     for found in document["notices"]:
         if found["id"] == "trace-secrets":
             yield from wrap(escaped(found["summary"]), WIDTH)
@@ -118,11 +114,7 @@ def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[
         yield from _quotes("Proof", root["evidence"] if verbosity else root["evidence"][:4])
         yield from _advice("Do", root["advice"])
         if verbosity > 1 or any("would decide" in r["because"] for r in root["rivals"]):
-            shown = (
-                root["rivals"]
-                if verbosity > 1
-                else [r for r in root["rivals"] if "would decide" in r["because"]]
-            )
+            shown = root["rivals"] if verbosity > 1 else [r for r in root["rivals"] if "would decide" in r["because"]]
             for number, rival in enumerate(shown):
                 yield from _field("Or else" if number == 0 else "", f"{rival['id']}: {rival['because']}")
     elif session["unexplained"]:
@@ -159,9 +151,7 @@ def _facts(session: dict[str, Any]) -> Iterable[str]:
     if any(agreed.values()):
         yield from _field("Agreed", ", ".join(f"{name} {value}" for name, value in agreed.items() if value))
     for number, attempt in enumerate(session["auth"]):
-        remaining = (
-            f"; methods that can continue: {','.join(attempt['remaining'])}" if attempt["remaining"] else ""
-        )
+        remaining = f"; methods that can continue: {','.join(attempt['remaining'])}" if attempt["remaining"] else ""
         yield from _field(
             "Logins" if number == 0 else "",
             f"line {attempt['line']}: {attempt['method']} {attempt['outcome']}{remaining}",
@@ -177,7 +167,8 @@ def _facts(session: dict[str, Any]) -> Iterable[str]:
             took = phase["ended"] - phase["started"]
             yield from _field(
                 "Time" if number == 0 else "",
-                f"{phase['name']} {took:.3f} s, {phase['waited']:.3f} s of it waiting (lines {phase['first_line']}-{phase['last_line']})",
+                f"{phase['name']} {took:.3f} s, {phase['waited']:.3f} s of it waiting "
+                f"(lines {phase['first_line']}-{phase['last_line']})",
             )
 
 
@@ -219,9 +210,9 @@ def _quotes(label: str, evidence: list[dict[str, Any]]) -> Iterable[str]:
 def _advice(label: str, advice: list[dict[str, Any]]) -> Iterable[str]:
     for number, entry in enumerate(advice):
         who = _WHO.get(entry["who"], entry["who"])
-        lines = wrap(
-            escaped(entry["action"]), WIDTH - _LABEL - 9, break_long_words=False, break_on_hyphens=False
-        ) or [""]
+        lines = wrap(escaped(entry["action"]), WIDTH - _LABEL - 9, break_long_words=False, break_on_hyphens=False) or [
+            ""
+        ]
         yield f"  {label if number == 0 else '':<{_LABEL - 2}}{who:<9}{lines[0]}"
         for line in lines[1:]:
             yield " " * (_LABEL + 9) + line

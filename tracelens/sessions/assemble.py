@@ -6,10 +6,11 @@ from tracelens import events
 from tracelens.events import Event
 from tracelens.packets import PacketReader, RawPacket
 from tracelens.records import Dump, Item, Record, Run
+from tracelens.sessions.core import Observer
 from tracelens.sessions.fitting import IMPOSSIBLE, fits_event, fits_packet
 from tracelens.sessions.model import Quote, Session
 from tracelens.sessions.outcome import judge
-from tracelens.sessions.track import Observer, Track
+from tracelens.sessions.track import Track
 from tracelens.sessions.wording import phase_of
 
 # A clock that falls back by more than this (seconds), to a process's first second, has started anew; threads of one
@@ -166,9 +167,7 @@ class Assembler:
             # A re-exchange comes after the login, and no program sets the blocking mode just before it.
             anew = session.last is not None and session.last.text.startswith("Setting blocking mode")
             return "client" in session.offers and (not session.kex_done or not session.authenticated or anew)
-        if name == "userauth.permitted_methods" or (
-            name.startswith("userauth.") and name.endswith("_attempted")
-        ):
+        if name == "userauth.permitted_methods" or (name.startswith("userauth.") and name.endswith("_attempted")):
             return session.authenticated
         if name == "failure_event.failure" and event.fields.get("code") == -37:
             return self._goes_back(track, str(event.fields.get("message", "")))
@@ -236,7 +235,7 @@ class Assembler:
         track.packet(raw)
 
     def _announced(self, track: Track, event: Event) -> None:
-        """ "Packet type N received, length=L" names a dump that stands before it."""
+        """Takes a "Packet type N received, length=L": it names a dump that stands before it."""
         number, length = event.fields.get("type"), event.fields.get("length")
         for index, (raw, _) in enumerate(self._incoming):
             if raw.number == number and raw.size == length:

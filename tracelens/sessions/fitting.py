@@ -128,9 +128,7 @@ def _connection(track: Track, event: Event) -> int:
         return EXPECTED if wanted else POSSIBLE
     number = event.fields.get("channel")
     if isinstance(number, int) and session.channels:
-        return (
-            EXPECTED if any(c.number == number and not c.freed_line for c in session.channels) else UNLIKELY
-        )
+        return EXPECTED if any(c.number == number and not c.freed_line for c in session.channels) else UNLIKELY
     return POSSIBLE if session.channels else UNLIKELY
 
 
@@ -162,7 +160,7 @@ def _received(track: Track, event: Event) -> int:
 
 
 def _sent_list(track: Track, event: Event) -> int:
-    from tracelens.sessions.track import list_name
+    from tracelens.sessions.handshake import list_name
 
     session = track.session
     if session.server_banner is None:
@@ -174,7 +172,7 @@ def _sent_list(track: Track, event: Event) -> int:
 
 
 def _agreed(track: Track, event: Event) -> int:
-    from tracelens.sessions.track import list_name
+    from tracelens.sessions.handshake import list_name
 
     session = track.session
     if "client" not in session.offers or list_name(event.name) in session.agreed:
@@ -208,9 +206,7 @@ _RULES: dict[str, Callable[[Track, Event], int]] = {
     "key_ex.newkeys_received": _once(lambda t: bool(t.session.agreed)),
     "key_ex.session_id_calculated": _once(lambda t: t.newkeys),
     "key_ex.kex_initiated": _once(lambda t: bool(t.session.agreed)),
-    "key_ex.extension_received": lambda t, e: (
-        EXPECTED if t.newkeys and not t.session.authenticated else UNLIKELY
-    ),
+    "key_ex.extension_received": lambda t, e: EXPECTED if t.newkeys and not t.session.authenticated else UNLIKELY,
     "key_ex.signing": lambda t, e: EXPECTED if t.phase == "auth" else UNLIKELY,
     **{
         f"key_ex.sent_{name}": _sent_list

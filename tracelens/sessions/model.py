@@ -126,8 +126,8 @@ class Operation:
 class Failure:
     """Something that went wrong: a Failure Event, a received disconnect, a refusal without either, or a silence.
 
-    `fate`: "retried" (-37), "partial-auth", "auth-probe", "sftp-end", "recovered", "cleanup" are noise; "final" is the first that nothing
-    recovered from; "consequence" is what followed from it.
+    `fate`: "retried" (-37), "partial-auth", "auth-probe", "sftp-end", "recovered", "cleanup" are noise; "final" is
+    the first that nothing recovered from; "consequence" is what followed from it.
     """
 
     line: int

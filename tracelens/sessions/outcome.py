@@ -7,8 +7,8 @@ what a later step of the session refutes, nor what went wrong while tidying up.
 from tracelens.sessions.model import Channel, Failure, Operation, Session
 from tracelens.sessions.track import Track
 
-# A pause of this many seconds on an unanswered request, at the end of a session, is giving up; shorter ones are not told
-# from a program that stopped for reasons of its own.
+# A pause of this many seconds on an unanswered request, at the end of a session, is giving up; shorter ones are not
+# told from a program that stopped for reasons of its own.
 GAVE_UP = 0.5
 _ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 4, "scp": 4, "done": 5}
 # Operations that only look: a failed one answers a question, and the session went on to use the answer.
@@ -62,12 +62,7 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
         return earlier.phase == later.phase
     # A method the server does not offer was tried before one that it does: the refusal of the latter counts.
     first, last = earlier.attempt, later.attempt
-    if (
-        first is not None
-        and last is not None
-        and first is not last
-        and earlier.phase == later.phase == "auth"
-    ):
+    if first is not None and last is not None and first is not last and earlier.phase == later.phase == "auth":
         not_offered = bool(first.remaining) and first.method not in first.remaining and not first.partial
         if not_offered and last.method in first.remaining:
             earlier.fate = "partial-auth"
@@ -151,11 +146,7 @@ def _made_good(session: Session, failed: Operation) -> bool:
     later = [o for o in session.operations if o.line > failed.line and o.outcome == "done" and not o.status]
     for operation in later:
         same = operation.path == failed.path or not failed.path or not operation.path
-        if (
-            operation.verb == failed.verb
-            and same
-            and (failed.path or operation.verb not in ("open", "opendir"))
-        ):
+        if operation.verb == failed.verb and same and (failed.path or operation.verb not in ("open", "opendir")):
             return True
         if operation.verb == failed.verb and same and not failed.path:
             return True
@@ -171,11 +162,9 @@ def _add_silent_refusals(session: Session) -> None:
     """Refusals that packets show and no Failure Event tells: the mask left 128 out."""
     lines = [f.line for f in session.failures]
     for attempt in session.attempts:
-        told = any(f.attempt is attempt for f in session.failures)
+        told = any(f.attempt is attempt for f in session.failures) or any(0 <= n - attempt.end_line < 30 for n in lines)
         if attempt.method != "none" and attempt.outcome in ("refused", "partial") and not told:
-            if not any(0 <= line - attempt.end_line < 30 for line in lines):
-                failure = Failure(attempt.end_line, None, None, "", "auth", "refusal", attempt=attempt)
-                session.failures.append(failure)
+            session.failures.append(Failure(attempt.end_line, None, None, "", "auth", "refusal", attempt=attempt))
     for channel in session.channels:
         _add_channel_refusals(session, channel)
     for operation in session.operations:
@@ -218,7 +207,7 @@ def _silence(session: Session, track: Track) -> Failure | None:
     died = _server_side_died(session)
     if waited < GAVE_UP and not died:
         return None
-    phase, line = what
+    phase, _ = what
     operation = next((o for o in reversed(session.operations) if o.outcome == "pending"), None)
     attempt = session.last_attempt if phase == "auth" else None
     channel = session.channels[-1] if session.channels else None
@@ -251,11 +240,7 @@ def pending(session: Session) -> tuple[str, int] | None:
     if not greeted:
         return ("banner", session.client_banner_line or session.first_line)
     if not session.kex_done:
-        return (
-            ("kex", session.offer_lines.get("client", session.first_line))
-            if "client" in session.offers
-            else None
-        )
+        return ("kex", session.offer_lines.get("client", session.first_line)) if "client" in session.offers else None
     if (
         session.service_line
         and not session.service_accepted
@@ -275,15 +260,9 @@ def pending(session: Session) -> tuple[str, int] | None:
             return ("channel", waiting.line)
     if session.sftp_line and session.sftp_version is None and session.uses("Conn"):
         return ("channel", session.sftp_line)
-    operation = next(
-        (o for o in reversed(session.operations) if o.outcome == "pending" and o.verb != "close"), None
-    )
+    operation = next((o for o in reversed(session.operations) if o.outcome == "pending" and o.verb != "close"), None)
     if operation is not None:
-        return (
-            ("scp" if operation.verb == "scp" else "sftp", operation.line)
-            if operation.verb != "scp"
-            else None
-        )
+        return ("scp" if operation.verb == "scp" else "sftp", operation.line) if operation.verb != "scp" else None
     return None
 
 

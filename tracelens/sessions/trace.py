@@ -8,7 +8,7 @@ from tracelens.sessions.model import Quote, Session
 
 @dataclass(slots=True)
 class Trace:
-    """The facts about one trace. `verdicts` and `skipped` (rule id -> missing contexts) come from its sessions' diagnoses."""
+    """The facts about one trace; `verdicts` and `skipped` (rule id, missing contexts) come from its diagnoses."""
 
     account: Account
     sessions: tuple[Session, ...]

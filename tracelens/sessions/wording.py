@@ -18,9 +18,7 @@ _PHASES: tuple[tuple[str, str], ...] = (
              r"fsync|posix_rename|statvfs|readdir|rename"),
     ("channel", r"channel|SFTP|FXP|pty|x11|subsystem|forward|setenv|EOF"),
 )  # fmt: skip
-_COMPILED = tuple(
-    (phase, re.compile(pattern, re.IGNORECASE if phase != "sftp" else 0)) for phase, pattern in _PHASES
-)
+_COMPILED = tuple((phase, re.compile(pattern, re.IGNORECASE if phase != "sftp" else 0)) for phase, pattern in _PHASES)
 
 
 def phase_of(message: str) -> str | None:
@@ -32,8 +30,4 @@ def is_clean_up(failure: Failure, channel: Channel | None) -> bool:
     """Whether the error came from tidying up, when nothing that was asked for was still open."""
     if failure.says("but closing", "FXP_CLOSE"):
         return True
-    return (
-        channel is not None
-        and bool(channel.closing_line)
-        and failure.code in (-7, -9, -13, -43, -26, -30, -39, -1)
-    )
+    return channel is not None and bool(channel.closing_line) and failure.code in (-7, -9, -13, -43, -26, -30, -39, -1)

@@ -62,9 +62,7 @@ def newer_for(names: Iterable[str], client: tuple[int, ...]) -> tuple[str, str] 
 
     Names that no release knows, or that the client's own release has, do not count.
     """
-    later = [
-        (release(SINCE[name]), name) for name in names if name in SINCE and release(SINCE[name]) > client
-    ]
+    later = [(release(SINCE[name]), name) for name in names if name in SINCE and release(SINCE[name]) > client]
     if not later:
         return None
     first, name = min(later, key=lambda pair: pair[0])

@@ -98,9 +98,7 @@ _USERAUTH_METHODS: Mapping[str, Layout] = {
         Choice("has_signature", {False: (), True: _fields(_signature=_LENGTH)}),
     ),
     "keyboard-interactive": _fields(language=_NAME, submethods=_NAME),
-    "hostbased": _fields(
-        algorithm=_NAME, _host_key=_LENGTH, host=_NAME, client_user=_NAME, _signature=_LENGTH
-    ),
+    "hostbased": _fields(algorithm=_NAME, _host_key=_LENGTH, host=_NAME, client_user=_NAME, _signature=_LENGTH),
 }
 
 _CHANNEL_REQUESTS: Mapping[str, Layout] = {
@@ -109,9 +107,7 @@ _CHANNEL_REQUESTS: Mapping[str, Layout] = {
     "exec": _fields(command=_NAME),
     "subsystem": _fields(subsystem=_NAME),
     "env": _fields(variable=_NAME, value=Reader.secret),
-    "pty-req": _fields(
-        term=_NAME, _columns=_NUMBER, _rows=_NUMBER, _width=_NUMBER, _height=_NUMBER, _modes=_LENGTH
-    ),
+    "pty-req": _fields(term=_NAME, _columns=_NUMBER, _rows=_NUMBER, _width=_NUMBER, _height=_NUMBER, _modes=_LENGTH),
     "shell": (),
     "auth-agent-req@openssh.com": (),
 }
@@ -172,14 +168,10 @@ SHAPES: Mapping[int, Shape] = {
     82: Shape("request_failure"),
     90: Shape("channel_open", (*_fields(kind=_NAME), *_OPENED), exact=False),
     91: Shape("channel_open_confirmation", (*_RECIPIENT, *_OPENED), exact=False),
-    92: Shape(
-        "channel_open_failure", _fields(recipient=_NUMBER, reason=_NUMBER, description=_NAME), exact=False
-    ),
+    92: Shape("channel_open_failure", _fields(recipient=_NUMBER, reason=_NUMBER, description=_NAME), exact=False),
     93: Shape("channel_window_adjust", _fields(recipient=_NUMBER, size=_NUMBER)),
     94: Shape("channel_data", _fields(recipient=_NUMBER, length=_LENGTH), head=9),
-    95: Shape(
-        "channel_extended_data", _fields(recipient=_NUMBER, data_type=_NUMBER, length=_LENGTH), head=13
-    ),
+    95: Shape("channel_extended_data", _fields(recipient=_NUMBER, data_type=_NUMBER, length=_LENGTH), head=13),
     96: Shape("channel_eof", _RECIPIENT),
     97: Shape("channel_close", _RECIPIENT),
     98: Shape(

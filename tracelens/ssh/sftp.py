@@ -166,9 +166,7 @@ class SftpStream:
         self._line = 0
         self._time: float | None = None
 
-    def feed(
-        self, length: int, read: Callable[[int, int], bytes], line: int, time: float | None
-    ) -> list[SftpPacket]:
+    def feed(self, length: int, read: Callable[[int, int], bytes], line: int, time: float | None) -> list[SftpPacket]:
         """Takes the next chunk of channel data (RFC 4254 section 5.2).
 
         Args:
@@ -231,9 +229,7 @@ class SftpStream:
         fields: dict[str, Any] = {}
         reader = Reader(bytes(self._head), 4 + size, 5)
         problem = read_layout(shape.layout, reader, fields, shape.exact)
-        packet = SftpPacket(
-            self._line, self._time, self.direction, self._head[4], shape.name, fields, size, problem
-        )
+        packet = SftpPacket(self._line, self._time, self.direction, self._head[4], shape.name, fields, size, problem)
         self._begun = True
         self._head.clear()
         self._seen = 0

@@ -20,9 +20,5 @@ def agent_failed(session: Session) -> Found | None:
                 "unknown to a service such as IRIS; or authenticate with key files: AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
             ),
         ),
-        (
-            Rival(
-                "auth-publickey-rejected", "ruled out: no key of the agent reached the server in this attempt"
-            ),
-        ),
+        (Rival("auth-publickey-rejected", "ruled out: no key of the agent reached the server in this attempt"),),
     )

@@ -37,8 +37,7 @@ def _local(session: Session) -> list[Failure]:
         if f.line >= failed.line and f.attempt is attempt and f.kind == "error" and f.fate != "cleanup"
     ]
     if not any(
-        f.code in (-16, -17, -48, -14, -12, -51, -33, -34, -41) or f.says("Callback returned error")
-        for f in errors
+        f.code in (-16, -17, -48, -14, -12, -51, -33, -34, -41) or f.says("Callback returned error") for f in errors
     ):
         return []
     return errors

@@ -63,12 +63,7 @@ def not_allowed(session: Session) -> Found | None:
     assert failed is not None and failed.attempt is not None
     attempt = failed.attempt
     methods = attempt.remaining or session.offered
-    if (
-        attempt.outcome != "refused"
-        or attempt.prompts
-        or methods is None
-        or "keyboard-interactive" in methods
-    ):
+    if attempt.outcome != "refused" or attempt.prompts or methods is None or "keyboard-interactive" in methods:
         return None
     return Found(
         f"keyboard-interactive was tried; the server does not have it, it offers: {','.join(methods) or 'nothing'}.",

@@ -176,9 +176,7 @@ def expired(session: Session) -> Found | None:
                 "change the password by another way (log in with `ssh`), or use a program that answers the request: "
                 "libssh2_userauth_password_ex() with a change callback; %Net.SSH.Session has none"
             ),
-            server(
-                "set a new password for the user, or take the account out of password ageing (`chage -M -1 USER`)"
-            ),
+            server("set a new password for the user, or take the account out of password ageing (`chage -M -1 USER`)"),
         ),
         (
             Rival(

@@ -23,9 +23,7 @@ def _not_offered(session: Session, attempt: Attempt) -> bool:
 
 def _shows_key(attempt: Attempt) -> tuple[Quote, ...]:
     if attempt.fingerprint:
-        return (
-            Quote(attempt.line, f"key offered: {attempt.algorithm or 'unknown type'} {attempt.fingerprint}"),
-        )
+        return (Quote(attempt.line, f"key offered: {attempt.algorithm or 'unknown type'} {attempt.fingerprint}"),)
     return (Quote(attempt.line, f"key file {attempt.key_file}"),) if attempt.key_file else ()
 
 

@@ -11,9 +11,7 @@ def too_many(session: Session) -> Found | None:
     refused = [a for a in session.attempts if a.outcome == "refused" and a.method != "none"]
     said = session.server_disconnect()
     spoken = said is not None and (
-        "too many" in said.description.lower()
-        or said.reason == 14
-        or (said.reason == 2 and len(refused) >= 2)
+        "too many" in said.description.lower() or said.reason == 14 or (said.reason == 2 and len(refused) >= 2)
     )
     # "socket disconnect" is printed for a received SSH_MSG_DISCONNECT and nothing else.
     hinted = (
@@ -41,9 +39,7 @@ def too_many(session: Session) -> Found | None:
         ),
         (
             Rival(
-                "auth-password-rejected"
-                if refused and refused[0].method == "password"
-                else "auth-publickey-rejected",
+                "auth-password-rejected" if refused and refused[0].method == "password" else "auth-publickey-rejected",
                 "it came first, attempt by attempt; what ended the session is the server's disconnect",
             ),
         ),

@@ -16,13 +16,9 @@ def closed(session: Session) -> Found | None:
         return None
     how = "reset" if failed.code == -43 else "closed"
     if turned_away:
-        summary = (
-            f"The SSH server turned the client away before greeting it: {turned_away[0].text.strip()!r}."
-        )
+        summary = f"The SSH server turned the client away before greeting it: {turned_away[0].text.strip()!r}."
     else:
-        summary = (
-            f"The connection was {how} before the server had sent its banner: often not an SSH server at all."
-        )
+        summary = f"The connection was {how} before the server had sent its banner: often not an SSH server at all."
     return Found(
         summary,
         (*turned_away, failed.quote),

@@ -22,9 +22,7 @@ def not_ssh(session: Session) -> Found | None:
         (*said[:3], failed.quote),
         (
             client(f"check host and port: {instead}"),
-            server(
-                "say on which host and port the SSH/SFTP service listens (usually 22), and what serves this one"
-            ),
+            server("say on which host and port the SSH/SFTP service listens (usually 22), and what serves this one"),
         ),
         (Rival("banner-closed", "ruled out: the peer did send text before the connection ended"),),
     )

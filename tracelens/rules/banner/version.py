@@ -17,9 +17,5 @@ def version_unsupported(session: Session) -> Found | None:
     return Found(
         f"The server offers SSH protocol 1 only ({old.text.strip()}); libssh2 speaks protocol 2.",
         (old, failed.quote),
-        (
-            server(
-                "enable SSH protocol 2, or replace the server software: protocol 1 is broken and long abandoned"
-            ),
-        ),
+        (server("enable SSH protocol 2, or replace the server software: protocol 1 is broken and long abandoned"),),
     )

@@ -27,10 +27,7 @@ def closed_early(session: Session) -> Found | None:
             c
             for c in session.channels
             if (c.close_line or c.exit_line or c.eof_line)
-            and (
-                not c.closing_line
-                or c.closing_line > min(x for x in (c.close_line, c.exit_line, c.eof_line) if x)
-            )
+            and (not c.closing_line or c.closing_line > min(x for x in (c.close_line, c.exit_line, c.eof_line) if x))
         ),
         None,
     )

@@ -16,11 +16,7 @@ def _refused(session: Session) -> Failure | None:
         failed.kind == "refusal" and failed.request is not None and failed.request.granted is False
     ):
         return failed
-    return (
-        failed
-        if failed.says("Unable to request SFTP subsystem", "Unable to request publickey subsystem")
-        else None
-    )
+    return failed if failed.says("Unable to request SFTP subsystem", "Unable to request publickey subsystem") else None
 
 
 def _is_subsystem(session: Session, failed: Failure) -> bool:
@@ -76,11 +72,7 @@ def request_refused(session: Session) -> Found | None:
         f"The server refused the channel request {name!r}.",
         (
             failed.quote,
-            *(
-                (Quote(request.line, f"request: {request.name} {request.message}".strip()),)
-                if request
-                else ()
-            ),
+            *((Quote(request.line, f"request: {request.name} {request.message}".strip()),) if request else ()),
         ),
         (
             client(

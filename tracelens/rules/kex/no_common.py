@@ -29,12 +29,8 @@ def _found(session: Session, kind: str) -> Found | None:
     return Found(
         f"Client and server have no {called} in common{direction}.{more}",
         (
-            Quote(
-                session.offer_lines.get("client", 0), f"client offers: {','.join(client_list) or '(nothing)'}"
-            ),
-            Quote(
-                session.offer_lines.get("server", 0), f"server offers: {','.join(server_list) or '(nothing)'}"
-            ),
+            Quote(session.offer_lines.get("client", 0), f"client offers: {','.join(client_list) or '(nothing)'}"),
+            Quote(session.offer_lines.get("server", 0), f"server offers: {','.join(server_list) or '(nothing)'}"),
             failed.quote,
         ),
         _advice(session, kind, keyword, client_list, server_list),
@@ -130,9 +126,7 @@ def no_common_algorithm(session: Session) -> Found | None:
             ),
         ),
         tuple(
-            Rival(
-                f"kex-no-common-{n}", "the server's KEXINIT (packet 20 in the dumps, mask bit 2) would decide"
-            )
+            Rival(f"kex-no-common-{n}", "the server's KEXINIT (packet 20 in the dumps, mask bit 2) would decide")
             for n in ("kex", "hostkey", "cipher", "mac")
         ),
     )

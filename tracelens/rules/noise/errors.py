@@ -13,8 +13,7 @@ def retried(session: Session) -> Found | None:
     total = sum(w.seconds for w in waits)
     longest = max(waits, key=lambda w: w.seconds)
     evidence = tuple(
-        Quote(w.line, f"Failure Event: -37 - {w.what} ({w.count} times, {w.seconds * 1000:.0f} ms)")
-        for w in waits
+        Quote(w.line, f"Failure Event: -37 - {w.what} ({w.count} times, {w.seconds * 1000:.0f} ms)") for w in waits
     )
     return Found(
         f"error -37, tried again each time: {total * 1000:.0f} ms of waiting, most of it for {longest.what!r}",
@@ -35,9 +34,7 @@ def auth_probe(session: Session) -> Found | None:
     probes = [a for a in session.attempts if a.method == "none" and a.outcome != "accepted"]
     if not probes:
         return None
-    evidence = tuple(
-        Quote(a.line, f"none refused, as it should be; methods: {','.join(a.remaining)}") for a in probes
-    )
+    evidence = tuple(Quote(a.line, f"none refused, as it should be; methods: {','.join(a.remaining)}") for a in probes)
     return Found("the question which methods the server offers", evidence, count=len(probes))
 
 

@@ -19,9 +19,7 @@ def scp_failed(session: Session) -> Found | None:
     if failed is None or failed.phase not in ("scp", "channel") or failed.kind == "disconnect":
         return None
     told = failed.code == -28 or (bool(session.scp_line) and failed.says("SCP", "recv file", "send file"))
-    ended = bool(session.scp_line) and any(
-        (c.exit_status or 0) != 0 or c.close_line for c in session.channels
-    )
+    ended = bool(session.scp_line) and any((c.exit_status or 0) != 0 or c.close_line for c in session.channels)
     if not told and not (ended and failed.code not in (-22, -21, -6) and failed.kind != "refusal"):
         return None
     said = session.scp_messages[:2]

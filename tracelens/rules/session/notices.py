@@ -47,11 +47,7 @@ def retry_storm(session: Session) -> Found | None:
     return Found(
         f"{count} times error -37 in {seconds:.1f} s: the client asks again at once instead of waiting for its socket.",
         (Quote(worst.line, f"Failure Event: -37 - {worst.what} ({worst.count} times)"),),
-        (
-            client(
-                "wait with select() or poll() for what libssh2_session_block_directions() says before calling again"
-            ),
-        ),
+        (client("wait with select() or poll() for what libssh2_session_block_directions() says before calling again"),),
         count=count,
     )
 
@@ -64,9 +60,7 @@ def weak_algorithm(session: Session) -> Found | None:
     weak = {}
     for name in LISTS:
         algorithm = session.algorithm(name)
-        if algorithm in WEAK and not (
-            name.startswith("comp") or algorithm == "none" and name.startswith("mac")
-        ):
+        if algorithm in WEAK and not (name.startswith("comp") or (algorithm == "none" and name.startswith("mac"))):
             weak.setdefault(algorithm, WEAK[algorithm])
     if not weak:
         return None

@@ -69,9 +69,7 @@ def start_failed(session: Session) -> Found | None:
         tuple(evidence),
         (
             server(fix),
-            client(
-                "try `sftp -v USER@HOST` from another machine: it fails the same way if the server is to blame"
-            ),
+            client("try `sftp -v USER@HOST` from another machine: it fails the same way if the server is to blame"),
         ),
         (
             Rival(

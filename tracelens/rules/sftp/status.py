@@ -101,9 +101,7 @@ def no_such_file(session: Session) -> Found | None:
             client(
                 "check the path letter by letter (upper and lower case, a leading slash, the folder to write into must exist); list the folder first"
             ),
-            server(
-                "check that the file is where the partner expects it, as seen from the account's root (chroot)"
-            ),
+            server("check that the file is where the partner expects it, as seen from the account's root (chroot)"),
         ),
         (
             Rival(

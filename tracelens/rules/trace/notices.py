@@ -80,9 +80,7 @@ def truncated(trace: Trace) -> Found | None:
     if last is None:
         return None
     if account.cut_at_end or (account.open_end and last.cut and not last.ended_by_client):
-        return Found(
-            "The trace ends in the middle of a record: it was cut off.", (last.last,) if last.last else ()
-        )
+        return Found("The trace ends in the middle of a record: it was cut off.", (last.last,) if last.last else ())
     cut = [s for s in trace.sessions if s.cut and s.failed is None and pending(s) is not None]
     if not cut:
         return None
@@ -119,16 +117,12 @@ def secrets(trace: Trace) -> Found | None:
     content = sum(s.content_bytes for s in trace.sessions)
     if not count and not content:
         return None
-    held = (
-        [f"{count} password{'s' if count > 1 else ''} or answer{'s' if count > 1 else ''}"] if count else []
-    )
+    held = [f"{count} password{'s' if count > 1 else ''} or answer{'s' if count > 1 else ''}"] if count else []
     if content:
         held.append(f"{_size(content)} of content")
     return Found(
         f"The trace holds {' and '.join(held)} in clear text (in its hex dumps): redact it before you send it.",
-        tuple(
-            Quote(s.secret_line, "credentials in a dump (not shown)") for s in trace.sessions if s.secret_line
-        ),
+        tuple(Quote(s.secret_line, "credentials in a dump (not shown)") for s in trace.sessions if s.secret_line),
         (client("change the password if this file went to anybody"),),
         count=count,
     )

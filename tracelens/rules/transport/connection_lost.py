@@ -31,9 +31,7 @@ def connection_lost(session: Session) -> Found | None:
                 if grace
                 else 'look in sshd\'s log at this moment: ClientAlive limits, a killed session, a bad chroot ("bad ownership or modes for chroot directory"), a restart'
             ),
-            client(
-                "for long idle times send keepalives: libssh2_keepalive_config() and libssh2_keepalive_send()"
-            ),
+            client("for long idle times send keepalives: libssh2_keepalive_config() and libssh2_keepalive_send()"),
         ),
         (
             Rival("transport-timeout", "ruled out: the operating system reported the connection as ended"),

@@ -18,9 +18,7 @@ ADVICE = (
 def mac_invalid(session: Session) -> Found | None:
     """A packet's MAC did not verify."""
     failed = session.failed
-    if failed is None or (
-        failed.code != -4 and not failed.says("Invalid MAC", "Invalid Message Authentication Code")
-    ):
+    if failed is None or (failed.code != -4 and not failed.says("Invalid MAC", "Invalid Message Authentication Code")):
         return None
     return Found(
         "A packet arrived whose MAC does not verify: its bytes were changed on the way, or the two sides lost step.",

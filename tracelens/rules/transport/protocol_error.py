@@ -26,11 +26,7 @@ def protocol_error(session: Session) -> Found | None:
     if failed is None or failed.kind != "error":
         return None
     sftp = failed.code == -31 and failed.says(*PROTOCOL)
-    if (
-        failed.code not in (-14, -38, -24, -25, -23, -20)
-        and not sftp
-        and not failed.says("strict KEX violation")
-    ):
+    if failed.code not in (-14, -38, -24, -25, -23, -20) and not sftp and not failed.says("strict KEX violation"):
         return None
     if (
         failed.phase == "auth"
@@ -49,9 +45,7 @@ def protocol_error(session: Session) -> Found | None:
         f"The peer broke the protocol: {failed.message} (error {failed.code}).",
         (failed.quote,),
         (
-            server(
-                "find out the server's software and version, and whether a newer one behaves: give it this line"
-            ),
+            server("find out the server's software and version, and whether a newer one behaves: give it this line"),
             vendor("send this trace (redacted) with the server's banner: either side may be at fault"),
         ),
     )

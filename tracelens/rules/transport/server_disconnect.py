@@ -36,9 +36,7 @@ def server_disconnect(session: Session) -> Found | None:
             "The server sent an SSH disconnect; its reason was not traced.",
             (failed.quote,),
             (
-                client(
-                    'trace once more with the Transport bit, it shows the reason: SetTraceMask(511,"/tmp/ssh.log")'
-                ),
+                client('trace once more with the Transport bit, it shows the reason: SetTraceMask(511,"/tmp/ssh.log")'),
                 server("look in sshd's log at this moment for why it disconnected"),
             ),
         )
@@ -52,12 +50,8 @@ def server_disconnect(session: Session) -> Found | None:
             *((failed.quote,) if failed.line != said.line else ()),
         ),
         (
-            server(
-                f"look in the log for the session's end and {words!r}: an idle limit, an admin's action, a policy"
-            ),
-            client(
-                "if it is an idle limit, reconnect before each batch or send keepalives (libssh2_keepalive_send)"
-            ),
+            server(f"look in the log for the session's end and {words!r}: an idle limit, an admin's action, a policy"),
+            client("if it is an idle limit, reconnect before each batch or send keepalives (libssh2_keepalive_send)"),
         ),
         (
             Rival(

@@ -57,12 +57,8 @@ def timeout(session: Session) -> Found | None:
                 "check for a firewall that drops idle connections silently, and for packet loss; keepalives help against the first "
                 "(libssh2_keepalive_config, ServerAliveInterval for OpenSSH)"
             ),
-            server(
-                "check the load and log of the server at this moment: it accepted the request and did not answer"
-            ),
-            client(
-                "a longer timeout (SetTimeout, libssh2_session_set_timeout) helps if the server is only slow"
-            ),
+            server("check the load and log of the server at this moment: it accepted the request and did not answer"),
+            client("a longer timeout (SetTimeout, libssh2_session_set_timeout) helps if the server is only slow"),
         ),
         (
             Rival(

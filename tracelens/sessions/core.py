@@ -1,0 +1,115 @@
+"""What every part of a session's state machine stands on: its clock, its phases, and the registry of its steps.
+
+A part (`handshake`, `login`, `channels`, `files`, `failures`) is a class of methods marked with the events and
+packets that they take; `track.Track` puts the parts together.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from tracelens.events import Event
+from tracelens.packets import Packet
+from tracelens.records import Run
+from tracelens.sessions.model import Channel, Operation, Phase, Session
+from tracelens.ssh.sftp import SftpPacket, SftpStream
+
+Step = Callable[[Any, Any], None]
+Observer = Callable[[Any, Event | Run | Packet | SftpPacket], None]
+
+# Event name, or (direction, packet name) -> the method that takes it.
+STEPS: dict[str | tuple[str, str], Step] = {}
+
+
+def on(*names: str) -> Callable[[Step], Step]:
+    """Marks the method that takes the events of these names."""
+
+    def mark(step: Step) -> Step:
+        for name in names:
+            STEPS[name] = step
+        return step
+
+    return mark
+
+
+def packet(direction: str, name: str) -> Callable[[Step], Step]:
+    """Marks the method that takes the packets of this name, "in" for received ones, "out" for sent ones."""
+
+    def mark(step: Step) -> Step:
+        STEPS[direction, name] = step
+        return step
+
+    return mark
+
+
+class Core:
+    """A session in the making, without its steps."""
+
+    def __init__(self, line: int, time: float | None, observer: "Observer | None" = None) -> None:
+        self._observer = observer
+        self.session = Session(first_line=line, last_line=line, started=time)
+        self.phase = "banner"
+        self.clock: float | None = time
+        self.freed = False
+        self.closed = False  # freed, or disconnected by the client: what follows tidies up
+        self.progress: float | None = time  # when something last happened that is not polling
+        self._before: float | None = time  # the progress before that
+        self.sftp_packets = False
+        self.newkeys = False
+        self._waiting: str | None = None
+        self._channel: Channel | None = None
+        self._streams: dict[tuple[int, str], SftpStream] = {}
+        self._remote: dict[int, int] = {}  # the peer's channel number -> ours
+        self._requests: dict[int, str] = {}  # outstanding SFTP reads and writes
+        self._text_operation: Operation | None = None
+        self._replied = False
+        self._phase_mark(line, time)
+
+    def _phase_mark(self, line: int, time: float | None) -> None:
+        self.session.phases.append(Phase(self.phase, line, line, time, time))
+
+    def enter(self, phase: str, line: int) -> None:
+        """Goes on to a later phase."""
+        if self.phase != phase:
+            self.phase = phase
+            self._phase_mark(line, self.clock)
+
+    def tick(self, line: int, time: float | None, *, polling: bool = False) -> None:
+        """Time went on: a pause in which the client waited for the peer is booked on what it waited for."""
+        session = self.session
+        session.last_line = max(session.last_line, line)
+        phase = session.phases[-1]
+        phase.last_line = max(phase.last_line, line)
+        if time is None:
+            return
+        if session.started is None:
+            session.started = time
+        if self.clock is not None and self._waiting is not None:
+            pause = max(time - self.clock, 0.0)
+            phase.waited += pause
+            if self._waiting in session.waits:
+                session.waits[self._waiting].seconds += pause
+        self.clock = session.ended = phase.ended = time
+        if phase.started is None:
+            phase.started = time
+        if not polling:
+            self._before = self.progress
+            self.progress = time
+
+    def _implied(self, phase: str, line: int) -> None:
+        """The trace starts later, or does not show the earlier phases: what is seen needs them done."""
+        self.session.kex_done = True
+        if phase != "auth":
+            self.session.authenticated = True
+        self.enter(phase, line)
+
+    def _seen_phase(self, phase: str, line: int) -> None:
+        order = ("banner", "kex", "auth", "channel", "sftp", "scp")
+        if order.index(phase) > order.index(self.phase if self.phase in order else "banner"):
+            if phase == "kex":
+                self.enter("kex", line)
+            elif phase == "auth":
+                self._implied("auth", line)
+            elif phase in ("channel", "sftp", "scp") and self.phase != "channel":
+                self._implied("channel", line)
+            if phase in ("sftp", "scp"):
+                self.enter(phase, line)
