@@ -179,32 +179,37 @@ def timeline(
     _fail(f"{input}: nothing to read")
 
 
+# Columns that a narrow terminal can do without, the least telling first.
+_DISPENSABLE = ("last_line", "count", "source", "delta", "context", "direction", "phase", "kind", "client_banner")
+_PROSE = ("text", "summary", "server_banner")
+
+
 def _show(frames: Any) -> None:
-    """A table on the terminal: as many columns as its width has room for, values cut."""
-    from rich.console import Console
-    from rich.table import Table as Grid
-    from rich.text import Text
+    """A table on the terminal, as wide as it is; its prose column is cut to what is left, the rest is whole."""
+    import shutil
 
     from tracelens.reports.text import escaped
 
-    console = Console(no_color=bool(os.environ.get("NO_COLOR")), soft_wrap=False)
+    width = shutil.get_terminal_size((80, 24)).columns
     for frame in frames:
-        frame = frame.loc[
-            :, [name for name in frame.columns if name not in ("fields",) and not frame[name].isna().all()]
-        ]
-        grid = Grid(box=None, pad_edge=False, header_style="bold")
-        for name in frame.columns:
-            wide = name in ("text", "summary")
-            grid.add_column(
-                name,
-                no_wrap=True,
-                overflow="ellipsis",
-                ratio=4 if wide else None,
-                min_width=12 if wide else None,
-            )
-        for row in frame.itertuples(index=False):
-            grid.add_row(*(Text("" if value is None or value != value else escaped(str(value))) for value in row))
-        console.print(grid)
+        names = [name for name in frame.columns if name != "fields" and not frame[name].isna().all()]
+        cells = frame[names].astype(object).where(frame[names].notna(), "")
+        columns = {name: [name, *(escaped(str(value)) for value in cells[name])] for name in names}
+        widths = {name: max(map(len, column)) for name, column in columns.items()}
+        prose = next((name for name in _PROSE if name in columns), None)
+        for name in _DISPENSABLE:
+            fixed = sum(widths[n] + 2 for n in columns if n != prose)
+            if fixed + (24 if prose else 0) > width and name in columns:
+                del columns[name]
+        if prose is not None:
+            widths[prose] = max(12, width - sum(widths[n] + 2 for n in columns if n != prose))
+        for row in zip(*columns.values(), strict=True):
+            shown = (_cut(cell, widths[name]).ljust(widths[name]) for name, cell in zip(columns, row, strict=True))
+            _print("  ".join(shown).rstrip() + "\n")
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 @app.command()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tracelens.findings import Finding, Rival, Rule
-from tracelens.sessions import Session, pending
+from tracelens.sessions import Session
 
 Verdict = Literal["cause", "healthy", "unexplained", "insufficient"]
 
@@ -59,4 +59,4 @@ def _verdict(session: Session, root: Finding | None) -> Verdict:
         return "cause"
     if session.failed is not None:
         return "unexplained"
-    return "healthy" if pending(session) is None else "insufficient"
+    return "healthy" if session.pending() is None else "insufficient"

@@ -13,6 +13,7 @@ from functools import cache
 
 from tracelens import events, grammar
 from tracelens.dumps import KEPT, Dump, Layout, OpenDump
+from tracelens.errors import TracelensError
 from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, TYPED, Retry, Run
 
 __all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]
@@ -28,8 +29,11 @@ _CONTINUES = re.compile(
     rb"|Conn: starting request)"
 )
 _CONTINUED_LINES = 40
+# A program's prefix is shorter than this.
+_PREFIX_KEPT = 500
 # A dump is given up as cut when its next row does not follow within so many bytes of what came in between.
 _ROW_MAY_FOLLOW = 4000
+_BLANK = re.compile(rb"[\r\n]+(?<=\n)")
 _COLOUR = re.compile(rb"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]")
 
 
@@ -122,7 +126,7 @@ class Reader:
         chunks: the input's bytes, decompressed, in an ASCII-compatible encoding (`source.decoded`).
         fold: whether records that tell nothing one by one are folded into runs.
 
-    `account` is complete when the iteration is.
+    `account` is complete when the iteration is. Damage of the input is raised when all before it has been given.
     """
 
     def __init__(self, chunks: Iterable[bytes], *, fold: bool = True) -> None:
@@ -130,7 +134,9 @@ class Reader:
         self._chunks = iter(chunks)
         self._fold = fold
         self._buffer = b""
+        self._newline = -1
         self._ended = False
+        self._damage: TracelensError | None = None
         self._pos = 0
         self._line = 1
         self._line_start = True
@@ -150,7 +156,10 @@ class Reader:
         wanted = max(len(parts[0]), 1)
         got = 0
         while got < wanted:
-            chunk = next(self._chunks, None)
+            try:
+                chunk = next(self._chunks, None)
+            except TracelensError as error:
+                chunk, self._damage = None, error
             if chunk is None:
                 self._ended = True
                 break
@@ -166,7 +175,15 @@ class Reader:
             joined = clean
         self._buffer = joined
         self._pos = 0
+        self._newline = -1
         return True
+
+    def _line_stop(self) -> int:
+        """Where the line at hand ends: the place of its newline, -1 if none is in the buffer. Each is looked for once."""
+        if self._newline < self._pos and self._newline != len(self._buffer):
+            found = self._buffer.find(b"\n", self._pos)
+            self._newline = len(self._buffer) if found < 0 else found
+        return -1 if self._newline == len(self._buffer) else self._newline
 
     def __iter__(self) -> Iterator[Item]:
         record_at, title_at = self._at.record.match, self._at.title.match
@@ -192,6 +209,11 @@ class Reader:
                     continue
                 yield from self._dump(found)
                 continue
+            if self._line_start and (blank := _BLANK.match(buffer, pos)) is not None:
+                self.account.blank_bytes += blank.end() - pos
+                self._line += buffer.count(b"\n", pos, blank.end())
+                self._pos = blank.end()
+                continue
             if not self._line_at_hand() and self._more():
                 continue
             yield from self._other()
@@ -199,6 +221,8 @@ class Reader:
         self.account.cut_at_end |= bool(self._open)
         yield from self._give_up()
         self._finish()
+        if self._damage is not None:
+            raise self._damage
 
     def _finish(self) -> None:
         account = self.account
@@ -370,9 +394,10 @@ class Reader:
 
     def _prefix_length(self) -> int:
         """How many characters a program put before this title on its line; its rows have as many."""
-        start = self._buffer.rfind(b"\n", 0, self._pos) + 1
-        before = self._buffer[start : self._pos]
-        return 0 if len(before) > 500 or self._at.begin.search(before) else len(before)
+        reach = max(0, self._pos - _PREFIX_KEPT)
+        start = self._buffer.rfind(b"\n", reach, self._pos) + 1
+        before = self._buffer[max(start, reach) : self._pos]
+        return 0 if len(before) == _PREFIX_KEPT or self._at.begin.search(before) else len(before)
 
     def _give_up(self) -> Iterator[Dump]:
         """The dumps that still wait for rows, as far as they came."""
@@ -402,12 +427,12 @@ class Reader:
     # -- all else --------------------------------------------------------------------------------------------------
 
     def _line_at_hand(self) -> bool:
-        return self._buffer.find(b"\n", self._pos) >= 0 or len(self._buffer) - self._pos > _LINE_KEPT
+        return self._line_stop() >= 0 or len(self._buffer) - self._pos > _LINE_KEPT
 
     def _other(self) -> Iterator[Item]:
         """One line, or the part of it before a record or a title: a row, a blank, a prefix, a foreign line."""
         buffer, pos = self._buffer, self._pos
-        newline = buffer.find(b"\n", pos)
+        newline = self._line_stop()
         stop = len(buffer) if newline < 0 else newline
         if stop - pos > _LINE_KEPT:
             stop, newline = pos + _LINE_KEPT, -1

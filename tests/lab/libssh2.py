@@ -14,6 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = "ssh2-python"
+# Up to 1.9, libssh2 has an AES-CTR of its own and takes OpenSSL's where it finds one. OpenSSL 3's answers in a way that
+# this old code takes for a failure, and every session ends in -44: distributions met that when they moved to OpenSSL 3.
+# So the regular builds use their own, and one build is kept that doesn't.
+OPENSSL_CTR = "-DHAVE_EVP_AES_128_CTR=ON"
+OWN_CTR = "-DHAVE_EVP_AES_128_CTR=OFF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +29,38 @@ class Source:
     release: str
     folder: str
     sha256: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What its folder is called: the version, or the version with what is special about this build."""
+        return self.version + ("-openssl-ctr" if OPENSSL_CTR in self.options else "")
 
 
 # A new libssh2 is one more entry. The two "_DEV" are snapshots: 1.8.1_DEV lies between 1.8.0 and 1.9.0.
 SOURCES = {
-    source.version: source
+    source.name: source
     for source in (
         Source(
             "1.8.1_DEV",
             "0.18.0.post1",
             "libssh2",
             "180c2728796f777a5856b23e5e1656a15a3e8602b4270348f892599ae5426f45",
+            (OWN_CTR,),
+        ),
+        Source(
+            "1.8.1_DEV",
+            "0.18.0.post1",
+            "libssh2",
+            "180c2728796f777a5856b23e5e1656a15a3e8602b4270348f892599ae5426f45",
+            (OPENSSL_CTR,),
         ),
         Source(
             "1.9.0_DEV",
             "0.27.0",
             "libssh2",
             "a65b14ff44b7a05ce90c70af0de644d30c1d07e76dac50df8e0d7d2b9409623b",
+            (OWN_CTR,),
         ),
         Source(
             "1.10.0",
@@ -56,17 +76,17 @@ SOURCES = {
         ),
     )
 }
-VERSIONS = tuple(SOURCES)
+VERSIONS = tuple(name for name, source in SOURCES.items() if name == source.version)
 
 # pip asks every source package for its metadata, which would compile this one (and fails for its old releases on a new
 # Python). This stand-in for setuptools answers from PKG-INFO, so that nothing of the package is run.
-STAND_IN = '''
+STAND_IN = """
 import email, pathlib
 def get_requires_for_build_wheel(config_settings=None):
     return []
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
     known = email.message_from_string(pathlib.Path("PKG-INFO").read_text())
-    info = pathlib.Path(folder, "stand_in-0.dist-info")
+    info = pathlib.Path(folder, f"{known['Name'].replace('-', '_')}-{known['Version']}.dist-info")
     info.mkdir(parents=True)
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\\nName: {known['Name']}\\nVersion: {known['Version']}\\n")
@@ -75,7 +95,7 @@ def prepare_metadata_for_build_wheel(folder, config_settings=None):
 class __legacy__:
     get_requires_for_build_wheel = staticmethod(get_requires_for_build_wheel)
     prepare_metadata_for_build_wheel = staticmethod(prepare_metadata_for_build_wheel)
-'''
+"""
 
 CMAKE = (
     "-DBUILD_SHARED_LIBS=ON",
@@ -99,16 +119,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tracelens-lab"
 
 
-def library(version: str) -> Path:
-    """The shared library of one version; built if it isn't in the cache yet."""
-    folder = cache_folder() / version
+def library(name: str) -> Path:
+    """The shared library of one entry of `SOURCES`; built if it isn't in the cache yet."""
+    folder = cache_folder() / name
     found = folder / "libssh2.so"
     if found.exists():
         return found
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / "lock"):
         if not found.exists():
-            _build(SOURCES[version], found)
+            _build(SOURCES[name], found)
     return found
 
 
@@ -134,7 +154,7 @@ def _build(source: Source, target: Path) -> None:
         work = Path(name)
         tree = _unpack(_download(source, work), work) / source.folder
         build = work / "build"
-        _run("cmake", "-S", str(tree), "-B", str(build), *CMAKE)
+        _run("cmake", "-S", str(tree), "-B", str(build), *CMAKE, *source.options)
         _run("cmake", "--build", str(build), "--parallel", str(os.cpu_count() or 1))
         # Copied beside and renamed: a build that was interrupted leaves no half library.
         half = target.with_suffix(".part")

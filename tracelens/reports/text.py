@@ -4,6 +4,7 @@ Made for 80 columns, and to be read without colour. Whatever the trace says is s
 steer the terminal.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from textwrap import wrap
 from typing import Any
@@ -23,6 +24,9 @@ _NOISE = {
     "noise-sftp-end": "SFTP status 1: end of file or folder",
     "noise-recovered": "error that the session got over",
 }
+
+# A list of names, long enough to need more than a line: it may be wrapped after its commas.
+_LIST = re.compile(r"\S{40,}")
 
 Paint = Callable[[str, str], str]
 
@@ -197,7 +201,7 @@ def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[
 
 def _quotes(label: str, evidence: list[dict[str, Any]]) -> Iterable[str]:
     for number, quote in enumerate(evidence):
-        text = escaped(quote["text"])
+        text = _LIST.sub(lambda found: found[0].replace(",", ", "), escaped(quote["text"]))
         if len(text) > _QUOTE_LENGTH:
             text = text[:_QUOTE_LENGTH] + " ..."
         place = f"line {quote['line']}"

@@ -16,7 +16,6 @@ from tracelens.sessions.model import (
     Session,
     Wait,
 )
-from tracelens.sessions.outcome import pending
 from tracelens.sessions.trace import Trace
 
 __all__ = [
@@ -35,5 +34,4 @@ __all__ = [
     "Session",
     "Trace",
     "Wait",
-    "pending",
 ]

@@ -44,6 +44,7 @@ class Assembler:
         self._current: Track | None = None
         self._reader = PacketReader()
         self._incoming: list[tuple[RawPacket, int]] = []
+        self._speaker: dict[int, Track] = {}  # line of an outgoing packet's dump -> who spoke just before it
         self._records = 0
         self._observer = observer
 
@@ -52,6 +53,8 @@ class Assembler:
         if isinstance(item, Record):
             self._record(item)
         elif isinstance(item, Dump):
+            if item.direction == "out" and item.kind == "plain" and self._current is not None:
+                self._speaker[item.line] = self._current
             for raw in self._reader.add(item):
                 self._packet(raw)
         else:
@@ -228,7 +231,7 @@ class Assembler:
         if raw.direction == "in":
             self._incoming.append((raw, self._records))
             return
-        track = self._current or self._start(raw.line, raw.time)
+        track = self._speaker.pop(raw.line, None) or self._current or self._start(raw.line, raw.time)
         if len(self._open) > 1:
             best = max(self._open, key=lambda t: (fits_packet(t, raw), t is track, t.session.last_line))
             track = best if fits_packet(best, raw) > IMPOSSIBLE else track

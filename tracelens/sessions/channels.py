@@ -103,6 +103,7 @@ class Channels(Login):
     def _closing(self, event: Event) -> None:
         channel = self._channel_of(event)
         self._finish_text_operation()
+        self._mark_end(event)
         channel.closing_line = channel.closing_line or event.line
         if event.name == "conn.channel_freed":
             channel.freed_line = event.line

@@ -97,9 +97,13 @@ class Core:
 
     def _implied(self, phase: str, line: int) -> None:
         """The trace starts later, or does not show the earlier phases: what is seen needs them done."""
-        self.session.kex_done = True
+        session = self.session
+        session.kex_done = True
         if phase != "auth":
-            self.session.authenticated = True
+            # Where the login's own answers are in the trace, doing without one is no gap of the trace.
+            if session.service_accepted and not session.authenticated and not any(a.sent for a in session.attempts):
+                session.skipped_login = line
+            session.authenticated = True
         self.enter(phase, line)
 
     def _seen_phase(self, phase: str, line: int) -> None:

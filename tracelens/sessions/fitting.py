@@ -66,7 +66,10 @@ def fits_packet(track: Track, raw: RawPacket) -> int:
     if number == 5:
         return EXPECTED if session.service_line and not session.service_accepted else UNLIKELY
     if number in (50, 61):
-        return EXPECTED if session.service_accepted and not session.authenticated else IMPOSSIBLE
+        if session.authenticated or not session.service_accepted:
+            return IMPOSSIBLE
+        last = session.last_attempt
+        return EXPECTED if last is not None and last.pending and not last.sent else POSSIBLE
     if number >= 80:
         return POSSIBLE if session.authenticated else IMPOSSIBLE
     return POSSIBLE

@@ -57,9 +57,9 @@ class Handshake(Core):
                 True,
             )
         )
+        self._mark_end(event)
         self.session.ended_by_client = True
         self.closed = True
-        self._mark_end(event)
 
     @on("transport.session_freed")
     def _session_freed(self, event: Event) -> None:
@@ -69,8 +69,12 @@ class Handshake(Core):
         self.session.ended_by_client = True
 
     def _mark_end(self, event: Event) -> None:
-        if not self.closed and event.time is not None and self._before is not None:
-            self.session.waited_last = max(event.time - self._before, 0.0)
+        """The client begins to tidy up: a request that is still open then was given up."""
+        session = self.session
+        if session.gave_up_line or event.time is None or self._before is None or session.pending() is None:
+            return
+        session.waited_last = max(event.time - self._before, 0.0)
+        session.gave_up_line = event.line
 
     @on("transport.disconnect_received")
     def _disconnect_received(self, event: Event) -> None:

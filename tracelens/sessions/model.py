@@ -257,6 +257,8 @@ class Session:
     waiting_for: tuple[int, ...] = ()
     waiting_line: int = 0
     waited_last: float = 0.0
+    gave_up_line: int = 0
+    skipped_login: int = 0
     dumped: bool = False
     packets: dict[str, int] = field(default_factory=dict)
     agent_line: int = 0
@@ -316,6 +318,37 @@ class Session:
         if name not in client or name not in server:
             return None
         return negotiate(client[name], server[name])
+
+    def pending(self) -> tuple[str, int] | None:
+        """The request that no answer was seen to, as (phase, line where it was made); None where all were answered."""
+        greeted = (self.server_banner or "").startswith("SSH-") or self.offers or self.kex_done
+        if not greeted:
+            return ("banner", self.client_banner_line or self.first_line)
+        if not self.kex_done:
+            return ("kex", self.offer_lines.get("client", self.first_line)) if "client" in self.offers else None
+        if (
+            self.service_line
+            and not self.service_accepted
+            and not self.attempts
+            and not self.authenticated
+            and self.offered is None
+        ):
+            return ("auth", self.service_line)
+        last = self.last_attempt
+        if last is not None and last.pending and not self.authenticated:
+            return ("auth", last.line)
+        for channel in reversed(self.channels):
+            if channel.number >= 0 and not channel.opened and not channel.refused_line:
+                return ("channel", channel.line)
+            waiting = next((r for r in channel.requests if r.granted is None and r.packet), None)
+            if waiting is not None:
+                return ("channel", waiting.line)
+        if self.sftp_line and self.sftp_version is None and (self.uses("Conn") or not self.traced):
+            return ("channel", self.sftp_line)
+        operation = next((o for o in reversed(self.operations) if o.outcome == "pending" and o.verb != "close"), None)
+        if operation is not None:
+            return ("scp" if operation.verb == "scp" else "sftp", operation.line) if operation.verb != "scp" else None
+        return None
 
     @property
     def last_attempt(self) -> Attempt | None:

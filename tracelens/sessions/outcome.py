@@ -197,11 +197,11 @@ def _add_channel_refusals(session: Session, channel: Channel) -> None:
 
 def _silence(session: Session, track: Track) -> Failure | None:
     """The request that nobody answered, if the session ended on one after a pause that is giving up."""
-    what = pending(session)
+    what = session.pending()
     if what is None:
         return None
     waited = session.waited_last
-    if not track.closed and track.clock is not None and track.progress is not None:
+    if not session.gave_up_line and track.clock is not None and track.progress is not None:
         waited = track.clock - track.progress
     session.waited_last = waited
     died = _server_side_died(session)
@@ -212,7 +212,7 @@ def _silence(session: Session, track: Track) -> Failure | None:
     attempt = session.last_attempt if phase == "auth" else None
     channel = session.channels[-1] if session.channels else None
     return Failure(
-        session.last_line,
+        session.gave_up_line or session.last_line,
         session.ended,
         None,
         "",
@@ -225,49 +225,16 @@ def _silence(session: Session, track: Track) -> Failure | None:
 
 
 def _server_side_died(session: Session) -> bool:
-    """Whether the server ended the channel while SFTP was being started or used."""
-    return any(
-        (c.exit_line or c.close_line) and session.sftp_line and not c.closing_line for c in session.channels
-    ) or any(
-        c.close_line and c.closing_line > c.close_line and session.sftp_line and session.sftp_version is None
-        for c in session.channels
-    )
-
-
-def pending(session: Session) -> tuple[str, int] | None:
-    """The request that no answer was seen to, as (phase, line where it was made); None where all were answered."""
-    greeted = (session.server_banner or "").startswith("SSH-") or session.offers or session.kex_done
-    if not greeted:
-        return ("banner", session.client_banner_line or session.first_line)
-    if not session.kex_done:
-        return ("kex", session.offer_lines.get("client", session.first_line)) if "client" in session.offers else None
-    if (
-        session.service_line
-        and not session.service_accepted
-        and not session.attempts
-        and not session.authenticated
-        and session.offered is None
-    ):
-        return ("auth", session.service_line)
-    last = session.last_attempt
-    if last is not None and last.pending and not session.authenticated:
-        return ("auth", last.line)
-    for channel in reversed(session.channels):
-        if channel.number >= 0 and not channel.opened and not channel.refused_line:
-            return ("channel", channel.line)
-        waiting = next((r for r in channel.requests if r.granted is None and r.packet), None)
-        if waiting is not None:
-            return ("channel", waiting.line)
-    if session.sftp_line and session.sftp_version is None and session.uses("Conn"):
-        return ("channel", session.sftp_line)
-    operation = next((o for o in reversed(session.operations) if o.outcome == "pending" and o.verb != "close"), None)
-    if operation is not None:
-        return ("scp" if operation.verb == "scp" else "sftp", operation.line) if operation.verb != "scp" else None
-    return None
+    """Whether the server ended the channel before the client did, with a request still open on it."""
+    for channel in session.channels:
+        ended = channel.exit_line or channel.close_line
+        if ended and session.sftp_line and (not channel.closing_line or channel.closing_line > ended):
+            return True
+    return False
 
 
 def _reached(session: Session, track: Track, final: Failure | None) -> str:
     phase = track.phase
     if final is not None:
         return final.phase if _ORDER[final.phase] > _ORDER[phase] else phase
-    return "done" if pending(session) is None else phase
+    return "done" if session.pending() is None else phase

@@ -6,19 +6,38 @@ from tracelens.sessions.model import Channel, Failure
 
 # In this order: the first that fits decides. Texts that several phases share ("Would block", "transport read") are
 # in none.
-_PHASES: tuple[tuple[str, str], ...] = (
-    ("auth", r"userauth banner"),
-    ("banner", r"banner|blocking state"),
-    ("auth", r"ssh-userauth|userauth|password|keyboard|Username/PublicKey|^Callback|Invalid signature for supplied"
-             r"|public key (?:file|data|from)|private key|Authentication failed|auth sock|\bagent\b(?!-req|r?equest)|pageant|PEM|OpenSSH key|Invalid key data|passphrase"),
-    ("kex", r"exchange encryption keys|exchanging (?:encryption )?keys|\bKEX|KEXINIT|ECDH|\bGEX|NEWKEYS|host ?key|Group Exchange|DH-SHA|"
-            r"curve25519|mlkem|diffie|key exchange|encryption context|MAC key"),
-    ("scp", r"\bSCP\b|recv file|send file|waiting for response from remote|file data for SCP"),
-    ("sftp", r"FXP_(?!INIT|VERSION)|FXP (?:write|STATUS)|remote file|status message|sftp_|SFTP READ|SFTP Protocol|SFTP status|"
-             r"fsync|posix_rename|statvfs|readdir|rename"),
-    ("channel", r"channel|SFTP|FXP|pty|x11|subsystem|forward|setenv|EOF"),
+_PHASES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("auth", (r"userauth banner",)),
+    ("banner", (r"banner", r"blocking state")),
+    (
+        "auth",
+        (
+            r"ssh-userauth", r"userauth", r"password", r"passphrase", r"keyboard", r"Username/PublicKey", r"^Callback",
+            r"Invalid signature for supplied", r"public key (?:file|data|from)", r"private key", r"OpenSSH key", r"PEM",
+            r"Invalid key data", r"Authentication failed", r"auth sock", r"\bagent\b(?!-req| req)", r"pageant",
+        ),
+    ),
+    (
+        "kex",
+        (
+            r"exchange encryption keys", r"exchanging (?:encryption )?keys", r"key exchange", r"\bKEX", r"ECDH", r"\bGEX",
+            r"NEWKEYS", r"host ?key", r"Group Exchange", r"DH-SHA", r"curve25519", r"mlkem", r"diffie", r"MAC key",
+            r"encryption context",
+        ),
+    ),
+    ("scp", (r"\bSCP\b", r"recv file", r"send file", r"waiting for response from remote", r"file data for SCP")),
+    (
+        "sftp",
+        (
+            r"FXP_(?!INIT|VERSION)", r"FXP (?:write|STATUS)", r"remote file", r"status message", r"sftp_", r"SFTP READ",
+            r"SFTP Protocol", r"SFTP status", r"fsync", r"posix_rename", r"statvfs", r"readdir", r"rename",
+        ),
+    ),
+    ("channel", (r"channel", r"SFTP", r"FXP", r"pty", r"x11", r"subsystem", r"forward", r"setenv", r"EOF")),
 )  # fmt: skip
-_COMPILED = tuple((phase, re.compile(pattern, re.IGNORECASE if phase != "sftp" else 0)) for phase, pattern in _PHASES)
+_COMPILED = tuple(
+    (phase, re.compile("|".join(parts), re.IGNORECASE if phase != "sftp" else 0)) for phase, parts in _PHASES
+)
 
 
 def phase_of(message: str) -> str | None:

@@ -1,0 +1,1 @@
+"""What went wrong at login: one file a cause, close siblings together; `attempts` says which attempt decides."""

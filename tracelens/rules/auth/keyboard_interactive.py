@@ -1,85 +1,222 @@
-"""keyboard-interactive (RFC 4256) was tried: refused answers, and servers that do not have it."""
+"""keyboard-interactive (RFC 4256) was tried: refused answers, open prompts, servers that do not have it."""
 
 from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.sessions import Quote, Session
+from tracelens.rules.auth.attempts import Refusal, decisive, listed, offers, refusals, the_list, who
+from tracelens.sessions import Attempt, Quote, Session
+
+OUTRANKED = ("auth-too-many-failures", "auth-password-expired", "auth-second-factor-missing")
 
 
-def _attempted(session: Session) -> bool:
-    failed = session.failed
-    return (
-        failed is not None
-        and failed.phase == "auth"
-        and failed.attempt is not None
-        and failed.attempt.method == "keyboard-interactive"
-        and not failed.attempt.partial
-    )
+def _refused(session: Session) -> Refusal | None:
+    refusal = decisive(session)
+    return refusal if refusal is not None and refusal.method == "keyboard-interactive" else None
+
+
+def _unanswered(session: Session) -> Attempt | None:
+    """The attempt whose prompts got no answer before the session ended."""
+    last, failed = session.last_attempt, session.failed
+    if failed is None or failed.phase != "auth" or last is None:
+        return None
+    if last.method != "keyboard-interactive" or last.prompts is None or last.outcome in ("accepted", "partial"):
+        return None
+    if any(r.attempt is last for r in refusals(session)):
+        return None
+    called = session.quote("userauth.keyboard_interactive_callback")
+    if called is not None and called.line > last.line and last.answered is None:
+        return None  # without dumps: the callback has returned, so its answer went out
+    return last if last.prompts > (-1 if last.answered is None else last.answered) else None
 
 
 @cause(
     "auth-keyboard-interactive-failed",
     phase="auth",
-    yields_to=("auth-too-many-failures", "auth-keyboard-interactive-not-allowed", "auth-password-expired"),
+    yields_to=(*OUTRANKED, "auth-keyboard-interactive-not-allowed"),
 )
 def failed(session: Session) -> Found | None:
-    """The answers to the server's prompts were refused, or no answer was given."""
-    if not _attempted(session):
+    """The answers to the server's prompts were refused, or no answer was given.
+
+    ## What it means
+
+    The server asked by prompts: for a password, a one-time code, or both, in one round or several.
+    What the program's callback answered was wrong, late, in the wrong order or empty. Or the callback
+    did not return, and the server hung up on the open prompt.
+
+    ## How it is seen
+
+    - `Attempting keyboard-interactive authentication`, INFO_REQUEST (packet 60, the prompts), INFO_RESPONSE
+      (packet 61, the answers), USERAUTH_FAILURE (packet 51); RFC 4256, 3. Several rounds of 60 and 61
+      are normal. A round may have no prompt at all: it only shows a text, and is answered at once.
+    - Text: `-18 - Authentication failed (keyboard-interactive)` from
+      libssh2_userauth_keyboard_interactive_ex(); up to 1.2.2 only the packets tell.
+    - No packet 60 before packet 51: the server refused this user before asking anything.
+    - Packet 60 and no packet 61: the callback never answered. The trace stops there, or the
+      connection ends when the server's LoginGraceTime (sshd: 120 s) is over.
+
+    ## What to do
+
+    - Client: log what the callback is asked, prompt by prompt, and answer in that order. One-time
+      codes live for seconds: make the code late, and check the clock.
+    - IRIS/Caché: AuthenticateWithKeyboardInteractive (Caché 2018.1 and later, IRIS). Prompts stand
+      in packet 60: SetTraceMask(511,"/tmp/ssh.log"); the answers stand there too, so redact.
+    - Server: look for "keyboard-interactive/pam" and for pam's own lines about this user. Without
+      UsePAM, sshd offers the method and has nothing to ask.
+
+    ## Not to be confused with
+
+    - auth-keyboard-interactive-not-allowed: no prompt came, and no list names the method.
+    - auth-password-rejected: the method was `password`.
+    - transport-timeout, transport-connection-lost: all prompts were answered, then the server was
+      silent or gone (`Waiting for keyboard USERAUTH response`).
+    - auth-too-many-failures: the server left after several refusals.
+
+    ## Example
+
+    ```
+    [libssh2] 0.255546 Userauth: Permitted auth methods: keyboard-interactive
+    [libssh2] 0.255654 Userauth: Attempting keyboard-interactive authentication
+    => libssh2_transport_read() plain (41 bytes)
+    0000: 3C 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00 : <...............
+    0010: 01 00 00 00 13 56 65 72  69 66 69 63 61 74 69 6F : .....Verificatio
+    0020: 6E 20 63 6F 64 65 3A 20  00                      : n code: .
+    [libssh2] 0.258008 Transport: Packet type 60 received, length=41
+    [libssh2] 0.258044 Userauth: Keyboard-interactive response callback function invoked
+    [libssh2] 2.588221 Transport: Packet type 51 received, length=26
+    [libssh2] 2.588234 Userauth: Keyboard-interactive authentication failed
+    [libssh2] 2.588238 Failure Event: -18 - Authentication failed (keyboard-interactive)
+    ```
+    """
+    waiting = _unanswered(session)
+    if waiting is not None:
+        return _no_answer(session, waiting)
+    refusal = _refused(session)
+    if refusal is None:
         return None
-    failed = session.failed
-    assert failed is not None and failed.attempt is not None
-    attempt = failed.attempt
-    if (
-        attempt.outcome != "refused"
-        or failed.kind == "silence"
-        or (failed.kind == "error" and failed.code not in (None, -18, -19))
-    ):
-        return None
-    asked = f"{attempt.prompts} prompts" if attempt.prompts and attempt.prompts > 1 else "its prompt"
-    told = "gave no answer to" if attempt.prompts and attempt.answered == 0 else "answered"
+    attempt = refusal.attempt
+    invoked = session.saw("userauth.keyboard_interactive_callback")
+    if attempt.prompts or attempt.answered:
+        asked = f"{attempt.prompts} prompts" if (attempt.prompts or 0) > 1 else "the server's prompt"
+        summary = (
+            f"The client answered {asked} for {who(session, attempt)}, and the server refused (keyboard-interactive)."
+        )
+        not_allowed = "ruled out: the server sent prompts"
+    elif attempt.prompts == 0 and session.packets.get("info_request"):
+        summary = (
+            f"The server showed a text and asked nothing, then refused {who(session, attempt)} (keyboard-interactive)."
+        )
+        not_allowed = "ruled out: the server began the dialogue"
+    elif invoked or session.uses("Userauth") is False:
+        summary = (
+            f"The server refused what the prompt callback answered for {who(session, attempt)} (keyboard-interactive)."
+        )
+        not_allowed = "ruled out: the callback was asked" if invoked else "the list of methods (mask 142) would decide"
+    else:
+        summary = f"The server refused {who(session, attempt)} without asking anything (keyboard-interactive)."
+        not_allowed = (
+            "ruled out: the server lists the method"
+            if listed(session, "keyboard-interactive")
+            else "the list of methods (mask 142) would decide"
+        )
     return Found(
-        f"The client {told} {asked}, and the server refused it (keyboard-interactive).",
-        (failed.quote, Quote(attempt.line, f"keyboard-interactive for {session.user or 'the user'}")),
+        summary,
+        (refusal.failure.quote, Quote(attempt.line, f"keyboard-interactive for {who(session, attempt)}")),
         (
             client(
-                "check what the prompt callback answers, prompt by prompt: the server may ask for a password, a one-time code, or both, "
-                "in more than one round; a code is valid for seconds only, so check the clock too"
+                "check what the prompt callback answers, prompt by prompt: the server may ask for a password, a "
+                "one-time code, or both, in "
+                "more than one round; a code is valid for seconds only, so check the clock too"
             ),
-            server("look in sshd's and PAM's log for \"keyboard-interactive/pam\" failures of this user"),
+            server(
+                "look in sshd's and PAM's log for \"keyboard-interactive/pam\" failures of "
+                f"{who(session, attempt)}; without UsePAM sshd has nothing to ask"
+            ),
+        ),
+        (Rival("auth-keyboard-interactive-not-allowed", not_allowed),),
+    )
+
+
+def _no_answer(session: Session, attempt: Attempt) -> Found:
+    failed = session.failed
+    assert failed is not None
+    failed = next((f for f in session.failures if f.line > attempt.line and f.fate != "cleanup"), failed)
+    silent = failed.kind in ("silence", "closed")
+    return Found(
+        "The server sent a prompt (keyboard-interactive) that the client never answered"
+        + (", and there the trace ends." if silent else ", until the connection ended."),
+        (Quote(attempt.line, f"keyboard-interactive for {who(session, attempt)}"), failed.quote),
+        (
+            client(
+                "the prompt callback must return with an answer: one that waits for a person or a code holds the "
+                "whole login; "
+                "AuthenticateWithKeyboardInteractive needs all answers ready"
+            ),
+            server("LoginGraceTime (sshd: 120 s) is how long the server waits for the login as a whole"),
         ),
         (
             Rival(
-                "auth-keyboard-interactive-not-allowed",
-                "ruled out: the server sent prompts or lists the method",
+                "transport-timeout" if silent else "transport-connection-lost",
+                "ruled out: it was the client's turn, the last prompt (packet 60) has no answer (packet 61)",
             ),
         ),
     )
 
 
-@cause("auth-keyboard-interactive-not-allowed", phase="auth", yields_to=("auth-too-many-failures",))
+@cause("auth-keyboard-interactive-not-allowed", phase="auth", yields_to=OUTRANKED)
 def not_allowed(session: Session) -> Found | None:
-    """keyboard-interactive was tried; the server does not offer that method."""
-    if not _attempted(session):
+    """keyboard-interactive was tried; the server does not offer that method.
+
+    ## What it means
+
+    The server has no dialogue by prompts for this user. It asked nothing; other answers change
+    nothing.
+
+    ## How it is seen
+
+    - The client tried `keyboard-interactive` (RFC 4256, 3.1) and got USERAUTH_FAILURE (packet 51)
+      with no INFO_REQUEST (packet 60) between them.
+    - No list of methods in the session names `keyboard-interactive`. Lists stand in packet 51
+      (RFC 4252, 5.1) and in `Userauth: Permitted auth methods: ...` (libssh2_userauth_list()).
+    - Text: `-18 - Authentication failed (keyboard-interactive)`; the callback was never invoked.
+
+    ## What to do
+
+    - Client: use a method of the list: libssh2_userauth_password() where `password` is in it,
+      libssh2_userauth_publickey_fromfile() for `publickey`.
+    - IRIS/Caché: AuthenticateWithUsername or AuthenticateWithKeyPair.
+    - Server: `KbdInteractiveAuthentication yes` (before OpenSSH 8.7:
+      ChallengeResponseAuthentication) and `UsePAM yes` in sshd_config.
+
+    ## Not to be confused with
+
+    - auth-keyboard-interactive-failed: the list names the method, or prompts came.
+    - auth-password-not-allowed: the method tried was `password`.
+
+    ## Example
+
+    ```
+    [libssh2] 0.171530 Userauth: Permitted auth methods: publickey,password
+    [libssh2] 0.171611 Userauth: Attempting keyboard-interactive authentication
+    [libssh2] 0.178872 Userauth: Keyboard-interactive authentication failed
+    [libssh2] 0.178876 Failure Event: -18 - Authentication failed (keyboard-interactive)
+    ```
+    """
+    refusal = _refused(session)
+    if refusal is None or listed(session, "keyboard-interactive") is not False:
         return None
-    failed = session.failed
-    assert failed is not None and failed.attempt is not None
-    attempt = failed.attempt
-    methods = attempt.remaining or session.offered
-    if attempt.outcome != "refused" or attempt.prompts or methods is None or "keyboard-interactive" in methods:
+    attempt = refusal.attempt
+    called = session.quote("userauth.keyboard_interactive_callback")
+    if attempt.prompts or (called is not None and called.line >= attempt.line):
         return None
     return Found(
-        f"keyboard-interactive was tried; the server does not have it, it offers: {','.join(methods) or 'nothing'}.",
-        (
-            failed.quote,
-            Quote(
-                attempt.end_line if attempt.remaining else session.offered_line,
-                f"the server offers: {','.join(methods)}",
-            ),
-        ),
+        f"keyboard-interactive was tried; the server does not have it, it offers: {offers(session, attempt)}.",
+        (refusal.failure.quote, *the_list(session, attempt)),
         (
             client(
-                "use a method that the server offers: AuthenticateWithUsername for password, AuthenticateWithKeyPair for publickey"
+                "use a method that the server offers: AuthenticateWithUsername for password, "
+                "AuthenticateWithKeyPair for publickey"
             ),
             server(
-                "or switch it on: `KbdInteractiveAuthentication yes` (before OpenSSH 8.7: ChallengeResponseAuthentication) and `UsePAM yes`"
+                "or switch it on: `KbdInteractiveAuthentication yes` (before OpenSSH 8.7: "
+                "ChallengeResponseAuthentication) and `UsePAM yes`"
             ),
         ),
         (Rival("auth-keyboard-interactive-failed", "ruled out: the server never sent a prompt"),),

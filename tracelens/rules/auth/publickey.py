@@ -1,86 +1,28 @@
-"""A public key was offered: refused at the query, refused after the signature, or not welcome at all."""
+"""A public key was offered: not accepted for this user, or not welcome at all."""
 
 from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.sessions import Attempt, Failure, Quote, Session
+from tracelens.rules.auth.attempts import Refusal, decisive, listed, offers, the_list, who
+from tracelens.sessions import Attempt, Quote, Session
+
+METHODS = ("publickey", "hostbased")
 
 
-def _refused(session: Session) -> tuple[Failure, Attempt] | None:
-    failed = session.failed
-    if failed is None or failed.phase != "auth" or failed.attempt is None:
-        return None
-    attempt = failed.attempt
-    if attempt.method != "publickey" or attempt.outcome != "refused" or failed.kind == "silence":
-        return None
-    if failed.kind == "error" and failed.code not in (None, -18, -19):
-        return None
-    return failed, attempt
+def key_refused(session: Session) -> Refusal | None:
+    """The refusal of a key, if that is what the login failed by."""
+    refusal = decisive(session)
+    return refusal if refusal is not None and refusal.method in METHODS else None
 
 
-def _not_offered(session: Session, attempt: Attempt) -> bool:
-    methods = attempt.remaining or session.offered
-    return methods is not None and "publickey" not in methods
-
-
-def _shows_key(attempt: Attempt) -> tuple[Quote, ...]:
+def shown_key(attempt: Attempt) -> tuple[Quote, ...]:
+    """Which key it was: its fingerprint where a dump has it, else the file."""
     if attempt.fingerprint:
         return (Quote(attempt.line, f"key offered: {attempt.algorithm or 'unknown type'} {attempt.fingerprint}"),)
     return (Quote(attempt.line, f"key file {attempt.key_file}"),) if attempt.key_file else ()
 
 
-def sha1_refused(session: Session, attempt: Attempt) -> str | None:
-    """Why the server must have refused the SHA-1 signature of an RSA key; None where nothing says so."""
-    if attempt.algorithm != "ssh-rsa":
-        return None
-    accepted = session.extensions.get("server-sig-algs")
-    if accepted is not None:
-        return (
-            None
-            if "ssh-rsa" in accepted.split(",")
-            else "the server's list of signature algorithms (server-sig-algs) lacks ssh-rsa"
-        )
-    version = session.server_openssh
-    if version is not None and version >= (8, 8):
-        return "OpenSSH refuses ssh-rsa signatures since 8.8"
-    return None
-
-
-@cause(
-    "auth-rsa-sha1-refused",
-    phase="auth",
-    needs=("Transport",),
-    yields_to=("auth-too-many-failures", "auth-publickey-not-allowed"),
-)
-def rsa_sha1(session: Session) -> Found | None:
-    """The server accepts the RSA key but not its SHA-1 signature (ssh-rsa)."""
-    found = _refused(session)
-    if found is None:
-        return None
-    failed, attempt = found
-    why = sha1_refused(session, attempt)
-    if why is None or attempt.partial:
-        return None
-    version = session.client_version
-    old = f"libssh2 {'.'.join(map(str, version))}" if version else "this libssh2"
-    return Found(
-        f"The RSA key was offered with its old SHA-1 signature (ssh-rsa), which this server refuses: {why}.",
-        (failed.quote, *_shows_key(attempt)),
-        (
-            client(
-                f"upgrade: rsa-sha2-256 and rsa-sha2-512 came with libssh2 1.11.0, {old} has only ssh-rsa; or use an ECDSA or, from "
-                "libssh2 1.9.0 on, an Ed25519 key"
-            ),
-            server(
-                "stopgap only, SHA-1 is broken: `PubkeyAcceptedAlgorithms +ssh-rsa` in sshd_config (before OpenSSH 8.5: "
-                'PubkeyAcceptedKeyTypes); sshd\'s log says "signature algorithm ssh-rsa not in PubkeyAcceptedAlgorithms"'
-            ),
-        ),
-        (
-            Rival(
-                "auth-publickey-rejected",
-                "a key that is not authorized is refused alike; sshd's log line decides",
-            ),
-        ),
-    )
+def vouches_for_any_key(session: Session) -> bool:
+    """Whether the server calls every key acceptable, so that only the signed request is a real answer."""
+    return "mod_sftp" in (session.server_banner or "")
 
 
 @cause(
@@ -92,123 +34,171 @@ def rsa_sha1(session: Session) -> Found | None:
         "auth-publickey-not-allowed",
         "auth-key-mismatch",
         "auth-second-factor-missing",
+        "auth-password-expired",
     ),
 )
 def rejected(session: Session) -> Found | None:
-    """The server does not accept this public key for this user."""
-    found = _refused(session)
-    if found is None:
+    """The server does not accept this public key for this user.
+
+    ## What it means
+
+    The client showed a public key and the server did not know it for this user. Most often the key
+    is not in authorized_keys (or stands in another user's), the user name is wrong, or the server
+    ignores the file because of its permissions. The private key was not even needed.
+
+    ## How it is seen
+
+    - The client asks with an unsigned request (packet 50, `publickey`; RFC 4252, 7), the server
+      answers USERAUTH_FAILURE (packet 51) in place of PK_OK (packet 60). The list of methods names
+      `publickey`, and the last byte of packet 51 is 0.
+    - Text: `-18 - Username/PublicKey combination invalid` from libssh2_userauth_publickey*().
+    - ProFTPD's mod_sftp says PK_OK to every key and refuses the signed request: there the text is
+      `-19 - Invalid signature for supplied public key...`, and it means this cause.
+    - An unknown user and DenyUsers look the same.
+
+    ## What to do
+
+    - Client: send the public key (one line, OpenSSH format) to the server's admin, never the private
+      one. `ssh-keygen -lf KEY.pub` prints the fingerprint that the evidence shows. Reproduce with
+      `ssh -v -i PRIVATE_KEY -o IdentitiesOnly=yes USER@HOST`.
+    - IRIS/Caché: check user and both file names of AuthenticateWithKeyPair(user, public, private).
+    - Server: add the key to ~USER/.ssh/authorized_keys. Home, .ssh and the file must belong to the
+      user and be writable by nobody else (StrictModes). sshd logs "Failed publickey" or
+      "Authentication refused: bad ownership or modes".
+
+    ## Not to be confused with
+
+    - auth-rsa-sha1-refused: the key may be known; its type ssh-rsa is not taken any more.
+    - auth-key-mismatch: PK_OK came, and the signature was refused.
+    - auth-publickey-not-allowed: no list names `publickey`.
+    - auth-second-factor-missing: the last byte of packet 51 is 1.
+
+    ## Example
+
+    ```
+    [libssh2] 0.140001 Userauth: Permitted auth methods: publickey,password
+    [libssh2] 0.140052 Userauth: Loading public key file: /srv/keys/paula.pub
+    [libssh2] 0.140130 Key Ex: Signing using ssh-ed25519
+    [libssh2] 0.140136 Userauth: Attempting publickey authentication
+    => libssh2_transport_read() plain (24 bytes)
+    0000: 33 00 00 00 12 70 75 62  6C 69 63 6B 65 79 2C 70 : 3....publickey,p
+    0010: 61 73 73 77 6F 72 64 00                          : assword.
+    [libssh2] 0.148990 Transport: Packet type 51 received, length=24
+    [libssh2] 0.149004 Failure Event: -18 - Username/PublicKey combination invalid
+    ```
+    """
+    refusal = key_refused(session)
+    if refusal is None or refusal.attempt.partial:
         return None
-    failed, attempt = found
-    if attempt.partial:
-        return None
-    user = session.user or "the user"
+    attempt, any_key = refusal.attempt, vouches_for_any_key(session)
+    name = attempt.user or session.user or "USER"
+    said = ", though it had called the key acceptable, as this server (mod_sftp) does with any" if any_key else ""
     return Found(
-        f"The server does not accept this public key for {user!r}.",
-        (failed.quote, *_shows_key(attempt)),
+        f"The server does not accept this public key for {who(session, attempt)}{said}.",
+        (refusal.failure.quote, *shown_key(attempt), *the_list(session, attempt)),
         (
             client(
-                "send the right public key (one line, OpenSSH format) to the server's admin, never the private one; check user name and key files of "
+                "send the public key (one line, OpenSSH format) to the server's admin, never the private one; "
+                "check user name and key files of "
                 "AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
             ),
             server(
-                f"put the key into ~{session.user or 'USER'}/.ssh/authorized_keys and check its owner and permissions (StrictModes); sshd's log says "
-                '"Failed publickey" or "Authentication refused: bad ownership or modes"'
+                f"put the key into ~{name}/.ssh/authorized_keys and check owner and permissions up to the home "
+                "folder (StrictModes); sshd's log "
+                'says "Failed publickey" or "Authentication refused: bad ownership or modes"'
             ),
         ),
-        (
-            Rival(
-                "auth-rsa-sha1-refused",
-                "ruled out: the key was not offered with ssh-rsa, or the server still takes it",
-            )
-            if attempt.algorithm
-            else Rival(
-                "auth-rsa-sha1-refused",
-                "an RSA key with a client up to 1.10 and a server from OpenSSH 8.8 on looks alike; mask 142 shows the key type",
-            ),
+        (_sha1_rival(session, attempt), *(_mismatch_rival() if any_key else ())),
+    )
+
+
+def _mismatch_rival() -> tuple[Rival, ...]:
+    return (
+        Rival(
+            "auth-key-mismatch",
+            "`ssh-keygen -y -f PRIVATE_KEY` would decide: it must print the same key as the public key file",
         ),
     )
 
 
-@cause(
-    "auth-key-mismatch",
-    phase="auth",
-    yields_to=("auth-too-many-failures", "auth-rsa-sha1-refused", "auth-second-factor-missing"),
-)
-def mismatch(session: Session) -> Found | None:
-    """Private and public key do not belong together: key accepted, signature refused."""
-    found = _refused(session)
-    if found is None:
-        return None
-    failed, attempt = found
-    if attempt.partial or not (attempt.signed or (failed.code == -19 and failed.says("Invalid signature"))):
-        return None
-    if "mod_sftp" in (session.server_banner or "") or _not_offered(session, attempt):
-        return None  # mod_sftp calls every key acceptable, so its refusal of the signature says nothing about the pair
-    unsure = (
-        ()
-        if attempt.partial is False
-        else (
-            Rival(
-                "auth-second-factor-missing",
-                "the last byte of packet 51 (mask bit 2) would decide: 1 is partial success",
-            ),
-        )
-    )
-    return Found(
-        "The server knows the public key but refused the signature: the private key is not the other half of it.",
-        (failed.quote, *_shows_key(attempt)),
-        (
-            client(
-                "compare: `ssh-keygen -y -f PRIVATE_KEY` must print the same key as the public key file; then pass the two files of one pair to "
-                "AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
-            ),
-            server('look in sshd\'s log (LogLevel DEBUG1) for "key_verify failed" or "incorrect signature"'),
-        ),
-        (
-            *unsure,
-            Rival(
-                "auth-publickey-rejected",
-                "ruled out: the key itself was accepted, only the signature was refused",
-            ),
-        ),
+def _sha1_rival(session: Session, attempt: Attempt) -> Rival:
+    if attempt.algorithm not in (None, "ssh-rsa"):
+        return Rival("auth-rsa-sha1-refused", f"ruled out: the key was offered as {attempt.algorithm}")
+    version = session.client_version
+    if version is not None and version >= (1, 11) and not attempt.algorithm:
+        return Rival("auth-rsa-sha1-refused", "ruled out: this libssh2 signs RSA keys with SHA-2")
+    server_is = session.server_banner or "its banner was not traced"
+    return Rival(
+        "auth-rsa-sha1-refused",
+        f"an RSA key of a client up to libssh2 1.10 looks alike where the server takes no SHA-1 ({server_is}); "
+        + ("sshd's log" if attempt.algorithm else "the key type in packet 50 (mask 142) and sshd's log")
+        + " would decide",
     )
 
 
 @cause(
     "auth-publickey-not-allowed",
     phase="auth",
-    yields_to=("auth-too-many-failures", "auth-second-factor-missing"),
+    yields_to=("auth-too-many-failures", "auth-second-factor-missing", "auth-password-expired"),
 )
 def not_allowed(session: Session) -> Found | None:
-    """A key was tried; the server does not offer that method."""
-    found = _refused(session)
-    if found is None:
+    """A key was tried; the server does not offer that method.
+
+    ## What it means
+
+    The server takes no keys, or not from this user or address. It did not look at the key, so
+    another key changes nothing.
+
+    ## How it is seen
+
+    - The client tried `publickey` (RFC 4252, 7) and got USERAUTH_FAILURE (packet 51; RFC 4252, 5.1).
+    - No list of methods in the session names `publickey`. Lists stand in packet 51 and in the text
+      `Userauth: Permitted auth methods: ...` (libssh2_userauth_list(), mask bit 8).
+    - Text of the failure: `-18 - Username/PublicKey combination invalid`.
+
+    ## What to do
+
+    - Client: use a method of the list: libssh2_userauth_password() for `password`,
+      libssh2_userauth_keyboard_interactive() for `keyboard-interactive`.
+    - IRIS/Caché: AuthenticateWithUsername, or AuthenticateWithKeyboardInteractive (Caché 2018.1 and
+      later, IRIS).
+    - Server: `PubkeyAuthentication yes` in sshd_config, and publickey among AuthenticationMethods;
+      mind `Match` blocks. On other servers, allow keys for this account.
+
+    ## Not to be confused with
+
+    - auth-publickey-rejected: a list names `publickey`; it is this key that is not known.
+    - auth-second-factor-missing: the key was accepted, and `publickey` is gone from the list because
+      it is done.
+
+    ## Example
+
+    ```
+    [libssh2] 0.231007 Userauth: Permitted auth methods: password,keyboard-interactive
+    [libssh2] 0.231122 Userauth: Loading public key file: /srv/keys/paula.pub
+    [libssh2] 0.231209 Userauth: Attempting publickey authentication
+    [libssh2] 0.239310 Failure Event: -18 - Username/PublicKey combination invalid
+    ```
+    """
+    refusal = key_refused(session)
+    if refusal is None or refusal.attempt.partial or listed(session, refusal.method) is not False:
         return None
-    failed, attempt = found
-    if attempt.partial or not _not_offered(session, attempt):
-        return None
-    methods = attempt.remaining or session.offered or ()
+    methods = offers(session, refusal.attempt)
     return Found(
-        f"A key was tried; the server takes none, it offers: {','.join(methods) or 'nothing'}.",
-        (
-            failed.quote,
-            Quote(
-                attempt.end_line if attempt.remaining else session.offered_line,
-                f"the server offers: {','.join(methods)}",
-            ),
-        ),
+        f"A key was tried ({refusal.method}); the server takes none, it offers: {methods}.",
+        (refusal.failure.quote, *the_list(session, refusal.attempt), *shown_key(refusal.attempt)),
         (
             client(
-                "use a method that the server offers: AuthenticateWithUsername for password, AuthenticateWithKeyboardInteractive for "
+                "use a method that the server offers: AuthenticateWithUsername for password, "
+                "AuthenticateWithKeyboardInteractive for "
                 "keyboard-interactive"
             ),
-            server("or allow keys: `PubkeyAuthentication yes` in sshd_config"),
+            server("or allow keys: `PubkeyAuthentication yes` in sshd_config, publickey in AuthenticationMethods"),
         ),
         (
             Rival(
                 "auth-publickey-rejected",
-                "ruled out: the server does not offer publickey, so it never looked at the key",
+                f"ruled out: no list of the server names {refusal.method}, so it never looked at the key",
             ),
         ),
     )

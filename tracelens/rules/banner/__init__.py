@@ -1,0 +1,1 @@
+"""Causes that strike before or at the banners."""

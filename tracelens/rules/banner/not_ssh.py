@@ -1,22 +1,84 @@
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.sessions import Session
+"""A peer that answers in another language than SSH."""
 
-# What sshd itself says before its banner when it turns a client away: an SSH server all the same.
-TURNED_AWAY = ("exceeded maxstartups", "not allowed at this time", "too many connections", "refused connect")
+import re
+
+from tracelens.findings import Found, Rival, cause, client, server
+from tracelens.sessions import Quote, Session
+
+# What an SSH server says before its banner when it turns a client away. A line that begins with a
+# three-digit code is FTP or mail, whatever it says.
+TURNED_AWAY = re.compile(
+    r"(?!\d{3}[ -]).*(?:exceeded maxstartups|not allowed at this time|too many (?:connections|sessions)"
+    r"|refused (?:connect|by)|connection refused|maximum (?:number of )?(?:connections|sessions)|server (?:is )?busy"
+    r"|access denied|not authorized)",
+    re.IGNORECASE,
+)
+# "Failed getting banner" with this number: a zero byte, or an empty line, where the banner should be.
+_NO_TEXT = -2
+
+
+def turned_away(session: Session) -> list[Quote]:
+    """The lines by which an SSH server said that it would not talk to this client."""
+    return [line for line in session.banners if TURNED_AWAY.match(line.text)]
 
 
 @cause("banner-not-ssh", phase="banner")
 def not_ssh(session: Session) -> Found | None:
-    """The peer talked, but not SSH."""
+    """The peer talked, but not SSH.
+
+    ## What it means
+
+    Something answered on this host and port, and it is not an SSH server: an FTP or FTPS server, a web
+    server, a mail server, a TLS port. SFTP runs over SSH; FTPS is FTP over TLS and has nothing to do
+    with it, whatever the names suggest.
+
+    ## How it is seen
+
+    - `Received Banner: ...` with lines that don't begin with `SSH-`. Such lines are allowed before the
+      real banner (RFC 4253 section 4.2), so libssh2 reads on and then fails with something misleading:
+      `-9 - Timed out waiting on socket`, `-13` or `-43 - Failed getting banner`.
+    - The line tells who it is: `220 ...` FTP or mail, `HTTP/1.1 400 ...` web,
+      `500 OOPS: ... wrong version number` an FTPS server (vsftpd) that expects TLS at once.
+    - `-2 - Failed getting banner` (since 1.2.8): the peer sent a zero byte or an empty line. Binary
+      protocols do that, above all a TLS alert (`15 03 ...`).
+    - Text without a line end is never printed. Mask 512 shows only `Recved 1 bytes banner`.
+
+    ## What to do
+
+    - Client: check host and port given to Connect (SFTP is mostly 22; 21 and 990 are FTP and FTPS, 443
+      is HTTPS). For FTP and FTPS use `%Net.FtpSession` instead of `%Net.SSH.Session`; in C, libssh2
+      can't speak FTPS, libcurl can.
+    - Server: ask its admin for host and port of the *SFTP* service, and whether there is one at all.
+    - Network: a proxy or login portal may answer in the server's place; then its text is in the trace.
+
+    ## Not to be confused with
+
+    - `banner-closed`: the connection ended and the peer had said nothing. Many FTPS servers do that. It
+      is also the id where an SSH server turns the client away in words (`Exceeded MaxStartups`).
+    - `banner-timeout`: nothing came and nothing ended.
+    - A gateway's greeting before a good `SSH-2.0-...` line is no failure at all.
+
+    ## Example
+
+    ```
+    [libssh2] 0.410010 Transport: session_startup for socket 5
+    [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0
+    [libssh2] 0.431118 Transport: Received Banner: 220 files.example.org FTP server ready.
+    [libssh2] 0.452671 Transport: Received Banner: 500 Command not understood.
+    [libssh2] 30.452802 Failure Event: -9 - Timed out waiting on socket
+    ```
+    """
     failed = session.failed
     if failed is None or failed.phase != "banner" or any(b.text.startswith("SSH-") for b in session.banners):
         return None
     said = [b for b in session.banners if b.text.strip()]
-    if any(part in b.text.lower() for b in said for part in TURNED_AWAY):
+    if turned_away(session):
         return None
-    if not said and not session.banner_bytes:
+    binary = failed.code == _NO_TEXT and failed.says("Failed getting banner")
+    bytes_came = session.banner_bytes > 0 and (session.uses("Transport") or failed.says("banner"))
+    if not said and not binary and not bytes_came:
         return None
-    what, instead = _protocol(said[0].text if said else "")
+    what, instead = _protocol(said[0].text if said else "\x15\x03" if binary else "")
     return Found(
         f"The peer answers, but it does not speak SSH: this looks like {what}.",
         (*said[:3], failed.quote),
@@ -24,7 +86,16 @@ def not_ssh(session: Session) -> Found | None:
             client(f"check host and port: {instead}"),
             server("say on which host and port the SSH/SFTP service listens (usually 22), and what serves this one"),
         ),
-        (Rival("banner-closed", "ruled out: the peer did send text before the connection ended"),),
+        (
+            Rival("banner-closed", "ruled out: the peer did send something before the connection ended"),
+            Rival(
+                "kex-server-disconnect",
+                "an SSH server that says good-bye in a binary packet before its banner looks the same; its log would "
+                "decide",
+            )
+            if binary and not said
+            else Rival("banner-timeout", "ruled out: an answer came, only not the one of an SSH server"),
+        ),
     )
 
 
@@ -34,16 +105,18 @@ def _protocol(text: str) -> tuple[str, str]:
     ftps = "for FTP and FTPS use %Net.FtpSession (FTPS is FTP over TLS, not SSH); SFTP needs the SSH port"
     if "wrong version number" in low or ("ssl" in low and text[:3].isdigit()):
         return "an FTPS server that expects TLS", ftps
-    if low.startswith(("220", "421", "500", "530")) and ("smtp" in low or "mail" in low):
+    if text[:3].isdigit() and re.search(r"smtp|mail|postfix|exim|sendmail", low):
         return "a mail server (SMTP)", "this port is for mail"
-    if low[:3].isdigit():
+    if text[:3].isdigit():
         return "an FTP or FTPS server", ftps
     if low.startswith("http/") or "<html" in low or "<!doctype" in low:
         return "a web server (HTTP)", "this port serves a web page, perhaps of a proxy or a login portal"
     if low.startswith(("+ok", "* ok")):
         return "a mail server (POP3 or IMAP)", "this port is for mail"
+    if low.startswith("rfb "):
+        return "a VNC server", "this port is for remote desktops"
     if text.startswith(("\x15\x03", "\x16\x03")):
-        return "a TLS server", ftps
+        return "a TLS server or another binary protocol", ftps
     if not text:
         return "a service of some other protocol (its bytes never made a line)", ftps
     return "a service of some other protocol", "for FTPS use %Net.FtpSession; SFTP needs the SSH port"

@@ -1,5 +1,8 @@
-from tracelens.findings import Found, Rival, cause, server
-from tracelens.sessions import Quote, Session
+"""The server closed the channel in mid-operation."""
+
+from tracelens.findings import Found, Rival, cause, client, server
+from tracelens.rules.transport.waits import LOST, TIMED_OUT, asked
+from tracelens.sessions import Channel, Failure, Quote, Session
 
 
 @cause(
@@ -15,46 +18,123 @@ from tracelens.sessions import Quote, Session
         "sftp-no-space",
         "transport-mac-invalid",
         "transport-decrypt-failed",
+        "client-error",
     ),
 )
 def closed_early(session: Session) -> Found | None:
-    """The server closed the channel in mid-operation."""
+    """The server closed the channel in mid-operation.
+
+    ## What it means
+
+    The program behind the channel (sftp-server, a command) ended, and the server closed the channel
+    in order, while the client was still at work. The connection itself stood. It is the server's
+    side that must say why.
+
+    ## How it is seen
+
+    - `EOF received for channel`, `Close received for channel` (packets 96 and 97; RFC 4254, 5.3)
+      before the client's own `Closing channel`, mostly with `Exit status n` or `Exit signal NAME`
+      (RFC 4254, 6.10).
+    - libssh2 does not take that as an end where it waits for an SFTP answer: it waits on, until its
+      timeout (a true `-9`), until the connection goes (-43, -7), or for ever: the trace just stops.
+    - `-26 - Remote end has closed this channel` up to 1.2. The later `We've already closed this
+      channel` and `-27 - EOF has already been received` are about what the client itself had
+      closed.
+    - An exit status 0 after a command's output is the normal end and no failure.
+
+    ## What to do
+
+    - Server: signal KILL: the kernel's log for "out of memory"; status 255 or SEGV: the program's
+      own log; a channel that always ends after the same time: ChannelTimeout (OpenSSH 9.2 or
+      later), a session limit of the product, an admin's script. Look also at limits of the account.
+    - Client: open a new channel (`libssh2_sftp_init()` again, OpenSFTP on IRIS/Caché), or connect
+      anew, and repeat the operation; check the size of what was half sent. Set a timeout
+      (`libssh2_session_set_timeout()`), or this is a hang.
+
+    ## Not to be confused with
+
+    - `sftp-start-failed`: the program ended before SFTP was up.
+    - `transport-connection-lost`: no close came, the connection just ended.
+    - `transport-server-disconnect`: the whole connection was ended, with a reason.
+    - `scp-failed`: the program was scp.
+
+    ## Example
+
+    ```
+    [libssh2] 0.200100 Userauth: Password authentication successful
+    [libssh2] 0.200200 SFTP: Sending FXP_INIT packet advertising version 3 support
+    [libssh2] 0.202200 SFTP: Enabling SFTP version 3 compatibility
+    [libssh2] 0.205200 SFTP: Sending directory open request
+    [libssh2] 0.205300 SFTP: recv packet
+    [libssh2] 1.105300 Conn: Exit signal KILL received for channel 0/0
+    [libssh2] 1.105400 Conn: EOF received for channel 0/0
+    [libssh2] 1.105500 Conn: Close received for channel 0/0
+    [libssh2] 31.105500 Failure Event: -9 - Timed out waiting on socket
+    [libssh2] 31.105600 Conn: Freeing channel 0/0 resources
+    ```
+    """
     failed = session.failed
-    if failed is None or failed.phase not in ("channel", "sftp", "scp") or not session.authenticated:
+    if failed is None or failed.phase not in ("channel", "sftp", "scp") or failed.kind in ("refusal", "disconnect"):
         return None
-    channel = next(
-        (
-            c
-            for c in session.channels
-            if (c.close_line or c.exit_line or c.eof_line)
-            and (not c.closing_line or c.closing_line > min(x for x in (c.close_line, c.exit_line, c.eof_line) if x))
-        ),
-        None,
-    )
-    told = failed.code in (-26, -27) or failed.says("closed this channel", "Unexpected channel close")
-    if not told and (
-        channel is None or failed.code not in (None, -1, -7, -9, -13, -30, -43) or failed.kind == "refusal"
-    ):
+    channel = _closed(session, failed)
+    if channel is None and failed.code not in (-26, -27):
         return None
-    if channel is not None and channel.exit_status == 0 and not session.sftp_line and not told:
-        return None
-    evidence = [failed.quote]
-    how = ""
+    if channel is not None:
+        if failed.code not in (None, -26, -27, *LOST, *TIMED_OUT):
+            return None
+        if channel.exit_status == 0 and channel.request("subsystem") is None:
+            return None
+    how, fix = "", "find out why the program behind the channel ended"
+    evidence = [] if failed.kind == "closed" else [failed.quote]
     if channel is not None:
         if channel.exit_signal:
             how = f", its program was killed by signal {channel.exit_signal}"
+            fix = f"find out who sent signal {channel.exit_signal}: lack of memory stands in the kernel's log"
         elif channel.exit_status is not None:
             how = f", its program ended with status {channel.exit_status}"
         line = channel.exit_line or channel.close_line or channel.eof_line
         evidence.append(Quote(line, f"the server ends channel {channel.number}{how}"))
+    what, since = asked(session, failed)
     return Found(
-        f"The server closed the channel while an operation was under way{how}.",
-        tuple(evidence),
+        f"The server closed the channel while the client waited for {what}{how}.",
+        (*evidence, *since),
         (
             server(
-                "find out why the program behind the channel (sftp-server, the command) ended: its own log, the kernel's log for a kill (memory), "
-                "limits of the account"
+                f"{fix}; see its own log (`internal-sftp -l VERBOSE`), limits of the account, "
+                f"ChannelTimeout in sshd_config, a "
+                "session limit of the product"
+            ),
+            client(
+                "open a new channel or connect anew (libssh2_sftp_init, OpenSFTP on IRIS/Caché), repeat "
+                "the operation, and "
+                "set a timeout: libssh2 does not notice this end by itself"
             ),
         ),
-        (Rival("transport-connection-lost", "ruled out: the server closed the channel first, in order"),),
+        (
+            Rival("transport-connection-lost", "ruled out: the server closed the channel first, in order")
+            if channel is not None
+            else Rival("client-error", "a trace with the Conn bit would decide which side closed the channel"),
+            *(
+                (
+                    Rival(
+                        "transport-server-disconnect",
+                        "the trace ends right after the close: a line with Disconnect after it would decide",
+                    ),
+                )
+                if failed.kind == "closed" and session.cut
+                else ()
+            ),
+        ),
     )
+
+
+def _closed(session: Session, failed: Failure) -> Channel | None:
+    """The channel of the failure, if the server ended it before that and before the client did."""
+    channel = failed.channel or (session.channels[-1] if session.channels else None)
+    if channel is None:
+        return None
+    ends = [at for at in (channel.close_line, channel.exit_line, channel.eof_line) if at]
+    end = min(ends, default=0)
+    if not end or end > failed.line or (channel.closing_line and channel.closing_line < end):
+        return None
+    return channel

@@ -1,12 +1,16 @@
+"""Failures of the client's own crypto library."""
+
 import re
 
-from tracelens.findings import Found, cause, client, vendor
+from tracelens.findings import Found, Rival, cause, client, vendor
 from tracelens.sessions import Session
 
 CRYPTO = re.compile(
-    r"key pair generation failed|Unable to create .*(?:private key|shared secret)|encryption context|derive|hash context|calculate hash|calculate MAC"
-    r"|random bytes|Unable to generate IV|Creating EC|ECDH key pair"
+    r"key pair generation failed|Unable to create .*(?:private key|shared secret)|encryption context|derive"
+    r"|hash context|calculate hash|calculate MAC|random bytes|Unable to generate IV"
 )
+# The numbers for encryption, randomness, MAC and hash: nothing but the crypto library gives them.
+NUMBERS = (-44, -49, -52, -53, -54)
 
 
 @cause(
@@ -15,26 +19,103 @@ CRYPTO = re.compile(
     yields_to=("kex-no-common-kex", "kex-no-common-hostkey", "kex-no-common-cipher", "kex-no-common-mac"),
 )
 def crypto_failed(session: Session) -> Found | None:
-    """The client's own crypto backend failed."""
+    """The client's own crypto library failed; the server has no part in it.
+
+    ## What it means
+
+    libssh2 leaves encryption, hashes and random numbers to a crypto library (OpenSSL, WinCNG, mbedTLS,
+    libgcrypt). That library refused on this machine: it is of another version than libssh2 was built
+    for, or a rule such as FIPS mode forbids the algorithm that was agreed on.
+
+    ## How it is seen
+
+    - Numbers that nothing else gives: `-44` (encrypt), `-49` (random), `-52` (MAC), `-53` and `-54`
+      (hash).
+    - Texts with other numbers: `DH key pair generation failed`, `Unable to create ... private key`,
+      `Unable to create ... shared secret`, `Unable to derive ...`, `... encryption context` (-5, 1.9.0
+      and later).
+    - libssh2 1.8 and 1.9 built for OpenSSL 1 and run with OpenSSL 3: *every* handshake ends in -44,
+      right after NEWKEYS (RFC 4253 section 7.3), at the first encrypted packet.
+    - Up to 1.10 a refused Diffie-Hellman step prints nothing but `-8 - Unrecoverable error exchanging
+      keys`. Where the dumps show that the client never sent its packet 30 or 32, it is this cause.
+
+    ## What to do
+
+    - Client: use a libssh2 that was built for the crypto library that it runs with (1.10.0 or later for
+      OpenSSL 3). On IRIS and Caché both come with the instance; an LD_LIBRARY_PATH, or a system library
+      copied over, can mix them up.
+    - Client in FIPS mode, or under a crypto policy: choose algorithms that are allowed there with
+      libssh2_session_method_pref(), such as ecdh-sha2-nistp256, aes256-ctr, hmac-sha2-256; in IRIS,
+      SetPreferredAlgorithms. curve25519, MD5, 3DES and group 1 fall under such rules first.
+    - Server: nothing to do; a server change that picks another algorithm only hides it.
+
+    ## Not to be confused with
+
+    - `transport-decrypt-failed`, `transport-mac-invalid`: packets that came in were damaged.
+    - `kex-no-common-cipher` and its siblings: nothing was agreed on.
+    - `auth-key-format`, `auth-key-passphrase`: the crypto library could not read a key file.
+
+    ## Example
+
+    ```
+    [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.9.0
+    [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6
+    [libssh2] 0.460100 Key Ex: Agreed on KEX method: curve25519-sha256
+    [libssh2] 0.460110 Key Ex: Agreed on HOSTKEY method: ssh-ed25519
+    [libssh2] 0.460120 Key Ex: Agreed on CRYPT_CS method: aes128-ctr
+    [libssh2] 0.481910 Key Ex: Received NEWKEYS message
+    [libssh2] 0.482005 Key Ex: session_id calculated
+    [libssh2] 0.482071 Transport: Requesting userauth service
+    [libssh2] 0.482090 Failure Event: -44 - Unable to ask for ssh-userauth service
+    ```
+    """
     failed = session.failed
     if failed is None or failed.kind != "error":
         return None
-    if failed.code not in (-44, -49, -52, -53, -54) and not CRYPTO.search(failed.message):
+    silent = _silent_step(session)
+    if failed.code not in NUMBERS and not CRYPTO.search(failed.message) and not silent:
         return None
     version = session.client_version
-    known = version is not None and version < (1, 10)
+    mixed = failed.code == -44 and version is not None and version < (1, 10)
+    used = [a for a in (session.algorithm(n) for n in ("kex", "hostkey", "cipher_cs", "mac_cs")) if a]
+    agreed = f" (agreed on: {', '.join(used)})" if used else ""
     return Found(
-        "The client's own crypto library failed; the server has no part in it.",
+        "The client's own crypto library refused to compute its half of the key; libssh2 prints no error for that."
+        if silent
+        else "The client's own crypto library failed; the server has no part in it.",
         (failed.quote,),
         (
             client(
-                (
-                    "libssh2 1.8 and 1.9 were made for OpenSSL 1 and fail every handshake on OpenSSL 3: use libssh2 1.10.0 or later; "
-                    if known
-                    else "use a libssh2 that was built for the crypto library it runs with; "
-                )
-                + "in FIPS mode or under a strict crypto policy, choose an algorithm that is allowed there"
+                "libssh2 1.8 and 1.9 were made for OpenSSL 1 and fail every handshake on OpenSSL 3: use libssh2 1.10.0 "
+                "or later"
+                if mixed
+                else "use a libssh2 that was built for the crypto library it runs with (on IRIS and Caché both come "
+                "with the instance)"
+            ),
+            client(
+                f"in FIPS mode or under a strict crypto policy choose algorithms that are allowed there{agreed}: "
+                "libssh2_session_method_pref(), in IRIS SetPreferredAlgorithms"
             ),
             vendor("give the versions of libssh2 and of its crypto library, and whether FIPS mode is on"),
         ),
+        (
+            Rival("transport-decrypt-failed", "ruled out: the client's own work failed, no packet from the server"),
+            *(
+                (Rival("kex-server-disconnect", "ruled out: it was the client's turn; nothing was waited for"),)
+                if silent
+                else ()
+            ),
+        ),
     )
+
+
+def _silent_step(session: Session) -> bool:
+    """Whether a Diffie-Hellman exchange ended before the client had sent its public value, with no error of its own."""
+    failed, method = session.failed, session.algorithm("kex") or ""
+    if failed is None or failed.code != -8 or not session.dumped or not method.startswith("diffie-hellman"):
+        return False
+    if "server" not in session.offers:
+        return False
+    if "group-exchange" in method:
+        return "kex_31" in session.packets and "kex_32" not in session.packets
+    return "kex_30" not in session.packets

@@ -1,0 +1,1 @@
+"""Causes that strike in key exchange."""

@@ -1,28 +1,98 @@
+"""A host key, or a signature made with it, that does not verify."""
+
 from tracelens.findings import Found, Rival, cause, client, network, server
 from tracelens.sessions import Session
 
 
 @cause("kex-hostkey-unverified", phase="kex")
 def hostkey_unverified(session: Session) -> Found | None:
-    """The host key or its signature could not be verified."""
+    """The server's host key or its signature over the key exchange could not be verified.
+
+    ## What it means
+
+    The server proves who it is by signing the key exchange with its host key. The client could not
+    read that key, or the signature was wrong. Either somebody changed the messages on the way, or one
+    side's software is at fault. The connection must not be used.
+
+    ## How it is seen
+
+    - `-11 - Unable to verify hostkey signature` (since 1.11.0 with `DH-SHA`, `ECDH`, `curve25519` at
+      its end, and `Failed hostkey sig_verify()` as text): the signature of RFC 4253 section 8 is wrong.
+    - `-10 - Unable to initialize hostkey importer` (since 1.9.0 also `Host key data is too short`):
+      the key itself could not be read. 1.8.1 and 1.8.2 say `-41 - Host key length out of bounds`.
+    - `-8 - Unrecoverable error exchanging keys` and `-8 - Unable to exchange encryption keys` follow:
+      they are consequences.
+    - This has nothing to do with known_hosts. libssh2 never looks at it by itself; a program that
+      compares fingerprints (libssh2_knownhost_check()) and stops leaves no error in the trace.
+
+    ## What to do
+
+    - Network: first find out whether a proxy or an inspecting firewall sits in between. It signs with
+      its own key, or alters a banner or an offer, and that breaks the signature. Try another path.
+    - Client: compare the fingerprint in the trace (`Server's SHA256 Fingerprint`) with the one that the
+      server's admin tells you by another way. Try a newer libssh2, or another type of key with
+      libssh2_session_method_pref(session, LIBSSH2_METHOD_HOSTKEY, ...); in IRIS, SetPreferredAlgorithms.
+    - Server: `ssh-keygen -lf` on each host key; a damaged or half-copied key file fails here. Restart
+      sshd after keys were changed.
+    - Don't switch anything off to get past this.
+
+    ## Not to be confused with
+
+    - `kex-no-common-hostkey`: no algorithm was agreed on, so no signature was ever made.
+    - `kex-failed`: another step of key exchange failed.
+    - `transport-mac-invalid`: damage after key exchange. Before it there is no checksum, so damage
+      there shows as a wrong signature.
+
+    ## Example
+
+    ```
+    [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0
+    [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_8.4
+    [libssh2] 0.460100 Key Ex: Agreed on KEX method: curve25519-sha256
+    [libssh2] 0.460110 Key Ex: Agreed on HOSTKEY method: ssh-ed25519
+    [libssh2] 0.460200 Key Ex: Initiating curve25519 SHA2
+    [libssh2] 0.460300 Transport: Looking for packet of type: 31
+    [libssh2] 0.481905 Transport: Packet type 31 received, length=179
+    [libssh2] 0.482033 Key Ex: Server's SHA256 Fingerprint: kY3sJm0vQkz8tX1Yw7bq5nRr2fJpA6uLxZ9cE4dGh0I
+    [libssh2] 0.482400 Failure Event: -11 - Unable to verify hostkey signature
+    [libssh2] 0.482412 Failure Event: -8 - Unrecoverable error exchanging keys
+    [libssh2] 0.482420 Failure Event: -8 - Unable to exchange encryption keys
+    ```
+    """
     failed = session.failed
     if failed is None or failed.phase != "kex":
         return None
     seen = session.quote("key_ex.hostkey_verify_failed")
-    if failed.code not in (-10, -11) and seen is None:
+    unread = failed.code == -10 or failed.says("Host key length out of bounds", "hostkey is NULL", "Missing host key")
+    if not unread and failed.code != -11 and seen is None:
         return None
+    algorithm = session.algorithm("hostkey")
+    by = f" ({algorithm})" if algorithm else ""
+    print_ = session.fingerprints.get("SHA256") or session.fingerprints.get("SHA1") or session.fingerprints.get("MD5")
     return Found(
-        "The server's host key, or its signature over the key exchange, could not be verified.",
+        f"The server's host key{by} could not be read, or its part of the reply is malformed."
+        if unread
+        else f"The signature that the server made with its host key{by} over the key exchange is wrong.",
         (failed.quote, *((seen,) if seen else ())),
         (
-            client(
-                "compare the fingerprint with the one that the server's admin gives by another way; a library that cannot "
-                "read this key type fails here too: try a newer libssh2 or another host-key type"
-            ),
-            server("run `ssh-keygen -lf` on the host keys and check that they are intact"),
             network(
-                "a proxy that alters the key exchange, or an attack, looks just like this: do not go on until it is explained"
+                "a proxy that alters the key exchange, or an attack, looks just like this: do not go on before it is "
+                "explained"
+            ),
+            client(
+                "compare the fingerprint"
+                + (f" {print_}" if print_ else "")
+                + " with the one that the server's admin gives by another way; then try a newer libssh2 or another "
+                "host-key type (libssh2_session_method_pref with LIBSSH2_METHOD_HOSTKEY; IRIS: SetPreferredAlgorithms)"
+            ),
+            server("run `ssh-keygen -lf` on the host keys and check that they are intact; restart sshd after a change"),
+        ),
+        (
+            Rival("kex-failed", "ruled out: the step that failed is the host key's"),
+            Rival(
+                "client-crypto-failed",
+                "the client's crypto library may be unable to check this type of key: another client on another "
+                "machine would decide",
             ),
         ),
-        (Rival("kex-failed", "ruled out: the step that failed is the verification of the host key"),),
     )

@@ -1,54 +1,144 @@
-from tracelens.findings import Found, Rival, cause, network, server
-from tracelens.sessions import Session
+"""A server that leaves while keys are exchanged."""
+
+import re
+
+from tracelens.findings import Found, Rival, cause, client, network, server
+from tracelens.sessions import Quote, Session
 
 NO_COMMON = tuple(f"kex-no-common-{name}" for name in ("kex", "hostkey", "cipher", "mac", "compression"))
 LOST = (-1, -7, -13, -43)
-# A wait this short (seconds) is no timeout, whatever the text says: the peer went away.
-AT_ONCE = 1.0
+# libssh2 itself waits 60 s for a packet of the key exchange; what ends earlier under these words was no timeout.
+_PATIENCE = 50.0
+_WORDED_AS_TIMEOUT = re.compile(
+    r"(?:Timed out|Timeout) waiting for (?:KEX|NEWKEYS|GEX|ECDH)|Would block|Unable to exchange"
+    r"|Unrecoverable error"
+)
 
 
-@cause("kex-server-disconnect", phase="kex", yields_to=(*NO_COMMON, "banner-version-unsupported"))
+@cause(
+    "kex-server-disconnect",
+    phase="kex",
+    yields_to=(*NO_COMMON, "kex-no-common-algorithm", "banner-version-unsupported"),
+)
 def server_disconnect(session: Session) -> Found | None:
-    """The server left during key exchange, with or without an SSH disconnect."""
+    """The server left during key exchange, with or without an SSH disconnect.
+
+    ## What it means
+
+    Server and client greeted each other; then, before encryption was agreed on, the server ended the
+    connection. It refused the client's address, disliked something in the offer, or broke down. User
+    and password were not sent yet.
+
+    ## How it is seen
+
+    - A received disconnect (packet 1, RFC 4253 section 11.1) before NEWKEYS: `Disconnect(n): ...` in
+      the trace, its reason and sentence in the dump. libssh2 1.4.3 and 1.9.0 print `(null)` instead.
+    - Or the connection just ends: `-1`, `-13` or `-43 - Unable to exchange encryption keys`, or
+      `-43 - Timeout waiting for ECDH_REPLY reply`. The number decides; "timeout" there is wrong.
+    - Or `-9 - Timed out waiting for KEX reply` long before the 60 s that libssh2 waits: the server
+      died in its half of the work. Compare the clock.
+    - Or sending fails: `-7 - Unable to send KEXINIT packet to remote host` and the like.
+    - How far it came says a lot: before the server's packet 20, a filter or a limit; after it, the
+      offer or the host keys; after packet 30 or 34, the server's own computing (moduli file, memory).
+
+    ## What to do
+
+    - Server: read its log at this second. sshd says `Unable to negotiate`, `no hostkeys available`,
+      `drop connection ... MaxStartups`, `Connection closed by ... [preauth]`, or reports a crash.
+    - Network: a firewall or intrusion prevention that lets the banner pass and then cuts is common;
+      try from another machine or network.
+    - Client: if only this client is cut off, compare its age. Try a shorter offer with
+      libssh2_session_method_pref() (IRIS: SetPreferredAlgorithms): some old servers choke on long lists.
+    - Support: `SetTraceMask(134,"/tmp/ssh.log")` before Connect is enough to see all of it.
+
+    ## Not to be confused with
+
+    - `kex-no-common-kex` and its siblings: the two offers don't meet. They explain a server that leaves.
+    - `banner-closed`: the server left before its banner.
+    - `transport-timeout`: silence, and nothing that ended the connection.
+    - `transport-connection-lost`: the same after key exchange.
+
+    ## Example
+
+    ```
+    [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0
+    [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_8.4
+    [libssh2] 0.438500 Key Ex: Sent KEX: curve25519-sha256,ecdh-sha2-nistp256
+    [libssh2] 0.438910 Transport: Looking for packet of type: 20
+    [libssh2] 0.452204 Failure Event: -1 - Unable to exchange encryption keys
+    [libssh2] 0.452310 Transport: Freeing session resource
+    ```
+    """
     failed = session.failed
-    if failed is None or failed.phase != "kex" or failed.says("strict KEX"):
+    if failed is None or failed.phase != "kex" or session.kex_done or failed.says("strict KEX", "socket provided"):
         return None
     said = session.server_disconnect()
-    quick = (
-        failed.code in (-8, -9)
-        and _waited(session) < AT_ONCE
-        and not session.agreed.get("failed")
-        and failed.says("wait", "block", "exchang")
-    )
-    if said is None and failed.code not in LOST and not quick and failed.kind != "closed":
+    # A -8 without an error before it is the server's doing only if one of its packets was still due.
+    due = failed.code == -9 or (failed.code == -8 and _due(session))
+    hushed = due and bool(_WORDED_AS_TIMEOUT.search(failed.message)) and _waited(session) < _PATIENCE
+    if said is None and failed.code not in LOST and not hushed and failed.kind != "closed":
         return None
+    words = said.description.strip() if said is not None else ""
     if said is not None:
-        summary = f"The server disconnected during key exchange: {said.description.strip() or 'no reason given'} (reason {said.reason})."
+        told = f"{words!r}" if words and words != "(null)" else "no reason in words"
+        summary = f"The server disconnected during key exchange, {_stage(session)}: {told} (reason {said.reason})."
     else:
-        summary = "The server ended the connection during key exchange, without saying why."
-    step = session.last
+        summary = f"The server ended the connection during key exchange, {_stage(session)}, without saying why."
+    reached = session.last
+    evidence = [failed.quote]
+    if said is not None and said.line != failed.line:
+        evidence.insert(0, Quote(said.line, f"disconnect from the server, reason {said.reason}: {words}"))
+    if reached is not None and not failed.code and reached.line != failed.line:
+        evidence.append(reached)
+    met = "server" in session.offers and not session.mismatches()
     return Found(
         summary,
-        (failed.quote, *((step,) if step and step.line != failed.line and not failed.code else ())),
+        tuple(evidence),
         (
             server(
-                "look in sshd's log at this moment: no matching algorithm, unreadable or missing host keys, a moduli file without "
-                "the size asked for, or a crash"
+                "look in sshd's log at this moment: "
+                + (
+                    "the address refused or too many connections (MaxStartups, PerSourcePenalties), or a crash"
+                    if "server" not in session.offers
+                    else "missing host keys, a moduli file without the size asked for, a crash of the child process"
+                )
             ),
             network("check whether a firewall or intrusion prevention cuts SSH sessions after the banner"),
-        ),
-        (
-            Rival(
-                "kex-no-common-algorithm",
-                "the server's offer meets the client's, as far as the trace shows it",
-            )
-            if "server" in session.offers
-            else Rival(
-                "kex-no-common-algorithm",
-                'the server may have left because nothing matched: its log says "no matching ..."',
+            client(
+                "try from another machine, and with a shorter offer (libssh2_session_method_pref; IRIS: "
+                "SetPreferredAlgorithms), to see whether it is the address or the offer"
             ),
         ),
+        (
+            Rival("kex-no-common-algorithm", "ruled out: every list of the two offers has a common member")
+            if met
+            else Rival(
+                "kex-no-common-algorithm",
+                'the server\'s log would decide: it says "no matching ... found" if it left because nothing matched',
+            ),
+            Rival("transport-timeout", "ruled out: the connection ended, nobody gave up waiting"),
+        ),
     )
+
+
+def _due(session: Session) -> bool:
+    """Whether the client still waited for a packet: libssh2 looks once more for one that has just come."""
+    came = session.quote("transport.packet_received")
+    return any(came is None or f"type {number} received" not in came.text for number in session.waiting_for)
+
+
+def _stage(session: Session) -> str:
+    if session.agreed or session.saw("key_ex.kex_initiated") or _computing(session):
+        return "while both sides were computing the key"
+    if "server" in session.offers:
+        return "after both sides had made their offers"
+    if "client" in session.offers:
+        return "before it had made its offer"
+    return "at a step that was not traced"
+
+
+def _computing(session: Session) -> bool:
+    return any(f"kex_{number}" in session.packets for number in (30, 32, 34))
 
 
 def _waited(session: Session) -> float:

@@ -1,5 +1,20 @@
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.sessions import Session
+"""The remote scp refused or broke off."""
+
+from tracelens.findings import Advice, Found, Rival, cause, client, server
+from tracelens.rules.transport.waits import LOST, TIMED_OUT
+from tracelens.sessions import Channel, Quote, Session
+
+# What the remote scp says, and what to do about it: words of its messages.
+SAID = {
+    "no such file": "check the path letter by letter; for an upload the folder must exist",
+    "permission denied": "check owner and permissions of the path and the folders above it for this account",
+    "not a regular file": "the path is a folder or a device: name a file",
+    "is a directory": "the path is a folder: name a file in it",
+    "no space": "the server's disk is full",
+    "quota": "the account's quota is used up",
+    "ambiguous": "the path names more than one target: blanks or wildcards in it must be escaped",
+    "command not found": "no scp program is installed, or it is not in the PATH of this account",
+}
 
 
 @cause(
@@ -14,27 +29,111 @@ from tracelens.sessions import Session
     ),
 )
 def scp_failed(session: Session) -> Found | None:
-    """The remote scp refused or broke off."""
+    """The remote scp refused or broke off.
+
+    ## What it means
+
+    SCP runs a program named `scp` on the server, by way of the account's shell. It said no to this
+    file, or it ended before the copy was complete, or it is not there at all. The login was all
+    right.
+
+    ## How it is seen
+
+    - The request: `starting request(exec) on channel 0/0, message=scp -pf 'PATH'` (download) or
+      `scp -pt 'PATH'` (upload): RFC 4254, 6.5. SCP itself has no RFC.
+    - The answer begins with a byte: 0 is good, 1 a warning, 2 fatal, each followed by scp's own
+      words. libssh2 (since 1.2.8) prints it as `SCP: got 01 scp: PATH: No such file or directory`;
+      the dump has it always.
+    - Then `-28` (SCP_PROTOCOL): `Failed to recv file`, `failed to send file`, `Invalid ACK response
+      from remote`, `Invalid response from SCP server...`, `Unexpected channel close`.
+    - `Exit status 127` on that channel: no scp program. "This service allows sftp connections
+      only." as answer: the account is for SFTP alone (ForceCommand internal-sftp).
+
+    ## What to do
+
+    - Client: scp's words name the reason: path, permission, space. SFTP is the better choice where
+      the server has it (`libssh2_sftp_init()`, OpenSFTP on IRIS/Caché): it gives statuses, lists
+      folders and runs no shell. Blanks and wildcards in the path pass through the remote shell.
+    - Server: install scp (on many systems part of openssh-clients) in the PATH of a non-interactive
+      shell, and keep start files silent: a line of output breaks SCP as it breaks SFTP.
+
+    ## Not to be confused with
+
+    - `channel-request-refused`: the server did not run any command (-22).
+    - `transport-connection-lost`, `transport-timeout`: -43 or -9 while scp was still there.
+    - `sftp-no-such-file`: the same mishap told by SFTP.
+
+    ## Example
+
+    ```
+    [libssh2] 0.200100 Userauth: Password authentication successful
+    [libssh2] 0.202100 SCP: Opening channel for SCP receive
+    [libssh2] 0.202200 Conn: Allocated new channel ID#0
+    [libssh2] 0.222200 Conn: Connection Established - ID: 0/0 win: 0/2097152 pack: 32768/32768
+    [libssh2] 0.222300 Conn: starting request(exec) on channel 0/0, message=scp -pf '/out/orders.csv'
+    [libssh2] 0.223300 Transport: Packet type 99 received, length=5
+    [libssh2] 0.223400 SCP: Sending initial wakeup
+    [libssh2] 0.227400 SCP: got 01 scp: /out/orders.csv: No such file or directory
+    [libssh2] 0.227500 Failure Event: -28 - Failed to recv file
+    [libssh2] 0.227600 Conn: Freeing channel 0/0 resources
+    ```
+    """
     failed = session.failed
-    if failed is None or failed.phase not in ("scp", "channel") or failed.kind == "disconnect":
+    if failed is None or failed.phase not in ("scp", "channel") or failed.kind in ("disconnect", "refusal"):
         return None
-    told = failed.code == -28 or (bool(session.scp_line) and failed.says("SCP", "recv file", "send file"))
-    ended = bool(session.scp_line) and any((c.exit_status or 0) != 0 or c.close_line for c in session.channels)
-    if not told and not (ended and failed.code not in (-22, -21, -6) and failed.kind != "refusal"):
+    channel = _ended(session, failed.line)
+    told = failed.code == -28
+    if not told and (channel is None or failed.code not in (None, *LOST, *TIMED_OUT)):
         return None
-    said = session.scp_messages[:2]
+    said = tuple(session.scp_messages[:2])
     words = f": {said[0].text}" if said else ""
+    status = channel.exit_status if channel is not None else None
+    if not words and status == 127:
+        words = ": the server has no scp program (exit status 127)"
+    elif not words and status:
+        words = f": it ended with status {status}"
     command = session.quote("conn.request_started")
+    end = (Quote(channel.exit_line or channel.close_line, "the remote scp ends here"),) if channel is not None else ()
     return Found(
         f"The remote scp refused or broke off{words}.",
-        (failed.quote, *said, *((command,) if command else ())),
+        (failed.quote, *said, *((command,) if command else ()), *end),
+        _advice(" ".join(q.text for q in said).lower(), status),
         (
-            client(
-                "check the path and its permissions: scp's own words above are the remote system's; SFTP is the better choice where the server has it"
-            ),
-            server(
-                "check that an `scp` program is installed and in the PATH of a non-interactive shell of this account"
-            ),
+            Rival("channel-closed-early", "ruled out: the channel's end follows from scp's own"),
+            Rival("transport-connection-lost", "ruled out: the remote scp answered or ended in order")
+            if told or channel is not None
+            else Rival("transport-connection-lost", "a trace with the Transport bit would decide"),
         ),
-        (Rival("channel-closed-early", "the channel's end follows from scp's refusal"),),
+    )
+
+
+def _ended(session: Session, line: int) -> Channel | None:
+    """The channel of scp, if the server ended it before this line and before the client did."""
+    if not session.scp_line:
+        return None
+    for channel in session.channels:
+        end = min((at for at in (channel.exit_line, channel.close_line) if at), default=0)
+        closing = channel.closing_line or line + 1
+        if end and end <= line and end < closing and (channel.exit_status != 0 or not channel.exit_line):
+            request = channel.request("exec")
+            if request is not None and request.message.startswith("scp"):
+                return channel
+    return None
+
+
+def _advice(said: str, status: int | None) -> tuple[Advice, ...]:
+    known = [what for words, what in SAID.items() if words in said]
+    missing = (
+        server("install scp (often part of openssh-clients) in the PATH of a non-interactive shell of this account")
+        if status == 127 or not known
+        else server("scp's own words are the system's answer for this account, as its shell sees the path")
+    )
+    return (
+        client(
+            known[0]
+            if known
+            else "check the path and its permissions for this account, and whether it may run commands"
+        ),
+        client("use SFTP where the server has it (libssh2_sftp_init; OpenSFTP on IRIS/Caché): it names its reasons"),
+        missing,
     )

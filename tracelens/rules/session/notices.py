@@ -1,106 +1,193 @@
-"""Notices about one session: time, retries, algorithms."""
+"""Notices about one session's time: a slow step, and a client that asks again without waiting."""
 
-from tracelens.findings import Found, client, network, notice, server
-from tracelens.sessions import LISTS, Quote, Session
-from tracelens.ssh.algorithms import SINCE, WEAK, newer_for, release
+from tracelens.findings import Advice, Found, client, network, notice, server, vendor
+from tracelens.sessions import Phase, Quote, Session, Wait
 
+# A step is slow that takes this long (seconds) and this share of the session.
 SLOW_SECONDS = 2.0
 SLOW_SHARE = 0.6
-STORM = 500
+# A transfer whose requests take less than this each (seconds) is long, not slow.
+SLOW_REQUEST = 0.25
+# Where the server was waited for less than this share of a phase, the time was spent elsewhere.
+WAITED_SHARE = 0.2
+# A peer on the same machine needs longer than this (seconds) to answer: nobody waited for anything.
+NO_WAIT = 25e-6
+# So many -37 in a row of such waits are no chance; without a usable clock it takes more of them.
+STORM = 12
+STORM_UNTIMED = 500
 STORM_RATE = 1000.0
+# How many -37 a thing that was sent, received or waited for may cost in a healthy session.
+RETRIES_EACH = 4
 
 
 @notice("slow-phase")
 def slow_phase(session: Session) -> Found | None:
-    """One step took most of the session's time; says which and how long."""
+    """One step took most of the session's time; says which and how long.
+
+    ## What it means
+    At least two seconds, and at least 60 % of the session, went into one of its phases: waiting for the greeting
+    (banner), key exchange, login, opening a channel, or SFTP and SCP. Nothing failed by that, yet
+    users feel it, and a timeout that is set tighter turns it into a failure.
+
+    ## How it is seen
+    - From the clock in front of each line, by the phase that the line belongs to. libssh2 1.0 prints no
+      clock.
+    - Of that time, the waiting for the server: the pauses after each -37 (blocking mode), or between repeated
+      `Looking for packet of type` (non-blocking). The rest is the client's own time: signing, a person who
+      types an answer, a program that does other things.
+    - A long transfer is not a slow one: with many reads or writes, the time of each counts.
+
+    ## What to do
+    - Server, banner: sshd looks up the client's name before it greets (UseDNS, TCP wrappers), or is out of slots.
+    - Server, login: PAM modules, LDAP or RADIUS; GSSAPIAuthentication; about two seconds after a refused
+      password are on purpose (pam_unix, pam_faildelay).
+    - Server, channel: the user's start-up files, a home directory on a network drive.
+    - Client: a time limit must be longer than this step (`libssh2_session_set_timeout()`, since 1.2.9; in
+      IRIS/Caché the adapter's timeouts). `Connect` covers banner and key exchange, the
+      `AuthenticateWith...` methods the login.
+    - Network: measure the round trip; lost packets show as pauses of 1, 3 or 7 seconds.
+
+    ## Not to be confused with
+    - `transport-timeout`, `banner-timeout`: the same waiting, until somebody gave up.
+    - `retry-storm`: time goes by because the client does not wait at all.
+    - `noise-retried`: -37 after -37 is the ordinary way to wait.
+
+    ## Example
+    ```
+    [libssh2] 0.135888 Transport: Sending Banner: SSH-2.0-libssh2_1.11.1
+    [libssh2] 0.164602 Transport: Received Banner: SSH-2.0-OpenSSH_9.2p1
+    [libssh2] 0.180210 Key Ex: Agreed on KEX method: curve25519-sha256
+    [libssh2] 0.210400 Key Ex: Received NEWKEYS message curve25519
+    [libssh2] 0.252100 Userauth: Attempting to login using password authentication
+    [libssh2] 0.252290 Failure Event: -37 - Waiting for password response
+    [libssh2] 10.301455 Userauth: Password authentication successful
+    [libssh2] 10.302010 Conn: Allocated new channel ID#0
+    ```
+    """
     if session.started is None or session.ended is None:
         return None
     total = session.ended - session.started
-    timed = [p for p in session.phases if p.started is not None and p.ended is not None]
-    if total < SLOW_SECONDS or not timed:
+    timed = [(p, p.ended - p.started) for p in session.phases if p.started is not None and p.ended is not None]
+    if total < SLOW_SECONDS or len(timed) < 2:
         return None
-    slowest = max(timed, key=lambda p: (p.ended or 0) - (p.started or 0))
-    took = (slowest.ended or 0) - (slowest.started or 0)
-    if took < SLOW_SECONDS or took < SLOW_SHARE * total or len(timed) < 2:
+    slowest, took = max(timed, key=lambda pair: pair[1])
+    if took < SLOW_SECONDS or took < SLOW_SHARE * total or _is_long_transfer(session, slowest, took):
         return None
+    waited = min(slowest.waited, took)
+    of_it = f"; at least {waited:.1f} s of it went by waiting for the server" if waited >= SLOW_SECONDS / 10 else ""
     return Found(
-        f"The phase {slowest.name} took {took:.1f} of {total:.1f} s; {min(slowest.waited, took):.1f} s of it was waiting for the server.",
+        f"The phase {slowest.name} took {took:.1f} of {total:.1f} s{of_it}.",
         (
             Quote(slowest.first_line, f"{slowest.name} begins"),
             Quote(slowest.last_line, f"{slowest.name} ends, {took:.1f} s later"),
         ),
-        (
-            server("slow name look-ups (UseDNS, GSSAPI), PAM modules and load delay logins"),
-            network("measure the round-trip time to the server"),
-        ),
+        _hurry(session, slowest, waited / took),
     )
+
+
+def _is_long_transfer(session: Session, phase: Phase, took: float) -> bool:
+    moved = sum(session.transfers.values())
+    return phase.name in ("channel", "sftp", "scp", "done") and moved > 0 and took / moved < SLOW_REQUEST
+
+
+def _hurry(session: Session, phase: Phase, waited: float) -> tuple[Advice, ...]:
+    """Who can do what about a slow phase, of which this share was seen to be waiting."""
+    refused = any(a.outcome == "refused" and a.method != "none" for a in session.attempts)
+    asked = any(a.method == "keyboard-interactive" for a in session.attempts)
+    by_phase = {
+        "banner": server("what delays the greeting: look-ups of the client's name (UseDNS), sshd short of slots"),
+        "kex": server("what delays key exchange: a loaded machine, or large group-exchange primes (/etc/ssh/moduli)"),
+        "auth": server("what delays the login: PAM modules, LDAP or RADIUS, GSSAPIAuthentication, UseDNS"),
+        "channel": server("what delays the start: the user's start-up files, a home directory on a network drive"),
+        "sftp": server("what delays SFTP's answers: slow storage, a virus scanner, a loaded machine"),
+        "scp": server("what delays scp: slow storage, a virus scanner, the user's start-up files"),
+    }  # fmt: skip
+    advice = [by_phase[phase.name]] if phase.name in by_phase else []
+    if phase.name == "auth" and refused:
+        advice.append(server("about two seconds after each refused attempt are on purpose (pam_unix, pam_faildelay)"))
+    if phase.name == "auth" and asked:
+        advice.append(client("part of it may be the person or program that answered the server's prompts"))
+    elif waited < WAITED_SHARE and session.blocking and session.uses("Failure Event"):
+        advice.append(client("little of it was waiting for the server: what does the program do between its calls?"))
+    else:
+        advice.append(network("measure the round-trip time to the server, and lost packets"))
+    return tuple(advice)
 
 
 @notice("retry-storm")
 def retry_storm(session: Session) -> Found | None:
-    """So many -37 in so little time that the client is busy-looping."""
-    count = sum(w.count for w in session.waits.values())
-    seconds = (session.ended or 0.0) - (session.started or 0.0)
-    if count < STORM or count < STORM_RATE * max(seconds, 0.1):
+    """So many -37 in so little time that the client is busy-looping.
+
+    ## What it means
+    Error -37 says "nothing there yet, wait for the socket and try again". Here nobody waited: the same step
+    was tried again at once, over and over, and found nothing each time. It costs a processor core, fills the
+    trace, and hides the lines that matter. The session itself may well be healthy.
+
+    ## How it is seen
+    - A dozen or more -37 whose pauses are shorter than 25 microseconds on average. Not even a server on the
+      same machine answers that fast: between two of them nothing can have arrived.
+    - They outnumber by far what was sent, received and really waited for. One wait may print two or
+      three -37 (`would block`, then the caller's text), never dozens.
+    - Without a usable clock: 500 or more, and again more than everything else explains.
+    - In blocking mode libssh2 waits in `_libssh2_wait_socket()`. It returns at once where the socket is ready for
+      something else than what is missing, where the program's own send and receive callbacks say EAGAIN
+      without reason, or where the descriptor is too large for `select()`.
+
+    ## What to do
+    - Client (C): wait with `poll()` or `select()` for what `libssh2_session_block_directions()` names, then
+      call again; check callbacks set with `libssh2_session_callback_set()` (LIBSSH2_CALLBACK_RECV, _SEND).
+    - IRIS/Caché: the waiting is done inside `%Net.SSH.Session`; pass the trace on to InterSystems support
+      with the version of the instance.
+    - Vendor of the client program: as for C; a libssh2 built without `poll()` waits with `select()`.
+
+    ## Not to be confused with
+    - `noise-retried`: the same lines with real pauses between them.
+    - `slow-phase`: long pauses.
+    - A non-blocking client that polls prints `Looking for packet of type` thousands of times, and no -37.
+
+    ## Example
+    ```
+    [libssh2] 0.153917 Userauth: Attempting to login using password authentication
+    [libssh2] 0.154049 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154055 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154061 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154068 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154073 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154079 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154085 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154092 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154098 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154103 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154110 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154116 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154123 Failure Event: -37 - Waiting for password response
+    [libssh2] 0.154131 Userauth: Password authentication successful
+    ```
+    """
+    waits = [w for w in session.waits.values() if w.count]
+    hasty = [w for w in waits if w.seconds / w.count < NO_WAIT]
+    count = sum(w.count for w in hasty)
+    waited = sum(w.count for w in waits) - count
+    arrived = sum(session.packets.values()) + sum(session.transfers.values()) + len(session.operations)
+    if not _is_storm(session, hasty, count) or count <= RETRIES_EACH * (waited + arrived):
         return None
-    worst = max(session.waits.values(), key=lambda w: w.count)
+    worst = max(hasty, key=lambda w: w.count)
+    seconds = sum(w.seconds for w in hasty)
+    timed = f" with {seconds * 1000:.1f} ms between them in all" if seconds else ""
     return Found(
-        f"{count} times error -37 in {seconds:.1f} s: the client asks again at once instead of waiting for its socket.",
+        f"{count} times error -37{timed}: the client asks again at once instead of waiting for its socket.",
         (Quote(worst.line, f"Failure Event: -37 - {worst.what} ({worst.count} times)"),),
-        (client("wait with select() or poll() for what libssh2_session_block_directions() says before calling again"),),
+        (
+            client("wait with poll() for what libssh2_session_block_directions() says before calling again"),
+            vendor("check own send and receive callbacks, and descriptors too large for select()"),
+        ),
         count=count,
     )
 
 
-@notice("weak-algorithm")
-def weak_algorithm(session: Session) -> Found | None:
-    """The negotiated algorithms include a deprecated one."""
-    if not session.kex_done and not session.agreed:
-        return None
-    weak = {}
-    for name in LISTS:
-        algorithm = session.algorithm(name)
-        if algorithm in WEAK and not (name.startswith("comp") or (algorithm == "none" and name.startswith("mac"))):
-            weak.setdefault(algorithm, WEAK[algorithm])
-    if not weak:
-        return None
-    line = session.quote("key_ex.agreed_kex")
-    where = line.line if line else session.offer_lines.get("client", session.first_line)
-    return Found(
-        f"Deprecated algorithms were agreed on: {', '.join(weak)}.",
-        tuple(Quote(where, f"{name}: {why}") for name, why in weak.items()),
-        (
-            client(
-                "upgrade whichever side is older; these work today and will be switched off by one side or the other"
-            ),
-        ),
-        count=len(weak),
-    )
-
-
-@notice("client-outdated")
-def client_outdated(session: Session) -> Found | None:
-    """The client's libssh2 version is known to lack what this server wants."""
-    version = session.client_version
-    failed = session.failed
-    if version is None or failed is None:
-        return None
-    wanted: tuple[str, ...] = ()
-    missing = session.mismatches()
-    attempt = failed.attempt
-    if missing and not session.kex_done:
-        wanted = session.offers["server"][missing[0]]
-    elif attempt is not None and attempt.algorithm == "ssh-rsa" and attempt.outcome == "refused":
-        openssh = session.server_openssh
-        if openssh is not None and openssh >= (8, 8):
-            wanted = ("rsa-sha2-512", "rsa-sha2-256")
-    newer = newer_for([name for name in wanted if release(SINCE.get(name, "1.0")) > version], version)
-    if newer is None:
-        return None
-    first, algorithm = newer
-    when = "libssh2's main branch" if first == "head" else f"libssh2 {first}"
-    return Found(
-        f"This client (libssh2 {'.'.join(map(str, version))}) is older than what the server wants: {when} would agree on {algorithm}.",
-        (Quote(session.client_banner_line, f"client: {session.client_banner}"),),
-        (client(f"use {when} or later; on IRIS/Caché it comes with the instance, so upgrade that"),),
-    )
+def _is_storm(session: Session, hasty: list[Wait], count: int) -> bool:
+    if any(w.seconds for w in hasty):
+        return count >= STORM
+    # No clock, or one too coarse for single pauses: the whole session's time counts.
+    lasted = (session.ended or 0.0) - (session.started or 0.0)
+    return count >= max(STORM_UNTIMED, STORM_RATE * lasted)

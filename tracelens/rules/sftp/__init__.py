@@ -1,0 +1,1 @@
+"""SFTP did not start, or an operation failed."""

@@ -1,5 +1,24 @@
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.sessions import Quote, Session
+"""SFTP never started."""
+
+from tracelens.findings import Advice, Found, Rival, cause, client, network, server
+from tracelens.rules.transport.waits import LOST, TIMED_OUT, awaits_version, is_lost, pause
+from tracelens.sessions import Channel, Failure, Quote, Session
+
+TOLD = (
+    "SFTP subsystem",
+    "SFTP packet too large",
+    "FXP_VERSION",
+    "version response",
+    "SSH_FXP_INIT",
+    "when extracting",
+    "Invalid SFTP packet size",
+    "empty SFTP packet",
+)
+SILENCE_SHELL = (
+    "remove the output (echo, banners, stty, mesg) from the account's shell start files, or print only "
+    "for interactive "
+    "shells; `ssh USER@HOST /bin/true` must print nothing"
+)
 
 
 @cause(
@@ -14,67 +33,158 @@ from tracelens.sessions import Quote, Session
     ),
 )
 def start_failed(session: Session) -> Found | None:
-    """The channel opened, SFTP itself never started."""
+    """The channel opened, SFTP itself never started.
+
+    ## What it means
+
+    The login worked and the server agreed to start its SFTP program. But no SFTP version came back:
+    the program is missing or died at once, the account's shell printed text first, or nothing came
+    at all. SFTP (%Net.SSH.Session's OpenSFTP) can't work; the password and the key are all right.
+
+    ## How it is seen
+
+    - After `Sending FXP_INIT packet` the server must answer with SSH_FXP_VERSION, packet type 2
+      (draft-ietf-secsh-filexfer-02, 4). It does not.
+    - `-25 - SFTP packet too large`, then `-25 - Timeout waiting for response from SFTP subsystem`:
+      the first four bytes of a text were taken for a length. The dump of channel data (packet 94)
+      shows the text.
+    - `Exit status 127` (command not found), another exit status, `EOF received` or `Close received`
+      right after the start: the program died. libssh2 does not see that as an end and waits on: the
+      trace stops, or ends seconds later with a true `-9`. dropbear starts its sftp-server this way.
+    - Nothing at all: hang, or -9 after the client's timeout. On sshd a shell start file that waits
+      for input does that.
+    - Also `-31 - Invalid SSH_FXP_VERSION response`, `-38 - Data too short when extracting ...`
+      (1.9.0 and later), `Invalid SFTP packet size` (1.11.0 and later).
+
+    ## What to do
+
+    - Server: `Subsystem sftp internal-sftp` in sshd_config needs no program file. With an external
+      sftp-server check its path, also inside a chroot; on dropbear install one
+      (openssh-sftp-server). Make start files (.bashrc, .profile, /etc/profile.d) silent. Check the
+      account's shell: nologin and /bin/false end the external program at once.
+    - Client: `sftp -v USER@HOST` from anywhere fails the same way. On IRIS/Caché no setting helps;
+      `Execute` and SCP may work where SFTP does not.
+
+    ## Not to be confused with
+
+    - `channel-subsystem-refused`: the server said no to the request itself (packet 100, -22).
+    - `transport-connection-lost`: the connection ended; most "Timeout waiting for response from
+      SFTP subsystem" lines are that (-43).
+    - `channel-closed-early`: SFTP had been up before.
+
+    ## Example
+
+    ```
+    [libssh2] 0.200100 Userauth: Password authentication successful
+    [libssh2] 0.220100 Conn: starting request(subsystem) on channel 0/0, message=sftp
+    [libssh2] 0.221100 Transport: Packet type 99 received, length=5
+    [libssh2] 0.221200 SFTP: Sending FXP_INIT packet advertising version 3 support
+    [libssh2] 0.221300 SFTP: recv packet
+    => libssh2_transport_read() plain (27 bytes)
+    0000: 5E 00 00 00 00 00 00 00  12 57 65 6C 63 6F 6D 65 : ^........Welcome
+    0010: 20 74 6F 20 64 65 70 6F  74 0D 0A                :  to depot..
+    [libssh2] 0.223300 Transport: Packet type 94 received, length=27
+    [libssh2] 0.223400 Failure Event: -25 - SFTP packet too large
+    [libssh2] 0.223500 Failure Event: -25 - Timeout waiting for response from SFTP subsystem
+    ```
+    """
     failed = session.failed
     if failed is None or failed.phase not in ("channel", "sftp"):
         return None
-    told = failed.says(
-        "SFTP subsystem",
-        "SFTP packet too large",
-        "FXP_VERSION",
-        "version response",
-        "SSH_FXP_INIT",
-        "extracting version",
-    )
-    started = session.sftp_version is not None or any(o.outcome != "pending" for o in session.operations)
-    if started or failed.code in (-22, -21, -6, -34, -39) or failed.kind in ("refusal", "disconnect"):
+    if session.sftp_version is not None or any(o.outcome != "pending" for o in session.operations):
         return None
-    if not session.sftp_line and not told:
+    if failed.kind in ("refusal", "disconnect") or failed.code in (-22, -21, -34, -39):
         return None
-    channel = session.channels[-1] if session.channels else None
-    died = channel is not None and (channel.exit_line or channel.close_line or channel.eof_line)
-    if failed.code in (-43, -13, -7, -1) and not died and not session.sftp_problem and not told:
+    told = failed.says(*TOLD) and _is_first_answer(session, failed)
+    if not told and (failed.code not in (None, *LOST, *TIMED_OUT) or not awaits_version(session, failed.line)):
         return None
-    evidence = [failed.quote]
-    if session.sftp_problem:
-        evidence.append(Quote(session.sftp_problem_line, session.sftp_problem))
-        why = "the server's shell prints text before the SFTP server speaks"
-        fix = "remove the output (echo, banners, stty) from the account's shell start files, or wrap it in a test for an interactive shell"
-    elif channel is not None and died:
-        status = (
-            f" with status {channel.exit_status}"
-            if channel.exit_status is not None
-            else f" by signal {channel.exit_signal}"
-            if channel.exit_signal
-            else ""
-        )
-        evidence.append(
-            Quote(
-                channel.exit_line or channel.close_line or channel.eof_line,
-                f"the server's program ended{status}",
-            )
-        )
-        why = f"the SFTP server program ended at once{status}" + (
-            ", the command was not found" if channel.exit_status == 127 else ""
-        )
-        fix = "check the path in `Subsystem sftp ...` of sshd_config (`internal-sftp` needs none), the login shell of the account, and the chroot's contents"
-    elif failed.code == -25:
-        why = "what came first is no SFTP packet, mostly text that a shell start file prints"
-        fix = "remove the output (echo, banners, stty) from the account's shell start files, or wrap it in a test for an interactive shell"
-    else:
-        why = "no SFTP version came back"
-        fix = "check that `Subsystem sftp ...` in sshd_config starts a program that answers, and what the account's shell start files do"
+    channel = failed.channel or (session.channels[-1] if session.channels else None)
+    died = channel is not None and bool(channel.exit_line or channel.close_line or channel.eof_line)
+    if is_lost(session, failed) and not died and not session.sftp_problem:
+        return None
+    why, fix, proof = _why(session, failed, channel if died else None)
     return Found(
         f"The channel opened, but SFTP never started: {why}.",
-        tuple(evidence),
+        proof if failed.kind == "closed" and proof else (failed.quote, *proof),
         (
             server(fix),
-            client("try `sftp -v USER@HOST` from another machine: it fails the same way if the server is to blame"),
-        ),
-        (
-            Rival(
-                "transport-connection-lost",
-                'libssh2\'s "Timeout waiting for response from SFTP subsystem" is mostly something else; here the TCP connection was still there',
+            client(
+                f"try `sftp -v {session.user or 'USER'}@HOST` from another machine: it fails the same "
+                f"way if the server "
+                "is to blame"
             ),
+            *_network(session, failed, died),
+        ),
+        _rivals(session, failed, died),
+    )
+
+
+def _is_first_answer(session: Session, failed: Failure) -> bool:
+    """Whether the error can be about the version: later packets too can be too large or empty."""
+    near = [f for f in session.failures if f.line >= failed.line][:3]
+    return failed.says("SFTP subsystem", "FXP_VERSION", "FXP_INIT", "extracting", "version response") or (
+        any(f.says("SFTP subsystem") for f in near) or awaits_version(session, failed.line)
+    )
+
+
+def _why(session: Session, failed: Failure, died: Channel | None) -> tuple[str, str, tuple[Quote, ...]]:
+    """What went wrong, what to do about it on the server, and the proof."""
+    if session.sftp_problem:
+        return (
+            "the server sent text where SFTP must begin",
+            f"{SILENCE_SHELL}; if the text says that the account may not be used, give it a shell or internal-sftp",
+            (Quote(session.sftp_problem_line, session.sftp_problem),),
+        )
+    if died is not None:
+        status = died.exit_status
+        how = f" with status {status}" if status is not None else ""
+        how = f", killed by signal {died.exit_signal}" if died.exit_signal else how
+        missing = ": its program was not found" if status == 127 else ""
+        line = died.exit_line or died.close_line or died.eof_line
+        return (
+            f"the SFTP server program ended at once{how}{missing}",
+            "check the path in `Subsystem sftp ...` of sshd_config (`internal-sftp` needs no program; "
+            "dropbear needs "
+            "openssh-sftp-server installed), the account's shell (nologin, /bin/false) and what the "
+            "chroot contains",
+            (Quote(line, f"the server ends channel {died.number}{how}"),),
+        )
+    if failed.code in (-25, -6, -41, -31, -38):
+        return ("what came first is no SFTP packet, mostly text that a shell start file prints", SILENCE_SHELL, ())
+    waited = pause(session, failed)
+    length = f" in {waited:.1f} s" if waited is not None and waited >= 0.1 else ""
+    return (
+        f"no SFTP version came back{length}",
+        "check that `Subsystem sftp ...` in sshd_config starts a program that answers, that no shell "
+        "start file of the "
+        "account waits for input, and look for its process at this moment",
+        (Quote(session.sftp_line, "SFTP is started here"),) if session.sftp_line else (),
+    )
+
+
+def _network(session: Session, failed: Failure, died: bool) -> tuple[Advice, ...]:
+    if died or session.sftp_problem or failed.code not in (None, -9, -30):
+        return ()
+    return (network("if the server says that its SFTP program ran and answered, look for packets lost on the way"),)
+
+
+def _rivals(session: Session, failed: Failure, died: bool) -> tuple[Rival, ...]:
+    if died or session.sftp_problem:
+        because = "ruled out: the server's program spoke or ended on a connection that stood"
+        return (Rival("transport-connection-lost", because), Rival("transport-timeout", because))
+    if failed.code in (-25, -6, -41, -31, -38):
+        return (
+            Rival(
+                "transport-protocol-error",
+                "an SFTP server with a fault of its own: the dump of channel data (mask 511) would "
+                "decide, text or packet",
+            ),
+        )
+    lost = "ruled out: nothing shows that the connection ended"
+    return (
+        *((Rival("transport-connection-lost", lost),) if failed.code not in LOST else ()),
+        Rival(
+            "transport-timeout",
+            "the way or the whole server fell silent just then: its log would decide, did it start an SFTP session?",
         ),
     )

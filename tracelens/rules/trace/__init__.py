@@ -1,0 +1,1 @@
+"""Notices about a trace as a whole."""

@@ -1,0 +1,1 @@
+"""The connection ended, fell silent, or its packets came damaged."""

@@ -1,49 +1,151 @@
-from tracelens.findings import Found, Rival, cause, client, network, server
-from tracelens.rules.transport.timeout import NARROWER
-from tracelens.sessions import Session
+"""The TCP connection ended without a disconnect."""
 
-LOST = (-43, -13, -7, -1)
+from tracelens.findings import Advice, Found, Rival, cause, client, network, server
+from tracelens.rules.transport.timeout import NARROWER
+from tracelens.rules.transport.waits import IDLE, asked, idle, is_lost, pause, told_of_disconnect
+from tracelens.sessions import Failure, Session
+
+# sshd's LoginGraceTime is 120 s by default; shorter ones are common, a login that lasts this long (seconds) is near it.
+GRACE = 20.0
+# A pause shorter than this (seconds) says nothing.
+SHORTEST = 0.1
 
 
 @cause(
     "transport-connection-lost",
     phase="transport",
-    yields_to=(*NARROWER, "transport-server-disconnect", "channel-subsystem-refused", "channel-open-refused"),
+    yields_to=(
+        *NARROWER,
+        "transport-server-disconnect",
+        "channel-subsystem-refused",
+        "channel-open-refused",
+    ),
 )
 def connection_lost(session: Session) -> Found | None:
-    """The TCP connection ended with no SSH disconnect."""
+    """The TCP connection ended with no SSH disconnect.
+
+    ## What it means
+
+    While the session was in use, the system told the client that the TCP connection is gone: closed
+    or reset by the server, or by something between. No SSH disconnect came before it, so nobody
+    said why. Many servers end sessions this way: sshd after LoginGraceTime, after
+    ClientAliveCountMax or with a bad chroot, dropbear's and ProFTPD's idle limits.
+
+    ## How it is seen
+
+    - `-43` (SOCKET_RECV; since 1.2.8) with any text: `transport read`, `channel read`, `Timeout
+      waiting for status message`, `Waiting for password response`. The texts say timeout; the
+      number says closed.
+    - `-7` on sending, `-1` and `-13` in old versions. `-13 - socket disconnect` is different:
+      libssh2 prints it for a received SSH_MSG_DISCONNECT only (RFC 4253, 11.1).
+    - In disguise: `-9 - Would block waiting` (1.2.5 to 1.4.3), `-30` within milliseconds (up to
+      1.4.0), `-21 - Unable to startup channel` with no refusal before it (up to 1.9), `-14 - Failed
+      to require the PTY package`, `-18` and `-19` with `Waiting for ... USERAUTH response`.
+    - The `-7` lines after it come from tidying up on a dead connection.
+
+    ## What to do
+
+    - Server: look in its log at this second; the server's own reason is there. In the login:
+      LoginGraceTime, PAM, a refused user. Right after the login: "bad ownership or modes for chroot
+      directory", an account without a valid shell. Later: idle limits, a killed process, a restart.
+    - Network: compare the pause before the end with idle limits of firewalls, NAT, load balancers,
+      VPN.
+    - Client: for long pauses send keepalives (`libssh2_keepalive_config()`,
+      `libssh2_keepalive_send()`); on IRIS/Caché make a new `Connect` for each batch, and try again
+      once on this status.
+
+    ## Not to be confused with
+
+    - `transport-server-disconnect`: a disconnect with a reason came first.
+    - `transport-timeout`: nothing came, not even the end of the connection.
+    - `channel-closed-early`: the server first closed the channel in order.
+    - `kex-server-disconnect`, `banner-closed`: the same before the login.
+
+    ## Example
+
+    ```
+    [libssh2] 0.200100 Userauth: Password authentication successful
+    [libssh2] 0.200200 SFTP: Sending FXP_INIT packet advertising version 3 support
+    [libssh2] 0.202200 SFTP: Enabling SFTP version 3 compatibility
+    [libssh2] 0.205200 SFTP: Sending directory open request
+    [libssh2] 0.205300 SFTP: recv packet
+    [libssh2] 4.405300 Failure Event: -43 - transport read
+    [libssh2] 4.405400 Failure Event: -43 - channel read
+    [libssh2] 4.405500 Failure Event: -43 - Timeout waiting for status message
+    [libssh2] 4.405600 Conn: Freeing channel 0/0 resources
+    [libssh2] 4.405700 Conn: Sending EOF on channel 0/0
+    [libssh2] 4.405800 Failure Event: -7 - Unable to send EOF on channel
+    ```
+    """
     failed = session.failed
     if failed is None or failed.phase == "banner" or session.server_disconnect() is not None:
         return None
-    if failed.code not in LOST or failed.says("socket disconnect", "agent", "socket provided", "strict KEX"):
+    if not is_lost(session, failed) or told_of_disconnect(session, failed) is not None:
         return None
-    waited = session.waited_last
-    grace = failed.phase == "auth"
+    what, since = asked(session, failed)
+    waited = pause(session, failed)
+    after = f" {waited:.1f} s after it was asked for" if waited is not None and waited >= SHORTEST else ""
+    disguise = "" if failed.code in (-43, -13, -7, -1) else " (the error's own words hide it)"
     return Found(
-        "The TCP connection ended in mid-session, without an SSH disconnect.",
-        (failed.quote,),
+        f"The TCP connection ended without an SSH disconnect, while the client waited for {what}{after}{disguise}.",
+        (failed.quote, *since),
+        _advice(session, failed),
         (
-            network(
-                "look for what cut it: a firewall's idle or session limit, a load balancer, a VPN; compare the length of the pause before the end"
-            ),
-            server(
-                "look in sshd's log at this moment: LoginGraceTime over, the user refused by PAM, a child process that died"
-                if grace
-                else 'look in sshd\'s log at this moment: ClientAlive limits, a killed session, a bad chroot ("bad ownership or modes for chroot directory"), a restart'
-            ),
-            client("for long idle times send keepalives: libssh2_keepalive_config() and libssh2_keepalive_send()"),
-        ),
-        (
-            Rival("transport-timeout", "ruled out: the operating system reported the connection as ended"),
-            *(
-                (
-                    Rival(
-                        "transport-server-disconnect",
-                        "many servers end idle or refused sessions without an SSH disconnect; their log says which it was",
-                    ),
-                )
-                if waited > 1
-                else ()
+            Rival(
+                "transport-timeout",
+                "ruled out: the operating system reported the connection as ended; the word timeout in "
+                "libssh2's text "
+                "means nothing",
+            )
+            if failed.code in (-43, -13, -7, -1)
+            else Rival("transport-timeout", "ruled out: this text is not libssh2's for a timeout, or came at once"),
+            Rival(
+                "transport-server-disconnect",
+                "no disconnect was traced, and many servers send none; the server's log would decide why it ended",
+            )
+            if session.uses("Transport")
+            else Rival(
+                "transport-server-disconnect",
+                "the Transport bit of the mask is missing; a trace with mask 511 would decide",
             ),
         ),
+    )
+
+
+def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
+    rest = idle(session, failed)
+    quiet = f"the session was idle for {rest:.0f} s before this request; " if rest >= IDLE else ""
+    return (
+        server(f"look in the log at this second: {_suspects(session, failed)}"),
+        network(
+            f"{quiet}look for what cuts sessions: a firewall's or NAT's idle or session limit, a load "
+            f"balancer, a VPN; "
+            "compare their limits with the pause before the end"
+        ),
+        client(
+            "if pauses are long, send keepalives (libssh2_keepalive_config and libssh2_keepalive_send); "
+            "on IRIS/Caché "
+            "make a new Connect for each batch, and try once more on this status"
+        ),
+    )
+
+
+def _suspects(session: Session, failed: Failure) -> str:
+    if failed.phase == "auth":
+        lasted = (failed.time or 0.0) - (session.started or 0.0)
+        if lasted >= GRACE:
+            return (
+                f'the login had lasted {lasted:.0f} s: LoginGraceTime ("Timeout before authentication"), '
+                f"or a PAM module "
+                "that was too slow"
+            )
+        return "the user refused by PAM or AllowUsers, a child process that died, a ban by fail2ban or the like"
+    if failed.phase == "channel" and failed.code != -14 and not any(c.opened for c in session.channels):
+        return (
+            'a bad chroot ("bad ownership or modes for chroot directory"), a PAM session that failed, or '
+            "an account "
+            "that may log in but not start a session"
+        )
+    return (
+        "idle limits (ClientAliveInterval with ClientAliveCountMax), a killed session process, a restart, full memory"
     )

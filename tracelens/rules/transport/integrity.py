@@ -1,67 +1,62 @@
-"""Packets that did not survive the way: a MAC that does not verify, a packet that can't be decrypted."""
+"""What rules about damaged packets share: the server's word for it, and what to do."""
 
-from tracelens.findings import Found, Rival, cause, client, network, vendor
-from tracelens.sessions import Session
+import re
 
-ADVICE = (
-    network(
-        "look for what alters bytes on the way: a faulty network card or its offloading, a WAN optimizer, an inspecting firewall; try another path"
-    ),
-    client(
-        "if it happens with one cipher or MAC only, choose another (libssh2_session_method_pref with LIBSSH2_METHOD_CRYPT_CS, LIBSSH2_METHOD_MAC_CS) "
-        "and upgrade libssh2: 1.11.0 and 1.11.1 mishandle a broken MAC with EtM ciphers"
-    ),
-)
+from tracelens.findings import Advice, client, network, vendor
+from tracelens.sessions import Disconnect, Session
+
+ETM_BROKEN = ((1, 11, 0), (1, 11, 1))
+_MAC_WORDS = re.compile(r"\bMAC\b|corrupted mac|packet corrupt", re.IGNORECASE)
+_LENGTH_WORDS = re.compile(r"bad packet length|packet length|padding error", re.IGNORECASE)
 
 
-@cause("transport-mac-invalid", phase="transport")
-def mac_invalid(session: Session) -> Found | None:
-    """A packet's MAC did not verify."""
-    failed = session.failed
-    if failed is None or (failed.code != -4 and not failed.says("Invalid MAC", "Invalid Message Authentication Code")):
+def server_saw_bad_mac(session: Session) -> Disconnect | None:
+    """The server's disconnect, if it says that a MAC did not verify (RFC 4253, 11.1, reason 5)."""
+    said = session.server_disconnect()
+    if said is None or not session.kex_done:
         return None
-    return Found(
-        "A packet arrived whose MAC does not verify: its bytes were changed on the way, or the two sides lost step.",
-        (failed.quote,),
-        ADVICE,
-        (Rival("transport-connection-lost", "ruled out: the packet came, its check failed"),),
-    )
+    return said if said.reason == 5 or (said.reason == 2 and _MAC_WORDS.search(said.description)) else None
 
 
-@cause("transport-decrypt-failed", phase="transport")
-def decrypt_failed(session: Session) -> Found | None:
-    """A packet could not be decrypted or had an impossible length."""
-    failed = session.failed
-    if failed is None:
-        return None
-    length = failed.code == -41 and failed.says(
-        "transport read",
-        "channel read",
-        "get response",
-        "Waiting for",
-        "exchange",
-        "Timeout",
-        "would block",
-        "response",
-        "tranport",
-    )
-    if failed.code != -12 and not length:
-        return None
-    if failed.attempt is not None and failed.says("key", "format", "PEM"):
-        return None
-    return Found(
-        "A packet could not be decrypted, or had an impossible length: its bytes were changed on the way, or the two sides lost step.",
-        (failed.quote,),
-        (
-            *ADVICE,
-            vendor(
-                "if every session fails at the same step, suspect the library's cipher code: give the versions of libssh2 and of its crypto library"
-            ),
+def server_saw_bad_length(session: Session) -> Disconnect | None:
+    """The server's disconnect, if it says that a packet had an impossible length."""
+    said = session.server_disconnect()
+    return said if said is not None and said.reason == 2 and _LENGTH_WORDS.search(said.description) else None
+
+
+def protection(session: Session) -> str:
+    """Cipher and MAC that guard what the server sends, as far as known."""
+    names = [session.algorithm(name) for name in ("cipher_sc", "mac_sc")]
+    known = [name for name in names if name and name not in ("INTEGRATED-AES-GCM", "INTEGRATED-MAC")]
+    return " and ".join(known)
+
+
+def advice(session: Session) -> tuple[Advice, ...]:
+    """What to do about packets that did not survive the way."""
+    used = protection(session)
+    now = f" instead of {used}" if used else ""
+    etm = session.client_version in ETM_BROKEN and ("-etm" in used or not used)
+    return (
+        network(
+            "look for what alters bytes on the way: a faulty network card or its offloading, a WAN "
+            "optimizer, an "
+            "inspecting firewall; try another path or machine"
         ),
-        (
-            Rival(
-                "transport-mac-invalid",
-                "with AEAD ciphers (GCM, ChaCha20-Poly1305) a changed byte shows as a decryption error",
-            ),
+        client(
+            f"try another cipher and MAC{now}: libssh2_session_method_pref with LIBSSH2_METHOD_CRYPT_CS, "
+            f"_CRYPT_SC, "
+            "_MAC_CS and _MAC_SC before the handshake; if only one pair fails, it is the software and "
+            "not the line"
+        ),
+        *(
+            (
+                vendor(
+                    "libssh2 1.11.0 and 1.11.1 mishandle a broken MAC with *-etm@openssh.com MACs (they "
+                    "dump 2^64 - 76 "
+                    "bytes and can crash): use a newer libssh2"
+                ),
+            )
+            if etm
+            else ()
         ),
     )

@@ -1,5 +1,8 @@
-from tracelens.findings import Found, Rival, cause, client, network, server
-from tracelens.sessions import Session
+"""The peer stopped answering."""
+
+from tracelens.findings import Advice, Found, Rival, cause, client, network, server
+from tracelens.rules.transport.waits import IDLE, TIMED_OUT, asked, idle, is_lost, pause
+from tracelens.sessions import Failure, Session
 
 NARROWER = (
     "banner-timeout",
@@ -20,50 +23,118 @@ NARROWER = (
     "kex-no-common-mac",
     "kex-no-common-compression",
 )
-WAITS = {
-    "kex": "the server's part of the key exchange",
-    "auth": "the answer to the login",
-    "channel": "the answer to a channel request",
-    "sftp": "the answer to an SFTP request",
-    "scp": "the remote scp",
+USUAL = {
+    "kex": "a slow key exchange is rare: suspect a machine between that passes small packets and drops "
+    "large ones "
+    "(path MTU), and the server's load",
+    "auth": "check what the login waits for: PAM modules, LDAP or Active Directory, name look-ups "
+    "(UseDNS), a second "
+    "factor that a user must confirm; LoginGraceTime (120 s in sshd by default) ends it in the end",
+    "channel": "check what runs between login and first command: PAM session modules, a home folder on a "
+    "dead network "
+    "mount, limits of processes for this account",
+    "sftp": "check the storage behind the path: a dead network mount, a very large folder, a scanner "
+    "that holds the "
+    "file; and the SFTP server's process at this moment (strace, its log)",
+    "scp": "check whether the remote scp still runs, and the storage behind the path",
 }
 
 
 @cause("transport-timeout", phase="transport", yields_to=NARROWER)
 def timeout(session: Session) -> Found | None:
-    """The peer stopped answering."""
+    """The peer stopped answering.
+
+    ## What it means
+
+    The client asked for something and waited; nothing came back: no answer, no disconnect, no end
+    of the TCP connection. Either the client's own timeout ended the wait, or the program gave up,
+    or the trace just stops there. A hang and a timeout are the same thing seen by a patient and by
+    an impatient program.
+
+    ## How it is seen
+
+    - `-9 - Timed out waiting on socket` or `-9 - API timeout expired` (libssh2 1.8.0 or later,
+      blocking mode with `libssh2_session_set_timeout()`): a true timeout. Up to 1.7 the same
+      timeout prints nothing: a last `-37`, then a gap, then the clean-up.
+    - Non-blocking clients print no `-37` and no error: many `Looking for packet of type` or
+      `channel_read() wants` lines, a gap in time, then the clean-up or the end of the trace.
+    - `-30` (up to 1.4.0) stands for any failed read; only the clock tells. After milliseconds it is
+      a lost connection.
+    - The evidence names the request that has no answer, and since when. SSH answers in order within
+      a channel (RFC 4254, 5 and 6), SFTP by request id (draft-ietf-secsh-filexfer-02, 3).
+
+    ## What to do
+
+    - Network: look for a firewall or NAT that drops idle connections without a word. If the session
+      was idle for minutes before the last request, that is the first suspect.
+    - Server: look at load, storage and the SFTP server's log at that moment; it had taken the
+      request, or never saw it: a packet capture on its side tells.
+    - Client: keepalives help against idle firewalls: `libssh2_keepalive_config()` and
+      `libssh2_keepalive_send()`. A longer timeout helps only if the server is slow. On IRIS/Caché
+      open a new `Connect` for each batch instead of keeping one session for hours.
+
+    ## Not to be confused with
+
+    - `transport-connection-lost`: the system reported the end of the connection (-43, -7).
+    - `sftp-start-failed`: the silence begins right after the SFTP subsystem was started.
+    - `channel-closed-early`: the server had closed the channel; libssh2 waits on all the same.
+    - `banner-timeout`, `kex-server-disconnect`: the same before the login.
+
+    ## Example
+
+    ```
+    [libssh2] 0.200100 Userauth: Password authentication successful
+    [libssh2] 0.200200 SFTP: Sending FXP_INIT packet advertising version 3 support
+    [libssh2] 0.202200 SFTP: Enabling SFTP version 3 compatibility
+    [libssh2] 0.205200 SFTP: Statting /in/orders.csv
+    [libssh2] 0.205300 SFTP: recv packet
+    [libssh2] 0.205400 Failure Event: -37 - would block
+    [libssh2] 30.205400 Failure Event: -9 - Timed out waiting on socket
+    [libssh2] 30.205500 Conn: Freeing channel 0/0 resources
+    [libssh2] 30.205600 Conn: Closing channel 0/0
+    ```
+    """
     failed = session.failed
     if failed is None or failed.phase == "banner":
         return None
-    if failed.kind not in ("silence", "closed") and failed.code not in (-9, -30):
+    if failed.kind != "silence" and (failed.code not in TIMED_OUT or is_lost(session, failed)):
         return None
-    asked = WAITS.get(failed.phase, "an answer")
-    operation = failed.operation
-    if operation is not None and operation.outcome != "done" and operation.path:
-        asked += f" ({operation.verb} {operation.path})"
-    waited = f" for {session.waited_last:.1f} s" if session.waited_last >= 0.1 else ""
+    what, since = asked(session, failed)
+    waited = pause(session, failed)
+    length = f" for {waited:.1f} s" if waited is not None and waited >= 0.1 else ""
+    end = ", and the trace ends there" if failed.kind == "silence" and session.cut else ""
+    if failed.says("Error waiting on socket"):
+        end = "; the wait itself failed: poll() was interrupted, or the program had closed its socket"
+    last = (session.last,) if session.last and failed.kind == "silence" and session.last.line != failed.line else ()
     return Found(
-        f"The server stopped answering: the client waited{waited} for {asked}.",
+        f"The server stopped answering: the client waited{length} for {what}{end}.",
+        (failed.quote, *since, *last),
+        _advice(session, failed),
         (
-            failed.quote,
-            *(
-                (session.last,)
-                if session.last and failed.kind == "silence" and session.last.line != failed.line
-                else ()
-            ),
-        ),
-        (
-            network(
-                "check for a firewall that drops idle connections silently, and for packet loss; keepalives help against the first "
-                "(libssh2_keepalive_config, ServerAliveInterval for OpenSSH)"
-            ),
-            server("check the load and log of the server at this moment: it accepted the request and did not answer"),
-            client("a longer timeout (SetTimeout, libssh2_session_set_timeout) helps if the server is only slow"),
-        ),
-        (
+            Rival("transport-connection-lost", "ruled out: nothing shows that the connection ended; it was silent"),
             Rival(
-                "transport-connection-lost",
-                "ruled out: nothing shows that the connection ended; it was silent",
+                "transport-server-disconnect",
+                "a packet capture on the client's machine would decide: a FIN, RST or disconnect that "
+                "came after the "
+                "client had stopped reading",
             ),
+        ),
+    )
+
+
+def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
+    rest = idle(session, failed)
+    quiet = f"the session was idle for {rest:.0f} s before this request: " if rest >= IDLE else ""
+    return (
+        network(
+            f"{quiet}check for a firewall or NAT that drops idle connections silently, and for packet "
+            f"loss; keepalives "
+            "help against the first (libssh2_keepalive_config and libssh2_keepalive_send)"
+        ),
+        server(USUAL.get(failed.phase, "check the load and log of the server at this moment")),
+        client(
+            "a longer timeout (libssh2_session_set_timeout) helps only if the server is slow; on "
+            "IRIS/Caché make a new "
+            "Connect for each batch instead of keeping an idle session"
         ),
     )

@@ -1,0 +1,112 @@
+"""`python -m tests.lab`: records scenarios with real servers and real libssh2 versions, and checks tracelens against them."""
+
+import argparse
+import fnmatch
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.lab import check, libssh2, premises, truth
+from tests.lab.recording import ClientDied, Recording, record
+from tests.lab.scenario import Scenario
+from tests.lab.scenarios import ALL
+
+WORKERS = 8  # most of a scenario's time is waiting
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
+    parser.add_argument("--out", type=Path, help="folder for the traces and TRUTH.tsv")
+    parser.add_argument("--only", action="append", default=[], metavar="PATTERN", help="scenario ids, with * and ?")
+    parser.add_argument("--version", action="append", default=[], choices=tuple(libssh2.SOURCES))
+    parser.add_argument("--list", action="store_true", help="print the scenarios and end")
+    parser.add_argument("--check", action="store_true", help="diagnose each trace and print how it went")
+    return parser.parse_args()
+
+
+def choose(patterns: Iterable[str], versions: Iterable[str]) -> list[tuple[Scenario, str]]:
+    """The scenarios that are asked for, with every version that they fit."""
+    wanted = list(patterns) or ["*"]
+    asked = list(versions) or list(libssh2.SOURCES)
+    return [
+        (one, version)
+        for one in ALL
+        if any(fnmatch.fnmatch(one.id, pattern) for pattern in wanted)
+        for version in asked
+        if one.fits(version)
+    ]
+
+
+def run(pairs: list[tuple[Scenario, str]], out: Path) -> tuple[list[Recording], list[str]]:
+    """Records all, several at a time, in the given order; what could not be recorded is named."""
+    recordings: list[Recording] = []
+    failed: list[str] = []
+
+    def one(pair: tuple[Scenario, str]) -> Recording | str:
+        try:
+            return record(*pair, site, out)
+        except (ClientDied, TimeoutError) as problem:
+            return f"{pair[0].id}-{pair[1]}: {problem}"
+
+    for version in dict.fromkeys(version for _, version in pairs):
+        libssh2.library(version)
+    with premises.open_site() as site:
+        pool = ThreadPoolExecutor(WORKERS)
+        try:
+            for result in pool.map(one, pairs):
+                if isinstance(result, str):
+                    failed.append(result)
+                else:
+                    recordings.append(result)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return recordings, failed
+
+
+@contextmanager
+def folder(out: Path | None) -> Iterator[Path]:
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        yield out.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="tracelens-lab-out-") as made:
+        yield Path(made)
+
+
+def main() -> int:
+    options = arguments()
+    pairs = choose(options.only, options.version)
+    if options.list:
+        for one, version in pairs:
+            print(f"{one.id}\t{version}\t{';'.join(one.expected(version))}")
+        return 0
+    if lacks := premises.missing():
+        print("the lab lacks:", *lacks, sep="\n  ", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
+    began = time.monotonic()
+    with folder(options.out) as out:
+        recordings, failed = run(pairs, out)
+        truth.write(recordings, out / "TRUTH.tsv")
+        for line in failed:
+            print("not recorded:", line, file=sys.stderr)
+        wrong = []
+        if options.check:
+            verdicts = check.judge(recordings)
+            wrong = [one for one in verdicts if not one.right]
+            (out / "MISSES.md").write_text(check.misses(verdicts))
+            print(check.table(verdicts, check.causes()))
+            for one in wrong:
+                print(f"miss {one.recording.name}: expected {one.expected}, got {one.got}")
+        took = time.monotonic() - began
+        print(f"{len(recordings)} traces, {len(failed)} not recorded, {len(wrong)} wrong, {took:.0f} seconds")
+    return 1 if failed or wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""Peers that need no SSH: listeners that follow a short script, a TCP proxy that does damage, and control ports."""
+
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from tests.lab.premises import Site
+
+
+class Running(NamedTuple):
+    """Where a server is to be had, and the port that makes its fault happen."""
+
+    port: int
+    control: int = 0
+
+
+class Server(Protocol):
+    """What a scenario talks to. `title` goes into the truth table."""
+
+    @property
+    def title(self) -> str: ...
+
+    @contextmanager
+    def start(self, site: "Site") -> Iterator[Running]: ...
+
+
+@contextmanager
+def serving(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Accepts on a free port of 127.0.0.1, each connection in a thread of its own, until the block ends."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+    open_now: list[socket.socket] = []
+
+    def one(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            talk(connection)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                open_now.append(connection)
+                threading.Thread(target=one, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in open_now:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+
+@contextmanager
+def control_port(action: Callable[[], None]) -> Iterator[int]:
+    """A port where a client's `poke` lets something happen; the answer comes when it has."""
+
+    def poked(connection: socket.socket) -> None:
+        connection.recv(1)
+        action()
+        connection.sendall(b".")
+
+    with serving(poked) as port:
+        yield port
+
+
+def reset(connection: socket.socket) -> None:
+    """Closes with RST instead of FIN, as a firewall or a crashed host does."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Follows a script: bytes are sent; `hear` waits for the client; `close`, `reset`, `hold` (silence); `tls` speaks TLS."""
+
+    title: str
+    script: tuple[bytes | str, ...]
+
+    @contextmanager
+    def start(self, site: "Site") -> Iterator[Running]:
+        def talk(connection: socket.socket) -> None:
+            for act in self.script:
+                if isinstance(act, bytes):
+                    connection.sendall(act)
+                elif act == "hear":
+                    connection.recv(4096)
+                elif act == "hold":
+                    while connection.recv(4096):  # until the client has had enough
+                        pass
+                elif act == "reset":
+                    reset(connection)
+                    return
+                elif act == "tls":
+                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                    context.load_cert_chain(site.keys / "tls.crt", site.keys / "tls.pem")
+                    context.wrap_socket(connection, server_side=True)  # raises: what came is no TLS
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)
+                connection.settimeout(2)
+                while connection.recv(4096):  # else a close would turn into a reset
+                    pass
+
+        with serving(talk) as port:
+            yield Running(port)
+
+
+Fault = Literal["close", "reset", "stall", "flip", "none"]
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A server behind a proxy that does `fault` after so many bytes from the server, or when it is poked.
+
+    A flip changes one bit at `offset` of the next bytes that come from the server.
+    """
+
+    server: Server
+    fault: Fault
+    after: int | None = None
+    offset: int = 0
+
+    @property
+    def title(self) -> str:
+        return f"{self.server.title} behind a proxy"
+
+    @contextmanager
+    def start(self, site: "Site") -> Iterator[Running]:
+        due = threading.Event()
+
+        def talk(connection: socket.socket) -> None:
+            with socket.create_connection(("127.0.0.1", behind.port)) as upstream:
+                ended = threading.Event()
+                threading.Thread(target=up, args=(connection, upstream, ended), daemon=True).start()
+                down(connection, upstream)
+                ended.wait(0.2)
+
+        def up(connection: socket.socket, upstream: socket.socket, ended: threading.Event) -> None:
+            with suppress(OSError):
+                while data := connection.recv(65536):
+                    if not (due.is_set() and self.fault == "stall"):
+                        upstream.sendall(data)
+                upstream.shutdown(socket.SHUT_WR)
+            ended.set()
+
+        def down(connection: socket.socket, upstream: socket.socket) -> None:
+            passed, flipped = 0, False
+            upstream.settimeout(0.02)
+            while True:
+                if due.is_set() and self.fault in ("close", "reset"):
+                    break
+                try:
+                    data = upstream.recv(65536)
+                except TimeoutError:
+                    continue
+                except OSError:
+                    return
+                if not data:
+                    return
+                if self.after is not None and passed + len(data) > self.after and not due.is_set():
+                    if self.fault == "flip":
+                        data = _flip(data, self.after - passed)
+                        flipped = True
+                    else:
+                        data = data[: self.after - passed]
+                    connection.sendall(data)
+                    due.set()
+                    continue
+                if due.is_set():
+                    if self.fault == "stall":
+                        continue
+                    if self.fault == "flip" and not flipped:
+                        data = _flip(data, min(self.offset, len(data) - 1))
+                        flipped = True
+                connection.sendall(data)
+                passed += len(data)
+            if self.fault == "reset":
+                reset(connection)
+            else:
+                connection.shutdown(socket.SHUT_RDWR)
+
+        def fault_is_due() -> None:
+            due.set()
+            if self.fault in ("close", "reset"):
+                time.sleep(0.1)  # let it happen before the client goes on
+
+        with self.server.start(site) as behind, serving(talk) as port, control_port(fault_is_due) as control:
+            yield Running(port, control)
+
+
+def _flip(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]

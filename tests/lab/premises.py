@@ -1,0 +1,257 @@
+"""What every scenario finds set up: a folder, test users with their files, keys, and processes that are sure to end."""
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from pwd import getpwnam
+from typing import IO
+
+from tests.lab import libssh2
+from tests.lab.janitor import MARK, Janitor, delete_user, kill_tree
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PYTHON = sys.executable
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A system user of the lab. The password is made up and opens nothing but this."""
+
+    name: str
+    password: str
+    shell: str = "/bin/bash"
+    bashrc: str = ""
+
+
+ALMA = User("alma", "Lantern-Ochre-17")
+VERA = User("vera", "Tram.Kumquat.8", bashrc="echo 'Welcome to depot. Backup runs at 23:00.'\n")
+NILS = User("nils", "Fjord7Bramble", shell="/usr/sbin/nologin")
+ZORA = User("zora", "Quince-Pebble-4", shell="/bin/false")
+USERS = (ALMA, VERA, NILS, ZORA)
+PASSPHRASE = "walnut-Harbour-9"
+
+# file: ssh-keygen's arguments. The last two are known to no server.
+KEYS = {
+    "ed25519": ("-t", "ed25519", "-N", ""),
+    "ed25519_locked": ("-t", "ed25519", "-N", PASSPHRASE),
+    "ecdsa": ("-t", "ecdsa", "-b", "256", "-m", "PEM", "-N", ""),
+    "rsa": ("-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""),
+    "rsa_openssh": ("-t", "rsa", "-b", "2048", "-N", ""),
+    "rsa_locked": ("-t", "rsa", "-b", "2048", "-m", "PEM", "-N", PASSPHRASE),
+    "host_rsa": ("-t", "rsa", "-b", "2048", "-N", ""),
+    "host_ecdsa": ("-t", "ecdsa", "-N", ""),
+    "host_ed25519": ("-t", "ed25519", "-N", ""),
+    "stranger": ("-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""),
+    "stranger_ecdsa": ("-t", "ecdsa", "-b", "256", "-m", "PEM", "-N", ""),
+}
+PUTTY = """PuTTY-User-Key-File-3: ssh-rsa
+Encryption: none
+Comment: depot
+Public-Lines: 1
+AAAAB3NzaC1yc2EAAAADAQABAAAAQQC1
+Private-Lines: 1
+AAAAQQCIbm90IGEga2V5IGF0IGFsbA==
+Private-MAC: 0000000000000000000000000000000000000000000000000000000000000000
+"""
+
+# OpenSSL as a FIPS policy leaves it (nothing without the property), and with no provider that can do anything.
+_OPENSSL = """openssl_conf = start
+[start]
+providers = providers
+{more}
+[providers]
+{provider} = active
+[active]
+activate = 1
+"""
+OPENSSL = {
+    "fips.cnf": _OPENSSL.format(
+        provider="default", more="alg_section = algorithms\n[algorithms]\ndefault_properties = fips=yes"
+    ),
+    "none.cnf": _OPENSSL.format(provider="null", more=""),
+}
+
+
+class Site:
+    """The lab while it is open. `open_site` makes one and takes it down again."""
+
+    def __init__(self, folder: Path, janitor: Janitor) -> None:
+        self.folder = folder
+        self.keys = folder / "keys"
+        self._janitor = janitor
+        self._serial = 0
+
+    def new_folder(self, name: str) -> Path:
+        self._serial += 1
+        made = self.folder / f"{self._serial:04}-{name}"
+        made.mkdir()
+        return made
+
+    @contextmanager
+    def running(self, command: Sequence[str], log: IO[bytes] | int, **more: str) -> Iterator[int]:
+        """A server's process, by its id; it and its children end with the block, or with the lab."""
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=REPOSITORY,
+            start_new_session=True,  # Ctrl-C is for the lab, which ends its servers in order
+            env={**os.environ, **more},
+        )
+        self._janitor.will_kill(process.pid)
+        try:
+            yield process.pid
+        finally:
+            kill_tree(process.pid)
+            process.wait()
+
+
+@contextmanager
+def open_site() -> Iterator[Site]:
+    """Users, keys and a folder. One lab at a time on a machine: the users' names are fixed, so that traces are alike."""
+    cache = libssh2.cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "site.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = Path(tempfile.gettempdir(), "tracelens-lab")
+        shutil.rmtree(folder, ignore_errors=True)
+        janitor = Janitor()
+        try:
+            janitor.will_remove(folder)
+            folder.mkdir(mode=0o755)
+            site = Site(folder, janitor)
+            _make_keys(site.keys)
+            for user in USERS:
+                _make_user(user, janitor)
+                _furnish(user, site.keys)
+            privileged = Path("/run/sshd")  # sshd insists on it; the ssh service makes it where it runs
+            if not privileged.exists():
+                privileged.mkdir(mode=0o755)
+                janitor.will_remove(privileged)
+            yield site
+        finally:
+            janitor.clean_up()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(ready: Callable[[], bool], what: str, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not come up in {seconds:g} seconds")
+        time.sleep(0.02)
+
+
+class Ready:
+    """A question that is asked until the answer is yes: has this file got this text?"""
+
+    def __init__(self, log: Path, text: str) -> None:
+        self._log, self._text = log, text
+
+    def __call__(self) -> bool:
+        return self._log.exists() and self._text in self._log.read_text(errors="replace")
+
+
+def missing() -> list[str]:
+    """What the lab lacks here, as commands that would mend it (or a reason that none would)."""
+    programs = {
+        "/usr/sbin/sshd": "openssh-server",
+        "/usr/bin/ssh-keygen": "openssh-client",
+        "/usr/sbin/dropbear": "dropbear-bin",
+        "/usr/sbin/vsftpd": "vsftpd",
+        "/usr/sbin/useradd": "passwd",
+        "/usr/bin/openssl": "openssl",
+    }
+    packages = [name for path, name in programs.items() if not Path(path).exists()] + libssh2.missing()
+    lacks = [f"apt-get install -y --no-install-recommends {' '.join(packages)}"] if packages else []
+    try:
+        import asyncssh  # noqa: F401
+    except ImportError:
+        lacks.append("pip install asyncssh")
+    if os.geteuid() != 0:
+        lacks.append("run it as root in a container: it makes test users and starts sshd")
+    return lacks
+
+
+def _make_user(user: User, janitor: Janitor) -> None:
+    try:
+        if getpwnam(user.name).pw_gecos != MARK:
+            raise RuntimeError(f"this machine has a user {user.name} of its own; the lab keeps its hands off")
+        delete_user(user.name)
+    except KeyError:
+        pass
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-6", "-stdin"],
+        input=user.password,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    janitor.will_delete_user(user.name)
+    subprocess.run(
+        ["useradd", "-m", "-c", MARK, "-s", user.shell, "-p", hashed, user.name],
+        check=True,
+        capture_output=True,
+    )
+
+
+def _furnish(user: User, keys: Path) -> None:
+    """Home: files to read, to miss, and to be kept from."""
+    home = Path("/home", user.name)
+    (home / ".hushlogin").touch()
+    if user.bashrc:
+        (home / ".bashrc").write_text(user.bashrc)
+    (home / "inbox").mkdir()
+    (home / "inbox" / "orders.csv").write_text("".join(f"{n};bolt M{n};{n * 7}\n" for n in range(200)))
+    (home / "inbox" / "readings.bin").write_bytes(bytes(range(256)) * 1200)
+    (home / "outbox").mkdir()
+    (home / ".ssh").mkdir(mode=0o700)
+    known = [name for name in KEYS if not name.startswith(("host", "stranger"))]
+    (home / ".ssh" / "authorized_keys").write_text("".join((keys / f"{n}.pub").read_text() for n in known))
+    for place in (home, *home.rglob("*")):
+        shutil.chown(place, user.name, user.name)
+    (home / "payroll.csv").write_text("not for everybody\n")
+    (home / "payroll.csv").chmod(0o600)
+    (home / "archive").mkdir(mode=0o755)
+    (home / "vault").mkdir(mode=0o700)
+    (home / "full").symlink_to("/dev/full")
+
+
+def _make_keys(folder: Path) -> None:
+    folder.mkdir()
+    for name, arguments in KEYS.items():
+        subprocess.run(["ssh-keygen", "-q", "-C", f"{name}@lab", "-f", str(folder / name), *arguments], check=True)
+    for name in KEYS:
+        if not name.startswith("host"):
+            (folder / name).chmod(0o600)
+    (folder / "garbage").write_text("this is a shopping list, no key: eggs, flour, milk\n")
+    (folder / "putty.ppk").write_text(PUTTY)
+    (folder / "cut").write_bytes((folder / "rsa").read_bytes()[:400])
+    (folder / "cut.pub").write_text("ssh-rsa\n")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650"),
+            *("-subj", "/CN=depot", "-keyout", str(folder / "tls.pem"), "-out", str(folder / "tls.crt")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    for name, text in OPENSSL.items():
+        (folder / name).write_text(text)
+    dropbear = folder / "dropbear_rsa"
+    subprocess.run(["dropbearkey", "-t", "rsa", "-s", "2048", "-f", str(dropbear)], check=True, capture_output=True)

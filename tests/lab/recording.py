@@ -1,0 +1,93 @@
+"""One scenario with one libssh2: servers up, client through its steps, and what came of it."""
+
+import json
+import os
+import subprocess
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lab import libssh2
+from tests.lab.premises import PYTHON, REPOSITORY, Site
+from tests.lab.scenario import Scenario, Step
+
+LIMIT = 90  # seconds; no client that gives up by itself takes as long
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A trace, and what every call of the client returned."""
+
+    scenario: Scenario
+    version: str
+    trace: Path
+    reports: list[dict[str, Any]]
+    plan: list[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        return self.trace.name
+
+
+class ClientDied(Exception):
+    """The client process ended without a report: a crash in libssh2, or a plan that makes no sense."""
+
+
+def record(scenario: Scenario, version: str, site: Site, folder: Path) -> Recording:
+    """Makes the trace `SCENARIO-VERSION.log` in `folder`."""
+    trace = folder / f"{scenario.id}-{version}.log"
+    trace.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        running = [stack.enter_context(talk.server.start(site)) for talk in scenario.talks]
+        sessions: list[dict[str, Any]] = [
+            {
+                "port": at.port,
+                "mask": scenario.mask,
+                "blocking": scenario.blocking,
+                "patience": scenario.patience,
+                "leave": scenario.leave,
+                "steps": [_filled(one, keys=site.keys, control=at.control) for one in talk.steps],
+            }
+            for talk, at in zip(scenario.talks, running, strict=True)
+        ]
+        plan = {
+            "library": str(libssh2.library(version)),
+            "trace": str(trace),
+            "newline": scenario.newline,
+            "threads": scenario.threads,
+            "sessions": sessions,
+        }
+        # Its agent and its OpenSSL settings are the scenario's, not those of whoever runs the lab.
+        kept = {k: v for k, v in os.environ.items() if k not in ("SSH_AUTH_SOCK", "OPENSSL_CONF")}
+        own = {k: v.format(keys=site.keys, folder=site.folder) for k, v in scenario.environment.items()}
+        try:
+            done = subprocess.run(
+                [PYTHON, "-m", "tests.lab.client"],
+                input=json.dumps(plan),
+                capture_output=True,
+                text=True,
+                cwd=REPOSITORY,
+                timeout=LIMIT,
+                env={**kept, **own},
+                check=False,
+            )
+        except subprocess.TimeoutExpired as late:
+            raise ClientDied(f"{trace.name}: no end after {LIMIT} seconds") from late
+    if done.returncode:
+        raise ClientDied(f"{trace.name}: exit {done.returncode}: {done.stderr[-600:]}")
+    trace.touch()
+    return Recording(scenario, version, trace, json.loads(done.stdout), sessions)
+
+
+def _filled(one: Step, **places: Any) -> dict[str, Any]:
+    """Fills in what only the run knows. `{control}` alone becomes a number: it is a port."""
+    filled: dict[str, Any] = {}
+    for key, value in one.items():
+        if value == "{control}":
+            filled[key] = places["control"]
+        elif isinstance(value, str) and "{keys}" in value:
+            filled[key] = value.format(**places)
+        else:
+            filled[key] = value
+    return filled

@@ -1,0 +1,136 @@
+"""Channels that are refused, requests that are refused, channels that close too soon; scp."""
+
+from tests.lab.scenario import scenario, step
+from tests.lab.scenarios.common import HOME, LOGIN, POKE, SFTP
+from tests.lab.servers import Dropbear, Scripted, Sshd
+
+RUN = step("exec", command="uname -s")
+
+SCENARIOS = (
+    scenario("channel-max-sessions", Sshd(("MaxSessions 0",)), *LOGIN, RUN, expect="channel-open-refused"),
+    scenario("channel-max-sessions-sftp", Sshd(("MaxSessions 0",)), *SFTP, expect="channel-open-refused"),
+    scenario(
+        "channel-prohibited",
+        Scripted("asyncssh, no channels", {"no_channel": [1, "Interactive access is off until Monday"]}),
+        *SFTP,
+        expect="channel-open-refused",
+        blocking=False,
+    ),
+    scenario(
+        "channel-forward-refused",
+        Sshd(("AllowTcpForwarding no",)),
+        *LOGIN,
+        step("forward", port=9),
+        expect="channel-open-refused",
+        or_else=("channel-request-refused",),
+        because="root-causes.md counts forwarding among requests; direct-tcpip is a channel that is not opened",
+    ),
+    scenario(
+        "channel-listen-refused",
+        Sshd(("AllowTcpForwarding no",)),
+        *LOGIN,
+        step("listen", port=0),
+        expect="channel-request-refused",
+    ),
+    scenario("channel-no-subsystem", Sshd(subsystem=None), *SFTP, expect="channel-subsystem-refused"),
+    scenario(
+        "channel-no-subsystem-nonblocking",
+        Sshd(subsystem=None),
+        *SFTP,
+        expect="channel-subsystem-refused",
+        blocking=False,
+    ),
+    scenario(
+        "channel-odd-subsystem", Sshd(), *LOGIN, step("subsystem", name="netconf"), expect="channel-subsystem-refused"
+    ),
+    scenario("channel-pty", Sshd(("PermitTTY no",)), *LOGIN, step("pty"), expect="channel-request-refused"),
+    scenario(
+        "channel-env",
+        Sshd(),
+        *LOGIN,
+        step("setenv", name="DEPOT_REGION", value="north"),
+        expect="channel-request-refused",
+    ),
+    scenario(
+        "channel-env-dropbear",
+        Dropbear(),
+        *LOGIN,
+        step("setenv", name="DEPOT_REGION", value="north"),
+        expect="channel-request-refused",
+        blocking=False,
+    ),
+    scenario(
+        "channel-exec-refused",
+        Sshd(("PermitTTY no", "ForceCommand internal-sftp")),
+        *LOGIN,
+        step("pty"),
+        expect="channel-request-refused",
+        mask=510 - 2,
+    ),
+    scenario(
+        "channel-closed-early",
+        Sshd(poked="kill sftp-server"),
+        *SFTP,
+        POKE,
+        step("ls", path=HOME),
+        expect="channel-closed-early",
+        patience=2,
+    ),
+    scenario(
+        "channel-closed-early-nonblocking",
+        Sshd(poked="kill sftp-server"),
+        *SFTP,
+        POKE,
+        step("stat", path=HOME),
+        expect="channel-closed-early",
+        patience=2,
+        blocking=False,
+    ),
+    scenario(
+        "channel-closed-early-scripted",
+        Scripted("asyncssh, closes the channel", {"poke": "close-channel"}),
+        *SFTP,
+        POKE,
+        step("ls", path=HOME),
+        expect="channel-closed-early",
+        patience=2,
+    ),
+    scenario(
+        "channel-closed-upload",
+        Sshd(),
+        *LOGIN,
+        step("start", command="exec head -c 10"),
+        step("sleep", seconds=0.3),
+        step("send", size=5000000),
+        expect="channel-closed-early",
+        patience=2,
+    ),
+    scenario(
+        "client-write-after-close",
+        Sshd(),
+        *LOGIN,
+        step("exec", command="true"),
+        step("send", size=100),
+        expect="client-error",
+    ),
+    scenario("scp-no-file", Sshd(), *LOGIN, step("scp_get", path=f"{HOME}/nothing.csv"), expect="scp-failed"),
+    scenario(
+        "scp-no-file-nonblocking",
+        Sshd(),
+        *LOGIN,
+        step("scp_get", path=f"{HOME}/nothing.csv"),
+        expect="scp-failed",
+        blocking=False,
+    ),
+    scenario("scp-denied", Dropbear(), *LOGIN, step("scp_get", path=f"{HOME}/payroll.csv"), expect="scp-failed"),
+    scenario("scp-put-no-folder", Sshd(), *LOGIN, step("scp_put", path="/nowhere/a.csv"), expect="scp-failed"),
+    scenario("scp-put-denied", Sshd(), *LOGIN, step("scp_put", path=f"{HOME}/archive/a.csv"), expect="scp-failed"),
+    scenario(
+        "scp-sftp-only",
+        Sshd(("ForceCommand internal-sftp",)),
+        *LOGIN,
+        step("scp_get", path=f"{HOME}/inbox/orders.csv"),
+        expect="scp-failed",
+        patience=2,
+    ),
+)

@@ -1,0 +1,181 @@
+"""Key exchange: algorithms that don't meet, peers that leave, host keys that don't verify."""
+
+from tests.lab.plain import Listener, Proxy
+from tests.lab.scenario import scenario, step
+from tests.lab.scenarios.common import HANDSHAKE
+from tests.lab.servers import Dropbear, Scripted, Sshd
+
+KEX, HOST_KEY, CIPHER_OUT, MAC_OUT, COMPRESSION = 0, 1, 2, 4, 6
+NO_LISTS = "without dumps the trace doesn't show the server's lists"
+LEFT_IN_KEX = "root-causes.md draws the line between the two by where the connection ended"
+SILENT_AFTER_BANNER = Listener("a banner, then silence", (b"SSH-2.0-DepotGate\r\n", "hold"))
+CLOSES_AFTER_BANNER = Listener("a banner, then gone", (b"SSH-2.0-DepotGate\r\n", "hear", "close"))
+RESETS_AFTER_BANNER = Listener("a banner, then a reset", (b"SSH-2.0-DepotGate\r\n", "hear", "reset"))
+
+
+def disconnect(code: int, reason: bytes) -> bytes:
+    """SSH_MSG_DISCONNECT as a whole packet of a connection that has no keys yet."""
+    payload = b"\x01" + code.to_bytes(4, "big") + len(reason).to_bytes(4, "big") + reason + bytes(4)
+    padding = 16 - (len(payload) + 5) % 8
+    return (len(payload) + padding + 1).to_bytes(4, "big") + bytes([padding]) + payload + bytes(padding)
+
+
+DISCONNECTS = Listener(
+    "a banner, then a disconnect",
+    (b"SSH-2.0-DepotGate\r\n", "hear", disconnect(12, b"Too many connections from your address"), "close"),
+)
+MAX_STARTUPS = Listener("refuses further connections", (b"Exceeded MaxStartups\r\n", "close"))
+
+SCENARIOS = (
+    scenario(
+        "kex-method",
+        Sshd(("KexAlgorithms sntrup761x25519-sha512@openssh.com",)),
+        HANDSHAKE,
+        expect="kex-no-common-kex",
+    ),
+    scenario(
+        "kex-method-scripted",
+        Scripted("asyncssh, curve448 only", {"banner": "Gate_4", "kex": ["curve448-sha512"]}),
+        HANDSHAKE,
+        expect="kex-no-common-kex",
+        blocking=False,
+    ),
+    scenario(
+        "kex-method-no-dumps",
+        Sshd(("KexAlgorithms sntrup761x25519-sha512@openssh.com",)),
+        HANDSHAKE,
+        expect="kex-no-common-algorithm",
+        or_else=("kex-no-common-kex",),
+        because=NO_LISTS,
+        mask=509,
+    ),
+    scenario(
+        "kex-method-preferred",
+        Sshd(("KexAlgorithms curve25519-sha256",)),
+        step("prefer", method=KEX, algorithms="diffie-hellman-group14-sha1"),
+        HANDSHAKE,
+        expect="kex-no-common-kex",
+    ),
+    scenario(
+        "kex-hostkey",
+        Sshd(host_keys=("host_ed25519",)),
+        step("prefer", method=HOST_KEY, algorithms="ssh-rsa"),
+        HANDSHAKE,
+        expect="kex-no-common-hostkey",
+    ),
+    scenario(
+        "kex-hostkey-sha2-only",
+        Sshd(("HostKeyAlgorithms rsa-sha2-512",), legacy=False, host_keys=("host_rsa",)),
+        HANDSHAKE,
+        expect="kex-no-common-hostkey",
+        versions=("1.8.1_DEV", "1.9.0_DEV", "1.10.0"),
+    ),
+    scenario(
+        "kex-hostkey-dropbear",
+        Dropbear(),
+        step("prefer", method=HOST_KEY, algorithms="ecdsa-sha2-nistp521"),
+        HANDSHAKE,
+        expect="kex-no-common-hostkey",
+        versions=("1.9.0_DEV", "1.10.0", "1.11.1"),
+    ),
+    scenario(
+        "kex-cipher",
+        Sshd(("Ciphers aes256-gcm@openssh.com",)),
+        step("prefer", method=CIPHER_OUT, algorithms="aes192-ctr"),
+        HANDSHAKE,
+        expect="kex-no-common-cipher",
+    ),
+    scenario(
+        "kex-cipher-scripted",
+        Scripted("asyncssh, chacha20 only", {"ciphers": ["chacha20-poly1305@openssh.com"]}),
+        HANDSHAKE,
+        expect="kex-no-common-cipher",
+        versions=("1.8.1_DEV", "1.9.0_DEV", "1.10.0"),
+    ),
+    scenario(
+        "kex-cipher-mask-132",
+        Sshd(("Ciphers aes256-gcm@openssh.com",)),
+        step("prefer", method=CIPHER_OUT, algorithms="aes192-ctr"),
+        HANDSHAKE,
+        expect="kex-no-common-algorithm",
+        or_else=("kex-no-common-cipher",),
+        because=NO_LISTS,
+        mask=132,
+    ),
+    scenario(
+        "kex-mac",
+        Sshd(("MACs umac-64@openssh.com,umac-128-etm@openssh.com", "Ciphers aes256-ctr")),
+        HANDSHAKE,
+        expect="kex-no-common-mac",
+    ),
+    scenario(
+        "kex-mac-scripted",
+        Scripted("asyncssh, hmac-sha256 of ssh.com only", {"macs": ["hmac-sha256@ssh.com"], "ciphers": ["aes128-ctr"]}),
+        HANDSHAKE,
+        expect="kex-no-common-mac",
+    ),
+    scenario(
+        "kex-compression",
+        Scripted("asyncssh, zlib only", {"compression": ["zlib"]}),
+        step("prefer", method=COMPRESSION, algorithms="none"),
+        step("prefer", method=COMPRESSION + 1, algorithms="none"),
+        HANDSHAKE,
+        expect="kex-no-common-compression",
+    ),
+    scenario("kex-closed", CLOSES_AFTER_BANNER, HANDSHAKE, expect="kex-server-disconnect"),
+    scenario("kex-closed-nonblocking", CLOSES_AFTER_BANNER, HANDSHAKE, expect="kex-server-disconnect", blocking=False),
+    scenario("kex-reset", RESETS_AFTER_BANNER, HANDSHAKE, expect="kex-server-disconnect"),
+    scenario("kex-cut-in-offer", Proxy(Sshd(), "close", after=300), HANDSHAKE, expect="kex-server-disconnect"),
+    scenario("kex-cut-in-reply", Proxy(Sshd(), "close", after=1300), HANDSHAKE, expect="kex-server-disconnect"),
+    scenario("kex-reset-in-offer", Proxy(Sshd(), "reset", after=300), HANDSHAKE, expect="kex-server-disconnect"),
+    scenario(
+        "kex-max-startups",
+        MAX_STARTUPS,
+        HANDSHAKE,
+        expect="kex-server-disconnect",
+        or_else=("banner-not-ssh", "banner-closed", "transport-server-disconnect"),
+        because="one line of text and a close: no id of its own says too many connections",
+    ),
+    scenario("kex-disconnect", DISCONNECTS, HANDSHAKE, expect="kex-server-disconnect"),
+    scenario("kex-disconnect-nonblocking", DISCONNECTS, HANDSHAKE, expect="kex-server-disconnect", blocking=False),
+    scenario("kex-disconnect-mask-508", DISCONNECTS, HANDSHAKE, expect="kex-server-disconnect", mask=508),
+    scenario(
+        "kex-silent",
+        SILENT_AFTER_BANNER,
+        HANDSHAKE,
+        expect="transport-timeout",
+        or_else=("kex-failed",),
+        because="the peer stopped answering in key exchange, which has no timeout id of its own",
+        patience=1,
+    ),
+    scenario(
+        "kex-silent-nonblocking",
+        SILENT_AFTER_BANNER,
+        HANDSHAKE,
+        expect="transport-timeout",
+        or_else=("kex-failed",),
+        because="the peer stopped answering in key exchange, which has no timeout id of its own",
+        patience=1,
+        blocking=False,
+    ),
+    scenario(
+        "kex-signature",
+        Scripted("asyncssh with a bad signature", {"bad_signature": True}),
+        HANDSHAKE,
+        expect="kex-hostkey-unverified",
+    ),
+    scenario(
+        "kex-signature-ecdsa",
+        Scripted("asyncssh with a bad ECDSA signature", {"bad_signature": True, "host_keys": ["host_ecdsa"]}),
+        HANDSHAKE,
+        expect="kex-hostkey-unverified",
+        versions=("1.9.0_DEV", "1.10.0", "1.11.1"),
+    ),
+    scenario(
+        "kex-signature-ed25519",
+        Scripted("asyncssh with a bad Ed25519 signature", {"bad_signature": True, "host_keys": ["host_ed25519"]}),
+        HANDSHAKE,
+        expect="kex-hostkey-unverified",
+        versions=("1.9.0_DEV", "1.10.0", "1.11.1"),
+    ),
+)

@@ -1,0 +1,166 @@
+"""Public keys: files that can't be used, keys that nobody knows, signatures that are refused, agents."""
+
+from tests.lab.premises import ALMA
+from tests.lab.scenario import scenario, step
+from tests.lab.scenarios.common import HANDSHAKE, OLD, key
+from tests.lab.servers import Dropbear, Scripted, Sshd
+
+PLAIN = Sshd()
+NO_KEYS = Sshd(("PubkeyAuthentication no",))
+MINUS_16 = "-16 stands for a wrong passphrase and for a file that is no key alike"
+ASK = step("ask_methods", user=ALMA.name)
+
+
+def private(name: str, public: str | None = None, **more: object) -> dict[str, object]:
+    """A private key with another public key file than its own, or with none."""
+    return dict(step("key", user=ALMA.name, private=f"{{keys}}/{name}", public=public and f"{{keys}}/{public}", **more))
+
+
+SCENARIOS = (
+    scenario("key-unknown", PLAIN, HANDSHAKE, ASK, key("stranger"), expect="auth-publickey-rejected"),
+    scenario(
+        "key-unknown-nonblocking", PLAIN, HANDSHAKE, key("stranger"), expect="auth-publickey-rejected", blocking=False
+    ),
+    scenario(
+        "key-unknown-ecdsa",
+        PLAIN,
+        HANDSHAKE,
+        key("stranger_ecdsa"),
+        expect="auth-publickey-rejected",
+        versions=("1.9.0_DEV", "1.10.0", "1.11.1"),
+    ),
+    scenario("key-unknown-dropbear", Dropbear(), HANDSHAKE, key("stranger"), expect="auth-publickey-rejected"),
+    scenario("key-not-allowed", NO_KEYS, HANDSHAKE, ASK, key("rsa"), expect="auth-publickey-not-allowed"),
+    scenario(
+        "key-not-allowed-scripted",
+        Scripted("asyncssh, passwords only"),
+        HANDSHAKE,
+        key("rsa"),
+        expect="auth-publickey-not-allowed",
+        blocking=False,
+    ),
+    scenario(
+        "key-sha1",
+        Sshd(("HostKeyAlgorithms +ssh-rsa",), legacy=False),
+        HANDSHAKE,
+        ASK,
+        key("rsa"),
+        expect="auth-rsa-sha1-refused",
+        or_else=("auth-publickey-rejected",),
+        because="sshd refuses the algorithm at the query, as it does an unknown key",
+        versions=OLD,
+    ),
+    scenario(
+        "key-sha1-nonblocking",
+        Sshd(("HostKeyAlgorithms +ssh-rsa",), legacy=False),
+        HANDSHAKE,
+        key("rsa"),
+        expect="auth-rsa-sha1-refused",
+        or_else=("auth-publickey-rejected",),
+        because="sshd refuses the algorithm at the query, as it does an unknown key",
+        versions=OLD,
+        blocking=False,
+    ),
+    scenario("key-no-file", PLAIN, HANDSHAKE, key("lost"), expect="auth-key-unreadable"),
+    scenario("key-no-private-file", PLAIN, HANDSHAKE, private("lost", "rsa.pub"), expect="auth-key-unreadable"),
+    scenario(
+        "key-no-file-at-all",
+        PLAIN,
+        HANDSHAKE,
+        private("lost"),
+        expect="auth-key-unreadable",
+        or_else=("auth-key-format", "auth-key-passphrase"),
+        because="with no public key file named, libssh2 says the same for a file that isn't there",
+    ),
+    scenario(
+        "key-garbage",
+        PLAIN,
+        HANDSHAKE,
+        private("garbage", "rsa.pub"),
+        expect="auth-key-format",
+        or_else=("auth-key-passphrase",),
+        because=MINUS_16,
+    ),
+    scenario(
+        "key-putty",
+        PLAIN,
+        HANDSHAKE,
+        private("putty.ppk", "rsa.pub"),
+        expect="auth-key-format",
+        or_else=("auth-key-passphrase",),
+        because=MINUS_16,
+        blocking=False,
+    ),
+    scenario(
+        "key-putty-alone",
+        PLAIN,
+        HANDSHAKE,
+        private("putty.ppk"),
+        expect="auth-key-format",
+        or_else=("auth-key-passphrase",),
+        because=MINUS_16,
+    ),
+    scenario("key-public-garbage", PLAIN, HANDSHAKE, private("rsa", "cut.pub"), expect="auth-key-format"),
+    scenario(
+        "key-openssh-format",
+        PLAIN,
+        HANDSHAKE,
+        key("rsa_openssh"),
+        expect="auth-key-format",
+        or_else=("auth-key-passphrase",),
+        because=MINUS_16,
+        versions=("1.8.1_DEV",),
+    ),
+    scenario(
+        "key-passphrase-wrong",
+        PLAIN,
+        HANDSHAKE,
+        key("rsa_locked", passphrase="walnut"),
+        expect="auth-key-passphrase",
+        or_else=("auth-key-format",),
+        because=MINUS_16,
+    ),
+    scenario(
+        "key-passphrase-missing",
+        PLAIN,
+        HANDSHAKE,
+        key("rsa_locked"),
+        expect="auth-key-passphrase",
+        or_else=("auth-key-format",),
+        because=MINUS_16,
+    ),
+    scenario(
+        "key-passphrase-openssh",
+        PLAIN,
+        HANDSHAKE,
+        key("ed25519_locked", passphrase="walnut"),
+        expect="auth-key-passphrase",
+        or_else=("auth-key-format",),
+        because=MINUS_16,
+        versions=("1.9.0_DEV", "1.10.0", "1.11.1"),
+    ),
+    scenario("key-mismatch", PLAIN, HANDSHAKE, private("stranger", "rsa.pub"), expect="auth-key-mismatch"),
+    scenario(
+        "key-mismatch-dropbear",
+        Dropbear(),
+        HANDSHAKE,
+        private("stranger", "rsa.pub"),
+        expect="auth-key-mismatch",
+        blocking=False,
+    ),
+    scenario(
+        "key-agent-none",
+        PLAIN,
+        HANDSHAKE,
+        step("agent", user=ALMA.name),
+        expect="auth-agent-failed",
+    ),
+    scenario(
+        "key-agent-gone",
+        PLAIN,
+        HANDSHAKE,
+        step("agent", user=ALMA.name),
+        expect="auth-agent-failed",
+        environment={"SSH_AUTH_SOCK": "{folder}/no-agent"},
+    ),
+)

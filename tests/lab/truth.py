@@ -1,0 +1,108 @@
+"""TRUTH.tsv: one row a trace, from what the scenario set up and what libssh2's own calls returned, never from the trace."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tests.lab import libssh2
+from tests.lab.recording import Recording
+
+COLUMNS = (
+    *("file", "libssh2_version", "server", "mask", "blocking", "newline_policy", "damage", "sessions"),
+    *("root_cause", "secrets", "user", "client_banner", "server_banner", "kex", "hostkey", "cipher", "mac"),
+    *("phase_reached", "note"),
+)
+_PHASES = {
+    **dict.fromkeys(("ask_methods", "password", "key", "keyboard", "agent"), "auth"),
+    **dict.fromkeys(("ls", "get", "put", "stat", "mkdir", "rmdir", "unlink", "rename"), "sftp"),
+}
+_SECRETS = ("password", "new_password", "answers")
+
+
+def write(recordings: Iterable[Recording], path: Path) -> None:
+    with path.open("w", newline="") as file:
+        table = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, escapechar="\\", lineterminator="\n")
+        table.writerow(COLUMNS)
+        for recording in recordings:
+            table.writerow([row(recording)[column] for column in COLUMNS])
+
+
+def row(recording: Recording) -> dict[str, str]:
+    scenario, version = recording.scenario, libssh2.SOURCES[recording.version].version
+    reports = recording.reports
+    per_session: dict[str, list[str]] = {
+        key: [str(report[key] or "-") for report in reports]
+        for key in ("server_banner", "kex", "hostkey", "cipher", "mac")
+    }
+    return {
+        "file": recording.name,
+        "libssh2_version": version,
+        "server": ";".join(talk.server.title.replace(";", ",") for talk in scenario.talks),
+        "mask": str(scenario.mask),
+        "blocking": "yes" if scenario.blocking else "no",
+        "newline_policy": "normal" if scenario.newline == "stderr" else scenario.newline,
+        "damage": "none",
+        "sessions": str(len(scenario.talks)),
+        "root_cause": ";".join(scenario.expected(recording.version)),
+        "secrets": ";".join(_secrets(recording)) or "-",
+        "user": ";".join(_user(report, plan) for report, plan in zip(reports, recording.plan, strict=True)),
+        "client_banner": ";".join(f"SSH-2.0-libssh2_{version}" for _ in reports),
+        **{key: ";".join(values) for key, values in per_session.items()},
+        "phase_reached": ";".join(phase(report) for report in reports),
+        "note": _note(recording),
+    }
+
+
+def phase(report: dict[str, Any]) -> str:
+    """How far the session came: the phase of the call that it ended with."""
+    failed = [one["do"] for one in report["steps"] if one["code"]]
+    last = report["steps"][-1]
+    if not failed or not last["code"]:
+        return "done"
+    if last["do"] == "handshake":
+        return "kex" if report["server_banner"] else "banner"
+    return _PHASES.get(last["do"], "channel")
+
+
+def _taken(report: dict[str, Any], plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps of the plan that were carried out."""
+    steps: list[dict[str, Any]] = plan["steps"]
+    return steps[: len(report["steps"])]
+
+
+def _secrets(recording: Recording) -> list[str]:
+    """Passwords and answers that went out while dumps were on."""
+    if not recording.scenario.mask & 2:
+        return []
+    found: list[str] = []
+    for report, plan in zip(recording.reports, recording.plan, strict=True):
+        for one in _taken(report, plan):
+            for key in _SECRETS:
+                value = one.get(key) or []
+                found += [value] if isinstance(value, str) else value
+    return list(dict.fromkeys(text for text in found if text))
+
+
+def _user(report: dict[str, Any], plan: dict[str, Any]) -> str:
+    users = [one["user"] for one in _taken(report, plan) if "user" in one]
+    return users[0] if users else "-"
+
+
+def _note(recording: Recording) -> str:
+    scenario = recording.scenario
+    parts = []
+    others = scenario.alternatives(recording.version)
+    if others:
+        parts.append(f"ALT {', '.join(others)}: {scenario.because}")
+    if scenario.note:
+        parts.append(scenario.note)
+    if recording.version in scenario.otherwise:
+        parts.append(scenario.otherwise[recording.version][1])
+    told = [
+        "; ".join(f"{one['do']} rc={one['code']} '{one['message']}'" for one in report["steps"] if one["code"])
+        or "all calls ok"
+        for report in recording.reports
+    ]
+    parts.append(f"rc: {' / '.join(told)}")
+    return " ".join(" | ".join(parts).replace("\t", " ").split())

@@ -1,0 +1,180 @@
+"""Sessions as rules and tables see them: phases, offers, attempts, channels, operations, fates of errors."""
+
+from pathlib import Path
+
+import pytest
+from support import CASES, SAMPLES
+
+from tracelens import records, source
+from tracelens.sessions import Assembler, Session
+
+
+def content(path: Path) -> bytes:
+    for found in source.find([str(path)]):
+        assert isinstance(found, source.Source)
+        return b"".join(found.chunks())
+    raise AssertionError(path)
+
+
+def sessions_of(data: bytes | Path) -> list[Session]:
+    """The sessions of a trace."""
+    blocks = [data if isinstance(data, bytes) else content(data)]
+    _, chunks = source.decoded(iter(blocks))
+    reader = records.read(chunks)
+    assembler = Assembler()
+    for item in reader:
+        assembler.add(item)
+    return assembler.sessions(reader.account.contexts)
+
+
+def only(data: bytes | Path) -> Session:
+    (session,) = sessions_of(data)
+    return session
+
+
+class TestOffers:
+    def test_both_sides_as_packets_and_text_show_them(self) -> None:
+        session = only(SAMPLES / "no-common-kex.log")
+        assert session.offers["client"]["kex"][0] == "diffie-hellman-group-exchange-sha256"
+        assert "curve25519-sha256" in session.offers["server"]["kex"]
+        assert session.mismatches() == ["kex"]
+        assert session.common("cipher_cs")
+
+    def test_agreement_is_computed_where_the_text_is_missing(self) -> None:
+        """RFC 4253, 7.1: the client's first that the server has too."""
+        lines = (SAMPLES / "second-factor-missing.log").read_bytes().split(b"\n")
+        without = b"\n".join(line for line in lines if b"Agreed on" not in line)
+        told, computed = only(SAMPLES / "second-factor-missing.log"), only(without)
+        assert "kex" in told.agreed
+        assert "kex" not in computed.agreed
+        for name in ("kex", "hostkey", "cipher_cs", "cipher_sc"):
+            assert computed.algorithm(name) == told.algorithm(name)
+
+    def test_host_key_fingerprints(self) -> None:
+        session = only(SAMPLES / "second-factor-missing.log")
+        assert set(session.fingerprints) == {"MD5", "SHA1", "SHA256"}
+
+    def test_server_sig_algs(self) -> None:
+        assert "ssh-ed25519" in only(SAMPLES / "second-factor-missing.log").extensions["server-sig-algs"]
+
+
+class TestAttempts:
+    def test_probe_partial_and_success_in_order(self) -> None:
+        session = only(SAMPLES / "two-factors-healthy.log")
+        assert [(a.method, a.outcome) for a in session.attempts] == [
+            ("none", "refused"),
+            ("publickey", "partial"),
+            ("password", "accepted"),
+        ]
+        assert session.attempts[1].partial is True
+        assert session.attempts[1].remaining == ("password",)
+        assert session.user == "devi"
+        assert session.failed is None
+
+    def test_without_dumps_the_text_tells_the_outcome(self) -> None:
+        first, second = sessions_of(SAMPLES / "two-sessions.log")
+        assert [(a.method, a.outcome) for a in first.attempts] == [("password", "refused")]
+        assert [(a.method, a.outcome) for a in second.attempts] == [("password", "accepted")]
+
+    def test_a_local_key_failure_is_not_sent(self) -> None:
+        session = only(CASES / "auth-key-unreadable" / "auth-key-missing.log")
+        assert session.attempts[-1].method == "publickey"
+        assert session.attempts[-1].outcome == "not-sent"
+
+    def test_prompts_and_answers_are_counted(self) -> None:
+        session = only(CASES / "auth-keyboard-interactive-failed" / "auth-kbd-wrong-nb.log")
+        attempt = session.attempts[-1]
+        assert (attempt.method, attempt.prompts, attempt.answered) == ("keyboard-interactive", 1, 1)
+        assert session.secrets == 1
+
+
+class TestOperations:
+    def test_status_and_sentence_come_from_the_packets(self) -> None:
+        session = only(SAMPLES / "no-such-file.log")
+        operation = session.operations[-1]
+        assert (operation.verb, operation.status, operation.message) == ("open", 2, "No such file")
+        assert session.failed is not None
+        assert session.failed.operation is operation
+
+    def test_status_that_stands_only_in_the_dump(self) -> None:
+        session = only(CASES / "sftp-permission-denied" / "sftp-perm-nb.log")
+        assert session.operations[-1].status == 3
+
+    def test_without_dumps_the_text_names_the_operation(self) -> None:
+        _, second = sessions_of(SAMPLES / "two-sessions.log")
+        assert [(o.verb, o.path, o.outcome) for o in second.operations] == [("stat", "/home/devi", "done")]
+
+    def test_the_end_of_a_listing_is_no_failure(self) -> None:
+        session = only(CASES / "none" / "ok-list-nb.log")
+        assert session.sftp_ends >= 1
+        assert session.failed is None
+
+    def test_a_command_that_ends_with_a_status_is_no_failure(self) -> None:
+        session = only(CASES / "none" / "ok-exec-182.log")
+        assert session.channels[0].exit_status == 4
+        assert session.failed is None
+
+
+class TestTime:
+    def test_phases_follow_each_other(self) -> None:
+        session = only(SAMPLES / "no-such-file.log")
+        assert [p.name for p in session.phases] == ["banner", "kex", "auth", "channel", "sftp"]
+        for phase in session.phases:
+            assert phase.started is not None
+            assert phase.ended is not None
+            assert 0 <= phase.waited <= phase.ended - phase.started + 1e-6
+
+    def test_the_wait_after_error_37_is_the_peers(self) -> None:
+        session = only(SAMPLES / "wrong-password.log")
+        wait = session.waits["Waiting for password response"]
+        assert wait.count == 1
+        assert 0.01 < wait.seconds < 0.1
+
+
+class TestSeveralSessions:
+    def test_two_threads_are_told_apart(self) -> None:
+        first, second = sessions_of(CASES / "auth-password-rejected" / "multi-threads.log")
+        assert (first.user, second.user) == ("devi", "teva")
+        assert first.failed is None
+        assert second.failed is not None
+        assert second.failed.code == -18
+
+    def test_appended_processes_are_told_apart_by_their_clocks(self) -> None:
+        data = (SAMPLES / "wrong-password.log").read_bytes()
+        assert [s.failed.code if s.failed else None for s in sessions_of(data * 3)] == [-18, -18, -18]
+
+    @pytest.mark.parametrize("name", ["no-such-file.log", "wrong-password.log", "second-factor-missing.log"])
+    def test_line_ranges_do_not_overlap(self, name: str) -> None:
+        data = (SAMPLES / name).read_bytes()
+        first, second = sessions_of(data * 2)
+        lines = data.count(b"\n")
+        assert first.last_line <= lines < second.first_line
+        assert second.first_line == first.first_line + lines
+
+    def test_a_trace_that_starts_in_mid_session(self) -> None:
+        data = (SAMPLES / "no-such-file.log").read_bytes()
+        session = only(data[data.index(b"[libssh2] ", data.index(b"Sending FXP_INIT") - 60) :])
+        assert session.authenticated
+        assert session.failed is not None
+        assert session.failed.operation is not None
+        assert session.failed.operation.status == 2
+
+
+class TestGivingUp:
+    """Non-blocking clients that give up leave no error, only a gap in time."""
+
+    STARTED = (
+        b"[libssh2] 0.100000 Conn: Setting blocking mode OFF\n"
+        b"[libssh2] 0.100100 Transport: session_startup for socket 4\n"
+        b"[libssh2] 0.100200 Transport: Sending Banner: SSH-2.0-libssh2_1.11.1\n"
+    )
+
+    def test_after_a_pause_is_a_silence(self) -> None:
+        session = only(self.STARTED + b"[libssh2] 3.200000 Transport: Freeing session resource (nil)\n")
+        assert session.failed is not None
+        assert session.failed.kind == "silence"
+        assert session.waited_last == pytest.approx(3.1, abs=0.01)
+
+    def test_at_once_is_not(self) -> None:
+        session = only(self.STARTED + b"[libssh2] 0.200300 Transport: Freeing session resource (nil)\n")
+        assert session.failed is None

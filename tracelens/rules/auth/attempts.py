@@ -1,0 +1,159 @@
+"""How a login ended: which refusal decides, what the lists of methods say, and what was accepted in silence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tracelens.sessions import Attempt, Failure, Quote, Session
+
+# The error texts by which libssh2 says that the server refused (packet 51), and the method of each. Texts such as
+# "Waiting for USERAUTH response" carry the same codes, -18 and -19, and mean that no answer came.
+REFUSED = {
+    "Authentication failed (username/password)": "password",
+    "Authentication failed (keyboard-interactive)": "keyboard-interactive",
+    "Username/PublicKey combination invalid": "publickey",
+    "Invalid signature for supplied public key": "publickey",
+}
+SIGNED = "Invalid signature for supplied public key"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An attempt that the server answered with USERAUTH_FAILURE; `attempt` is made up where only errors were traced."""
+
+    failure: Failure
+    attempt: Attempt
+
+    @property
+    def method(self) -> str:
+        """The method that was tried."""
+        return self.attempt.method
+
+    @property
+    def signed(self) -> bool:
+        """Whether the key had been found acceptable, so that it was the signature that was refused."""
+        return self.method == "publickey" and (self.attempt.signed or self.failure.says(SIGNED))
+
+
+def refusals(session: Session) -> Iterator[Refusal]:
+    """All refusals of a session in order, those that it got over too."""
+    for failure in session.failures:
+        attempt = failure.attempt
+        if failure.kind == "refusal" and attempt is not None and attempt.method != "none":
+            yield Refusal(failure, attempt)
+        if failure.kind != "error" or failure.fate == "cleanup":
+            continue
+        method = next((method for text, method in REFUSED.items() if failure.says(text)), None)
+        if method is None:
+            continue
+        if attempt is None or attempt.method not in (method, "hostbased"):
+            signed = failure.says(SIGNED)
+            attempt = Attempt(method, failure.line, failure.time, session.user, "refused", signed=signed)
+            attempt.end_line = failure.line
+        yield Refusal(failure, attempt)
+
+
+def decisive(session: Session) -> Refusal | None:
+    """The refusal that the login failed by; None where something else than a refusal ended it.
+
+    Agents and keys are stepped over where a later attempt got an answer that says more: a missing agent is nobody's
+    failure, a method that the server does not offer counts only if nothing else was tried, and an accepted first factor
+    leaves the decision to the next one.
+    """
+    failed = session.failed
+    if failed is None or failed.phase != "auth":
+        return None
+    found = [r for r in refusals(session) if r.failure.line >= failed.line and r.failure.fate != "partial-auth"]
+    if not found:
+        return None
+    if found[0].failure is not failed and not about_agent(failed):
+        return None
+    last = found[-1]
+    for refusal, later in pairwise(found):
+        other_way = listed(session, refusal.method) is False and listed(session, later.method)
+        if not other_way and not (accepted(session, refusal) and later.method != refusal.method):
+            last = refusal
+            break
+    return None if _went_on(session, last) else last
+
+
+def _went_on(session: Session, last: Refusal) -> bool:
+    """Whether a password was sent after the last refusal and no error followed.
+
+    Where errors are all that was traced, that is how a second factor looks that was right.
+    """
+    if last.method == "password" or session.uses("Userauth") or session.dumped:
+        return False
+    sent = max((w.last_line for w in session.waits.values() if "password response" in w.what), default=0)
+    return sent > last.failure.line and all(f.line < sent for f in session.failures if f.kind == "error")
+
+
+def about_agent(failure: Failure) -> bool:
+    """Whether an error came from talking to the SSH agent."""
+    if failure.kind != "error" or failure.says("auth-agent", "agent forward"):
+        return False
+    return failure.code == -42 or failure.says(*AGENT)
+
+
+# libssh2's agent.c and agent_win.c, 1.2.7 to its main branch; -42 is the agents' own code.
+AGENT = (
+    "agent", "auth sock", "AUTH_SOCK", "pageant", "failed creating socket", "failed connecting", "async I/O event",
+    "illegal request", "illegal input", "Identity method contains null byte",
+)  # fmt: skip
+
+
+def lists(session: Session) -> list[tuple[int, tuple[str, ...]]]:
+    """Every list of methods that the server sent, with its line."""
+    found = {a.end_line or a.line: a.remaining for a in session.attempts if a.remaining}
+    if session.offered is not None:
+        found.setdefault(session.offered_line, session.offered)
+    return sorted(found.items())
+
+
+def listed(session: Session, method: str) -> bool | None:
+    """Whether any list of the session named the method; None where no list was traced."""
+    known = lists(session)
+    if any(method in methods for _, methods in known):
+        return True
+    # A first factor that went through in silence: what the server wanted then was not traced.
+    unseen = (r for r in refusals(session) if r.attempt.partial is None and accepted(session, r))
+    if not known or any(known[-1][0] < r.failure.line for r in unseen):
+        return None
+    return False
+
+
+def accepted(session: Session, refusal: Refusal) -> bool | None:
+    """Whether the refusal is a partial success, so that the server only wants another method as well.
+
+    The flag in packet 51 says it (RFC 4252, 5.1). Without it the lists do: a method that was offered before and is gone
+    after its own attempt went through; and a server that offers nothing but keys and then refuses a signed request is
+    taken for one that asks for a key first. None where nothing says so.
+    """
+    attempt = refusal.attempt
+    if attempt.partial is not None:
+        return attempt.partial
+    before = next((m for line, m in reversed(lists(session)) if line < attempt.line), None)
+    after = next((m for line, m in lists(session) if line > max(attempt.end_line, refusal.failure.line)), None)
+    if before and after and attempt.method in before and attempt.method not in after:
+        return refusal.signed or bool(set(after) - set(before)) or None
+    return True if refusal.signed and before == ("publickey",) else None
+
+
+def the_list(session: Session, attempt: Attempt) -> tuple[Quote, ...]:
+    """Where the list of methods stands that an attempt is to be held against."""
+    if attempt.remaining:
+        return (Quote(attempt.end_line, f"the server offers: {','.join(attempt.remaining)}"),)
+    if session.offered is None:
+        return ()
+    return (Quote(session.offered_line, f"the server offers: {','.join(session.offered) or 'nothing'}"),)
+
+
+def offers(session: Session, attempt: Attempt) -> str:
+    """The methods that can go on, as a text."""
+    return ",".join(attempt.remaining or session.offered or ()) or "nothing"
+
+
+def who(session: Session, attempt: Attempt | None = None) -> str:
+    """The user's name for a sentence."""
+    name = (attempt.user if attempt else None) or session.user
+    return f"user {name!r}" if name else "the user"

@@ -1,0 +1,29 @@
+"""What the two rules about refused channel requests share."""
+
+from tracelens.sessions import Failure, Request, Session
+
+SUBSYSTEM = ("Unable to request SFTP subsystem", "Unable to request publickey subsystem")
+
+
+def refused(session: Session) -> Failure | None:
+    """The failure, if it is a refused request (RFC 4254, 4 and 5.4)."""
+    failed = session.failed
+    if failed is None or failed.phase not in ("channel", "sftp", "scp") or failed.kind == "disconnect":
+        return None
+    request = failed.request
+    if failed.code in (-22, -32) or (failed.kind == "refusal" and request is not None and request.granted is False):
+        return failed
+    return failed if failed.says(*SUBSYSTEM) else None
+
+
+def request_of(failed: Failure) -> Request | None:
+    """The request that was refused, where it was traced."""
+    return failed.request if failed.request is not None and failed.request.granted is not True else None
+
+
+def is_subsystem(session: Session, failed: Failure) -> bool:
+    """Whether the refused request asked for a subsystem."""
+    request = request_of(failed)
+    if request is not None:
+        return request.name == "subsystem"
+    return any(f.line >= failed.line and f.says(*SUBSYSTEM) for f in session.failures)

@@ -1,0 +1,186 @@
+"""Notices about algorithms: deprecated ones that were agreed on, and a client that is too old for its server."""
+
+from tracelens.findings import Found, client, notice, server
+from tracelens.rules.kex.offers import is_old_server, left_out, upgrade
+from tracelens.sessions import AEAD, LISTS, Quote, Session
+from tracelens.ssh.algorithms import SINCE, WEAK, newer_for, release, release_name
+
+
+@notice("weak-algorithm")
+def weak_algorithm(session: Session) -> Found | None:
+    """The negotiated algorithms include a deprecated one.
+
+    ## What it means
+
+    The connection works. But a key exchange, host key, cipher or MAC was agreed on that is no longer
+    considered safe, or that current software has switched off. One day an update on either side will
+    leave nothing in common, and the connection fails then without any change of yours.
+
+    ## How it is seen
+
+    - The `Agreed on ...` lines (mask bit 4), or the two packets 20 (mask bit 2): the client's first name
+      that the server has too (RFC 4253 section 7.1).
+    - What counts as deprecated, by whom and since when is a table with sources, as of November 2026:
+      RFC 9142 (SHA-1 key exchange, group 1), RFC 8758 (RC4), RFC 6151 (MD5), RFC 8332 (`ssh-rsa`), and
+      OpenSSH's releases that switched things off: 6.7 (CBC, MD5, RC4), 7.0 (DSA), 7.6 (Blowfish, CAST,
+      RIPEMD), 8.2 (group14-sha1), 8.8 (`ssh-rsa`), 10.0 (DSA removed).
+    - hmac-sha1 is not counted: nobody has switched it off.
+
+    ## What to do
+
+    - Find out which side is older: the finding says whether this client has better to offer.
+    - Client: a newer libssh2, on IRIS and Caché a newer instance (Caché before 2017.1 has a very old
+      one). If the program puts old names first with libssh2_session_method_pref() (IRIS:
+      SetPreferredAlgorithms), change that order: the client's order decides.
+    - Server: update it, or allow newer algorithms in its settings.
+
+    ## Not to be confused with
+
+    - `client-outdated`: the session *failed*, as the client is too old for the server.
+    - `kex-no-common-kex` and its siblings: what this turns into when one side drops the old name.
+
+    ## Example
+
+    ```
+    [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.8.2
+    [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_7.4
+    [libssh2] 0.460100 Key Ex: Agreed on KEX method: diffie-hellman-group1-sha1
+    [libssh2] 0.460110 Key Ex: Agreed on HOSTKEY method: ssh-rsa
+    [libssh2] 0.460120 Key Ex: Agreed on CRYPT_CS method: aes128-ctr
+    [libssh2] 0.460130 Key Ex: Agreed on CRYPT_SC method: aes128-ctr
+    [libssh2] 0.460140 Key Ex: Agreed on MAC_CS method: hmac-sha2-256
+    [libssh2] 0.460150 Key Ex: Agreed on MAC_SC method: hmac-sha2-256
+    [libssh2] 0.481910 Key Ex: Received NEWKEYS message
+    ```
+    """
+    if not session.kex_done and not session.agreed:
+        return None
+    weak: dict[str, str] = {}
+    for name in LISTS:
+        algorithm = session.algorithm(name)
+        if algorithm is None or algorithm not in WEAK or name.startswith("comp"):
+            continue
+        if name.startswith("mac") and session.algorithm(f"cipher_{name[4:]}") in AEAD:
+            continue
+        weak.setdefault(algorithm, name)
+    if not weak:
+        return None
+    line = session.quote("key_ex.agreed_kex")
+    where = line.line if line else session.offer_lines.get("client", session.first_line)
+    ours = session.offers.get("client", {})
+    better = [a for a, name in weak.items() if any(o not in WEAK and o != "none" for o in ours.get(name, ()))]
+    advice = []
+    if not ours:
+        advice.append(client("see which side is older and update that; a trace with mask bit 2 holds both offers"))
+    elif len(better) < len(weak):
+        advice.append(client("use a newer libssh2 (IRIS, Caché: a newer instance): this one offers nothing better"))
+    if better:
+        advice.append(
+            server(
+                f"update the server ({session.server_banner}) or allow newer algorithms: the client offers better than "
+                f"{', '.join(better)}"
+            )
+            if "server" in session.offers and not _has_better(session, better, weak)
+            else client(
+                f"put newer names before {', '.join(better)} (libssh2_session_method_pref; IRIS: "
+                "SetPreferredAlgorithms) and see that the server has one of them"
+            )
+        )
+    return Found(
+        f"Deprecated algorithms were agreed on: {', '.join(weak)}.",
+        tuple(Quote(where, f"{name}: {WEAK[name]}") for name in weak),
+        tuple(advice),
+        count=len(weak),
+    )
+
+
+def _has_better(session: Session, names: list[str], weak: dict[str, str]) -> bool:
+    """Whether both sides have something better in one of the lists: then only the client's order stands in the way."""
+    return any(a not in WEAK for name in names for a in session.common(weak[name]) or ())
+
+
+@notice("client-outdated")
+def client_outdated(session: Session) -> Found | None:
+    """The client's libssh2 version is known to lack what this server wants.
+
+    ## What it means
+
+    The session failed, and the age of the client's libssh2 is why: the server asks for an algorithm that
+    only a later version brings. That OpenSSH works from the same machine proves only that it is newer.
+
+    ## How it is seen
+
+    - The version is in the client's banner (`SSH-2.0-libssh2_1.8.0`; `Sending Banner`, mask bit 2).
+    - Key exchange failed on a list where the server's packet 20 has names that this version does not know
+      or offer, and a later release meets the server in *all* lists.
+    - Or an RSA key was refused under the algorithm `ssh-rsa` (RFC 8332) by an OpenSSH 8.8 or later, or by
+      a server whose `server-sig-algs` (RFC 8308 section 3.1) lacks it: rsa-sha2 came with libssh2 1.11.0.
+    - Not where the version has the algorithm and the program left it out.
+
+    ## What to do
+
+    - Client: use the release that the notice names, or a later one. libssh2 comes with IRIS and Caché:
+      upgrade the instance (Caché before 2017.1 has a very old one). PHP, curl, git and others load the
+      system's libssh2: update that package.
+    - Until then: an Ed25519 or ECDSA key instead of RSA needs 1.9.0 only; the server's admin can allow
+      old algorithms for a while, see the cause's page for the price.
+
+    ## Not to be confused with
+
+    - `weak-algorithm`: the session worked, with an old algorithm.
+    - `kex-no-common-cipher` and its siblings with a list that the program narrowed: no upgrade helps.
+
+    ## Example
+
+    ```
+    [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.4.3
+    [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6
+    [libssh2] 0.438500 Key Ex: Sent KEX: diffie-hellman-group14-sha1,diffie-hellman-group1-sha1
+    => libssh2_transport_read() plain (144 bytes)
+    0000: 14 41 42 43 44 45 46 47  48 49 4A 4B 4C 4D 4E 4F : .ABCDEFGHIJKLMNO
+    0010: 50 00 00 00 11 63 75 72  76 65 32 35 35 31 39 2D : P....curve25519-
+    0020: 73 68 61 32 35 36 00 00  00 0B 73 73 68 2D 65 64 : sha256....ssh-ed
+    0030: 32 35 35 31 39 00 00 00  0A 61 65 73 31 32 38 2D : 25519....aes128-
+    0040: 63 74 72 00 00 00 0A 61  65 73 31 32 38 2D 63 74 : ctr....aes128-ct
+    0050: 72 00 00 00 0D 68 6D 61  63 2D 73 68 61 32 2D 32 : r....hmac-sha2-2
+    0060: 35 36 00 00 00 0D 68 6D  61 63 2D 73 68 61 32 2D : 56....hmac-sha2-
+    0070: 32 35 36 00 00 00 04 6E  6F 6E 65 00 00 00 04 6E : 256....none....n
+    0080: 6F 6E 65 00 00 00 00 00  00 00 00 00 00 00 00 00 : one.............
+    [libssh2] 0.461807 Transport: Packet type 20 received, length=144
+    [libssh2] 0.461820 Failure Event: -5 - Unable to exchange encryption keys
+    ```
+    """
+    version = session.client_version
+    failed = session.failed
+    if version is None or failed is None:
+        return None
+    found: tuple[str, str] | None = None
+    missing = session.mismatches()
+    attempt = failed.attempt
+    if missing and not session.kex_done:
+        name = missing[0]
+        if left_out(session, name) or is_old_server(session, name):
+            return None
+        newer = upgrade(session)
+        found = (release_name(newer[0]), newer[1]) if newer is not None else None
+    elif attempt is not None and attempt.algorithm == "ssh-rsa" and attempt.outcome == "refused":
+        lacking = _refuses_sha1(session) and version < release(SINCE["rsa-sha2-512"])
+        known = newer_for(("rsa-sha2-512",), version) if lacking else None
+        found = (f"libssh2 {known[0]}", known[1]) if known is not None else None
+    if found is None:
+        return None
+    when, agreed = found
+    return Found(
+        f"This client ({release_name(version)}) is older than what the server wants: {when} would agree on {agreed}.",
+        (Quote(session.client_banner_line, f"client: {session.client_banner}"),),
+        (client(f"use {when} or later; on IRIS/Caché it comes with the instance, so upgrade that"),),
+    )
+
+
+def _refuses_sha1(session: Session) -> bool:
+    """Whether the server is known to take no RSA signature with SHA-1."""
+    allowed = session.extensions.get("server-sig-algs")
+    if allowed is not None:
+        return "ssh-rsa" not in allowed.split(",")
+    openssh = session.server_openssh
+    return openssh is not None and openssh >= (8, 8)

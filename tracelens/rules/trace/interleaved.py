@@ -1,0 +1,73 @@
+"""The notice about sessions that write to one trace at the same time."""
+
+from tracelens.findings import Found, client, notice
+from tracelens.sessions import Quote, Trace
+
+
+@notice("trace-interleaved", scope="trace")
+def interleaved(trace: Trace) -> Found | None:
+    """Several sessions share this trace at the same time.
+
+    ## What it means
+    One process had more than one SSH connection open, and libssh2 prints no session id: the lines of
+    all of them stand mixed, on one clock. They were told apart by what each of them could be doing next.
+    That is mostly right and cannot be proven, above all where two sessions stand at the same step.
+
+    ## How it is seen
+    - A step of key exchange or login while another session is further on, then lines of the latter again, at
+      least twice.
+    - What separates them: the state of each session, the numbers of channels and SFTP requests (RFC 4254,
+      5.1; draft-ietf-secsh-filexfer-02, 3), packets that fit one session's request and not the other's, and
+      `session_startup for socket N` (since 1.0) with two numbers.
+    - With threads even the rows of two hex dumps can stand mixed; such a dump is read as far as it goes.
+
+    ## What to do
+    - Client: trace the failing connection alone, in a process that does nothing else.
+    - IRIS/Caché: give each `%Net.SSH.Session` object a file of its own in `SetTraceMask`, or let
+      the adapter run with one job (pool size 1) while tracing.
+    - Client (C): `libssh2_trace_sethandler(session, context, handler)` is set for each session: let the handler
+      print the context before every line, or write to a file for each session.
+
+    ## Not to be confused with
+    - Sessions one after the other in one file: each is shown by itself, and this notice does not appear.
+    - A clock that starts again: another process appended to the same file.
+    - `trace-unrecognized`: lines of other programs in between.
+
+    ## Example
+    Two logins at the same time:
+    ```
+    [libssh2] 0.100000 Transport: session_startup for socket 4
+    [libssh2] 0.100100 Transport: Sending Banner: SSH-2.0-libssh2_1.11.0
+    [libssh2] 0.100200 Transport: session_startup for socket 5
+    [libssh2] 0.100300 Transport: Sending Banner: SSH-2.0-libssh2_1.11.0
+    [libssh2] 0.109000 Transport: Received Banner: SSH-2.0-OpenSSH_9.2p1
+    [libssh2] 0.110000 Key Ex: Sent KEX: curve25519-sha256,ecdh-sha2-nistp256
+    [libssh2] 0.111000 Transport: Received Banner: SSH-2.0-OpenSSH_9.2p1
+    [libssh2] 0.112000 Key Ex: Sent KEX: curve25519-sha256,ecdh-sha2-nistp256
+    [libssh2] 0.113000 Key Ex: Agreed on KEX method: curve25519-sha256
+    [libssh2] 0.120000 Key Ex: Received NEWKEYS message curve25519
+    [libssh2] 0.120100 Transport: Requesting userauth service
+    [libssh2] 0.121000 Key Ex: Agreed on KEX method: curve25519-sha256
+    [libssh2] 0.130000 Userauth: Attempting to login using password authentication
+    [libssh2] 0.131000 Key Ex: Received NEWKEYS message curve25519
+    [libssh2] 0.132000 Userauth: Password authentication successful
+    [libssh2] 0.133000 Transport: Requesting userauth service
+    [libssh2] 0.134000 Conn: Allocated new channel ID#0
+    [libssh2] 0.150000 Userauth: Attempting to login using password authentication
+    [libssh2] 0.160000 Userauth: Password authentication successful
+    ```
+    """
+    if not trace.interleaved:
+        return None
+    return Found(
+        "Several sessions take turns in this trace; libssh2 prints no session id, so they were told apart by their "
+        "steps.",
+        tuple(Quote(s.first_line, f"session {s.number} begins") for s in trace.sessions[:6]),
+        (
+            client(
+                "trace the failing connection alone, or each session into a file of its own (SetTraceMask on each "
+                "object; in C libssh2_trace_sethandler() for each session)"
+            ),
+        ),
+        count=len(trace.sessions),
+    )

@@ -1,0 +1,99 @@
+"""The notice about what the trace does not show, though the diagnosis needs it."""
+
+from tracelens.findings import Found, client, notice
+from tracelens.masks import c_call, covers, objectscript
+from tracelens.sessions import Session, Trace
+
+# Contexts without which a failure in a phase can't be told from its rivals.
+NEEDED = {
+    "banner": ("Failure Event", "Transport"),
+    "kex": ("Failure Event", "Transport", "Key Ex"),
+    "auth": ("Failure Event", "Transport", "Userauth"),
+    "channel": ("Failure Event", "Transport", "Conn"),
+    "sftp": ("Failure Event", "Transport", "Conn", "SFTP"),
+    "scp": ("Failure Event", "Transport", "Conn", "SCP"),
+}
+MASK = {"banner": 134, "kex": 134, "auth": 142, "channel": 158, "sftp": 222, "scp": 190}
+_USUAL = 511
+# The packet without which a context has nothing to print.
+_OPENS = {"Userauth": "userauth_request", "Conn": "channel_open"}
+_DUMPS = "the hex dumps (Transport prints them)"
+
+
+@notice("trace-mask-incomplete", scope="trace")
+def mask_incomplete(trace: Trace) -> Found | None:
+    """A subsystem that the diagnosis needs was not traced; says which mask to set.
+
+    ## What it means
+    The trace mask is a sum of bits, one a subsystem: 2 Transport, 4 Key Ex, 8 Userauth, 16 Conn,
+    32 SCP, 64 SFTP, 128 Failure Event, 256 Publickey, 512 Socket. What was switched off is not in the file,
+    and "not traced" is not "did not happen". Here a session failed, or stops, at a point where a missing
+    subsystem would say more.
+
+    ## How it is seen
+    - A subsystem that the phase of the failure needs prints no line in the whole file. Every phase needs
+      Failure Event and Transport; further Key Ex in key exchange, Userauth in the login, Conn on
+      channels, SFTP or SCP in transfers.
+    - Subsystems that had nothing to print are not missed: no Userauth line is due before the first
+      login request (packet 50), no Failure Event where the other side simply stopped or hung up.
+    - Transport (bit 2) also prints the hex dumps (`debugdump()` in transport.c). Where its lines are there
+      and no dump is, somebody filtered the file (`grep libssh2` does that). Only the dumps show the server's
+      algorithms (RFC 4253, 7.1), the partial-success flag (RFC 4252, 5.1) and SFTP's status sentence.
+
+    ## What to do
+    - Client (IRIS/Caché): set the mask named in the finding with `SetTraceMask` before `Connect`, and try once
+      more. 511 is always enough; what it writes holds passwords (see `trace-secrets`).
+    - Client (C): `libssh2_trace(session, ...)` with the same bits before the handshake.
+    - Send the whole file, dumps included.
+    - Bit 512 (Socket) is needed for one thing only: a peer that says something without a newline before any
+      banner, and silence on the wire.
+
+    ## Not to be confused with
+    - `trace-truncated`: everything was traced, the end is missing.
+    - `trace-empty`: nothing was traced.
+    - `kex-no-common-algorithm`: a mismatch is certain, and the lists are in dumps that are not there.
+
+    ## Example
+    Mask 128, errors only:
+    ```
+    [libssh2] 0.902310 Failure Event: -37 - Failed to get response to ssh-userauth request
+    [libssh2] 0.953415 Failure Event: -37 - Would block receiving SSH_FXP_VERSION
+    [libssh2] 0.954324 Failure Event: -37 - Would block waiting for status message
+    [libssh2] 0.954492 Failure Event: -31 - Failed opening remote file
+    ```
+    """
+    missing: dict[str, None] = {}
+    phases = []
+    for session, verdict in zip(trace.sessions, trace.verdicts, strict=False):
+        if verdict == "healthy":
+            continue
+        phase = session.failed.phase if session.failed else session.reached
+        lacking = [c for c in NEEDED.get(phase, ()) if c not in trace.account.contexts and _due(session, c)]
+        if _dumps_removed(trace, session):
+            lacking.append(_DUMPS)
+        if lacking:
+            phases.append(phase)
+        missing.update(dict.fromkeys(lacking))
+    if not missing:
+        return None
+    mask = 0
+    for phase in phases:
+        mask |= MASK.get(phase, 0)
+    mask = mask if covers(_USUAL, mask) else _USUAL
+    advice = client(f"trace once more with {objectscript(mask)} (511 collects all of it); in C {c_call(mask)}")
+    if tuple(missing) == (_DUMPS,):
+        advice = client("send the file as it was written, with the rows below each line that begins with =>")
+    return Found(f"Not in this trace, though it would help: {', '.join(missing)}.", (), (advice,), count=len(missing))
+
+
+def _due(session: Session, context: str) -> bool:
+    """Whether the context would have printed something, had it been traced."""
+    if context == "Failure Event":
+        return session.failed is not None and session.failed.kind not in ("silence", "disconnect", "closed")
+    return not session.dumped or context not in _OPENS or _OPENS[context] in session.packets
+
+
+def _dumps_removed(trace: Trace, session: Session) -> bool:
+    """Whether packets went to and fro, and Transport printed its lines but none of its dumps."""
+    talked = session.kex_done or bool(session.offers)
+    return talked and "Transport" in trace.account.contexts and not trace.account.dumps

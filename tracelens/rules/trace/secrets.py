@@ -1,0 +1,94 @@
+"""The notice about credentials that stand in the trace in clear text."""
+
+from tracelens.findings import Found, client, notice
+from tracelens.sessions import Quote, Session, Trace
+
+_TOLD = {
+    "conn.env_requested": "values of environment variables",
+    "conn.x11_requested": "an X11 cookie",
+}
+
+
+@notice("trace-secrets", scope="trace")
+def secrets(trace: Trace) -> Found | None:
+    """The trace holds credentials in clear text.
+
+    ## What it means
+    The file cannot be sent as it is. libssh2 dumps every packet before it is encrypted and after it is
+    decrypted, passwords included. tracelens counts them and does not show them.
+
+    ## How it is seen
+    Dumps (mask bit 2, Transport) hold:
+    - passwords: packet 50 with the method `password` (RFC 4252, 8); up to 1.2.7 in `plain`, since
+      then alone in `plain2`, the user's name in the `plain` before it;
+    - prompts and answers: packets 60 and 61 (RFC 4256, 3.2 and 3.4), one-time codes among them;
+    - content: channel data (packet 94) with names and contents of files, and output of commands.
+
+    Text lines hold:
+    - `Conn: Setting remote environment variable: NAME=VALUE` and the cookie of `Conn: Requesting x11-req` (mask
+      bit 16), dumps or not.
+
+    What a trace never holds: a passphrase, a private key, anything of `raw` and `send()` after
+    NEWKEYS that is not encrypted.
+
+    ## What to do
+    - Before sending: `tracelens redact trace.log -o safe.log`. The result still gives the same
+      diagnosis. `--anonymize` replaces users, hosts and paths as well.
+    - Client: if the file has already gone to somebody, change the password.
+    - IRIS/Caché: a trace without secrets is taken with `SetTraceMask(508,FILE)` (all but Transport), at the
+      price of the server's algorithms and sentences. Delete the file from the server when the case is closed.
+    - Client (C): `libssh2_trace()` with the same bits.
+
+    ## Not to be confused with
+    - A name of a user, a host or a path is no credential; `--anonymize` is for those.
+    - The server's fingerprints, public keys and signatures are public.
+
+    ## Example
+    The rows of `plain2` are the password:
+    ```
+    [libssh2] 0.412032 Userauth: Attempting to login using password authentication
+    => libssh2_transport_write plain (45 bytes)
+    0000: 32 00 00 00 05 64 65 70  6F 74 00 00 00 0E 73 73 : 2....depot....ss
+    0010: 68 2D 63 6F 6E 6E 65 63  74 69 6F 6E 00 00 00 08 : h-connection....
+    0020: 70 61 73 73 77 6F 72 64  00 00 00 00 0F          : password.....
+    => libssh2_transport_write plain2 (15 bytes)
+    0000: 51 75 61 72 74 7A 2D 48  65 72 6F 6E 2D 31 37    : Quartz-Heron-17
+    [libssh2] 0.412210 Transport: Looking for packet of type: 52
+    [libssh2] 0.441300 Userauth: Password authentication successful
+    ```
+    """
+    count = sum(s.secrets for s in trace.sessions)
+    content = sum(s.content_bytes for s in trace.sessions)
+    told = {what: quote for s in trace.sessions for event, what in _TOLD.items() if (quote := s.quote(event))}
+    if not count and not content and not told:
+        return None
+    held = [f"{count} password{'s' if count > 1 else ''} or answer{'s' if count > 1 else ''}"] if count else []
+    held += told
+    if content:
+        held.append(f"{_size(content)} of content")
+    advice = [client("redact it before you send it: tracelens redact TRACE -o SAFE; or trace with mask 508, no dumps")]
+    if count or told:
+        advice.append(client("change the password (or what else is in it) if this file went to anybody"))
+    where = "in its hex dumps" if count or content else "in its text"
+    return Found(
+        f"The trace holds {_listed(held)} in clear text ({where}): redact it before you send it.",
+        (*(_place(s) for s in trace.sessions if s.secret_line), *told.values()),
+        tuple(advice),
+        count=count + len(told),
+    )
+
+
+def _place(session: Session) -> Quote:
+    return Quote(session.secret_line, "credentials in a dump (not shown)")
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _size(count: int) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count} {unit}"
+        count //= 1000
+    return f"{count} GB"

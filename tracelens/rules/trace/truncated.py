@@ -1,0 +1,86 @@
+"""The notice about a trace that stops in mid-record or in mid-operation."""
+
+import re
+
+from tracelens.catalogue import error_texts
+from tracelens.findings import Found, client, notice
+from tracelens.sessions import Quote, Session, Trace
+
+_ERROR = re.compile(r"-?\d{1,9} - (.*)", re.DOTALL)
+
+
+@notice("trace-truncated", scope="trace")
+def truncated(trace: Trace) -> Found | None:
+    """The trace ends in the middle of a record or of an operation.
+
+    ## What it means
+    What came after is not in this file: it was copied while the program was still running, cut by an
+    editor, a mailer or a full disk, or the program was killed. The diagnosis can only speak of what
+    is there; the real error may stand in the part that is missing.
+
+    ## How it is seen
+    - The last line has no end and is no complete text of libssh2, or the last hex dump has fewer rows than
+      its title's size asks for. libssh2 ends every record and every row with a newline; a handler of the
+      program (`libssh2_trace_sethandler()`) may drop them all, which is not taken for a cut.
+    - Or the last session ends on a request that nobody answered, less than half a second after it was sent,
+      and neither `Disconnecting: reason=11` nor `Freeing session resource` follows. The finding names the request
+      and how long the client had waited.
+
+    ## What to do
+    - Client: let the program run until it gives up by itself, then copy the file. If it hangs for
+      good, wait at least a minute before copying: a long silence can be told from a cut.
+    - IRIS/Caché: copy the file when the process that set `SetTraceMask` has ended, or after an adapter's
+      job was stopped.
+    - Client (C): where standard error or a handler buffers its output, flush it (`fflush()`).
+    - Compress large files instead of cutting them; if something must go, keep the end.
+
+    ## Not to be confused with
+    - `transport-timeout`, `banner-timeout`, `sftp-start-failed`: the client waited long on the last request;
+      silence until the end of the trace is an answer, too.
+    - `channel-closed-early`, `transport-connection-lost`: the connection ended, and the trace says so.
+    - `trace-mask-incomplete`: the end is there, a subsystem is not.
+
+    ## Example
+    ```
+    [libssh2] 0.411953 Userauth: Permitted auth methods: publickey,password
+    [libssh2] 0.412032 Userauth: Attempting to login using password authentication
+    [libssh2] 0.412210 Transport: Looking for packet of type: 52
+    [libssh2] 0.412213 Transport: Looking for packet of type: 51
+    [libssh2] 0.412219 Failure Event: -37 - Waiting for password response
+    ```
+    """
+    account = trace.account
+    last = trace.sessions[-1] if trace.sessions else None
+    if last is None:
+        return None
+    if account.cut_at_end or (account.open_end and last.cut and not last.ended_by_client and not _complete(last)):
+        return Found(
+            "The trace ends in the middle of a record: it was cut off.",
+            (last.last,) if last.last else (),
+            (client("copy the file again, when the program has ended; compress it instead of cutting it"),),
+        )
+    cut = [s for s in trace.sessions if s.cut and s.failed is None]
+    for session in reversed(cut):
+        what = session.pending()
+        if what is not None:
+            return _in_mid_operation(session, *what)
+    return None
+
+
+def _complete(session: Session) -> bool:
+    """Whether the last record is an error's whole text, so that only the line's end is missing."""
+    error = _ERROR.fullmatch(session.last.text) if session.last else None
+    return error is not None and bool(error_texts(error[1]))
+
+
+def _in_mid_operation(session: Session, phase: str, line: int) -> Found:
+    waited = f", after {session.waited_last:.1f} s of waiting" if session.waited_last >= 0.1 else ""
+    waits = [w for w in session.waits.values() if w.last_line >= line]
+    on = f" for {max(waits, key=lambda w: w.last_line).what!r}" if waits else ""
+    asked = Quote(line, "what was asked and not answered begins here")
+    return Found(
+        f"The trace ends in the middle of an operation ({phase}{on}){waited}: copied too early, stopped, or still "
+        "waiting.",
+        (asked, session.last) if session.last else (asked,),
+        (client("let the program run until it gives up by itself, then copy the trace"),),
+    )
