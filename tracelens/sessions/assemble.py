@@ -1,6 +1,6 @@
 """A trace's items in file order -> its sessions: where each begins and ends, and what belongs to it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tracelens import events
 from tracelens.events import Event
@@ -45,6 +45,7 @@ class Assembler:
         self._reader = PacketReader()
         self._incoming: list[tuple[RawPacket, int]] = []
         self._speaker: dict[int, Track] = {}  # line of an outgoing packet's dump -> who spoke just before it
+        self._unsent: list[Track] = []  # whose outgoing packets were dumped and not yet seen to go out
         self._records = 0
         self._observer = observer
 
@@ -53,8 +54,8 @@ class Assembler:
         if isinstance(item, Record):
             self._record(item)
         elif isinstance(item, Dump):
-            if item.direction == "out" and item.kind == "plain" and self._current is not None:
-                self._speaker[item.line] = self._current
+            if item.direction == "out" and self._current is not None:
+                self._outgoing(item, self._current)
             for raw in self._reader.add(item):
                 self._packet(raw)
         else:
@@ -121,11 +122,26 @@ class Assembler:
                 self._release()
             return self._start(event.line, event.time)
         if len(self._open) > 1:
-            best = max(self._open, key=lambda t: (fits_event(t, event), t is track, t.session.last_line))
+            best = self._best(lambda t: fits_event(t, event))
             if fits_event(best, event) > IMPOSSIBLE and best is not track:
                 self._turn_to(best)
             return self._current or track
         return track
+
+    def _best(self, fit: Callable[[Track], int], speaker: Track | None = None) -> Track:
+        """The open session that an item fits best.
+
+        Where several fit alike: the one that spoke last, unless it blocks; then the one that has blocked longest, since
+        servers answer in the order in which they were asked. Logins are no such queue: each takes its own time.
+        """
+        speaker = speaker or self._current
+
+        def rank(track: Track) -> tuple[int, bool, bool, int]:
+            blocked = 0 if track.phase == "auth" and track.session.attempts else track.blocked_line
+            speaks_on = track is speaker and not blocked
+            return (fit(track), speaks_on, bool(blocked), -blocked if blocked else track.session.last_line)
+
+        return max(self._open, key=rank)
 
     def _turn_to(self, track: Track) -> None:
         if not track.freed and self._current is not None and not self._current.freed:
@@ -220,7 +236,7 @@ class Assembler:
         name = "failure_event.failure" if message else next(iter(run.counts))
         context = "Failure Event" if message else "Conn" if name.startswith("conn.") else "SFTP"
         event = Event(run.first_line, run.started, context, name, {}, message)
-        best = max(self._open, key=lambda t: (fits_event(t, event), t is track, t.session.last_line))
+        best = self._best(lambda t: fits_event(t, event))
         if fits_event(best, event) > IMPOSSIBLE and best is not track:
             self._turn_to(best)
         return self._current or track
@@ -233,9 +249,19 @@ class Assembler:
             return
         track = self._speaker.pop(raw.line, None) or self._current or self._start(raw.line, raw.time)
         if len(self._open) > 1:
-            best = max(self._open, key=lambda t: (fits_packet(t, raw), t is track, t.session.last_line))
+            best = self._best(lambda t: fits_packet(t, raw), track)
             track = best if fits_packet(best, raw) > IMPOSSIBLE else track
         track.packet(raw)
+
+    def _outgoing(self, dump: Dump, track: Track) -> None:
+        """Who speaks: an outgoing packet is the last speaker's; where its bytes go out, its sender speaks on."""
+        if dump.kind == "plain":
+            self._speaker[dump.line] = track
+            self._unsent = [*self._unsent[-7:], track]
+        elif dump.kind == "send" and self._unsent:
+            sender = self._unsent.pop()
+            if len(self._open) > 1 and sender is not track and not sender.freed:
+                self._turn_to(sender)
 
     def _announced(self, track: Track, event: Event) -> None:
         """Takes a "Packet type N received, length=L": it names a dump that stands before it."""
@@ -260,6 +286,6 @@ class Assembler:
             raw, _ = self._incoming.pop(0)
             track = self._current or self._start(raw.line, raw.time)
             if len(self._open) > 1:
-                best = max(self._open, key=lambda t: (fits_packet(t, raw), t is track, t.session.last_line))
+                best = self._best(lambda t: fits_packet(t, raw))
                 track = best if fits_packet(best, raw) > IMPOSSIBLE else track
             track.packet(raw)

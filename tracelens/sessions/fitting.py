@@ -151,10 +151,11 @@ def _failure(track: Track, event: Event) -> int:
 
 def _looking(track: Track, event: Event) -> int:
     number = event.fields.get("type")
-    session = track.session
-    if number in session.waiting_for:
-        return EXPECTED
-    return fits_number(track, number) if isinstance(number, int) else POSSIBLE
+    if not isinstance(number, int):
+        return POSSIBLE
+    fit = fits_number(track, number)
+    # The first look comes right after the request; where both could, whoever spoke last is the one that looks.
+    return EXPECTED if fit >= POSSIBLE or number == track.answered else fit
 
 
 def _received(track: Track, event: Event) -> int:

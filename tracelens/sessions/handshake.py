@@ -116,6 +116,9 @@ class Handshake(Core):
         number = event.fields.get("type")
         if isinstance(number, int):
             session = self.session
+            if number == self.answered:
+                session.waiting_for = ()  # libssh2 looks once more for what it has just read, and finds it
+                return
             if number not in session.waiting_for:
                 session.waiting_for = (*session.waiting_for, number)[-6:]
             session.waiting_line = event.line

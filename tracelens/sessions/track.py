@@ -30,6 +30,7 @@ class Track(Files):
     def event(self, event: Event) -> None:
         """Takes one telling event of this session."""
         polling = event.name in _POLLS
+        self.blocked_line = 0
         self.tick(event.line, event.time, polling=polling)
         self._waiting = "" if polling or event.name == "transport.banner_sent" else None
         session = self.session
@@ -39,6 +40,8 @@ class Track(Files):
                 self._implied("channel", event.line)
         elif event.context == "Userauth" and self.phase in ("banner", "kex"):
             self._implied("auth", event.line)
+        if event.name not in ("transport.looking_for_packet", "transport.packet_received"):
+            self.answered = None
         step = STEPS.get(event.name)
         if step is not None:
             step(self, event)
@@ -62,6 +65,7 @@ class Track(Files):
             if phase is not None:
                 self._seen_phase(phase, retry.first_line)
         self.tick(run.last_line, run.ended, polling=only_polls)
+        self.blocked_line = run.last_line if run.waiting is not None else 0
         if run.waiting is not None:
             self._waiting = run.waiting
             session.last = Quote(run.last_line, run.last_text)
@@ -86,6 +90,7 @@ class Track(Files):
         self.tick(raw.line, None)
         if raw.direction == "in":
             session.waiting_for = ()
+            self.answered = raw.number
             self._waiting = None
             self.progress = self.clock
         packet = decode(raw, self.method())
@@ -103,6 +108,7 @@ class Track(Files):
     def number_received(self, number: int, line: int) -> None:
         """A packet whose dump the trace does not hold: its number says what little it can."""
         self.session.waiting_for = ()
+        self.answered = number
         self._waiting = None
         channel = self._channel
         if number == 52:

@@ -14,6 +14,7 @@ NOT_MISUSE = re.compile(
 MISUSE = re.compile(
     r"Bad socket provided|blocking state|No method negotiated|^compression failure|Session is required|Input too large"
     r"|Input parameter length|(?:Username|Password)\b.*(?:too l|length)|or (?:password|public key length) too large"
+    r"|already closed this channel|EOF has already been"
     r"|response packet too large|[Pp]ublic ?key \w+.*too large|publickey (?:packet|attributes)|exchange_state"
 )
 
@@ -53,6 +54,8 @@ def misuse(session: Session) -> Found | None:
       was closed or never connected.
     - `-33 - The requested method(s) are not currently supported`: libssh2_session_method_pref() was given
       a name that this build does not know.
+    - `-26 - We've already closed this channel`, `-27 - EOF has already been received`: the program writes
+      to a channel that it has itself closed or ended.
     - `-39` (bad use), `-34` (invalid argument), `-35`, `-41` with `... too large` or `... too long`.
     - A channel is opened (packet 90) and the dumps show no login (packet 50) before: the server answers
       with packet 3 (unimplemented) or nothing, and the program waits in vain.

@@ -116,6 +116,14 @@ def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
             ),
             server(f"until then: {_proposal(session, name)}"),
         )
+    if kind == "comp":
+        return f"The server insists on compression ({shown(theirs)}); this program did not ask for any.", (
+            client(
+                "turn compression on before the handshake (libssh2_session_flag with LIBSSH2_FLAG_COMPRESS; zlib since "
+                "1.0, zlib@openssh.com since 1.4.3, both only in a build with zlib)"
+            ),
+            server(_proposal(session, name)),
+        )
     known = newer_for(theirs, version) if version is not None else None
     if known is not None:
         first_name, algorithm = known
@@ -126,12 +134,7 @@ def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
         )
     return f"No libssh2 up to its main branch offers {shown(theirs)} by default.", (
         server(_proposal(session, name)),
-        client(
-            "an upgrade alone does not help here"
-            if kind != "comp"
-            else "turn compression on (libssh2_session_flag with LIBSSH2_FLAG_COMPRESS) or let `none` stand in the "
-            "list of LIBSSH2_METHOD_COMP_CS and LIBSSH2_METHOD_COMP_SC, as the server's offer needs it"
-        ),
+        client("an upgrade alone does not help here"),
     )
 
 
@@ -140,6 +143,7 @@ def _narrowed(session: Session, name: str, without: tuple[str, ...], called: str
     constants = _constants(session, kind)
     ours, version = session.offers["client"][name], session.client_version or ()
     certain = any(in_every_build(a) and a not in ours for a in usable(defaults(version, kind)))
+    certain = certain or any(_family(a) in other for a in without for other in _all_offered(session))
     reason = (
         "the program narrowed its list"
         if certain
@@ -154,6 +158,16 @@ def _narrowed(session: Session, name: str, without: tuple[str, ...], called: str
         vendor("if the list is fixed in a program that is not yours, its vendor has to change it"),
         server(f"only if the client can't be changed: {_proposal(session, name)}"),
     )
+
+
+def _family(algorithm: str) -> str:
+    """What the name of a relative holds that a build has whenever it has this algorithm."""
+    relatives = {"ed25519": "curve25519", "curve25519": "ed25519", "ecdsa-": "ecdh-", "ecdh-": "ecdsa-"}
+    return next((other for own, other in relatives.items() if own in algorithm and "sk-" not in algorithm), algorithm)
+
+
+def _all_offered(session: Session) -> set[str]:
+    return {algorithm for names in session.offers.get("client", {}).values() for algorithm in names}
 
 
 def _old_server(session: Session, name: str, theirs: tuple[str, ...], called: str) -> tuple[str, tuple[Advice, ...]]:
@@ -206,9 +220,8 @@ def _proposal(session: Session, name: str) -> str:
     ours, theirs = usable(session.offers["client"][name]), session.offers["server"][name]
     openssh = session.server_openssh
     if kind == "comp":
-        return "`Compression yes` offers zlib@openssh.com and none, `Compression no` none only; the client has " + (
-            shown(ours)
-        )
+        line = "" if openssh is None else " (`Compression yes` offers none and zlib@openssh.com, `no` only none)"
+        return f"let {shown(ours)} stand in the server's list of compression methods{line}. It costs no security"
     fit = [
         a
         for a in ours
@@ -220,6 +233,8 @@ def _proposal(session: Session, name: str) -> str:
         )
     algorithm = next((a for a in fit if a not in WEAK), fit[0])
     price = _price(algorithm)
+    if openssh is None and kind == "hostkey":
+        return f"give the server a host key for {algorithm}. {price}"
     if openssh is None:
         return f"allow the {called} {algorithm} in the server's settings. {price}"
     if kind == "hostkey":

@@ -88,15 +88,18 @@ def server_disconnect(session: Session) -> Found | None:
     evidence = [failed.quote]
     if said is not None and said.line != failed.line:
         evidence.insert(0, Quote(said.line, f"disconnect from the server, reason {said.reason}: {words}"))
-    if reached is not None and not failed.code and reached.line != failed.line:
+    if reached is not None and failed.kind in ("silence", "closed") and reached.line != failed.line:
         evidence.append(reached)
+    crowded = said is not None and (said.reason == 12 or "too many" in words.lower())
+    version = session.client_version
     met = "server" in session.offers and not session.mismatches()
     return Found(
         summary,
         tuple(evidence),
         (
             server(
-                "look in sshd's log at this moment: "
+                "look in sshd's log at this moment"
+                + (f" for {words!r}: " if words and words != "(null)" else ": ")
                 + (
                     "the address refused or too many connections (MaxStartups, PerSourcePenalties), or a crash"
                     if "server" not in session.offers
@@ -105,18 +108,33 @@ def server_disconnect(session: Session) -> Found | None:
             ),
             network("check whether a firewall or intrusion prevention cuts SSH sessions after the banner"),
             client(
-                "try from another machine, and with a shorter offer (libssh2_session_method_pref; IRIS: "
+                "connect less often, and not many times at once"
+                if crowded
+                else "try from another machine, and with a shorter offer (libssh2_session_method_pref; IRIS: "
                 "SetPreferredAlgorithms), to see whether it is the address or the offer"
             ),
         ),
         (
             Rival("kex-no-common-algorithm", "ruled out: every list of the two offers has a common member")
             if met
+            else Rival("kex-no-common-algorithm", "ruled out: the server gave another reason")
+            if words and words != "(null)"
             else Rival(
                 "kex-no-common-algorithm",
                 'the server\'s log would decide: it says "no matching ... found" if it left because nothing matched',
             ),
             Rival("transport-timeout", "ruled out: the connection ended, nobody gave up waiting"),
+            *(
+                (
+                    Rival(
+                        "client-crypto-failed",
+                        "up to libssh2 1.9 a client whose crypto library fails (FIPS mode) sends an empty value, "
+                        "and the server leaves over it: a packet 30 of 5 bytes in the dumps would decide",
+                    ),
+                )
+                if _computing(session) and said is None and version is not None and version < (1, 10)
+                else ()
+            ),
         ),
     )
 
