@@ -26,7 +26,7 @@ def test_case_gets_its_root_cause(path: Path) -> None:
     causes = [s["root_cause"] for s in sessions if s["root_cause"]]
     if path.parent.name == "none":
         assert causes == []
-        assert {s["verdict"] for s in sessions} == {"healthy"}
+        assert {s["verdict"] for s in sessions} <= {"healthy", "insufficient"}
     else:
         assert causes[-1:] == [path.parent.name]
 

@@ -14,7 +14,7 @@ from functools import cache
 from tracelens import events, grammar
 from tracelens.dumps import KEPT, Dump, Layout, OpenDump
 from tracelens.errors import TracelensError
-from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, TYPED, Retry, Run
+from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, POLLS, TYPED, Retry, Run
 
 __all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]
 
@@ -254,6 +254,8 @@ class Reader:
             run.ended = last = time
             if kind == FAILURE:
                 run.retried(_decode(whole).partition(" - ")[2], line)
+            elif kind not in POLLS:
+                run.moved = time
             counts[kind] = counts.get(kind, 0) + 1
             text = whole
             pos = found.end()
@@ -338,6 +340,8 @@ class Reader:
         run.last_line, run.last_text, run.waiting = line, text, None
         if time is not None:
             run.ended = time
+            if kind not in POLLS:
+                run.moved = time
         if kind == FAILURE:
             run.retried(text.partition(" - ")[2], line)
 

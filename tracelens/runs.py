@@ -15,6 +15,7 @@ FOLDED = frozenset(
         "sftp.request_abandoned", "sftp.request_forgotten",
     }
 )  # fmt: skip
+POLLS = frozenset({"conn.channel_read_wanted", "sftp.packet_awaited", "failure_event.failure"})
 FAILURE = "failure_event.failure"
 EAGAIN = -37
 TYPED = "sftp.packet_type_received"
@@ -48,6 +49,7 @@ class Run:
     retries: dict[str, Retry] = field(default_factory=dict)
     waiting: str | None = None
     last_text: str = ""
+    moved: float | None = None  # when something last happened that is not polling
 
     def pause(self, time: float) -> None:
         """Books the time until `time` on the -37 that the run ends on."""

@@ -24,48 +24,48 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder for the traces and TRUTH.tsv")
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN", help="scenario ids, with * and ?")
     parser.add_argument("--version", action="append", default=[], choices=tuple(libssh2.SOURCES))
+    parser.add_argument("--quick", action="store_true", help="every scenario with one version only, in turn")
     parser.add_argument("--list", action="store_true", help="print the scenarios and end")
     parser.add_argument("--check", action="store_true", help="diagnose each trace and print how it went")
     return parser.parse_args()
 
 
-def choose(patterns: Iterable[str], versions: Iterable[str]) -> list[tuple[Scenario, str]]:
-    """The scenarios that are asked for, with every version that they fit."""
+def choose(
+    patterns: Iterable[str] = (), versions: Iterable[str] = (), quick: bool = False
+) -> list[tuple[Scenario, str]]:
+    """The scenarios that are asked for, with every version that they fit; `quick`: with one of them, in turn."""
     wanted = list(patterns) or ["*"]
     asked = list(versions) or list(libssh2.SOURCES)
-    return [
-        (one, version)
-        for one in ALL
-        if any(fnmatch.fnmatch(one.id, pattern) for pattern in wanted)
-        for version in asked
-        if one.fits(version)
-    ]
+    chosen = []
+    for number, one in enumerate(ALL):
+        if any(fnmatch.fnmatch(one.id, pattern) for pattern in wanted):
+            fitting = [version for version in asked if one.fits(version)]
+            if quick and fitting:
+                fitting = [fitting[number % len(fitting)]]
+            chosen += [(one, version) for version in fitting]
+    return chosen
 
 
 def run(pairs: list[tuple[Scenario, str]], out: Path) -> tuple[list[Recording], list[str]]:
     """Records all, several at a time, in the given order; what could not be recorded is named."""
-    recordings: list[Recording] = []
-    failed: list[str] = []
-
-    def one(pair: tuple[Scenario, str]) -> Recording | str:
-        try:
-            return record(*pair, site, out)
-        except (ClientDied, TimeoutError) as problem:
-            return f"{pair[0].id}-{pair[1]}: {problem}"
-
     for version in dict.fromkeys(version for _, version in pairs):
         libssh2.library(version)
     with premises.open_site() as site:
         pool = ThreadPoolExecutor(WORKERS)
         try:
-            for result in pool.map(one, pairs):
-                if isinstance(result, str):
-                    failed.append(result)
-                else:
-                    recordings.append(result)
+            results = list(pool.map(lambda pair: _record(pair, site, out), pairs))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-    return recordings, failed
+    recordings = [one for one in results if isinstance(one, Recording)]
+    return recordings, [one for one in results if isinstance(one, str)]
+
+
+def _record(pair: tuple[Scenario, str], site: premises.Site, out: Path) -> Recording | str:
+    scenario, version = pair
+    try:
+        return record(scenario, version, site, out)
+    except (ClientDied, TimeoutError) as problem:
+        return f"{scenario.id}-{version}: {problem}"
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def folder(out: Path | None) -> Iterator[Path]:
 
 def main() -> int:
     options = arguments()
-    pairs = choose(options.only, options.version)
+    pairs = choose(options.only, options.version, options.quick)
     if options.list:
         for one, version in pairs:
             print(f"{one.id}\t{version}\t{';'.join(one.expected(version))}")

@@ -97,7 +97,7 @@ def misses(verdicts: Sequence[Verdict]) -> str:
             for step in report["steps"]
             if step["code"]
         )
-        telling = "\n".join(f"    {line}" for line in _telling(recording.trace))
+        telling = "\n".join(f"    {line}" for line in telling(recording.trace))
         parts.append(
             f"## {recording.name}\n\n"
             f"- server: {'; '.join(talk.server.title for talk in scenario.talks)}; mask {scenario.mask}; "
@@ -109,7 +109,7 @@ def misses(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(parts) or "none\n"
 
 
-def _telling(trace: Path, most: int = 18) -> list[str]:
+def telling(trace: Path, most: int = 18) -> list[str]:
     text = trace.read_text(errors="replace")
     lines = [
         f"L{number}: {line[:170]}"

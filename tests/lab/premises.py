@@ -218,7 +218,7 @@ def _furnish(user: User, keys: Path) -> None:
         (home / ".bashrc").write_text(user.bashrc)
     (home / "inbox").mkdir()
     (home / "inbox" / "orders.csv").write_text("".join(f"{n};bolt M{n};{n * 7}\n" for n in range(200)))
-    (home / "inbox" / "readings.bin").write_bytes(bytes(range(256)) * 1200)
+    (home / "inbox" / "readings.bin").write_bytes(bytes(range(256)) * 400)
     (home / "outbox").mkdir()
     (home / ".ssh").mkdir(mode=0o700)
     known = [name for name in KEYS if not name.startswith(("host", "stranger"))]
@@ -241,8 +241,8 @@ def _make_keys(folder: Path) -> None:
             (folder / name).chmod(0o600)
     (folder / "garbage").write_text("this is a shopping list, no key: eggs, flour, milk\n")
     (folder / "putty.ppk").write_text(PUTTY)
-    (folder / "cut").write_bytes((folder / "rsa").read_bytes()[:400])
     (folder / "cut.pub").write_text("ssh-rsa\n")
+    (folder / "odd.pub").write_text("ssh-odd AAAAB3NzaC1yc2EAAAADAQABAAAAQQC1 odd@lab\n")
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650"),

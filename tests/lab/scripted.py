@@ -9,7 +9,8 @@ expired               the password must be changed; `new` names the only passwor
 prompts               [[instruction, [[prompt, answer], ...]], ...]: keyboard-interactive, one round after the other
 say                   a banner for the user before authentication
 disconnect            {at: auth | poke, code, reason}
-sftp                  {method: [status, sentence]}: what SFTP requests are answered with
+sftp                  {method: [status, sentence]}: what SFTP requests are answered with;
+                      `short` in place of both: a status cut after two bytes
 poke                  disconnect | close-channel | raw: what happens at a poke
 no_channel            refuse to open channels: [reason code, sentence]
 text_first            what SFTP's channel prints before it speaks SFTP
@@ -33,6 +34,8 @@ class Status(asyncssh.SFTPError):
     """An SFTP status as it stands: asyncssh would turn codes that version 3 doesn't know into 4."""
 
     def encode(self, version: int) -> bytes:
+        if self.code < 0:
+            return b"\0\0"
         return b"".join(
             (self.code.to_bytes(4, "big"), *(len(t).to_bytes(4, "big") + t for t in (self.reason.encode(), b"en")))
         )
@@ -52,7 +55,7 @@ class Files(asyncssh.SFTPServer):
             return super().__getattribute__(name)
 
         def refuse(*_: Any) -> None:
-            raise Status(*answer)
+            raise Status(-1, "") if answer == "short" else Status(*answer)
 
         return refuse
 

@@ -18,6 +18,8 @@ from tracelens.sessions.wording import phase_of
 _RESTART = 0.1
 # How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.
 _PATIENCE = 24
+# No packet is this large (RFC 4253, 6.1); a length that came out negative reads like this.
+IMPOSSIBLE_SIZE = 1 << 62
 _FRESH = {
     "conn.blocking_mode",
     "transport.new_session",
@@ -54,8 +56,10 @@ class Assembler:
         if isinstance(item, Record):
             self._record(item)
         elif isinstance(item, Dump):
-            if item.direction == "out" and self._current is not None:
+            if self._current is not None:
                 self._outgoing(item, self._current)
+                if item.size > IMPOSSIBLE_SIZE:
+                    self._current.impossible_dump(item)
             for raw in self._reader.add(item):
                 self._packet(raw)
         else:
@@ -255,7 +259,7 @@ class Assembler:
 
     def _outgoing(self, dump: Dump, track: Track) -> None:
         """Who speaks: an outgoing packet is the last speaker's; where its bytes go out, its sender speaks on."""
-        if dump.kind == "plain":
+        if dump.direction == "out" and dump.kind == "plain":
             self._speaker[dump.line] = track
             self._unsent = [*self._unsent[-7:], track]
         elif dump.kind == "send" and self._unsent:

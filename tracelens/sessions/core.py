@@ -108,7 +108,14 @@ class Core:
             session.authenticated = True
         self.enter(phase, line)
 
-    def _seen_phase(self, phase: str, line: int) -> None:
+    def _seen_phase(self, phase: str, line: int, *, by_error: bool = False) -> None:
+        """An error's wording says that the session has come to this phase."""
+        known = len(self.session.phases)
+        self._go_on_to(phase, line)
+        for entered in self.session.phases[known:]:
+            entered.by_error = by_error
+
+    def _go_on_to(self, phase: str, line: int) -> None:
         order = ("banner", "kex", "auth", "channel", "sftp", "scp")
         if order.index(phase) > order.index(self.phase if self.phase in order else "banner"):
             if phase == "kex":

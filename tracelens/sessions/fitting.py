@@ -93,7 +93,10 @@ def fits_number(track: Track, number: int) -> int:
     if number == 7:
         return POSSIBLE if track.newkeys and not session.authenticated else UNLIKELY
     if 50 <= number <= 79:
-        return POSSIBLE if session.service_accepted and not session.authenticated else IMPOSSIBLE
+        if session.authenticated or not session.service_accepted:
+            return IMPOSSIBLE
+        asked = any(attempt.pending for attempt in session.attempts)
+        return POSSIBLE if asked or not session.dumped else UNLIKELY
     if number >= 80:
         return POSSIBLE if session.authenticated else IMPOSSIBLE
     return POSSIBLE

@@ -5,6 +5,8 @@ from tracelens.packets import Packet
 from tracelens.sessions.core import Core, on, packet
 from tracelens.sessions.model import Attempt, Disconnect, Failure, Quote
 
+# A KEXDH_INIT or KEX_ECDH_INIT of this size is a number, a length of 0, and no public key (RFC 4253, 8; RFC 5656, 4).
+EMPTY_KEX_INIT = 5
 # Text names of a KEXINIT's lists -> ours.
 _LIST = {
     "kex": "kex",
@@ -173,6 +175,11 @@ class Handshake(Core):
     def _out_kexinit(self, packet: Packet) -> None:
         for name in _LIST.values():
             self._offer("client", name, packet.fields[name], packet.line)
+
+    @packet("out", "kex_30")
+    def _out_kex_30(self, packet: Packet) -> None:
+        if packet.size <= EMPTY_KEX_INIT:
+            self.session.empty_key_line = packet.line
 
     @packet("in", "kexinit")
     def _in_kexinit(self, packet: Packet) -> None:

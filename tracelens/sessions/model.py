@@ -189,6 +189,7 @@ class Phase:
     started: float | None
     ended: float | None
     waited: float = 0.0
+    by_error: bool = False  # only an error's wording says so, on the heels of another: no progress
 
 
 @dataclass(slots=True)
@@ -259,6 +260,9 @@ class Session:
     waited_last: float = 0.0
     gave_up_line: int = 0
     skipped_login: int = 0
+    written_line: int = 0
+    empty_key_line: int = 0
+    blocked_on: Quote | None = None
     dumped: bool = False
     packets: dict[str, int] = field(default_factory=dict)
     agent_line: int = 0
@@ -321,6 +325,8 @@ class Session:
 
     def pending(self) -> tuple[str, int] | None:
         """The request that no answer was seen to, as (phase, line where it was made); None where all were answered."""
+        if self.blocked_on is not None and not self.ended_by_client and self.traced <= {"Failure Event"}:
+            return (self.phases[-1].name, self.blocked_on.line)
         greeted = (self.server_banner or "").startswith("SSH-") or self.offers or self.kex_done
         if not greeted:
             return ("banner", self.client_banner_line or self.first_line)

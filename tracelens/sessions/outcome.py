@@ -76,7 +76,7 @@ def _fate(session: Session, failure: Failure) -> str:
     if failure.phase == "auth" and failure.attempt is not None:
         return _auth_fate(session, failure)
     if failure.kind == "disconnect":
-        return "final"
+        return "cleanup" if _work_was_over(session, failure.line) else "final"
     if _ORDER[failure.phase] < _progress_after(session, failure.line):
         return "recovered"
     if failure.phase in ("channel", "sftp", "scp"):
@@ -84,9 +84,15 @@ def _fate(session: Session, failure: Failure) -> str:
     return "final"
 
 
+def _work_was_over(session: Session, line: int) -> bool:
+    """Whether the client had closed every channel it had opened, with nothing left unanswered."""
+    opened = [c for c in session.channels if c.opened]
+    return bool(opened) and all(0 < c.closing_line < line for c in opened) and session.pending() is None
+
+
 def _progress_after(session: Session, line: int) -> int:
     """The phase that the session reached after a line, as a rank."""
-    return max((_ORDER[p.name] for p in session.phases if p.first_line > line), default=-1)
+    return max((_ORDER[p.name] for p in session.phases if p.first_line > line and not p.by_error), default=-1)
 
 
 def _auth_fate(session: Session, failure: Failure) -> str:
@@ -137,7 +143,8 @@ def _exit_came(session: Session, failure: Failure) -> bool:
         and channel.exit_line < failure.line
         and not session.sftp_line
         and not session.scp_line
-        and failure.code in (-9, -13, -43, -7, -26, -30)
+        and session.written_line < channel.exit_line
+        and failure.code in (-9, -13, -43, -7, -30)
     )
 
 

@@ -6,12 +6,15 @@ subset of the mask works. What nothing says is left unset: "not traced" is not "
 
 from tracelens.events import Event
 from tracelens.packets import Packet, RawPacket, decode
-from tracelens.records import Run
+from tracelens.records import Dump, Run
 from tracelens.sessions.core import STEPS, on
 from tracelens.sessions.files import Files
 from tracelens.sessions.model import Attempt, Failure, Operation, Quote, Wait
 from tracelens.sessions.wording import is_clean_up, phase_of
 
+# An error that follows another within this many seconds is told of the same event, one call further out.
+_CASCADE = 0.005
+_WRITES = {"conn.data_writing", "conn.data_sending"}
 _POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
 
 
@@ -31,6 +34,7 @@ class Track(Files):
         """Takes one telling event of this session."""
         polling = event.name in _POLLS
         self.blocked_line = 0
+        self.session.blocked_on = None
         self.tick(event.line, event.time, polling=polling)
         self._waiting = "" if polling or event.name == "transport.banner_sent" else None
         session = self.session
@@ -64,8 +68,13 @@ class Track(Files):
             phase = phase_of(message)
             if phase is not None:
                 self._seen_phase(phase, retry.first_line)
-        self.tick(run.last_line, run.ended, polling=only_polls)
+        self.tick(run.last_line, run.ended, polling=True)
+        if run.moved is not None:
+            self.progress = run.moved
         self.blocked_line = run.last_line if run.waiting is not None else 0
+        session.blocked_on = Quote(run.last_line, run.waiting) if run.waiting is not None else None
+        if run.counts.keys() & _WRITES:
+            session.written_line = run.last_line
         if run.waiting is not None:
             self._waiting = run.waiting
             session.last = Quote(run.last_line, run.last_text)
@@ -78,8 +87,6 @@ class Track(Files):
             self._replied = True
         if "sftp.read_sent" in run.counts:
             session.transfers["read"] = session.transfers.get("read", 0) + run.counts["sftp.read_sent"]
-        if "conn.data_received" in run.counts or "conn.channel_read_got" in run.counts:
-            self.progress = run.ended if run.ended is not None else self.progress
         if self._observer is not None:
             self._observer(self, run)
 
@@ -104,6 +111,12 @@ class Track(Files):
         if step is not None and packet.problem is None:
             step(self, packet)
         return packet
+
+    def impossible_dump(self, dump: Dump) -> None:
+        """A dump whose title claims more bytes than memory has: 1.11.x after a broken MAC with an EtM cipher."""
+        self._waiting = None
+        message = f"a dump of {dump.size} bytes: libssh2 lost count behind a broken MAC"
+        self.session.failures.append(Failure(dump.line, self.clock, None, message, self.phase))
 
     def number_received(self, number: int, line: int) -> None:
         """A packet whose dump the trace does not hold: its number says what little it can."""
@@ -139,7 +152,9 @@ class Track(Files):
             return
         phase = phase_of(message)
         if phase is not None:
-            self._seen_phase(phase, event.line)
+            before = session.failures[-1].time if session.failures else None
+            cascade = before is not None and event.time is not None and event.time - before < _CASCADE
+            self._seen_phase(phase, event.line, by_error=cascade)
         channel = self._channel
         request = next((r for r in reversed(channel.requests) if r.granted is not True), None) if channel else None
         failure = Failure(event.line, event.time, code, message, self.phase, channel=channel, request=request)
@@ -164,7 +179,7 @@ class Track(Files):
         if last is not None and last.pending and last.method != "none":
             if not last.sent and not last.queried and last.method == "publickey":
                 last.outcome, last.end_line = "not-sent", failure.line
-            elif failure.code in (-18, -19, -48, -16):
+            elif failure.code in (-18, -19, -48, -16) and not failure.says("Waiting for", "Failed waiting"):
                 # The answer's packet came before its text; without dumps the text alone says so.
                 sent_signature = not failure.says("callback", "private key", "signature from")
                 last.outcome = "refused" if sent_signature else "not-sent"

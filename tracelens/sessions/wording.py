@@ -49,4 +49,4 @@ def is_clean_up(failure: Failure, channel: Channel | None) -> bool:
     """Whether the error came from tidying up, when nothing that was asked for was still open."""
     if failure.says("but closing", "FXP_CLOSE"):
         return True
-    return channel is not None and bool(channel.closing_line) and failure.code in (-7, -9, -13, -43, -26, -30, -39, -1)
+    return channel is not None and bool(channel.closing_line) and failure.code in (-7, -9, -13, -43, -30, -39, -1)

@@ -138,7 +138,7 @@ SCENARIOS = (
         step("exec", command="exit 0"),
         expect="none",
     ),
-    scenario("ok-rekey", Sshd(("RekeyLimit 64K",)), *SFTP, GET, expect="none"),
+    scenario("ok-rekey", Sshd(("RekeyLimit 32K",)), *SFTP, GET, expect="none"),
     scenario("ok-slow-answer", Sshd(), *LOGIN, step("exec", command="sleep 1.2"), expect="none"),
     scenario("ok-compressed", Sshd(("Compression yes",)), step("compress"), *SFTP, LS, expect="none"),
     scenario(

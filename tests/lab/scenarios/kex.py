@@ -13,13 +13,37 @@ CLOSES_AFTER_BANNER = Listener("a banner, then gone", (b"SSH-2.0-DepotGate\r\n",
 RESETS_AFTER_BANNER = Listener("a banner, then a reset", (b"SSH-2.0-DepotGate\r\n", "hear", "reset"))
 
 
-def disconnect(code: int, reason: bytes) -> bytes:
-    """SSH_MSG_DISCONNECT as a whole packet of a connection that has no keys yet."""
-    payload = b"\x01" + code.to_bytes(4, "big") + len(reason).to_bytes(4, "big") + reason + bytes(4)
+def packet(payload: bytes) -> bytes:
+    """A whole packet of a connection that has no keys yet."""
     padding = 16 - (len(payload) + 5) % 8
     return (len(payload) + padding + 1).to_bytes(4, "big") + bytes([padding]) + payload + bytes(padding)
 
 
+def text(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value
+
+
+def disconnect(code: int, reason: bytes) -> bytes:
+    return packet(b"\x01" + code.to_bytes(4, "big") + text(reason) + text(b""))
+
+
+OFFER = (
+    b"\x14"
+    + bytes(16)
+    + b"".join(
+        text(names)
+        for names in (
+            *(b"diffie-hellman-group14-sha1,ecdh-sha2-nistp256", b"ssh-rsa,ecdsa-sha2-nistp256"),
+            *(b"aes128-ctr", b"aes128-ctr", b"hmac-sha2-256", b"hmac-sha2-256", b"none", b"none", b"", b""),
+        )
+    )
+    + bytes(5)
+)
+ODD_REPLY = Listener(
+    "an offer, then a reply of noise",
+    (b"SSH-2.0-DepotGate\r\n", packet(OFFER), packet(b"\x1f" + text(b"no key") + text(b"\x07") + text(b"?")), "hold"),
+)
+HALF_OFFER = Listener("half an offer", (b"SSH-2.0-DepotGate\r\n", packet(OFFER[:60]), "hold"))
 DISCONNECTS = Listener(
     "a banner, then a disconnect",
     (b"SSH-2.0-DepotGate\r\n", "hear", disconnect(12, b"Too many connections from your address"), "close"),
@@ -139,6 +163,24 @@ SCENARIOS = (
     scenario("kex-disconnect", DISCONNECTS, HANDSHAKE, expect="kex-server-disconnect"),
     scenario("kex-disconnect-nonblocking", DISCONNECTS, HANDSHAKE, expect="kex-server-disconnect", blocking=False),
     scenario("kex-disconnect-mask-508", DISCONNECTS, HANDSHAKE, expect="kex-server-disconnect", mask=508),
+    scenario(
+        "kex-reply-garbage",
+        ODD_REPLY,
+        HANDSHAKE,
+        expect="kex-failed",
+        or_else=("transport-protocol-error", "kex-hostkey-unverified"),
+        because="a reply that is no reply: which of its fields libssh2 stumbles over hangs on the version",
+        patience=2,
+    ),
+    scenario(
+        "kex-offer-cut",
+        HALF_OFFER,
+        HANDSHAKE,
+        expect="kex-failed",
+        or_else=("transport-protocol-error", "kex-no-common-algorithm"),
+        because="libssh2 says of an offer that it can't read what it says of one that it can't meet",
+        patience=2,
+    ),
     scenario(
         "kex-silent",
         SILENT_AFTER_BANNER,

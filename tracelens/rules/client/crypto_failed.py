@@ -3,7 +3,7 @@
 import re
 
 from tracelens.findings import Found, Rival, cause, client, vendor
-from tracelens.sessions import Session
+from tracelens.sessions import Quote, Session
 
 CRYPTO = re.compile(
     r"key pair generation failed|Unable to create .*(?:private key|shared secret)|encryption context|derive"
@@ -37,7 +37,8 @@ def crypto_failed(session: Session) -> Found | None:
     - libssh2 1.8 and 1.9 built for OpenSSL 1 and run with OpenSSL 3: *every* handshake ends in -44,
       right after NEWKEYS (RFC 4253 section 7.3), at the first encrypted packet.
     - Up to 1.10 a refused Diffie-Hellman step prints nothing but `-8 - Unrecoverable error exchanging
-      keys`. Where the dumps show that the client never sent its packet 30 or 32, it is this cause.
+      keys`. Where the dumps show that the client never sent its packet 30 or 32, or sent one of 5 bytes
+      (an empty value, over which the server then leaves), it is this cause.
 
     ## What to do
 
@@ -83,7 +84,14 @@ def crypto_failed(session: Session) -> Found | None:
         "The client's own crypto library refused to compute its half of the key; libssh2 prints no error for that."
         if silent
         else "The client's own crypto library failed; the server has no part in it.",
-        (failed.quote,),
+        (
+            *(
+                (Quote(session.empty_key_line, "the client sends an empty public value"),)
+                if silent and session.empty_key_line
+                else ()
+            ),
+            failed.quote,
+        ),
         (
             client(
                 "libssh2 1.8 and 1.9 were made for OpenSSL 1 and fail every handshake on OpenSSL 3: use libssh2 1.10.0 "
@@ -110,8 +118,10 @@ def crypto_failed(session: Session) -> Found | None:
 
 
 def _silent_step(session: Session) -> bool:
-    """Whether a Diffie-Hellman exchange ended before the client had sent its public value, with no error of its own."""
+    """Whether the client never sent its public value, or an empty one, with no error of its own."""
     failed, method = session.failed, session.algorithm("kex") or ""
+    if session.empty_key_line and not session.kex_done:
+        return True
     if failed is None or failed.code != -8 or not session.dumped or not method.startswith("diffie-hellman"):
         return False
     if "server" not in session.offers:

@@ -8,7 +8,7 @@ from tracelens.sessions import Failure, Quote, Session
 # Numbers that mean misuse, unless the text is of something that the peer sent or of a local file.
 NUMBERS = (-6, -33, -34, -35, -39, -40, -45)
 NOT_MISUSE = re.compile(
-    r"^unexpected |modulus|private key|crypto backend|base ?64|partial octet|in libgcrypt|Windows CNG", re.IGNORECASE
+    r"^unexpected |SFTP packet|modulus|private key|crypto backend|base ?64|partial octet|in libgcrypt|Windows CNG", re.IGNORECASE
 )
 # Texts that mean misuse under a number that has other meanings too.
 MISUSE = re.compile(
@@ -93,7 +93,7 @@ def misuse(session: Session) -> Found | None:
     failed = session.failed
     if failed is None:
         return None
-    if _without_login(session) and failed.phase == "channel":
+    if session.skipped_login and failed.phase == "channel":
         return _not_logged_in(session, failed)
     if failed.kind != "error":
         return None
@@ -132,17 +132,10 @@ def misuse(session: Session) -> Found | None:
     )
 
 
-def _without_login(session: Session) -> bool:
-    """Whether a channel was asked for in a session whose packets are all there, and none of them is a login."""
-    known = session.packets.keys()
-    return "service_accept" in known and "channel_open" in known and "userauth_request" not in known
-
-
 def _not_logged_in(session: Session, failed: Failure) -> Found:
-    asked = next((c.line for c in session.channels if c.line), failed.line)
     return Found(
         "The calling program asked for a channel without logging in; servers leave that without a proper answer.",
-        (Quote(asked, "a channel is asked for; no login was tried before"), failed.quote),
+        (Quote(session.skipped_login, "a channel is asked for; no login was tried before"), failed.quote),
         (_LOG_IN, vendor("if the program is not yours, send its vendor this trace (redacted)")),
         (Rival("transport-timeout", "ruled out: the server need not answer a channel request before a login"),),
     )

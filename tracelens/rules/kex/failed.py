@@ -88,7 +88,9 @@ def kex_failed(session: Session) -> Found | None:
     elif bare:
         summary = f"Key exchange{using} failed; the trace shows only libssh2's closing words, {failed.message!r}."
     elif failed.code == -5:
-        summary = "Key exchange failed although the two offers, as traced, do meet: the server's offer could not be read."
+        summary = (
+            "Key exchange failed although the two offers, as traced, do meet: the server's offer could not be read."
+        )
     else:
         summary = f"Key exchange{using} failed: {failed.message} (error {failed.code})."
     open_questions = (

@@ -1,7 +1,7 @@
 """Lists of a key exchange that do not meet: the key-exchange methods and the host-key algorithms."""
 
-from tracelens.findings import Found, Rival, cause
-from tracelens.rules.kex.offers import NAMES, explain, kind_of
+from tracelens.findings import Found, Rival, cause, server
+from tracelens.rules.kex.offers import NAMES, explain, kind_of, proposal
 from tracelens.sessions import Quote, Session
 
 # Errors that come from elsewhere although the lists differ: crypto, damaged packets.
@@ -24,9 +24,12 @@ def no_common(session: Session, kind: str) -> Found | None:
     called = NAMES[kind][0]
     ways = [_WAYS[m.partition("_")[2]] for m in missing if kind_of(m) == kind and "_" in m]
     direction = f" ({ways[0]})" if len(ways) == 1 else ""
-    also = [NAMES[kind_of(m)][0] for m in missing[1:] if kind_of(m) != kind]
-    more = f" The lists of {' and '.join(dict.fromkeys(also))}s do not meet either." if also else ""
+    others = {kind_of(m): m for m in missing[1:] if kind_of(m) != kind}
+    also = " and ".join(f"{NAMES[k][0]}s" for k in others)
+    more = f" The lists of {also} do not meet either." if also else ""
     why, advice = explain(session, name)
+    for other, list_name in others.items():
+        advice += (server(f"the same for the {NAMES[other][0]}s: {proposal(session, list_name)}"),)
     return Found(
         f"Client and server have no {called} in common{direction}. {why}{more}",
         (

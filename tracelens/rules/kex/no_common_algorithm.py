@@ -83,7 +83,9 @@ def no_common_algorithm(session: Session) -> Found | None:
     ]
     likely = stock_gap(session)
     hint, advice = _likely(session, likely)
-    kinds = [likely, *(k for k in NAMES if k not in (likely, "comp"))] if likely else ["kex", "hostkey", "cipher", "mac"]
+    kinds = (
+        [likely, *(k for k in NAMES if k not in (likely, "comp"))] if likely else ["kex", "hostkey", "cipher", "mac"]
+    )
     version = session.client_version
     vague = not told and ((version is not None and version < _MEANT) or (version is None and session.started is None))
     rivals = [
@@ -128,5 +130,7 @@ def _likely(session: Session, kind: str | None) -> tuple[str, tuple[Advice, ...]
         recapture,
         client(f"use libssh2 {first} or later; on IRIS and Caché upgrade the instance (Caché before 2017.1 first)"),
         log,
-        server(f"until then a line `{keyword} +...` with a name that the client offers would do; it weakens the server"),
+        server(
+            f"until then a line `{keyword} +...` with a name that the client offers would do; it weakens the server"
+        ),
     )

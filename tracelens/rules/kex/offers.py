@@ -4,6 +4,7 @@ from tracelens.findings import Advice, client, server, vendor
 from tracelens.sessions import AEAD, LISTS, Session
 from tracelens.ssh.algorithms import (
     DEFAULTS,
+    LATEST,
     WEAK,
     defaults,
     in_every_build,
@@ -11,6 +12,7 @@ from tracelens.ssh.algorithms import (
     negotiate,
     newer_for,
     openssh_has,
+    release,
     release_name,
     usable,
 )
@@ -46,20 +48,19 @@ def client_release(session: Session) -> tuple[int, ...] | None:
     return least_version(a for names in session.offers.get("client", {}).values() for a in names)
 
 
-def agreement(session: Session, version: tuple[int, ...]) -> dict[str, str] | None:
-    """What a libssh2 version, left to its defaults, and this server would agree on; None where a list fails."""
+def agreement(session: Session, version: tuple[int, ...]) -> dict[str, str | None]:
+    """What a libssh2 version, left to its defaults, and this server would agree on; None for a list that fails."""
     theirs = session.offers.get("server", {})
-    found: dict[str, str] = {}
+    found: dict[str, str | None] = {}
     for name in LISTS:
-        if name not in theirs:
-            return None
         if name.startswith("mac_") and found[f"cipher_{name[4:]}"] in AEAD:
             continue
-        agreed = negotiate(usable(defaults(version, kind_of(name))), theirs[name])
-        if agreed is None:
-            return None
-        found[name] = agreed
+        found[name] = negotiate(usable(defaults(version, kind_of(name))), theirs.get(name, ()))
     return found
+
+
+def _failing(session: Session, version: tuple[int, ...]) -> list[str]:
+    return [name for name, agreed in agreement(session, version).items() if agreed is None]
 
 
 def upgrade(session: Session) -> tuple[tuple[int, ...], str] | None:
@@ -68,10 +69,17 @@ def upgrade(session: Session) -> tuple[tuple[int, ...], str] | None:
     for version in sorted(DEFAULTS):
         if now is not None and version > now:
             agreed = agreement(session, version)
-            if agreed is not None:
+            if None not in agreed.values():
                 wanted = (agreed.get(n) for n in ("kex", "hostkey", "cipher_cs", "mac_cs"))
                 return version, ", ".join(a for a in wanted if a)
     return None
+
+
+def _own(session: Session) -> str:
+    version = client_release(session)
+    if version is None:
+        return ""
+    return f" (this client: {'' if session.client_version else 'at least '}{release_name(version)})"
 
 
 def left_out(session: Session, name: str) -> tuple[str, ...]:
@@ -96,9 +104,9 @@ def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
     kind = kind_of(name)
     theirs = usable(session.offers["server"][name])
     version = client_release(session)
-    called = release_name(version) if version is not None else "this client"
+    called = release_name(version) if session.client_version and version is not None else "this client"
     if not theirs:
-        return "The server offers none at all.", (server(f"repair its list: {_proposal(session, name)}"),)
+        return "The server offers none at all.", (server(f"repair its list: {proposal(session, name)}"),)
     if is_old_server(session, name):
         return _old_server(session, name, theirs, called)
     without = left_out(session, name)
@@ -110,11 +118,10 @@ def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
         whole = release_name(first)
         return f"The client is too old: {whole} would agree ({agreed}).", (
             client(
-                f"use {whole} or later (this client: {called}); by default it agrees with this server on "
-                f"{agreed}. IRIS and Caché bring their libssh2 with them: upgrade the instance "
-                "(Caché before 2017.1 has a very old one)"
+                f"use {whole} or later{_own(session)}; by default it agrees with this server on {agreed}. IRIS and "
+                "Caché bring their libssh2 with them: upgrade the instance (Caché before 2017.1 has a very old one)"
             ),
-            server(f"until then: {_proposal(session, name)}"),
+            server(f"until then: {proposal(session, name)}"),
         )
     if kind == "comp":
         return f"The server insists on compression ({shown(theirs)}); this program did not ask for any.", (
@@ -122,18 +129,23 @@ def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
                 "turn compression on before the handshake (libssh2_session_flag with LIBSSH2_FLAG_COMPRESS; zlib since "
                 "1.0, zlib@openssh.com since 1.4.3, both only in a build with zlib)"
             ),
-            server(_proposal(session, name)),
+            server(proposal(session, name)),
         )
     known = newer_for(theirs, version) if version is not None else None
     if known is not None:
-        first_name, algorithm = known
-        later = "libssh2's main branch" if first_name == "head" else f"libssh2 {first_name}"
-        return f"The client is too old for {algorithm} ({later} has it), and that alone is not enough.", (
-            client(f"use {later} or later for {algorithm}; another list would still not meet, see the server's offer"),
-            server(_proposal(session, name)),
+        later = release_name(release(known[0]))
+        stands = f"{later} has {known[1]}"
+        if known[1] in defaults(release(known[0]), kind):
+            others = [NAMES[k][0] for k in dict.fromkeys(map(kind_of, _failing(session, release(known[0]))))]
+            but = f"the lists of {' and '.join(f'{o}s' for o in others)} would still not meet"
+        else:
+            but = "only where its crypto library has it too"
+        return f"The client is too old: {stands}, but {but}.", (
+            server(proposal(session, name)),
+            client(f"{stands}{_own(session)}, but {but}"),
         )
     return f"No libssh2 up to its main branch offers {shown(theirs)} by default.", (
-        server(_proposal(session, name)),
+        server(proposal(session, name)),
         client("an upgrade alone does not help here"),
     )
 
@@ -156,7 +168,7 @@ def _narrowed(session: Session, name: str, without: tuple[str, ...], called: str
             + ("" if certain else "; libssh2_session_supported_algs() would decide whether the build has it")
         ),
         vendor("if the list is fixed in a program that is not yours, its vendor has to change it"),
-        server(f"only if the client can't be changed: {_proposal(session, name)}"),
+        server(f"only if the client can't be changed: {proposal(session, name)}"),
     )
 
 
@@ -174,15 +186,15 @@ def _old_server(session: Session, name: str, theirs: tuple[str, ...], called: st
     kind = kind_of(name)
     without = left_out(session, name)
     stopgap = without or tuple(a for a in theirs if any(a in defaults(v, kind) for v in DEFAULTS))
-    openssh = session.server_openssh
-    better = [a for a in usable(session.offers["client"][name]) if a not in WEAK]
-    by_choice = openssh is not None and any(openssh_has(openssh, a) for a in better)
+    fit = _fit(session, name)
+    by_choice = session.server_openssh is not None and any(a not in WEAK for a in fit)
     if by_choice:
         why = f"The server's settings leave it only deprecated ones ({shown(theirs)})."
-        advice = [server(_proposal(session, name))]
+        advice = [server(proposal(session, name))]
     else:
         why = f"The server is too old: it offers only deprecated ones ({shown(theirs)})."
-        advice = [server(f"upgrade the server software ({session.server_banner}), or {_proposal(session, name)}")]
+        which = f" ({session.server_banner})" if session.server_banner else ""
+        advice = [server(f"upgrade the server software{which}{', or ' if fit else ': '}{proposal(session, name)}")]
     if without:
         advice.append(
             client(
@@ -193,11 +205,9 @@ def _old_server(session: Session, name: str, theirs: tuple[str, ...], called: st
         )
     elif stopgap:
         last = max(v for v in DEFAULTS if stopgap[0] in defaults(v, kind))
+        until = f", which libssh2 offers by default up to {release_name(last)}" if last <= LATEST else ""
         advice.append(
-            client(
-                f"{called} no longer offers {stopgap[0]}; {release_name(last)} was the last to offer it by default. "
-                f"{_price(stopgap[0])}"
-            )
+            client(f"until then only a client that offers {stopgap[0]} can connect{until}. {_price(stopgap[0])}")
         )
     return why, tuple(advice)
 
@@ -213,7 +223,20 @@ def _price(algorithm: str) -> str:
     return f"Its price: {algorithm} is {weak}" if weak else f"It costs no security: {algorithm} is not deprecated"
 
 
-def _proposal(session: Session, name: str) -> str:
+def _fit(session: Session, name: str) -> list[str]:
+    """What the client offers and this server can be configured to offer, certificates aside."""
+    openssh = session.server_openssh
+    return [
+        a
+        for a in usable(session.offers["client"][name])
+        if a not in _NOT_PROPOSED
+        and "-cert-v01" not in a
+        and not a.startswith("sk-")
+        and (openssh is None or openssh_has(openssh, a))
+    ]
+
+
+def proposal(session: Session, name: str) -> str:
     """The line of sshd_config, or its like, that would meet this client, and what it costs in security."""
     kind = kind_of(name)
     called, keyword, _ = NAMES[kind]
@@ -222,15 +245,9 @@ def _proposal(session: Session, name: str) -> str:
     if kind == "comp":
         line = "" if openssh is None else " (`Compression yes` offers none and zlib@openssh.com, `no` only none)"
         return f"let {shown(ours)} stand in the server's list of compression methods{line}. It costs no security"
-    fit = [
-        a
-        for a in ours
-        if a not in _NOT_PROPOSED and "-cert-v01" not in a and (openssh is None or openssh_has(openssh, a))
-    ]
+    fit = _fit(session, name)
     if not fit:
-        return (
-            f"look for another server: none of what this client offers ({shown(ours)}) can be switched on in this one"
-        )
+        return f"none of what this client offers ({shown(ours)}) can be switched on in this server"
     algorithm = next((a for a in fit if a not in WEAK), fit[0])
     price = _price(algorithm)
     if openssh is None and kind == "hostkey":
