@@ -193,7 +193,7 @@ def _trace(document: dict[str, Any]) -> Iterable[str]:
 
 def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[str]:
     """A label and its text, wrapped under itself; escaped first, painted last."""
-    lines = wrap(escaped(text), WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]
+    lines = wrap(escaped(text), WIDTH - _LABEL, break_on_hyphens=False) or [""]
     shown = [paint(line, role) if role else line for line in lines]
     first = f"  {label:<{_LABEL - 2}}{shown[0]}"
     return [first.rstrip(), *(" " * _LABEL + line for line in shown[1:])]
@@ -214,7 +214,7 @@ def _quotes(label: str, evidence: list[dict[str, Any]]) -> Iterable[str]:
 def _advice(label: str, advice: list[dict[str, Any]]) -> Iterable[str]:
     for number, entry in enumerate(advice):
         who = _WHO.get(entry["who"], entry["who"])
-        lines = wrap(escaped(entry["action"]), WIDTH - _LABEL - 9, break_long_words=False, break_on_hyphens=False) or [
+        lines = wrap(escaped(entry["action"]), WIDTH - _LABEL - 9, break_on_hyphens=False) or [
             ""
         ]
         yield f"  {label if number == 0 else '':<{_LABEL - 2}}{who:<9}{lines[0]}"

@@ -15,6 +15,7 @@ from tracelens.sessions.wording import is_clean_up, phase_of
 # An error that follows another within this many seconds is told of the same event, one call further out.
 _CASCADE = 0.005
 _WRITES = {"conn.data_writing", "conn.data_sending"}
+_USES = {*_WRITES, "conn.channel_read_got"}
 _POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
 
 
@@ -75,6 +76,10 @@ class Track(Files):
         session.blocked_on = Quote(run.last_line, run.waiting) if run.waiting is not None else None
         if run.counts.keys() & _WRITES:
             session.written_line = run.last_line
+        if run.counts.keys() & _USES and self._channel is not None:
+            for request in self._channel.requests:
+                # Data flows, so what was asked for was granted, though no dump shows the answer.
+                request.granted = True if request.granted is None and not request.packet else request.granted
         if run.waiting is not None:
             self._waiting = run.waiting
             session.last = Quote(run.last_line, run.last_text)

@@ -71,9 +71,9 @@ def crypto_failed(session: Session) -> Found | None:
     ```
     """
     failed = session.failed
-    if failed is None or failed.kind != "error":
-        return None
     silent = _silent_step(session)
+    if failed is None or (failed.kind != "error" and not silent):
+        return None
     if failed.code not in NUMBERS and not CRYPTO.search(failed.message) and not silent:
         return None
     version = session.client_version

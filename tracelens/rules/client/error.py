@@ -8,7 +8,8 @@ from tracelens.sessions import Failure, Quote, Session
 # Numbers that mean misuse, unless the text is of something that the peer sent or of a local file.
 NUMBERS = (-6, -33, -34, -35, -39, -40, -45)
 NOT_MISUSE = re.compile(
-    r"^unexpected |SFTP packet|modulus|private key|crypto backend|base ?64|partial octet|in libgcrypt|Windows CNG", re.IGNORECASE
+    r"^unexpected |SFTP packet|modulus|private key|crypto backend|base ?64|partial octet|in libgcrypt|Windows CNG",
+    re.IGNORECASE,
 )
 # Texts that mean misuse under a number that has other meanings too.
 MISUSE = re.compile(
