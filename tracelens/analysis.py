@@ -209,6 +209,10 @@ def _session(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str])
             }
             for p in session.phases
         ],
+        "errors": [
+            {"line": f.line, "code": f.code, "text": hide(f.quote.text), "fate": f.fate}
+            for f in session.failures[:EVIDENCE_KEPT]
+        ],
         "unexplained": {"line": failed.line, "text": hide(failed.quote.text)}
         if failed and diagnosis.root is None
         else None,

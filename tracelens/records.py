@@ -179,7 +179,7 @@ class Reader:
         return True
 
     def _line_stop(self) -> int:
-        """Where the line at hand ends: the place of its newline, -1 if none is in the buffer. Each is looked for once."""
+        """Where the newline of the line at hand stands, -1 if none is in the buffer. Each is looked for once."""
         if self._newline < self._pos and self._newline != len(self._buffer):
             found = self._buffer.find(b"\n", self._pos)
             self._newline = len(self._buffer) if found < 0 else found

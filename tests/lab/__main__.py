@@ -1,4 +1,4 @@
-"""`python -m tests.lab`: records scenarios with real servers and real libssh2 versions, and checks tracelens against them."""
+"""`python -m tests.lab`: records scenarios with real servers and libssh2, and checks tracelens against them."""
 
 import argparse
 import fnmatch
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab import check, libssh2, premises, truth
-from tests.lab.recording import ClientDied, Recording, record
+from tests.lab.recording import ClientDiedError, Recording, record
 from tests.lab.scenario import Scenario
 from tests.lab.scenarios import ALL
 
@@ -21,12 +21,13 @@ WORKERS = 8  # most of a scenario's time is waiting
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
-    parser.add_argument("--out", type=Path, help="folder for the traces and TRUTH.tsv")
+    parser.add_argument("--out", type=Path, help="folder for the traces, TRUTH.tsv and what --check finds")
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN", help="scenario ids, with * and ?")
     parser.add_argument("--version", action="append", default=[], choices=tuple(libssh2.SOURCES))
     parser.add_argument("--quick", action="store_true", help="every scenario with one version only, in turn")
     parser.add_argument("--list", action="store_true", help="print the scenarios and end")
     parser.add_argument("--check", action="store_true", help="diagnose each trace and print how it went")
+    parser.add_argument("--recorded", action="store_true", help="record nothing: check what --out holds already")
     return parser.parse_args()
 
 
@@ -46,8 +47,8 @@ def choose(
     return chosen
 
 
-def run(pairs: list[tuple[Scenario, str]], out: Path) -> tuple[list[Recording], list[str]]:
-    """Records all, several at a time, in the given order; what could not be recorded is named."""
+def run(pairs: list[tuple[Scenario, str]], out: Path) -> list[str]:
+    """Records all, several at a time, and writes their truth in the given order; returns what could not be recorded."""
     for version in dict.fromkeys(version for _, version in pairs):
         libssh2.library(version)
     with premises.open_site() as site:
@@ -56,15 +57,15 @@ def run(pairs: list[tuple[Scenario, str]], out: Path) -> tuple[list[Recording], 
             results = list(pool.map(lambda pair: _record(pair, site, out), pairs))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-    recordings = [one for one in results if isinstance(one, Recording)]
-    return recordings, [one for one in results if isinstance(one, str)]
+    truth.write((one for one in results if isinstance(one, Recording)), out / "TRUTH.tsv")
+    return [one for one in results if isinstance(one, str)]
 
 
 def _record(pair: tuple[Scenario, str], site: premises.Site, out: Path) -> Recording | str:
     scenario, version = pair
     try:
         return record(scenario, version, site, out)
-    except (ClientDied, TimeoutError) as problem:
+    except (ClientDiedError, TimeoutError) as problem:
         return f"{scenario.id}-{version}: {problem}"
 
 
@@ -85,26 +86,26 @@ def main() -> int:
         for one, version in pairs:
             print(f"{one.id}\t{version}\t{';'.join(one.expected(version))}")
         return 0
-    if lacks := premises.missing():
+    if not options.recorded and (lacks := premises.missing()):
         print("the lab lacks:", *lacks, sep="\n  ", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     began = time.monotonic()
     with folder(options.out) as out:
-        recordings, failed = run(pairs, out)
-        truth.write(recordings, out / "TRUTH.tsv")
+        failed = [] if options.recorded else run(pairs, out)
         for line in failed:
             print("not recorded:", line, file=sys.stderr)
-        wrong = []
-        if options.check:
-            verdicts = check.judge(recordings)
-            wrong = [one for one in verdicts if not one.right]
+        verdicts = check.judge(out) if options.check or options.recorded else []
+        wrong = [one for one in verdicts if not one.right]
+        if verdicts:
             (out / "MISSES.md").write_text(check.misses(verdicts))
-            print(check.table(verdicts, check.causes()))
-            for one in wrong:
-                print(f"miss {one.recording.name}: expected {one.expected}, got {one.got}")
-        took = time.monotonic() - began
-        print(f"{len(recordings)} traces, {len(failed)} not recorded, {len(wrong)} wrong, {took:.0f} seconds")
+            (out / "TABLE.md").write_text(check.table(verdicts))
+            print(check.table(verdicts))
+            for verdict in wrong:
+                print(f"miss {verdict.truth['file']}: expected {verdict.expected}, got {verdict.got}")
+        traces = len(truth.read(out / "TRUTH.tsv"))
+    took = time.monotonic() - began
+    print(f"{traces} traces, {len(failed)} not recorded, {len(wrong)} wrong, {took:.0f} seconds")
     return 1 if failed or wrong else 0
 
 

@@ -1,4 +1,4 @@
-"""tracelens's diagnosis of recorded traces, held against their truth."""
+"""tracelens's diagnosis of recorded traces, held against their table of truth."""
 
 import json
 import re
@@ -9,36 +9,53 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.lab import truth
 from tests.lab.premises import PYTHON, REPOSITORY
-from tests.lab.recording import Recording
+from tracelens.vocabulary import VOCABULARY
 
 _SERVERS = ("OpenSSH", "asyncssh", "dropbear", "vsftpd")
+_ALTERNATIVES = re.compile(r"ALT ([a-z0-9, -]+?):")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was expected of a trace and what tracelens said, by session."""
+    """What the truth says of a trace and what tracelens said, by session."""
 
-    recording: Recording
-    expected: list[str]
-    allowed: list[set[str]]
+    trace: Path
+    truth: dict[str, str]
     got: list[str]
 
     @property
+    def expected(self) -> list[str]:
+        return self.truth["root_cause"].split(";")
+
+    @property
+    def allowed(self) -> list[set[str]]:
+        """With what the trace can't tell apart; a session that went well has no alternative."""
+        found = _ALTERNATIVES.match(self.truth["note"])
+        others = set(found.group(1).split(", ")) if found else set()
+        return [{one} | (others if one != "none" else set()) for one in self.expected]
+
+    @property
     def right(self) -> bool:
-        return len(self.got) == len(self.allowed) and all(
+        return len(self.got) == len(self.expected) and all(
             one in allowed for one, allowed in zip(self.got, self.allowed, strict=True)
         )
 
 
-def judge(recordings: Sequence[Recording]) -> list[Verdict]:
-    """Asks the command line once about all of them: what users would see, and a process for each would take minutes."""
-    said = analyze([recording.trace for recording in recordings])
-    return [_verdict(recording, said.get(str(recording.trace), ["no analysis"])) for recording in recordings]
+def judge(folder: Path) -> list[Verdict]:
+    """Diagnoses all that TRUTH.tsv in the folder names."""
+    rows = truth.read(folder / "TRUTH.tsv")
+    said = analyze([folder / row["file"] for row in rows])
+    return [Verdict(folder / row["file"], row, said[folder / row["file"]]) for row in rows]
 
 
-def analyze(traces: Iterable[Path]) -> dict[str, list[str]]:
-    """For each trace the root causes of its sessions; `none` where a session is healthy, else the verdict."""
+def analyze(traces: Sequence[Path]) -> dict[Path, list[str]]:
+    """For each trace the root causes of its sessions; `none` where a session is healthy, else the verdict.
+
+    The command line is asked, as users ask it: once for all, since a process for each would take minutes; each alone
+    only if that failed, to name the trace that it fails on.
+    """
     done = subprocess.run(
         [PYTHON, "-m", "tracelens", "analyze", *map(str, traces), "-f", "json"],
         capture_output=True,
@@ -46,10 +63,12 @@ def analyze(traces: Iterable[Path]) -> dict[str, list[str]]:
         cwd=REPOSITORY,
         check=False,
     )
-    if not done.stdout.strip():
-        raise RuntimeError(f"tracelens analyze said nothing: {done.stderr[-2000:]}")
-    document = json.loads(done.stdout)
-    return {one["source"]["name"]: [_cause(s) for s in one["sessions"]] for one in document["analyses"]}
+    if done.returncode == 0:
+        said = {one["source"]["name"]: one["sessions"] for one in json.loads(done.stdout)["analyses"]}
+        return {trace: [_cause(one) for one in said.get(str(trace), [])] for trace in traces}
+    if len(traces) == 1:
+        return {traces[0]: [f"failed: {done.stderr.strip().splitlines()[-1:]}"]}
+    return {trace: got for one in traces for trace, got in analyze([one]).items()}
 
 
 def _cause(session: dict[str, Any]) -> str:
@@ -57,73 +76,54 @@ def _cause(session: dict[str, Any]) -> str:
     return session["root_cause"] or ("none" if verdict == "healthy" else verdict)
 
 
-def _verdict(recording: Recording, got: list[str]) -> Verdict:
-    expected = recording.scenario.expected(recording.version)
-    others = set(recording.scenario.alternatives(recording.version))
-    allowed = [{one} | (others if one != "none" else set()) for one in expected]
-    return Verdict(recording, expected, allowed, got)
-
-
-def table(verdicts: Sequence[Verdict], causes: Iterable[str]) -> str:
+def table(verdicts: Iterable[Verdict]) -> str:
     """Per cause id: traces, libssh2 versions, servers, and how many were diagnosed right. Markdown."""
-    rows: dict[str, list[Verdict]] = defaultdict(list)
+    rows: dict[str, list[Verdict]] = {one.id: [] for one in VOCABULARY.values() if one.kind == "cause"}
     for verdict in verdicts:
         for cause in dict.fromkeys(verdict.expected):
-            rows[cause].append(verdict)
+            rows.setdefault(cause, []).append(verdict)
     lines = ["| cause | traces | versions | servers | right |", "| --- | --- | --- | --- | --- |"]
-    for cause in [*dict.fromkeys([*causes, *rows])]:
-        its = rows.get(cause, [])
-        versions = {one.recording.version for one in its}
-        servers = {_kind(talk.server.title) for one in its for talk in one.recording.scenario.talks}
-        right = sum(one.right for one in its)
-        lines.append(f"| `{cause}` | {len(its)} | {len(versions)} | {', '.join(sorted(servers)) or '-'} | {right} |")
-    return "\n".join(lines)
+    for cause, its in rows.items():
+        servers: dict[str, None] = defaultdict()
+        for one in its:
+            servers |= dict.fromkeys(_kind(title) for title in one.truth["server"].split(";"))
+        lines.append(
+            f"| `{cause}` | {len(its)} | {len({one.truth['libssh2_version'] for one in its})} "
+            f"| {', '.join(sorted(servers)) or '-'} | {sum(one.right for one in its)} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def _kind(title: str) -> str:
     return next((name for name in _SERVERS if title.startswith(name)), "listener")
 
 
-def misses(verdicts: Sequence[Verdict]) -> str:
-    """A page on what tracelens got wrong, with the lines that tell."""
+def misses(verdicts: Iterable[Verdict]) -> str:
+    """A page on what tracelens got wrong, with the last lines that tell."""
     parts = []
     for one in verdicts:
         if one.right:
             continue
-        scenario, recording = one.recording.scenario, one.recording
-        steps = "; ".join(
-            f"{step['do']} rc={step['code']} {step['message']!r}"
-            for report in recording.reports
-            for step in report["steps"]
-            if step["code"]
-        )
-        telling = "\n".join(f"    {line}" for line in telling(recording.trace))
+        row = one.truth
+        quoted = "\n".join(f"    {line}" for line in telling(one.trace))
         parts.append(
-            f"## {recording.name}\n\n"
-            f"- server: {'; '.join(talk.server.title for talk in scenario.talks)}; mask {scenario.mask}; "
-            f"{'blocking' if scenario.blocking else 'non-blocking'}; newline {scenario.newline}\n"
-            f"- expected {one.expected}, allowed {[sorted(s) for s in one.allowed]}, got {one.got}\n"
-            f"- calls: {steps or 'all ok'}\n"
-            f"- {scenario.because or scenario.note or 'no note'}\n\n{telling}\n"
+            f"## {row['file']}\n\n"
+            f"- server: {row['server']}; mask {row['mask']}; blocking {row['blocking']}; "
+            f"newlines {row['newline_policy']}\n"
+            f"- expected {one.expected}, allowed {[sorted(ids) for ids in one.allowed]}, got {one.got}\n"
+            f"- {row['note']}\n\n{quoted}\n"
         )
     return "\n".join(parts) or "none\n"
 
 
 def telling(trace: Path, most: int = 18) -> list[str]:
-    text = trace.read_text(errors="replace")
+    """The last records of a trace without dumps, waits and retries."""
     lines = [
         f"L{number}: {line[:170]}"
-        for number, line in enumerate(text.splitlines(), 1)
+        for number, line in enumerate(trace.read_text(errors="replace").splitlines(), 1)
         if not re.match(r"[0-9a-f]{4,}: |=> |\s*$", line)
         and "Looking for packet" not in line
         and "-37 -" not in line
         and "channel_read() wants" not in line
     ]
     return lines[-most:]
-
-
-def causes() -> list[str]:
-    """The ids of causes, in the vocabulary's order."""
-    from tracelens import vocabulary
-
-    return [one.id for one in vocabulary.VOCABULARY.values() if one.kind == "cause"]

@@ -1,4 +1,4 @@
-"""One process that uses libssh2 as programs do: reads a plan (JSON) on stdin, writes the trace, prints what each call gave.
+"""A process that uses libssh2 as programs do: reads a plan (JSON) on stdin, writes the trace, prints what calls gave.
 
 A process per scenario, since the trace's clock starts once per process. The plan: `library`, `trace` (file), `newline`
 (`normal`, `none`, `double`, or `stderr` for no handler at all), `threads`, and `sessions`, each with `port`, `mask`,
@@ -25,7 +25,7 @@ READ, WRITE_NEW = 1, 2 | 8 | 16  # LIBSSH2_FXF_*: WRITE | CREAT | TRUNC
 NORMAL_END = (11, b"Normal Shutdown, Thank you for playing", b"")
 
 
-class StepFailed(Exception):
+class StepError(Exception):
     """A call returned an error, or was given up."""
 
 
@@ -61,7 +61,7 @@ class Client:
             outcome = {"do": step["do"], "code": 0, "message": ""}
             try:
                 getattr(self, step["do"])(**arguments)
-            except StepFailed as failure:
+            except StepError as failure:
                 outcome |= {"code": failure.args[0], "message": failure.args[1]}
             report.append(outcome)
             if outcome["code"] and not step.get("may_fail"):
@@ -133,7 +133,7 @@ class Client:
                 with_this = self._call("agent_userauth", agent, user.encode(), before)
                 if with_this == 0:
                     return
-            raise StepFailed(*self._error("agent_userauth"))
+            raise StepError(*self._error("agent_userauth"))
         finally:
             self._lib["agent_disconnect"](agent)
             self._lib["agent_free"](agent)
@@ -262,7 +262,7 @@ class Client:
                 return result
             left = deadline - time.monotonic()
             if left <= 0:
-                raise StepFailed(EAGAIN, f"{name}: given up")
+                raise StepError(EAGAIN, f"{name}: given up")
             wants = self._lib["session_block_directions"](self.session)
             here = [self._socket]
             select.select(here if wants & 1 else [], here if wants & 2 else [], [], left)
@@ -270,7 +270,7 @@ class Client:
     def _do(self, name: str, *arguments: Any, on: int | None = None) -> Any:
         result = self._call(name, self.session if on is None else on, *arguments)
         if result is None or (isinstance(result, int) and result < 0):
-            raise StepFailed(*self._error(name))
+            raise StepError(*self._error(name))
         return result
 
     def _error(self, name: str) -> tuple[int, str]:
@@ -298,7 +298,7 @@ class Client:
 
     def _sftp_session(self) -> int:
         if self._sftp is None:
-            raise StepFailed(-1, "the plan opens no SFTP before it uses it")
+            raise StepError(-1, "the plan opens no SFTP before it uses it")
         return self._sftp
 
     def _open(self, path: str, flags: int, kind: int) -> int:
@@ -357,7 +357,7 @@ class Client:
         for name, *arguments in ends:
             try:
                 self._call(name, *arguments)
-            except StepFailed:
+            except StepError:
                 return
 
 

@@ -1,6 +1,6 @@
 """A process that cleans up when the lab ends, however it ends: it sees its stdin close.
 
-Lines on stdin say what there is to clean: `process PID START-TIME`, `user NAME`, `path PATH`. At the end of its input it
+Lines on stdin say what there is to clean: `process PID START-TIME`, `user NAME`, `path PATH`. At its input's end it
 kills the processes with all that descends from them, removes the users and the paths, and exits. The lab's own orderly
 end is the same thing: it closes the pipe and waits. So there is one way to clean up, and an interrupt can't miss it.
 """

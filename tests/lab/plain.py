@@ -82,7 +82,7 @@ def reset(connection: socket.socket) -> None:
 
 @dataclass(frozen=True)
 class Listener:
-    """Follows a script: bytes are sent; `hear` waits for the client; `close`, `reset`, `hold` (silence); `tls` speaks TLS."""
+    """Follows a script: bytes are sent; `hear` waits for the client; `close`, `reset`, `hold` (stay silent), `tls`."""
 
     title: str
     script: tuple[bytes | str, ...]

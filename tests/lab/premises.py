@@ -118,7 +118,7 @@ class Site:
 
 @contextmanager
 def open_site() -> Iterator[Site]:
-    """Users, keys and a folder. One lab at a time on a machine: the users' names are fixed, so that traces are alike."""
+    """Users, keys, a folder. One lab at a time on a machine: the users' names are fixed, so that traces are alike."""
     cache = libssh2.cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "site.lock").open("w") as lock:

@@ -30,7 +30,7 @@ class Recording:
         return self.trace.name
 
 
-class ClientDied(Exception):
+class ClientDiedError(Exception):
     """The client process ended without a report: a crash in libssh2, or a plan that makes no sense."""
 
 
@@ -47,7 +47,7 @@ def record(scenario: Scenario, version: str, site: Site, folder: Path) -> Record
                 "blocking": scenario.blocking,
                 "patience": scenario.patience,
                 "leave": scenario.leave,
-                "steps": [_filled(one, keys=site.keys, control=at.control) for one in talk.steps],
+                "steps": [_filled(one, keys=site.keys, control=at.control, tag=version) for one in talk.steps],
             }
             for talk, at in zip(scenario.talks, running, strict=True)
         ]
@@ -73,9 +73,9 @@ def record(scenario: Scenario, version: str, site: Site, folder: Path) -> Record
                 check=False,
             )
         except subprocess.TimeoutExpired as late:
-            raise ClientDied(f"{trace.name}: no end after {LIMIT} seconds") from late
+            raise ClientDiedError(f"{trace.name}: no end after {LIMIT} seconds") from late
     if done.returncode:
-        raise ClientDied(f"{trace.name}: exit {done.returncode}: {done.stderr[-600:]}")
+        raise ClientDiedError(f"{trace.name}: exit {done.returncode}: {done.stderr[-600:]}")
     trace.touch()
     return Recording(scenario, version, trace, json.loads(done.stdout), sessions)
 
@@ -86,7 +86,7 @@ def _filled(one: Step, **places: Any) -> dict[str, Any]:
     for key, value in one.items():
         if value == "{control}":
             filled[key] = places["control"]
-        elif isinstance(value, str) and "{keys}" in value:
+        elif isinstance(value, str) and ("{keys}" in value or "{tag}" in value):
             filled[key] = value.format(**places)
         else:
             filled[key] = value

@@ -12,7 +12,10 @@ Newline = Literal["normal", "none", "double", "stderr"]
 
 
 def step(do: str, **arguments: Any) -> Step:
-    """One call that the client makes. In text arguments {keys}, {control} and {home} are filled in when it runs."""
+    """One call that the client makes. In text, {keys}, {control} and {tag} are filled in when it runs.
+
+    {tag} is the version: where several write at once, each has a file of its own.
+    """
     return {"do": do, **arguments}
 
 

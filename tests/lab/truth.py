@@ -1,4 +1,4 @@
-"""TRUTH.tsv: one row a trace, from what the scenario set up and what libssh2's own calls returned, never from the trace."""
+"""TRUTH.tsv: a row per trace, from what the scenario set up and what libssh2's calls returned, never from the trace."""
 
 import csv
 from collections.abc import Iterable
@@ -26,6 +26,11 @@ def write(recordings: Iterable[Recording], path: Path) -> None:
         table.writerow(COLUMNS)
         for recording in recordings:
             table.writerow([row(recording)[column] for column in COLUMNS])
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def row(recording: Recording) -> dict[str, str]:

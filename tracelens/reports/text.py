@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from textwrap import wrap
 from typing import Any
 
+from tracelens import masks
+
 WIDTH = 80
 _LABEL = 12
 _QUOTE_LENGTH = 400
@@ -57,8 +59,7 @@ def render(document: dict[str, Any], verbosity: int = 0, paint: Paint = plain) -
         lines += _advice("", found["advice"]) if verbosity or found["id"] == "trace-mask-incomplete" else []
         if verbosity:
             lines += _quotes("", found["evidence"][:3])
-    if verbosity:
-        lines += ["", *_trace(document)]
+    lines += ["", *_trace(document, verbosity)]
     return "\n".join(lines) + "\n"
 
 
@@ -150,7 +151,20 @@ def _noise(session: dict[str, Any], verbosity: int) -> Iterable[str]:
             yield from _quotes("", found["evidence"])
 
 
+_FATES = {
+    "retried": "tried again",
+    "partial-auth": "on the way to a further method or to success",
+    "cleanup": "while tidying up",
+    "recovered": "got over",
+    "final": "what the session failed by",
+    "consequence": "followed from it",
+}
+
+
 def _facts(session: dict[str, Any]) -> Iterable[str]:
+    for number, error in enumerate(session["errors"][:20]):
+        fate = _FATES.get(error["fate"], error["fate"])
+        yield from _field("Errors" if number == 0 else "", f"line {error['line']}: {error['text']} ({fate})")
     agreed = session["algorithms"]
     if any(agreed.values()):
         yield from _field("Agreed", ", ".join(f"{name} {value}" for name, value in agreed.items() if value))
@@ -176,19 +190,24 @@ def _facts(session: dict[str, Any]) -> Iterable[str]:
             )
 
 
-def _trace(document: dict[str, Any]) -> Iterable[str]:
+def _trace(document: dict[str, Any], verbosity: int) -> Iterable[str]:
     trace = document["trace"]
-    first, last = trace["libssh2"]["first"], trace["libssh2"]["last"]
-    wording = (
-        f"wording of libssh2 {first if first == last else f'{first} to {last}'}"
-        if first
-        else "wording of no single libssh2 release"
-    )
-    yield from _field(
-        "Trace",
-        f"{trace['records']} records, {trace['dumps']} dumps, {trace['foreign_lines']} foreign lines; {wording}; "
-        f"traced: {', '.join(trace['contexts']) or 'nothing'}",
-    )
+    seen = [f"{context} ({bit})" for context, bit in _bits() if context in trace["contexts"]]
+    unseen = [f"{context} ({bit})" for context, bit in _bits() if context not in trace["contexts"]]
+    dumps = "" if trace["dumps"] else "; no dumps"
+    yield from _field("Traced", f"{', '.join(seen) or 'no text'}{dumps}")
+    if unseen:
+        yield from _field("Not seen", f"{', '.join(unseen)}: not traced, or nothing happened there")
+    if verbosity:
+        first, last = trace["libssh2"]["first"], trace["libssh2"]["last"]
+        span = first if first == last else f"{first} to {last}"
+        wording = f"wording of libssh2 {span}" if first else "wording of no single libssh2 release"
+        count = f"{trace['records']} records, {trace['dumps']} dumps, {trace['foreign_lines']} foreign lines"
+        yield from _field("Trace", f"{count}; {wording}")
+
+
+def _bits() -> Iterable[tuple[str, int]]:
+    return ((bit.context, bit.value) for bit in masks.BITS)
 
 
 def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[str]:
@@ -214,9 +233,7 @@ def _quotes(label: str, evidence: list[dict[str, Any]]) -> Iterable[str]:
 def _advice(label: str, advice: list[dict[str, Any]]) -> Iterable[str]:
     for number, entry in enumerate(advice):
         who = _WHO.get(entry["who"], entry["who"])
-        lines = wrap(escaped(entry["action"]), WIDTH - _LABEL - 9, break_on_hyphens=False) or [
-            ""
-        ]
+        lines = wrap(escaped(entry["action"]), WIDTH - _LABEL - 9, break_on_hyphens=False) or [""]
         yield f"  {label if number == 0 else '':<{_LABEL - 2}}{who:<9}{lines[0]}"
         for line in lines[1:]:
             yield " " * (_LABEL + 9) + line

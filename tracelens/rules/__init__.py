@@ -18,7 +18,8 @@ def load() -> tuple[Rule, ...]:
     """All rules, built-in ones and those of installed plugins, in order of their ids.
 
     Raises:
-        BadPlugin: a plugin does not load, or breaks the contract of a rule; a rule left out in silence would be a wrong diagnosis.
+        BadPlugin: a plugin does not load, or breaks the contract of a rule; to leave a rule out in silence would
+            make a wrong diagnosis.
     """
     modules = [
         importlib.import_module(info.name)

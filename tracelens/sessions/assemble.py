@@ -1,6 +1,7 @@
 """A trace's items in file order -> its sessions: where each begins and ends, and what belongs to it."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from tracelens import events
 from tracelens.events import Event
@@ -253,7 +254,7 @@ class Assembler:
             return
         track = self._speaker.pop(raw.line, None) or self._current or self._start(raw.line, raw.time)
         if len(self._open) > 1:
-            best = self._best(lambda t: fits_packet(t, raw), track)
+            best = self._best(partial(_fit_of, raw=raw), track)
             track = best if fits_packet(best, raw) > IMPOSSIBLE else track
         track.packet(raw)
 
@@ -290,6 +291,10 @@ class Assembler:
             raw, _ = self._incoming.pop(0)
             track = self._current or self._start(raw.line, raw.time)
             if len(self._open) > 1:
-                best = self._best(lambda t: fits_packet(t, raw))
+                best = self._best(partial(_fit_of, raw=raw))
                 track = best if fits_packet(best, raw) > IMPOSSIBLE else track
             track.packet(raw)
+
+
+def _fit_of(track: Track, raw: RawPacket) -> int:
+    return fits_packet(track, raw)

@@ -56,7 +56,9 @@ class Core:
         self.sftp_packets = False
         self.newkeys = False
         self.blocked_line = 0  # where it said -37 and nothing since: a blocking call waits for its socket there
-        self.answered: int | None = None  # number of the packet read last, until something other than a look for it comes
+        self.answered: int | None = (
+            None  # number of the packet read last, until something other than a look for it comes
+        )
         self._waiting: str | None = None
         self._channel: Channel | None = None
         self._streams: dict[tuple[int, str], SftpStream] = {}

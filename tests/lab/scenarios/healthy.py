@@ -9,22 +9,22 @@ from tests.lab.servers import Dropbear, Scripted, Sshd
 
 LS = step("ls", path=f"{HOME}/inbox")
 GET = step("get", path=f"{HOME}/inbox/readings.bin")
-PUT = step("put", path=f"{HOME}/outbox/new.bin", size=90000)
+PUT = step("put", path=f"{HOME}/outbox/{{tag}}-new.bin", size=90000)
 ASK = step("ask_methods", user=ALMA.name)
 
 SCENARIOS = (
     scenario("ok-list", Sshd(), *SFTP, LS, expect="none"),
     scenario("ok-list-nonblocking", Sshd(), HANDSHAKE, ASK, PASSWORD, step("sftp"), LS, expect="none", blocking=False),
     scenario("ok-get", Sshd(), *SFTP, GET, expect="none"),
-    scenario("ok-put", Sshd(), *SFTP, PUT, step("unlink", path=f"{HOME}/outbox/new.bin"), expect="none"),
+    scenario("ok-put", Sshd(), *SFTP, PUT, step("unlink", path=f"{HOME}/outbox/{{tag}}-new.bin"), expect="none"),
     scenario(
         "ok-files",
         Dropbear(),
         *SFTP,
-        step("mkdir", path=f"{HOME}/outbox/d"),
-        step("rename", path=f"{HOME}/outbox/d", to=f"{HOME}/outbox/e"),
-        step("stat", path=f"{HOME}/outbox/e"),
-        step("rmdir", path=f"{HOME}/outbox/e"),
+        step("mkdir", path=f"{HOME}/outbox/{{tag}}-d"),
+        step("rename", path=f"{HOME}/outbox/{{tag}}-d", to=f"{HOME}/outbox/{{tag}}-e"),
+        step("stat", path=f"{HOME}/outbox/{{tag}}-e"),
+        step("rmdir", path=f"{HOME}/outbox/{{tag}}-e"),
         expect="none",
     ),
     scenario("ok-exec", Sshd(), *LOGIN, step("exec", command="uname -s"), expect="none"),
@@ -38,7 +38,7 @@ SCENARIOS = (
         blocking=False,
     ),
     scenario("ok-scp-get", Sshd(), *LOGIN, step("scp_get", path=f"{HOME}/inbox/orders.csv"), expect="none"),
-    scenario("ok-scp-put", Dropbear(), *LOGIN, step("scp_put", path=f"{HOME}/outbox/scp.csv"), expect="none"),
+    scenario("ok-scp-put", Dropbear(), *LOGIN, step("scp_put", path=f"{HOME}/outbox/{{tag}}-scp.csv"), expect="none"),
     scenario("ok-key", Sshd(), HANDSHAKE, ASK, key("rsa"), step("sftp"), LS, expect="none"),
     scenario(
         "ok-key-locked",
@@ -154,9 +154,9 @@ SCENARIOS = (
         "ok-stat-missing-then-put",
         Sshd(),
         *SFTP,
-        trying(step("stat", path=f"{HOME}/outbox/x.csv")),
-        step("put", path=f"{HOME}/outbox/x.csv"),
-        step("unlink", path=f"{HOME}/outbox/x.csv"),
+        trying(step("stat", path=f"{HOME}/outbox/{{tag}}-x.csv")),
+        step("put", path=f"{HOME}/outbox/{{tag}}-x.csv"),
+        step("unlink", path=f"{HOME}/outbox/{{tag}}-x.csv"),
         expect="none",
     ),
 )

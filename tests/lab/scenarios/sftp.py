@@ -80,7 +80,7 @@ SCENARIOS = (
         "sftp-denied-read-only",
         Sshd(subsystem=f"{SFTP_SERVER} -R"),
         *SFTP,
-        step("put", path=f"{HOME}/outbox/a.csv"),
+        step("put", path=f"{HOME}/outbox/{{tag}}-a.csv"),
         expect="sftp-permission-denied",
     ),
     scenario(
@@ -121,7 +121,7 @@ SCENARIOS = (
         "sftp-no-space",
         refusing("write", 14, "Disk full on volume depot-3"),
         *SFTP,
-        step("put", path=f"{HOME}/outbox/b.csv"),
+        step("put", path=f"{HOME}/outbox/{{tag}}-b.csv"),
         expect="sftp-no-space",
     ),
     scenario(

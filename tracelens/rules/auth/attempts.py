@@ -74,18 +74,18 @@ def decisive(session: Session) -> Refusal | None:
         if not other_way and not (accepted(session, refusal) and later.method != refusal.method):
             last = refusal
             break
-    return None if _went_on(session, last) else last
+    return None if went_on(session, last.failure.line) else last
 
 
-def _went_on(session: Session, last: Refusal) -> bool:
-    """Whether a password was sent after the last refusal and no error followed.
+def went_on(session: Session, line: int) -> bool:
+    """Whether the session waited for the server again after an error and met no other.
 
-    Where errors are all that was traced, that is how a second factor looks that was right.
+    Where errors are all that was traced, that is how a fallback or a second factor looks that was right.
     """
-    if last.method == "password" or session.uses("Userauth") or session.dumped:
+    if session.uses("Userauth") or session.dumped:
         return False
-    sent = max((w.last_line for w in session.waits.values() if "password response" in w.what), default=0)
-    return sent > last.failure.line and all(f.line < sent for f in session.failures if f.kind == "error")
+    waited = max((w.last_line for w in session.waits.values() if "userauth list" not in w.what), default=0)
+    return waited > line and all(f.line < waited for f in session.failures if f.kind == "error")
 
 
 def about_agent(failure: Failure) -> bool:
@@ -127,7 +127,7 @@ def accepted(session: Session, refusal: Refusal) -> bool | None:
 
     The flag in packet 51 says it (RFC 4252, 5.1). Without it the lists do: a method that was offered before and is gone
     after its own attempt went through; and a server that offers nothing but keys and then refuses a signed request is
-    taken for one that asks for a key first. None where nothing says so.
+    taken for one that asks for a key first, as where another method was tried next. None where nothing says so.
     """
     attempt = refusal.attempt
     if attempt.partial is not None:
@@ -136,7 +136,13 @@ def accepted(session: Session, refusal: Refusal) -> bool | None:
     after = next((m for line, m in lists(session) if line > max(attempt.end_line, refusal.failure.line)), None)
     if before and after and attempt.method in before and attempt.method not in after:
         return refusal.signed or bool(set(after) - set(before)) or None
-    return True if refusal.signed and before == ("publickey",) else None
+    if not refusal.signed:
+        return None
+    if before is not None:
+        return True if before == ("publickey",) else None
+    # No list at all: who goes on with another method, and is refused there, had one accepted before or two mistakes.
+    other = any(r.failure.line > refusal.failure.line and r.method != "publickey" for r in refusals(session))
+    return True if other else None
 
 
 def the_list(session: Session, attempt: Attempt) -> tuple[Quote, ...]:

@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 from tracelens.findings import Found, Rival, cause, client
-from tracelens.rules.auth.attempts import refusals
+from tracelens.rules.auth.attempts import refusals, went_on
 from tracelens.sessions import Failure, Quote, Session
 
 Kind = Literal["unreadable", "passphrase", "format"]
@@ -33,6 +33,8 @@ UNPARSED = re.compile(r"^$|Wrong passphrase or invalid|Not an OpenSSH key|unreco
 BEFORE = re.compile(
     r"^Unable to (?:extract|load) \w+ (?:SK )?key from (?:private key(?: file| in memory)?|memory)[:.]?\s?"
 )
+# How libssh2 closes such an attempt; some of the texts before it do not tell their phase.
+CLOSING = re.compile(r"Callback returned error|Unable to initialize private key|Unable to extract public key")
 CERTAIN: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("unreadable", UNREADABLE),
     ("passphrase", PASSPHRASE),
@@ -45,7 +47,9 @@ CHECK = "`ssh-keygen -y -f PRIVATE_KEY` asks for the passphrase and prints the p
 def _local(session: Session) -> list[Failure]:
     """The errors of the attempt that failed, if none of them is an answer of the server."""
     failed = session.failed
-    if failed is None or failed.phase != "auth" or failed.kind != "error":
+    if failed is None or failed.kind != "error" or went_on(session, failed.line):
+        return []
+    if failed.phase != "auth" and not any(CLOSING.search(f.message) for f in session.failures if f.line > failed.line):
         return []
     attempt = failed.attempt
     if attempt is not None and (attempt.method != "publickey" or attempt.partial is not None):

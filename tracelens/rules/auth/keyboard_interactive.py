@@ -39,7 +39,7 @@ def failed(session: Session) -> Found | None:
 
     The server asked by prompts: for a password, a one-time code, or both, in one round or several.
     What the program's callback answered was wrong, late, in the wrong order or empty. Or the callback
-    did not return, and the server hung up on the open prompt.
+    did not return at all.
 
     ## How it is seen
 
@@ -49,8 +49,8 @@ def failed(session: Session) -> Found | None:
     - Text: `-18 - Authentication failed (keyboard-interactive)` from
       libssh2_userauth_keyboard_interactive_ex(); up to 1.2.2 only the packets tell.
     - No packet 60 before packet 51: the server refused this user before asking anything.
-    - Packet 60 and no packet 61: the callback never answered. The trace stops there, or the
-      connection ends when the server's LoginGraceTime (sshd: 120 s) is over.
+    - Packet 60 and no packet 61, then silence: the callback has not returned. (If it does so after the
+      server's LoginGraceTime, sshd's is 120 s, the answer goes out and the connection is gone.)
 
     ## What to do
 

@@ -13,7 +13,9 @@ def why_refused(session: Session, attempt: Attempt) -> str | None:
     version, server_is = session.client_version, session.server_openssh
     if attempt.algorithm is None:
         # Files only: an agent may hold keys that libssh2 itself knows nothing of.
-        only_old_types = version is not None and version < (1, 9) and not session.agent_line
+        only_old_types = version is not None and version < (1, 9) and "_DEV" not in (session.client_banner or "")
+        if attempt.accepted_key or attempt.signed or session.agent_line:
+            return None
         if only_old_types and server_is is not None and server_is >= WITHOUT_SHA1:
             return "libssh2 before 1.9 has ssh-rsa and ssh-dss only, and OpenSSH takes neither since 8.8"
         return None

@@ -35,8 +35,8 @@ def too_many(session: Session) -> Found | None:
     - A disconnect (packet 1; RFC 4253, 11.1) during the login whose text speaks of attempts, such as
       reason 2 "Too many authentication failures"; or whose reason is 14 (no more authentication
       methods available) after refusals.
-    - Without the text: two or more refusals and then `-13 - socket disconnect`, which libssh2 prints
-      for a received disconnect only.
+    - Without the text: a refusal and then `-13 - socket disconnect`, which libssh2 prints for a received
+      disconnect only. The likeliest reading, no more.
     - Servers that say nothing (dropbear, Cisco): two or more refusals, then at once a connection
       that ended: `-43 - transport read`, `Waiting for password response`; with 1.4.3
       `-9 - Would block waiting`.
@@ -108,6 +108,16 @@ def too_many(session: Session) -> Found | None:
                 else "auth-password-rejected",
                 "it came first, attempt by attempt; what ended the session is the server that hung up",
             ),
+            *(
+                ()
+                if session.server_disconnect()
+                else (
+                    Rival(
+                        "transport-server-disconnect",
+                        "the words of the disconnect (mask bit 2) or the server's log would decide",
+                    ),
+                )
+            ),
         ),
     )
 
@@ -118,10 +128,10 @@ def _said(session: Session, refused: int) -> Quote | None:
     if said is None:
         # "socket disconnect" is printed for a received disconnect and nothing else.
         told = (f for f in session.failures if f.code == -13 and f.says("socket disconnect"))
-        return next((f.quote for f in told if refused > 1), None)
+        return next((f.quote for f in told if refused), None)
     words = said.description.replace("(null)", "").strip()
     tried = any(a.method != "none" for a in session.attempts) or refused
-    silent_limit = not words and refused > 1 and said.reason in (2, 11, None)
+    silent_limit = not words and refused and said.reason in (2, 11, None)
     no_more = said.reason == 14 and tried and (refused > 1 or not words or "no more" in words.lower())
     if SAID.search(words) or no_more or silent_limit:
         return Quote(said.line, f"the server disconnects (reason {said.reason}): {words}")
