@@ -148,9 +148,7 @@ def test_readings_put_the_pair_first():
 
 
 def test_minus_37_means_the_same_with_any_text():
-    assert catalogue.readings(-37, "Timeout waiting for response from SFTP subsystem") == catalogue.readings(
-        -37, ""
-    )
+    assert catalogue.readings(-37, "Timeout waiting for response from SFTP subsystem") == catalogue.readings(-37, "")
 
 
 def test_readings_lead_to_ids_that_exist():

@@ -1,4 +1,7 @@
-"""README is true: its commands give what it shows, its tables are those of the rules. `python tests/test_docs.py` rewrites them."""
+"""README is true: its commands give what it shows, its tables are those of the rules.
+
+`python tests/test_docs.py` rewrites both.
+"""
 
 import os
 import re
@@ -31,8 +34,11 @@ def output(command: str) -> str:
 def table() -> str:
     rows = ["| id | phase | it means |", "| --- | --- | --- |"]
     for kind in ("cause", "noise", "notice"):
-        for rule in (r for r in rules.load() if r.kind == kind):
-            rows.append(f"| `{rule.id}` | {rule.phase or kind} | {rule.page.partition(chr(10))[0]} |")
+        rows += [
+            f"| `{rule.id}` | {rule.phase or kind} | {rule.page.partition(chr(10))[0]} |"
+            for rule in rules.load()
+            if rule.kind == kind
+        ]
     return "\n".join(rows) + "\n"
 
 

@@ -40,9 +40,7 @@ def test_a_shape_is_learned_once(monkeypatch: pytest.MonkeyPatch) -> None:
         "conn.window_adjusted",
         {"channel": 4, "remote": 5, "size": 60, "window": 700},
     )
-    assert (
-        parse("Conn", "Window adjust for channel 4/5, adding 60 bytes, new window_size=700")[1]["remote"] == 5
-    )
+    assert parse("Conn", "Window adjust for channel 4/5, adding 60 bytes, new window_size=700")[1]["remote"] == 5
 
 
 def test_digits_that_are_no_number_make_no_shape() -> None:
@@ -111,9 +109,7 @@ def neighbours(draw: st.DrawFn) -> tuple[str, str, list[str]]:
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(text)))
         harm = draw(
-            st.sampled_from(
-                ["", "-", "0", "7", "12345678901234567890", "a", " ", "\n", "(", "/", ":", ",", "٣", "²"]
-            )
+            st.sampled_from(["", "-", "0", "7", "12345678901234567890", "a", " ", "\n", "(", "/", ":", ",", "٣", "²"])
         )
         text = text[:at] + harm + text[at + draw(st.integers(0, 2)) :]
     numbers = st.sampled_from(["0", "1", "8", "10", "256", "0644", "4294967295", "18446744073709551615"])

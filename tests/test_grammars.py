@@ -87,9 +87,7 @@ def render(form: str, seed: int, *, empty: bool = False) -> tuple[str, list[int]
 def kinds(fields: dict[str, Value]) -> tuple[list[int], list[str]]:
     numbers = [value for value in fields.values() if isinstance(value, int)]
     strings = [
-        value if isinstance(value, str) else ",".join(value)
-        for value in fields.values()
-        if not isinstance(value, int)
+        value if isinstance(value, str) else ",".join(value) for value in fields.values() if not isinstance(value, int)
     ]
     return numbers, strings
 
@@ -160,9 +158,7 @@ def test_equal_names_have_equal_fields(name: str) -> None:
     for context, form in TEXTS:
         if GRAMMARS[context] == name:
             event, fields = parse_afresh(context, render(form, 3)[0])
-            strings.setdefault(event, set()).add(
-                frozenset(f for f, v in fields.items() if not isinstance(v, int))
-            )
+            strings.setdefault(event, set()).add(frozenset(f for f, v in fields.items() if not isinstance(v, int)))
     varied = {event for event, seen in strings.items() if len(seen) > 1}
     assert varied <= {"userauth.key_computed", "conn.blocking_mode", "sftp.stat_family", "sftp.link_family"}
     aliases = {f"{name}.{rule.alias}" for rule in parser.rules if rule.origin.name == "message"}
@@ -175,9 +171,7 @@ def test_grammars_have_no_conflicts(name: str, caplog: pytest.LogCaptureFixture)
     caplog.set_level(logging.DEBUG, logger="lark")
     file = str(grammar.folder() / f"{name}.lark")
     plugins = {"ContextualLexer": grammar._Lexer}
-    lark.Lark.open(
-        file, start="message", parser="lalr", maybe_placeholders=False, debug=True, _plugins=plugins
-    )
+    lark.Lark.open(file, start="message", parser="lalr", maybe_placeholders=False, debug=True, _plugins=plugins)
     assert "conflict" not in caplog.text.lower()
 
 
@@ -271,9 +265,7 @@ def test_disconnect_is_split_before_its_language(text: str, description: str, la
         ),
     ],
 )
-def test_messages_that_are_easily_misread(
-    context: str, text: str, name: str, fields: dict[str, Value]
-) -> None:
+def test_messages_that_are_easily_misread(context: str, text: str, name: str, fields: dict[str, Value]) -> None:
     assert parse_afresh(context, text) == (f"{GRAMMARS[context]}.{name}", fields)
 
 

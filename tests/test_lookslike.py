@@ -70,9 +70,7 @@ SAMPLES = {
 }
 
 
-@pytest.mark.parametrize(
-    ("words", "head"), [(words, head) for words, heads in SAMPLES.items() for head in heads]
-)
+@pytest.mark.parametrize(("words", "head"), [(words, head) for words, heads in SAMPLES.items() for head in heads])
 def test_every_kind_is_named(words: str, head: bytes) -> None:
     assert words in describe(head).split(";")[0]
 

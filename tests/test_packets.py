@@ -19,9 +19,7 @@ from tracelens.ssh.sftp import SftpStream
 from tracelens.ssh.wire import Reader, Secret, Short
 
 DATA = Path(__file__).parent / "data"
-HEADER = re.compile(
-    r"=> (?:lib)?ssh2_(?:transport|packet)_(\w+?)(?:\(\))? ?(plain2?|raw|send\(\))? \((\d+) bytes\)"
-)
+HEADER = re.compile(r"=> (?:lib)?ssh2_(?:transport|packet)_(\w+?)(?:\(\))? ?(plain2?|raw|send\(\))? \((\d+) bytes\)")
 ROW = re.compile(r"([0-9a-f]{4,}): ((?:[0-9A-F]{2} +)*)")
 RECEIVED = re.compile(r"Packet type (\d+) received, length=(\d+)")
 
@@ -161,9 +159,7 @@ def test_the_host_key_is_the_one_that_the_text_names():
 
 
 def test_both_offers_are_read():
-    offers = {
-        packet.direction: packet.fields for packet in packets_of("sftp-nofile.log") if packet.number == 20
-    }
+    offers = {packet.direction: packet.fields for packet in packets_of("sftp-nofile.log") if packet.number == 20}
     assert set(offers) == {"in", "out"}
     assert "curve25519-sha256" in offers["in"]["kex"]
     assert "aes256-ctr" in offers["out"]["cipher_cs"]
@@ -351,14 +347,7 @@ def test_a_secret_never_prints():
 
 def test_wire_types():
     reader = Reader(
-        b"\x07\x02"
-        + u32(5)
-        + (9).to_bytes(8)
-        + string("é")
-        + string("a,b")
-        + string("")
-        + string(b"\0\xff")
-        + b"zz"
+        b"\x07\x02" + u32(5) + (9).to_bytes(8) + string("é") + string("a,b") + string("") + string(b"\0\xff") + b"zz"
     )
     assert (reader.byte(), reader.boolean(), reader.uint32(), reader.uint64()) == (7, True, 5, 9)
     assert (reader.text(), reader.name_list(), reader.name_list(), reader.mpint()) == ("é", ("a", "b"), (), 2)

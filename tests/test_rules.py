@@ -1,4 +1,4 @@
-"""Every rule keeps its contract: a page with all headings, an example that it fires on, and precedence without circles."""
+"""Every rule keeps its contract: a page with all headings, an example that it fires on, precedence without circles."""
 
 import re
 

@@ -113,9 +113,7 @@ def test_a_source_can_be_read_once_and_in_its_turn(put: Put) -> None:
             list(item.chunks())
 
 
-@pytest.mark.parametrize(
-    ("label", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress), ("xz", lzma.compress)]
-)
+@pytest.mark.parametrize(("label", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress), ("xz", lzma.compress)])
 def test_compression_is_known_by_content(put: Put, label: str, pack: Callable[[bytes], bytes]) -> None:
     assert read([put("a.log", pack(TRACE))]) == [("a.log", label, TRACE)]
     assert read([put("a.log", pack(TRACE) + pack(b"more"))]) == [("a.log", label, TRACE + b"more")]
@@ -123,9 +121,7 @@ def test_compression_is_known_by_content(put: Put, label: str, pack: Callable[[b
     assert read([put("a.log", pack(gzip.compress(TRACE)))]) == [("a.log", f"{label}+gzip", TRACE)]
 
 
-@pytest.mark.parametrize(
-    ("label", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress), ("xz", lzma.compress)]
-)
+@pytest.mark.parametrize(("label", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress), ("xz", lzma.compress)])
 def test_of_a_cut_file_comes_what_can_be_read(put: Put, label: str, pack: Callable[[bytes], bytes]) -> None:
     data = os.urandom(3 << 20)
     packed = pack(data)
@@ -595,9 +591,7 @@ def hostile(draw: st.DrawFn) -> bytes:
     for _ in range(draw(st.integers(0, 6))):
         place = draw(st.integers(0, len(data)))
         length = draw(st.integers(0, 8))
-        data[place : place + length] = draw(
-            st.binary(max_size=8) | st.binary(min_size=length, max_size=length)
-        )
+        data[place : place + length] = draw(st.binary(max_size=8) | st.binary(min_size=length, max_size=length))
     return bytes(data[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else data)
 
 

@@ -20,7 +20,8 @@ _PHASES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "kex",
         (
-            r"exchange encryption keys", r"exchanging (?:encryption )?keys", r"key exchange", r"\bKEX", r"ECDH", r"\bGEX",
+            r"exchange encryption keys", r"exchanging (?:encryption )?keys", r"key exchange", r"\bKEX", r"ECDH",
+            r"\bGEX",
             r"NEWKEYS", r"host ?key", r"Group Exchange", r"DH-SHA", r"curve25519", r"mlkem", r"diffie", r"MAC key",
             r"encryption context",
         ),
