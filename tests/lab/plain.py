@@ -1,5 +1,6 @@
 """Peers that need no SSH: listeners that follow a short script, a TCP proxy that does damage, and control ports."""
 
+import select
 import socket
 import ssl
 import struct
@@ -140,18 +141,29 @@ class Proxy:
 
         def talk(connection: socket.socket) -> None:
             with socket.create_connection(("127.0.0.1", behind.port)) as upstream:
-                ended = threading.Event()
-                threading.Thread(target=up, args=(connection, upstream, ended), daemon=True).start()
-                down(connection, upstream)
-                ended.wait(0.2)
+                over = threading.Event()
+                upwards = threading.Thread(target=up, args=(connection, upstream, over), daemon=True)
+                upwards.start()
+                try:
+                    down(connection, upstream)
+                finally:
+                    # A socket that a thread still reads from is not closed, and no reset is sent.
+                    over.set()
+                    upwards.join()
+                if due.is_set() and self.fault == "reset":
+                    reset(connection)
 
-        def up(connection: socket.socket, upstream: socket.socket, ended: threading.Event) -> None:
+        def up(connection: socket.socket, upstream: socket.socket, over: threading.Event) -> None:
             with suppress(OSError):
-                while data := connection.recv(65536):
+                while not over.is_set():
+                    if not select.select([connection], [], [], 0.02)[0]:
+                        continue
+                    data = connection.recv(65536)
+                    if not data:
+                        upstream.shutdown(socket.SHUT_WR)
+                        return
                     if not (due.is_set() and self.fault == "stall"):
                         upstream.sendall(data)
-                upstream.shutdown(socket.SHUT_WR)
-            ended.set()
 
         def down(connection: socket.socket, upstream: socket.socket) -> None:
             passed, flipped = 0, False
@@ -184,9 +196,7 @@ class Proxy:
                         flipped = True
                 connection.sendall(data)
                 passed += len(data)
-            if self.fault == "reset":
-                reset(connection)
-            else:
+            if self.fault == "close":
                 connection.shutdown(socket.SHUT_RDWR)
 
         def fault_is_due() -> None:

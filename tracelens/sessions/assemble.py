@@ -19,6 +19,8 @@ from tracelens.sessions.wording import phase_of
 _RESTART = 0.1
 # How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.
 _PATIENCE = 24
+# More sessions than this are not told apart; the oldest that never ended was abandoned.
+OPEN_AT_ONCE = 16
 # No packet is this large (RFC 4253, 6.1); a length that came out negative reads like this.
 IMPOSSIBLE_SIZE = 1 << 62
 _FRESH = {
@@ -154,10 +156,11 @@ class Assembler:
         self._current = track
 
     def _start(self, line: int, time: float | None) -> Track:
-        self._release()
+        if self._current is not None:
+            self._release()
         track = Track(line, time, self._observer)
         self._tracks.append(track)
-        self._open = [t for t in self._open if not t.freed] + [track]
+        self._open = [*[t for t in self._open if not t.freed][1 - OPEN_AT_ONCE :], track]
         self._current = track
         return track
 

@@ -63,6 +63,7 @@ class Core:
         self._channel: Channel | None = None
         self._streams: dict[tuple[int, str], SftpStream] = {}
         self._remote: dict[int, int] = {}  # the peer's channel number -> ours
+        self._unanswered: dict[int, Operation] = {}
         self._requests: dict[int, str] = {}  # outstanding SFTP reads and writes
         self._text_operation: Operation | None = None
         self._replied = False

@@ -147,16 +147,11 @@ class Files(Channels):
                 "fsync@openssh.com": "fsync",
             }.get(verb, verb)
             verb = "rename" if verb == "posix-rename@openssh.com" else verb
-            session.operations.append(
-                Operation(
-                    verb,
-                    packet.line,
-                    str(fields.get("path", "")),
-                    str(fields.get("target", "")),
-                    number,
-                    self.clock,
-                )
-            )
+            path, target = str(fields.get("path", "")), str(fields.get("target", ""))
+            operation = Operation(verb, packet.line, path, target, number, self.clock)
+            session.operations.append(operation)
+            if isinstance(number, int):
+                self._unanswered[number] = operation
             return
         if packet.name == "version":
             session.sftp_version = fields.get("version", 3)
@@ -190,12 +185,9 @@ class Files(Channels):
                     )
                 )
             return
-        operation = next(
-            (o for o in reversed(session.operations) if o.request_id == number and o.outcome == "pending"),
-            None,
-        )
-        if operation is None:
+        if number not in self._unanswered:
             return
+        operation = self._unanswered.pop(number)
         operation.end_line, operation.ended = packet.line, self.clock
         operation.outcome = "done"
         if packet.name == "status":

@@ -9,6 +9,9 @@ from tracelens.ssh.algorithms import negotiate
 # How far a session came, in order; "done" is a session whose work was finished.
 PHASES = ("banner", "kex", "auth", "channel", "sftp", "scp", "done")
 
+# How far back an unanswered request is looked for among channels and operations: more are never open at once.
+RECENT = 256
+
 # The eight lists of a KEXINIT that are negotiated (RFC 4253, 7.1).
 LISTS = ("kex", "hostkey", "cipher_cs", "cipher_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc")
 
@@ -343,7 +346,7 @@ class Session:
         last = self.last_attempt
         if last is not None and last.pending and not self.authenticated:
             return ("auth", last.line)
-        for channel in reversed(self.channels):
+        for channel in self.channels[-RECENT:]:
             if channel.number >= 0 and not channel.opened and not channel.refused_line:
                 return ("channel", channel.line)
             waiting = next((r for r in channel.requests if r.granted is None and r.packet), None)
@@ -351,10 +354,9 @@ class Session:
                 return ("channel", waiting.line)
         if self.sftp_line and self.sftp_version is None and (self.uses("Conn") or not self.traced):
             return ("channel", self.sftp_line)
-        operation = next((o for o in reversed(self.operations) if o.outcome == "pending" and o.verb != "close"), None)
-        if operation is not None:
-            return ("scp" if operation.verb == "scp" else "sftp", operation.line) if operation.verb != "scp" else None
-        return None
+        recent = reversed(self.operations[-RECENT:])
+        operation = next((o for o in recent if o.outcome == "pending" and o.verb not in ("close", "scp")), None)
+        return None if operation is None else ("sftp", operation.line)
 
     @property
     def last_attempt(self) -> Attempt | None:

@@ -4,6 +4,8 @@ The failure that counts is the first that nothing recovered from. Error -37 is n
 what a later step of the session refutes, nor what went wrong while tidying up.
 """
 
+from bisect import bisect_left
+
 from tracelens.sessions.model import Channel, Failure, Operation, Session
 from tracelens.sessions.track import Track
 
@@ -12,8 +14,43 @@ from tracelens.sessions.track import Track
 GAVE_UP = 0.5
 _ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 4, "scp": 4, "done": 5}
 # Operations that only look: a failed one answers a question, and the session went on to use the answer.
+_DEEPEST = 64  # folders within folders that are looked at
+_JUDGED = 1000  # errors of a session that has failed already: what comes after so many more changes nothing
 _LOOKS = {"stat", "lstat", "realpath", "opendir", "readlink", "statvfs", "fstatvfs"}
 _MAKES = {"open", "mkdir", "rename", "symlink"}
+
+
+class _Done:
+    """What a session's operations achieved, for asking whether a failed one was made good later.
+
+    Each table gives the last line at which it was so: an operation by verb and path, by verb, and any that used a path
+    or what lies in it.
+    """
+
+    def __init__(self, operations: list[Operation]) -> None:
+        self.same: dict[tuple[str, str], int] = {}
+        self.verb: dict[str, int] = {}
+        self.used: dict[str, int] = {}
+        for operation in operations:
+            if operation.outcome != "done" or operation.status:
+                continue
+            self.same[operation.verb, operation.path] = self.verb[operation.verb] = operation.line
+            if operation.verb in _MAKES | _LOOKS:
+                path = operation.path.rstrip("/")
+                for _ in range(_DEEPEST):
+                    self.used[path] = operation.line
+                    path, slash, _name = path.rpartition("/")
+                    if not slash:
+                        break
+                self.used[operation.target.rstrip("/")] = operation.line
+
+    def makes_good(self, failed: Operation) -> bool:
+        """Whether a later operation did what this one could not, or went on as if it had."""
+        if not failed.path:
+            return self.verb.get(failed.verb, 0) > failed.line
+        if max(self.same.get((failed.verb, path), 0) for path in (failed.path, "")) > failed.line:
+            return True
+        return failed.verb in _LOOKS | {"mkdir"} and self.used.get(failed.path.rstrip("/"), 0) > failed.line
 
 
 def judge(track: Track, *, cut: bool) -> Session:
@@ -30,10 +67,14 @@ def judge(track: Track, *, cut: bool) -> Session:
     _add_silent_refusals(session)
     session.failures.sort(key=lambda f: f.line)
     final: Failure | None = None
-    for failure in session.failures:
+    done = _Done(session.operations)
+    for number, failure in enumerate(session.failures):
         if failure.fate:
             continue
-        failure.fate = _fate(session, failure)
+        if final is not None and number > _JUDGED:
+            failure.fate = "consequence"
+            continue
+        failure.fate = _fate(session, failure, done)
         if failure.fate == "final":
             if final is None or _supersedes(failure, final):
                 if final is not None:
@@ -70,7 +111,7 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
     return False
 
 
-def _fate(session: Session, failure: Failure) -> str:
+def _fate(session: Session, failure: Failure, done: _Done) -> str:
     if failure.code == 0:
         return "recovered"
     if failure.phase == "auth" and failure.attempt is not None:
@@ -80,7 +121,7 @@ def _fate(session: Session, failure: Failure) -> str:
     if _ORDER[failure.phase] < _progress_after(session, failure.line):
         return "recovered"
     if failure.phase in ("channel", "sftp", "scp"):
-        return _work_fate(session, failure)
+        return _work_fate(session, failure, done)
     return "final"
 
 
@@ -111,10 +152,10 @@ def _auth_fate(session: Session, failure: Failure) -> str:
     return "final"
 
 
-def _work_fate(session: Session, failure: Failure) -> str:
+def _work_fate(session: Session, failure: Failure, done: _Done) -> str:
     operation = failure.operation
     if operation is not None and operation.verb != "scp":
-        return "recovered" if _made_good(session, operation) else "final"
+        return "recovered" if done.makes_good(operation) else "final"
     if failure.code == -21 and any(c.opened and c.open_line > failure.line for c in session.channels):
         return "recovered"
     if failure.code in (-22, -21, None) and failure.kind in ("error", "refusal"):
@@ -148,34 +189,20 @@ def _exit_came(session: Session, failure: Failure) -> bool:
     )
 
 
-def _made_good(session: Session, failed: Operation) -> bool:
-    """Whether a later operation did what this one could not, or went on as if it had."""
-    later = [o for o in session.operations if o.line > failed.line and o.outcome == "done" and not o.status]
-    for operation in later:
-        same = operation.path == failed.path or not failed.path or not operation.path
-        if operation.verb == failed.verb and same and (failed.path or operation.verb not in ("open", "opendir")):
-            return True
-        if operation.verb == failed.verb and same and not failed.path:
-            return True
-        if failed.verb in _LOOKS | {"mkdir"} and operation.verb in _MAKES | _LOOKS and failed.path:
-            if operation.path == failed.path or operation.path.startswith(failed.path.rstrip("/") + "/"):
-                return True
-            if operation.target == failed.path:
-                return True
-    return False
-
-
 def _add_silent_refusals(session: Session) -> None:
     """Refusals that packets show and no Failure Event tells: the mask left 128 out."""
-    lines = [f.line for f in session.failures]
+    lines = sorted(f.line for f in session.failures)
+    told_of = {id(f.attempt) for f in session.failures} | {id(f.operation) for f in session.failures}
     for attempt in session.attempts:
-        told = any(f.attempt is attempt for f in session.failures) or any(0 <= n - attempt.end_line < 30 for n in lines)
+        after = bisect_left(lines, attempt.end_line)
+        told = id(attempt) in told_of or (after < len(lines) and lines[after] - attempt.end_line < 30)
         if attempt.method != "none" and attempt.outcome in ("refused", "partial") and not told:
             session.failures.append(Failure(attempt.end_line, None, None, "", "auth", "refusal", attempt=attempt))
+    last = max((f.line for f in session.failures if f.code in (-21, -22, -32)), default=0)
     for channel in session.channels:
-        _add_channel_refusals(session, channel)
+        _add_channel_refusals(session, channel, last)
     for operation in session.operations:
-        if operation.outcome == "failed" and not any(f.operation is operation for f in session.failures):
+        if operation.outcome == "failed" and id(operation) not in told_of:
             session.failures.append(
                 Failure(
                     operation.end_line or operation.line,
@@ -189,14 +216,14 @@ def _add_silent_refusals(session: Session) -> None:
             )
 
 
-def _add_channel_refusals(session: Session, channel: Channel) -> None:
-    later = [f for f in session.failures if f.code in (-21, -22, -32)]
-    if channel.refused_line and not any(f.line >= channel.refused_line for f in later):
+def _add_channel_refusals(session: Session, channel: Channel, told: int) -> None:
+    """Adds what a channel was refused after the last line that told of a refusal."""
+    if channel.refused_line > told:
         session.failures.append(
             Failure(channel.refused_line, None, None, channel.refusal, "channel", "refusal", channel=channel)
         )
     for request in channel.requests:
-        if request.granted is False and not any(f.line >= request.line for f in later):
+        if request.granted is False and request.line > told:
             session.failures.append(
                 Failure(request.line, None, None, "", "channel", "refusal", channel=channel, request=request)
             )

@@ -43,4 +43,16 @@ SCENARIOS = (
         ),
         threads=True,
     ),
+    Scenario(
+        "trace-two-at-once-files",
+        (
+            Talk(Sshd(), (*SFTP, step("sleep", seconds=0.3), LS), "none"),
+            Talk(
+                Sshd(),
+                (*SFTP, step("get", path=f"{HOME}/nothing.csv"), step("sleep", seconds=0.5)),
+                "sftp-no-such-file",
+            ),
+        ),
+        threads=True,
+    ),
 )

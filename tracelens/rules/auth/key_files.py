@@ -24,7 +24,7 @@ FORMAT = re.compile(
     r"|Unsupported|unsupported|not supported|not enabled|Key type|key type|key auth magic|key too short|[Kk][Dd][Ff]"
     r"|cipher|Multiple keys|Invalid private key|Private key (?:data|is not)|in decrypted key data|invalid format"
     r"|PEM|auth tag missing|^(?:RSA|DSA|ECDSA) (?:no|could)|^No SK|^Wrong (?:public|private) key length|^Wrong padding"
-    r"|key is malformed|Unable to read comment|type is invalid|could not create ED25519"
+    r"|key is malformed|raw_public_key|^Public key method contains|Unable to read comment|type is invalid|could not create ED25519"
 )
 # One text for several reasons: nothing but the version and what else is there leans to one side.
 FILE_REFUSED = re.compile(r"Unable to initialize private key")
@@ -70,8 +70,8 @@ def _local(session: Session) -> list[Failure]:
 def kind(session: Session) -> tuple[Kind, Failure, bool] | None:
     """Which of the three it is, the text that says so, and whether that text says it for certain."""
     errors = _local(session)
-    # Errors of one attempt follow each other at once; a later attempt has its own.
-    if not errors or not _about_key(errors[0]):
+    # What the crypto library says first may be about anything; the text that closes the attempt is about the key.
+    if not errors or errors[0].code in (-18, -37) or not any(_about_key(f) for f in errors[:3]):
         return None
     for failure in errors:
         words = _words(failure)
@@ -262,7 +262,7 @@ def unsupported_format(session: Session) -> Found | None:
 
     ## How it is seen
 
-    - Public key file (one line, OpenSSH format, is what it must be): `-16 - Invalid key data, not base64
+    - Public key file (it must be one line in OpenSSH format): `-16 - Invalid key data, not base64
       encoded`, `Invalid public key data`, `Missing public key data`, `Invalid data in public key file`.
     - Key type: `-17 - No handler for specified private key` (ECDSA and Ed25519 before 1.9.0),
       `Unsupported OpenSSH key type`, `Key type not supported` (mbedTLS), `-17 - No signing signature

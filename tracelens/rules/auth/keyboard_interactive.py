@@ -43,9 +43,9 @@ def failed(session: Session) -> Found | None:
 
     ## How it is seen
 
-    - `Attempting keyboard-interactive authentication`, INFO_REQUEST (packet 60, the prompts), INFO_RESPONSE
-      (packet 61, the answers), USERAUTH_FAILURE (packet 51); RFC 4256, 3. Several rounds of 60 and 61
-      are normal. A round may have no prompt at all: it only shows a text, and is answered at once.
+    - `Attempting keyboard-interactive authentication`, INFO_REQUEST (packet 60, the prompts),
+      INFO_RESPONSE (packet 61, the answers), USERAUTH_FAILURE (packet 51); RFC 4256, 3. Several rounds
+      of 60 and 61 are normal. A round may have no prompt at all: it only shows a text, and is answered at once.
     - Text: `-18 - Authentication failed (keyboard-interactive)` from
       libssh2_userauth_keyboard_interactive_ex(); up to 1.2.2 only the packets tell.
     - No packet 60 before packet 51: the server refused this user before asking anything.

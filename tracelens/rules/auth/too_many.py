@@ -35,8 +35,8 @@ def too_many(session: Session) -> Found | None:
     - A disconnect (packet 1; RFC 4253, 11.1) during the login whose text speaks of attempts, such as
       reason 2 "Too many authentication failures"; or whose reason is 14 (no more authentication
       methods available) after refusals.
-    - Without the text: a refusal and then `-13 - socket disconnect`, which libssh2 prints for a received
-      disconnect only. The likeliest reading, no more.
+    - Without the text: a refusal and then `-13 - socket disconnect`, which libssh2 prints for a
+      received disconnect only. The likeliest reading, no more.
     - Servers that say nothing (dropbear, Cisco): two or more refusals, then at once a connection
       that ended: `-43 - transport read`, `Waiting for password response`; with 1.4.3
       `-9 - Would block waiting`.
