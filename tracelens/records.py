@@ -22,6 +22,7 @@ __all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"
 _LINE_KEPT = 1 << 20
 _TEXT_KEPT = 1 << 16
 _SHAPES_KEPT = 20_000
+_SHAPES_DATED = 2_000  # a real trace has a few hundred
 _DIGITS = b"0123456789"
 # Texts that end in what the peer sent, newlines and all: lines after them that are no record belong to them.
 _CONTINUES = re.compile(
@@ -323,7 +324,7 @@ class Reader:
         name, fields = events.parse(context, text)
         account = self.account
         account.contexts.add(context)
-        if len(account.shapes) < _SHAPES_KEPT:
+        if len(account.shapes) < _SHAPES_DATED:
             account.shapes.setdefault((context, re.sub(r"\d+", "0", text)), text)
         if len(self._kinds) > _SHAPES_KEPT:
             self._kinds.clear()

@@ -13,7 +13,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from tests.lab import binding
@@ -58,7 +57,7 @@ class Client:
         report: list[dict[str, Any]] = []
         for step in self._plan["steps"]:
             arguments = {key: value for key, value in step.items() if key not in ("do", "may_fail")}
-            outcome = {"do": step["do"], "code": 0, "message": ""}
+            outcome: dict[str, Any] = {"do": step["do"], "code": 0, "message": ""}
             try:
                 getattr(self, step["do"])(**arguments)
             except StepError as failure:
@@ -94,7 +93,11 @@ class Client:
         name, secret = user.encode(), password.encode()
         change: Any = None
         if new_password is not None:
-            self._keep.append(callback := binding.PasswordChange(self._changer(new_password)))
+
+            def answer(_session: Any, text_at: Any, length_at: Any, _abstract: Any) -> None:
+                text_at[0], length_at[0] = text_on_heap(new_password)
+
+            self._keep.append(callback := binding.PasswordChange(answer))
             change = ctypes.cast(callback, ctypes.c_void_p)
         self._do("userauth_password_ex", name, len(name), secret, len(secret), change)
 
@@ -130,8 +133,7 @@ class Client:
             before, this = None, ctypes.c_void_p()
             while self._lib["agent_get_identity"](agent, ctypes.byref(this), before) == 0:
                 before = this.value
-                with_this = self._call("agent_userauth", agent, user.encode(), before)
-                if with_this == 0:
+                if self._call("agent_userauth", agent, user.encode(), before) == 0:
                     return
             raise StepError(*self._error("agent_userauth"))
         finally:
@@ -309,12 +311,6 @@ class Client:
     def _on_path(self, call: str, path: str, *more: Any) -> None:
         name = path.encode()
         self._do(call, name, len(name), *more, on=self._sftp_session())
-
-    def _changer(self, new_password: str) -> Callable[..., None]:
-        def change(_session: Any, text_at: Any, length_at: Any, _abstract: Any) -> None:
-            text_at[0], length_at[0] = text_on_heap(new_password)
-
-        return change
 
     def _allocators(self) -> tuple[Any, Any, Any]:
         """Plain malloc, until the plan starves the session: then nothing over 200 bytes."""

@@ -1,6 +1,7 @@
 """What every scenario finds set up: a folder, test users with their files, keys, and processes that are sure to end."""
 
 import fcntl
+import itertools
 import os
 import shutil
 import socket
@@ -143,10 +144,18 @@ def open_site() -> Iterator[Site]:
             janitor.clean_up()
 
 
+# Below the range that the system takes clients' ports from: a port that was free is not taken before the server has it.
+_PORTS = itertools.cycle(range(20000, 30000))
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    for port in _PORTS:
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
         return port
+    raise AssertionError("the cycle has no end")
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = 10) -> None:

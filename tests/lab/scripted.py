@@ -182,7 +182,7 @@ async def main() -> None:
         **algorithms,
     )
     await asyncio.start_server(poked, "127.0.0.1", OPTIONS["control"])
-    print("ready", flush=True)
+    print(f"listening on {OPTIONS['port']}", flush=True)
     await asyncio.Event().wait()
 
 

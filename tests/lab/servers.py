@@ -165,7 +165,7 @@ class Scripted:
         log = folder / "log"
         command = [PYTHON, "-m", "tests.lab.scripted", json.dumps(told)]
         with log.open("wb") as out, site.running(command, out):
-            wait_until(Ready(log, "ready"), f"the scripted server (log: {log})")
+            wait_until(Ready(log, "listening on"), f"the scripted server (log: {log})")
             yield Running(port, control)
 
 

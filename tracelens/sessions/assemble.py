@@ -182,10 +182,10 @@ class Assembler:
             return False
         if name in ("transport.new_session", "transport.session_startup"):
             return True
+        if any(t is not track and not t.freed for t in self._open):
+            return False  # it may well be the other session's
         if name in _FRESH:
             return track.freed
-        if len([t for t in self._open if not t.freed]) > 1:
-            return False
         if name == "transport.banner_sent":
             return session.client_banner is not None
         if name == "transport.banner_received":

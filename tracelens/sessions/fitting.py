@@ -18,6 +18,17 @@ _ATTEMPT_OF = {
     "publickey": "publickey",
     "hostbased": "hostbased",
 }
+# SFTP's texts before its version is agreed on, and those that come before and after.
+_SFTP_START = {"sftp.subsystem_initialized", "sftp.version_sent", "sftp.version_enabled", "sftp.version_truncated"}
+_SFTP_EITHER = {
+    "sftp.packet_required",
+    "sftp.packet_awaited",
+    "sftp.packet_type_received",
+    "sftp.packet_id_received",
+    "sftp.packet_got",
+    "sftp.data_begun",
+}
+RECENT = 16  # channels that are looked at
 _AFTER_FREED = {"transport.packets_left", "transport.packet_left"}
 
 
@@ -97,8 +108,15 @@ def fits_number(track: Track, number: int) -> int:
             return IMPOSSIBLE
         asked = any(attempt.pending for attempt in session.attempts)
         return POSSIBLE if asked or not session.dumped else UNLIKELY
-    if number >= 80:
-        return POSSIBLE if session.authenticated else IMPOSSIBLE
+    if number >= 80 and not session.authenticated:
+        return IMPOSSIBLE
+    if number in (91, 92):
+        return POSSIBLE if any(not c.opened and not c.refused_line for c in session.channels[-RECENT:]) else UNLIKELY
+    if number in (99, 100):
+        asked = any(r.granted is None for c in session.channels[-RECENT:] for r in c.requests)
+        return POSSIBLE if asked else UNLIKELY
+    if number >= 93:
+        return POSSIBLE if any(c.opened for c in session.channels[-RECENT:]) else UNLIKELY
     return POSSIBLE
 
 
@@ -132,7 +150,14 @@ def _connection(track: Track, event: Event) -> int:
         number = event.fields.get("id")
         wanted = any(o.request_id == number and o.outcome == "pending" for o in session.operations)
         return EXPECTED if wanted else POSSIBLE
+    if event.context == "SFTP":
+        if not session.sftp_line:
+            return POSSIBLE if event.name in _SFTP_START else IMPOSSIBLE
+        begun = session.sftp_version is not None
+        return POSSIBLE if begun != (event.name in _SFTP_START) or event.name in _SFTP_EITHER else IMPOSSIBLE
     number = event.fields.get("channel")
+    if event.name == "conn.channel_opened":
+        return EXPECTED if any(c.number == number and not c.requests for c in session.channels) else IMPOSSIBLE
     if isinstance(number, int) and session.channels:
         return EXPECTED if any(c.number == number and not c.freed_line for c in session.channels) else UNLIKELY
     return POSSIBLE if session.channels else UNLIKELY

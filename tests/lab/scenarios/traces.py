@@ -47,9 +47,16 @@ SCENARIOS = (
         "trace-two-at-once-files",
         (
             Talk(Sshd(), (*SFTP, step("sleep", seconds=0.3), LS), "none"),
+            # A channel more: the numbers are all that tells two sessions apart.
             Talk(
                 Sshd(),
-                (*SFTP, step("get", path=f"{HOME}/nothing.csv"), step("sleep", seconds=0.5)),
+                (
+                    *LOGIN,
+                    step("open"),
+                    step("sftp"),
+                    step("get", path=f"{HOME}/nothing.csv"),
+                    step("sleep", seconds=0.5),
+                ),
                 "sftp-no-such-file",
             ),
         ),

@@ -52,9 +52,9 @@ SCENARIOS = (
     ),
     scenario(
         "transport-dropbear-idle",
-        Dropbear(("-I", "1")),
+        Dropbear(("-I", "2")),
         *LOGIN,
-        step("exec", command="sleep 4"),
+        step("exec", command="sleep 5"),
         expect="transport-connection-lost",
         or_else=("transport-server-disconnect",),
         because="dropbear's idle end; whether it says so depends on its version",

@@ -24,7 +24,8 @@ FORMAT = re.compile(
     r"|Unsupported|unsupported|not supported|not enabled|Key type|key type|key auth magic|key too short|[Kk][Dd][Ff]"
     r"|cipher|Multiple keys|Invalid private key|Private key (?:data|is not)|in decrypted key data|invalid format"
     r"|PEM|auth tag missing|^(?:RSA|DSA|ECDSA) (?:no|could)|^No SK|^Wrong (?:public|private) key length|^Wrong padding"
-    r"|key is malformed|raw_public_key|^Public key method contains|Unable to read comment|type is invalid|could not create ED25519"
+    r"|key is malformed|raw_public_key|^Public key method contains|Unable to read comment|type is invalid"
+    r"|could not create ED25519"
 )
 # One text for several reasons: nothing but the version and what else is there leans to one side.
 FILE_REFUSED = re.compile(r"Unable to initialize private key")
