@@ -94,7 +94,7 @@ def analyze(origin: source.Source) -> Analysis:
         "sessions": [_session(s, d, hide) for s, d in zip(sessions, diagnoses, strict=True)],
         "notices": [_finding(f, hide) for f in notices],
     }
-    return Analysis(document)
+    return Analysis(_with_lines(document, assembler.line_of))
 
 
 def to_json(analyses: Iterable[Analysis], unusable: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -221,6 +221,18 @@ def _session(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str])
         "noise_findings": [_finding(f, hide) for f in diagnosis.noise],
         "skipped_rules": [{"id": id, "needs": list(needs)} for id, needs in diagnosis.skipped],
     }
+
+
+_LINES = ("line", "first_line", "last_line")
+
+
+def _with_lines(part: Any, line_of: Callable[[int], int]) -> Any:
+    """The document with its line numbers those of the input."""
+    if isinstance(part, list):
+        return [_with_lines(entry, line_of) for entry in part]
+    if isinstance(part, dict):
+        return {k: line_of(v) if k in _LINES else _with_lines(v, line_of) for k, v in part.items()}
+    return part
 
 
 def _text(value: str | None, hide: Callable[[str], str]) -> str | None:

@@ -1,6 +1,6 @@
 """A session -> its diagnosis: noise first, then causes, then notices; at most one root cause."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tracelens.findings import Finding, Rival, Rule
@@ -49,9 +49,22 @@ def diagnose(session: Session, rules: tuple[Rule, ...]) -> Diagnosis:
     root = standing[0][1] if standing else None
     if root is not None and len(standing) > 1:
         also = tuple(Rival(found.id, f"it fits too: {found.summary}") for _, found in standing[1:])
-        root = Finding(root.id, root.kind, root.phase, root.summary, root.evidence, root.advice, root.rivals + also)
+        root = replace(root, rivals=root.rivals + also)
+    if root is not None and session.failed is not None and _ends_there(session):
+        goes_on = Rival("noise-recovered", "the trace ends right after it; whether the program went on would decide")
+        root = replace(root, rivals=(*root.rivals, goes_on))
     notices = tuple(found for rule in own if rule.kind == "notice" and (found := rule.ask(session)))
     return Diagnosis(_verdict(session, root), root, noise, notices, tuple(skipped))
+
+
+def _ends_there(session: Session) -> bool:
+    """Whether the trace ends on the failure, without the session's own end: it may have gone on."""
+    failed, last = session.failed, session.last
+    if not session.cut or failed is None or last is None or failed.kind not in ("error", "refusal"):
+        return False
+    return all(f.line <= failed.line or f.fate == "consequence" for f in session.failures) and last.line <= max(
+        f.line for f in session.failures
+    )
 
 
 def _verdict(session: Session, root: Finding | None) -> Verdict:

@@ -153,7 +153,8 @@ def _events(origin: source.Source) -> Iterator[Row]:
     hide = analysis.hider(sessions)
     rows.sort(key=lambda pair: pair[1][0])
     for track, row in rows:
-        yield (number.get(id(track.session)), *row[:-2], hide(row[-2]), hide(row[-1]))
+        lines = (assembler.line_of(row[0]), assembler.line_of(row[1]))
+        yield (number.get(id(track.session)), *lines, *row[2:-2], hide(row[-2]), hide(row[-1]))
 
 
 def _event_row(track: Track, item: Event | Run | Packet | SftpPacket, time: float | None, delta: float | None) -> Row:

@@ -51,11 +51,14 @@ class Assembler:
         self._incoming: list[tuple[RawPacket, int]] = []
         self._speaker: dict[int, Track] = {}  # line of an outgoing packet's dump -> who spoke just before it
         self._unsent: list[Track] = []  # whose outgoing packets were dumped and not yet seen to go out
+        self._place = 0
+        self._lines: dict[int, int] = {}
         self._records = 0
         self._observer = observer
 
     def add(self, item: Item) -> None:
         """Takes the next item."""
+        item = self._placed(item)
         if isinstance(item, Record):
             self._record(item)
         elif isinstance(item, Dump):
@@ -67,6 +70,34 @@ class Assembler:
                 self._packet(raw)
         else:
             self._run(item)
+
+    def line_of(self, place: int) -> int:
+        """The line of the input that a session's line number stands for; see `_placed`."""
+        return self._lines.get(place, place)
+
+    def _placed(self, item: Item) -> Item:
+        """The item with a line number of its own, after those of the items before it.
+
+        What comes first decides what recovered from what, and without newlines between records many share a line. In
+        most traces the numbers are the lines themselves; `line_of` gives the line where they are not.
+        """
+        line = item.first_line if isinstance(item, Run) else item.line
+        place = max(self._place + 1, line)
+        self._place = max(place, item.last_line) if isinstance(item, Run) else place
+        if place == line:
+            return item
+        self._lines[place] = line
+        if isinstance(item, Record):
+            return Record(place, item.time, item.context, item.text)
+        if isinstance(item, Dump):
+            item.line = place
+            return item
+        item.first_line = place
+        item.last_line = self._place
+        self._lines[self._place] = line
+        for retry in item.retries.values():
+            retry.first_line, retry.last_line = place, self._place
+        return item
 
     def sessions(self, traced: Iterable[str]) -> list[Session]:
         """The sessions in order of their first record, judged.

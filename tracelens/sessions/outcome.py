@@ -143,10 +143,7 @@ def _auth_fate(session: Session, failure: Failure) -> str:
     if (
         attempt is not None
         and attempt.partial
-        and any(
-            a.line > attempt.line and a.method != "none" and not a.pending and a.outcome != "not-sent"
-            for a in session.attempts
-        )
+        and any(a.line > attempt.line and a.method != "none" for a in session.attempts)
     ):
         return "partial-auth"
     return "final"

@@ -1,0 +1,96 @@
+"""What a program or a mail does to a trace does not change its diagnosis."""
+
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import CASES, SAMPLES, diagnose_bytes
+
+FILES = sorted(p for p in [*SAMPLES.glob("*.log"), *CASES.glob("*/*.log")] if p.stat().st_size < 100_000)
+STAMP = re.compile(rb"(\[libssh2\] )(\d+)\.(\d{6})")
+# Traces that another program has worked on already; some changes on top of its own make no sense.
+PLAIN = [p for p in FILES if p.read_bytes()[:10].startswith(b"[libssh2] ") and b"\r" not in p.read_bytes()[:2000]]
+
+
+def verdicts(data: bytes) -> list[tuple[str, str | None]]:
+    return [(s["verdict"], s["root_cause"]) for s in diagnose_bytes(data)["sessions"]]
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    return data.split(b"\n")
+
+
+def prefixed(prefix: bytes) -> Callable[[bytes], bytes]:
+    return lambda data: b"".join(prefix + line + b"\n" for line in lines_of(data.rstrip(b"\n")))
+
+
+def syslog(data: bytes) -> bytes:
+    stamped = (b"Nov 21 23:10:%02d depot batchd[77]: %s\n" % (n % 60, line) for n, line in enumerate(lines_of(data)))
+    return b"".join(stamped)
+
+
+def with_foreign_lines(data: bytes) -> bytes:
+    """Program output and curl's talk between records, and between a dump's rows."""
+    chance = random.Random(7)
+    out = []
+    for line in lines_of(data):
+        out.append(line)
+        # Not behind a text that the peer ends with newlines of its own: nobody can tell whose the next line is.
+        if chance.random() < 0.03 and not re.search(rb"Disconnect|Banner|got 0|message=", line):
+            out.append(chance.choice([b"* Connection state changed", b"(gdb) n", b"Waiting for channel to close"]))
+    return b"\n".join(out)
+
+
+def shifted(data: bytes) -> bytes:
+    return STAMP.sub(lambda m: b"%s%d.%s" % (m[1], int(m[2]) + 4000, m[3]), data)
+
+
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "crlf": lambda data: data.replace(b"\n", b"\r\n"),
+    "utf-16": lambda data: data.decode("latin-1").encode("utf-16"),
+    "utf-16 without a mark": lambda data: data.decode("latin-1").encode("utf-16-be"),
+    "utf-8 with a mark": lambda data: b"\xef\xbb\xbf" + data,
+    "doubled newlines": lambda data: data.replace(b"\n", b"\n\n"),
+    "a level before each line": prefixed(b"LOG "),
+    "quoted in a mail": prefixed(b"   > "),
+    "curl's prefix": prefixed(b"== Info: "),
+    "a handler's prefix": prefixed(b"libssh2_trace_handle: "),
+    "syslog": syslog,
+    "colours": lambda data: data.replace(b"[libssh2]", b"\x1b[32m[libssh2]\x1b[0m"),
+    "a later clock": shifted,
+    "foreign lines": with_foreign_lines,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("path", PLAIN, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_diagnosis_stays(path: Path, change: str) -> None:
+    data = path.read_bytes()
+    assert verdicts(CHANGES[change](data)) == verdicts(data)
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_diagnosis_stays_without_newlines_between_records(path: Path) -> None:
+    """A handler that adds none; up to 1.11.1 dumps carry their own."""
+    data = path.read_bytes()
+    joined = re.sub(rb"(?m)^(\[libssh2\][^\n]*)\n(?=\[libssh2\]|=> )", rb"\1", data)
+    assert verdicts(joined) == verdicts(data)
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.log")), ids=lambda p: p.name)
+def test_a_cut_trace_claims_nothing_that_the_rest_refutes(path: Path) -> None:
+    """Cut at any record, a session gets the whole trace's cause, a hang's, or none.
+
+    Where the trace ends right after an error, the error is the cause with the doubt said: the program may have gone on.
+    """
+    data = path.read_bytes()
+    whole = {cause for _, cause in verdicts(data)}
+    starts = [m.start() for m in re.finditer(rb"^\[libssh2\] ", data, re.MULTILINE)]
+    for start in starts[1 :: max(1, len(starts) // 40)]:
+        for session in diagnose_bytes(data[:start])["sessions"]:
+            cause = session["root_cause"]
+            if cause in whole or cause in (None, "transport-timeout", "banner-timeout", "sftp-start-failed"):
+                continue
+            assert any("would decide" in rival["because"] for rival in session["findings"][0]["rivals"]), (start, cause)
