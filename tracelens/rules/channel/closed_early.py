@@ -82,8 +82,9 @@ def closed_early(session: Session) -> Found | None:
     if channel is not None:
         if failed.code not in (None, -26, -27, *LOST, *TIMED_OUT):
             return None
-        if channel.exit_status == 0 and channel.request("subsystem") is None:
-            return None
+        done = channel.exit_status == 0 and channel.request("subsystem") is None
+        if done and session.written_line < channel.exit_line:
+            return None  # the command had ended well, and nobody wanted more of it
     how, fix = "", "find out why the program behind the channel ended"
     evidence = [] if failed.kind == "closed" else [failed.quote]
     if channel is not None:
