@@ -71,4 +71,4 @@ def _verdict(session: Session, root: Finding | None) -> Verdict:
         return "cause"
     if session.failed is not None:
         return "unexplained"
-    return "healthy" if session.pending() is None else "insufficient"
+    return "healthy" if session.pending() is None and session.undecided is None else "insufficient"

@@ -124,6 +124,10 @@ def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[
                 yield from _field("Or else" if number == 0 else "", f"{rival['id']}: {rival['because']}")
     elif session["unexplained"]:
         yield from _quotes("First error", [session["unexplained"]])
+    undecided = [e for e in session["errors"] if e["fate"] == "undecided"]
+    if undecided:
+        yield from _quotes("Undecided", undecided[:2])
+        yield from _field("", "a second method may have followed and gone well: this trace would not show it")
     for number, found in enumerate(f for f in findings if f["kind"] == "notice"):
         yield from _field("Notice" if number == 0 else "", f"{found['summary']} ({found['id']})")
         if verbosity:
@@ -158,6 +162,7 @@ _FATES = {
     "recovered": "got over",
     "final": "what the session failed by",
     "consequence": "followed from it",
+    "undecided": "the end, or on the way to a further method: this trace does not show which",
 }
 
 

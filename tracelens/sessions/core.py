@@ -109,6 +109,8 @@ class Core:
             if session.service_accepted and not session.authenticated and not any(a.sent for a in session.attempts):
                 session.skipped_login = line
             session.authenticated = True
+            if session.attempts and session.attempts[-1].pending:
+                session.attempts[-1].outcome = "accepted"
         self.enter(phase, line)
 
     def _seen_phase(self, phase: str, line: int, *, by_error: bool = False) -> None:

@@ -272,6 +272,7 @@ class Session:
     lines: dict[str, Quote] = field(default_factory=dict)
     # Set by `outcome`.
     failed: Failure | None = None
+    undecided: Failure | None = None
     reached: str = "banner"
     traced: frozenset[str] = frozenset()
     cut: bool = False

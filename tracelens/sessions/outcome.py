@@ -114,6 +114,15 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
 def _fate(session: Session, failure: Failure, done: _Done) -> str:
     if failure.code == 0:
         return "recovered"
+    if (
+        failure.code == -19
+        and failure.says("Invalid signature")
+        and session.traced <= {"Failure Event"}
+        and not session.waits
+    ):
+        # Errors alone, of a client that does not block: a further method that succeeds would leave no line.
+        session.undecided = failure
+        return "undecided"
     if failure.phase == "auth" and failure.attempt is not None:
         return _auth_fate(session, failure)
     if failure.kind == "disconnect":
@@ -266,6 +275,8 @@ def _server_side_died(session: Session) -> bool:
 
 def _reached(session: Session, track: Track, final: Failure | None) -> str:
     phase = track.phase
+    if session.undecided is not None:
+        return session.undecided.phase
     if final is not None:
         return final.phase if _ORDER[final.phase] > _ORDER[phase] else phase
     return "done" if session.pending() is None else phase

@@ -10,7 +10,7 @@ from tracelens.records import Dump, Run
 from tracelens.sessions.core import STEPS, on
 from tracelens.sessions.files import Files
 from tracelens.sessions.model import Attempt, Failure, Operation, Quote, Wait
-from tracelens.sessions.wording import is_clean_up, phase_of
+from tracelens.sessions.wording import is_clean_up, method_of, phase_of
 
 # An error that follows another within this many seconds is told of the same event, one call further out.
 _CASCADE = 0.005
@@ -69,6 +69,9 @@ class Track(Files):
             phase = phase_of(message)
             if phase is not None:
                 self._seen_phase(phase, retry.first_line)
+            method = method_of(message)
+            if method is not None and self.phase == "auth":
+                self._begin(method, retry.first_line)
         self.tick(run.last_line, run.ended, polling=True)
         if run.moved is not None:
             self.progress = run.moved
@@ -160,6 +163,11 @@ class Track(Files):
             before = session.failures[-1].time if session.failures else None
             cascade = before is not None and event.time is not None and event.time - before < _CASCADE
             self._seen_phase(phase, event.line, by_error=cascade)
+            for told in reversed(session.failures if cascade else ()):
+                # What comes from further out in libssh2 knows better where the session stood.
+                if phase_of(told.message) is not None or told.time is None or (event.time or 0) - told.time > _CASCADE:
+                    break
+                told.phase = self.phase
         channel = self._channel
         request = next((r for r in reversed(channel.requests) if r.granted is not True), None) if channel else None
         failure = Failure(event.line, event.time, code, message, self.phase, channel=channel, request=request)
@@ -175,6 +183,8 @@ class Track(Files):
     def _failed_attempt(self, failure: Failure) -> Attempt | None:
         session = self.session
         last = session.attempts[-1] if session.attempts else None
+        if failure.code == 0:
+            return None
         if failure.says("agent") and not failure.says("sign failure"):
             session.agent_line = session.agent_line or failure.line
             if last is None or last.method == "none" or not last.pending:

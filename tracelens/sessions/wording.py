@@ -12,6 +12,7 @@ _PHASES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "auth",
         (
+            r"^Would block waiting$",
             r"ssh-userauth", r"userauth", r"password", r"passphrase", r"keyboard", r"Username/PublicKey", r"^Callback",
             r"Invalid signature for supplied", r"public key (?:file|data|from)", r"private key", r"OpenSSH key", r"PEM",
             r"Invalid key data", r"Authentication failed", r"auth sock", r"\bagent\b(?!-req| req)", r"pageant",
@@ -44,6 +45,18 @@ _COMPILED = tuple(
 def phase_of(message: str) -> str | None:
     """The phase in which libssh2 prints this error text, None where several do."""
     return next((phase for phase, pattern in _COMPILED if pattern.search(message)), None)
+
+
+_METHODS = (
+    ("password", re.compile(r"^Waiting for password response")),
+    ("keyboard-interactive", re.compile(r"^Waiting for keyboard USERAUTH")),
+    ("publickey", re.compile(r"^(?:Would block )?[Ww]aiting for (?:publickey )?USERAUTH response")),
+)
+
+
+def method_of(message: str) -> str | None:
+    """The authentication method whose answer libssh2 waits for with this error text."""
+    return next((method for method, pattern in _METHODS if pattern.search(message)), None)
 
 
 def is_clean_up(failure: Failure, channel: Channel | None) -> bool:

@@ -94,24 +94,35 @@ def _hurry(session: Session, phase: Phase, waited: float) -> tuple[Advice, ...]:
     """Who can do what about a slow phase, of which this share was seen to be waiting."""
     refused = any(a.outcome == "refused" and a.method != "none" for a in session.attempts)
     asked = any(a.method == "keyboard-interactive" for a in session.attempts)
+    with_key = any(a.method == "publickey" for a in session.attempts)
+    if waited < WAITED_SHARE and _shows_waiting(session):
+        spent = "what does the program do between its calls?"
+        if phase.name == "auth" and with_key:
+            spent = "reading a private key with a passphrase takes its time (bcrypt), and so do key agents"
+        return (client(f"little of it was waiting for the server: {spent}"),)
     by_phase = {
-        "banner": server("what delays the greeting: look-ups of the client's name (UseDNS), sshd short of slots"),
-        "kex": server("what delays key exchange: a loaded machine, or large group-exchange primes (/etc/ssh/moduli)"),
-        "auth": server("what delays the login: PAM modules, LDAP or RADIUS, GSSAPIAuthentication, UseDNS"),
-        "channel": server("what delays the start: the user's start-up files, a home directory on a network drive"),
-        "sftp": server("what delays SFTP's answers: slow storage, a virus scanner, a loaded machine"),
-        "scp": server("what delays scp: slow storage, a virus scanner, the user's start-up files"),
-    }  # fmt: skip
-    advice = [by_phase[phase.name]] if phase.name in by_phase else []
+        "banner": "what delays the greeting: look-ups of the client's name (UseDNS), sshd short of slots",
+        "kex": "what delays key exchange: a loaded machine, or large group-exchange primes (/etc/ssh/moduli)",
+        "auth": "what delays the login: PAM modules, LDAP or RADIUS, GSSAPIAuthentication, UseDNS",
+        "channel": "what delays the command or its start: the user's start-up files, a home on a network drive",
+        "sftp": "what delays SFTP's answers: slow storage, a virus scanner, a loaded machine",
+        "scp": "what delays scp: slow storage, a virus scanner, the user's start-up files",
+    }
+    advice = [server(by_phase[phase.name])] if phase.name in by_phase else []
     if phase.name == "auth" and refused:
         advice.append(server("about two seconds after each refused attempt are on purpose (pam_unix, pam_faildelay)"))
     if phase.name == "auth" and asked:
         advice.append(client("part of it may be the person or program that answered the server's prompts"))
-    elif waited < WAITED_SHARE and session.blocking and session.uses("Failure Event"):
-        advice.append(client("little of it was waiting for the server: what does the program do between its calls?"))
     else:
         advice.append(network("measure the round-trip time to the server, and lost packets"))
     return tuple(advice)
+
+
+def _shows_waiting(session: Session) -> bool:
+    """Whether waiting would be seen: each -37 of a blocking client, unless it ended by giving up without one."""
+    failed = session.failed
+    gave_up = failed is not None and (failed.kind == "silence" or failed.code in (-9, -30))
+    return bool(session.blocking) and session.uses("Failure Event") and not gave_up
 
 
 @notice("retry-storm")

@@ -16,7 +16,7 @@ NEEDED = {
 MASK = {"banner": 134, "kex": 134, "auth": 142, "channel": 158, "sftp": 222, "scp": 190}
 _USUAL = 511
 # The packet without which a context has nothing to print.
-_OPENS = {"Userauth": "userauth_request", "Conn": "channel_open"}
+_OPENS = {"Key Ex": "kexinit", "Userauth": "userauth_request", "Conn": "channel_open"}
 _DUMPS = "the hex dumps (Transport prints them)"
 
 
@@ -34,8 +34,9 @@ def mask_incomplete(trace: Trace) -> Found | None:
     - A subsystem that the phase of the failure needs prints no line in the whole file. Every phase needs
       Failure Event and Transport; further Key Ex in key exchange, Userauth in the login, Conn on
       channels, SFTP or SCP in transfers.
-    - Subsystems that had nothing to print are not missed: no Userauth line is due before the first
-      login request (packet 50), no Failure Event where the other side simply stopped or hung up.
+    - Subsystems that had nothing to print are not missed: no Key Ex line is due before the first KEXINIT
+      (packet 20), no Userauth line before the first login request (packet 50), no Failure Event where the
+      other side simply stopped or hung up.
     - Transport (bit 2) also prints the hex dumps (`debugdump()` in transport.c). Where its lines are there
       and no dump is, somebody filtered the file (`grep libssh2` does that). Only the dumps show the server's
       algorithms (RFC 4253, 7.1), the partial-success flag (RFC 4252, 5.1) and SFTP's status sentence.
