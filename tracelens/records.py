@@ -9,11 +9,11 @@ Nothing about text raises. Every byte is counted as record, dump, blank or forei
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 
-from tracelens import events, grammar
+from tracelens import events
 from tracelens.dumps import KEPT, Dump, Layout, OpenDump
 from tracelens.errors import TracelensError
+from tracelens.framing import patterns
 from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, POLLS, TYPED, Retry, Run
 
 __all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]
@@ -82,44 +82,6 @@ class Account:
     foreign: list[tuple[int, str]] = field(default_factory=list)  # the first few, with their lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Patterns:
-    """The bulk patterns, made from the terminals of `grammars/trace.lark`.
-
-    `record`: clock, "Context: text", context, text. `transfer`: a whole line of a transfer: clock, "Context: text".
-    `untagged`: as `record`, for lines that lost their tag. `title`: name, size. `row`: offset, hex digits.
-    `begin`: where a record or a title begins. `rest`: what follows a tag without a context.
-    """
-
-    record: re.Pattern[bytes]
-    transfer: re.Pattern[bytes]
-    untagged: re.Pattern[bytes]
-    title: re.Pattern[bytes]
-    row: re.Pattern[bytes]
-    begin: re.Pattern[bytes]
-    rest: re.Pattern[bytes]
-
-
-@cache
-def _patterns() -> _Patterns:
-    starts = ["start", "record", "title", "row"]
-    terminal = {t.name: t.pattern.to_regexp() for t in grammar.load("trace", start=starts).terminals}
-    tag, clock, context, text = (terminal[name] for name in ("TAG", "CLOCK", "CONTEXT", "TEXT"))
-    size = terminal["SIZE"].replace(r"\d{1,20}", r"(\d{1,20})")
-    offset = terminal["OFFSET"].replace("[0-9a-f]{4,8}", "([0-9a-f]{4,8})")
-    name, arrow = terminal["NAME"], terminal["ARROW"]
-    sources = (
-        f"{tag} (?:({clock}) )?(({context}):(?: )?({text})?)",
-        f"{tag} ({clock}) ((?:Conn|SFTP|Failure Event): {text})\\n",
-        f"[ \\t]*({clock}) (({context}):(?: )?({text})?)",
-        f"{arrow}({name}){size}",
-        f"{offset}({terminal['HEX']})?",
-        f"{tag}|{arrow}(?={name}{terminal['SIZE']})",
-        f"{tag}({text})?",
-    )
-    return _Patterns(*(re.compile(source.encode("latin-1")) for source in sources))
-
-
 class Reader:
     """Iterates over the items of a trace, once.
 
@@ -145,7 +107,7 @@ class Reader:
         self._open: list[OpenDump] = []
         self._run: Run | None = None
         self._kinds: dict[bytes, str] = {}  # shape of "Context: text" -> event name if folded, else ""
-        self._at = _patterns()
+        self._at = patterns()
 
     # -- blocks ----------------------------------------------------------------------------------------------------
 

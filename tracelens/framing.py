@@ -1,0 +1,46 @@
+"""The frame of a trace as patterns over bytes, made from the terminals of `grammars/trace.lark`."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from tracelens import grammar
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """The bulk patterns, made from the terminals of `grammars/trace.lark`.
+
+    `record`: clock, "Context: text", context, text. `transfer`: a whole line of a transfer: clock, "Context: text".
+    `untagged`: as `record`, for lines that lost their tag. `title`: name, size. `row`: offset, hex digits.
+    `begin`: where a record or a title begins. `rest`: what follows a tag without a context.
+    """
+
+    record: re.Pattern[bytes]
+    transfer: re.Pattern[bytes]
+    untagged: re.Pattern[bytes]
+    title: re.Pattern[bytes]
+    row: re.Pattern[bytes]
+    begin: re.Pattern[bytes]
+    rest: re.Pattern[bytes]
+
+
+@cache
+def patterns() -> Patterns:
+    """The patterns, compiled once a process."""
+    starts = ["start", "record", "title", "row"]
+    terminal = {t.name: t.pattern.to_regexp() for t in grammar.load("trace", start=starts).terminals}
+    tag, clock, context, text = (terminal[name] for name in ("TAG", "CLOCK", "CONTEXT", "TEXT"))
+    size = terminal["SIZE"].replace(r"\d{1,20}", r"(\d{1,20})")
+    offset = terminal["OFFSET"].replace("[0-9a-f]{4,8}", "([0-9a-f]{4,8})")
+    name, arrow = terminal["NAME"], terminal["ARROW"]
+    sources = (
+        f"{tag} (?:({clock}) )?(({context}):(?: )?({text})?)",
+        f"{tag} ({clock}) ((?:Conn|SFTP|Failure Event): {text})\\n",
+        f"[ \\t]*({clock}) (({context}):(?: )?({text})?)",
+        f"{arrow}({name}){size}",
+        f"{offset}({terminal['HEX']})?",
+        f"{tag}|{arrow}(?={name}{terminal['SIZE']})",
+        f"{tag}({text})?",
+    )
+    return Patterns(*(re.compile(source.encode("latin-1")) for source in sources))
