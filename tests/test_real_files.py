@@ -61,10 +61,7 @@ def proof(session: dict[str, Any], where: Callable[[int], int] = int) -> list[tu
 @pytest.mark.parametrize("name", VARIED)
 class TestSameDiagnosis:
     @pytest.mark.parametrize("variation", VARIATIONS)
-    def test_at_the_right_lines(self, name: str, variation: str, request: pytest.FixtureRequest) -> None:
-        if (variation, name) == ("all runs on, as on the main branch", "two-factors-healthy.log"):
-            reason = "sessions.outcome tells what came later by its line; here all stands on line 1"
-            request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    def test_at_the_right_lines(self, name: str, variation: str) -> None:
         data, where = vary(variation, sample(name))
         assert gist(diagnose_bytes(data)) == gist(diagnosis(name), where.__getitem__)
 

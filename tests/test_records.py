@@ -115,7 +115,8 @@ def continuation(tokens: Sequence[grammar.Token]) -> list[str]:
     lines: list[str] = []
     for index, token in enumerate(tokens[:CONTINUED_LINES]):
         ends = token.endswith("\n") or index + 1 == len(tokens)
-        if token.type != "FOREIGN" or not ends or not token.strip() or pattern("OFFSET").search(token):
+        alone = token.type == "FOREIGN" and token != "[libssh2]" and ends and bool(token.strip())
+        if not alone or pattern("OFFSET").search(token):
             break
         lines.append(token)
     return lines
