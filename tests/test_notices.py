@@ -60,9 +60,6 @@ class TestNoise:
         document = diagnose_bytes((HEALTHY / "noise-clean-up-errors.log").read_bytes())
         assert document["sessions"][0]["noise"]["noise-recovered"] == 4
 
-    @pytest.mark.xfail(
-        strict=True, reason="sessions.outcome wants the path of the later open, which text does not tell"
-    )
     def test_look_that_finds_nothing_is_got_over_without_dumps(self) -> None:
         """A stat of a new file, then its upload, at mask 508."""
         trace = (HEALTHY / "noise-stat-before-upload.log").read_bytes().splitlines(keepends=True)

@@ -164,23 +164,28 @@ def timeline(
     """Write one table of a trace: its events, records, sessions or findings."""
     from tracelens import exporters, source, tables
 
-    items = list(source.files([input])) if input != "-" else ["-"]
-    if len(items) != 1:
-        _fail(f"{input}: timeline takes one trace, this is {len(items)} files")
+    if format is not None and output is None:
+        _fail("-f says how to write a file: name it with -o")
+    count = sum(1 for _ in source.find([input])) if input != "-" else 1
+    if count != 1:
+        _fail(f"{input}: timeline takes one trace, this is {count}: name one of them")
     for found in source.find([input]):
         if not isinstance(found, source.Source):
             raise found
-        frames = tables.timeline(found, table.value)
+        made = tables.Timeline(found, table.value)
         if output is not None:
-            exporters.export(frames, output, format)
+            exporters.export(made.frames, output, format)
         else:
-            _show(frames)
-        return
-    _fail(f"{input}: nothing to read")
+            _show(made.frames)
+        if made.damage is not None:
+            _fail(f"{input}: damaged, the table has its readable part only: {made.damage}")
 
 
 # Columns that a narrow terminal can do without, the least telling first.
-_DISPENSABLE = ("last_line", "count", "source", "delta", "context", "direction", "phase", "kind", "client_banner")
+_DISPENSABLE = (
+    "last_line", "count", "source", "delta", "context", "direction", "comp_sc", "comp_cs", "mac_sc", "cipher_sc",
+    "mac_cs", "cipher_cs", "hostkey", "kex", "client_banner", "phase", "kind", "ended", "started",
+)  # fmt: skip
 _PROSE = ("text", "summary", "server_banner")
 
 
@@ -212,7 +217,7 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 def explain(
     what: Annotated[
         list[str],
@@ -239,7 +244,7 @@ def explain(
     )
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 def mask(
     what: Annotated[
         list[str] | None,
@@ -287,12 +292,7 @@ def mask(
     if told.unused:
         lines.append(f"  (bits without a meaning: {told.unused})")
     lines += ["", "Enough for  " + (", ".join(told.enough_for) or "no question that a trace usually answers")]
-    if told.secrets:
-        lines += (
-            ["Holds       " + str(told.secrets)]
-            if not isinstance(told.secrets, list | tuple)
-            else ["Holds       " + "; ".join(told.secrets)]
-        )
+    lines += [f"Holds       {secret}" for secret in told.secrets]
     lines += ["IRIS/Caché  " + told.objectscript, "C           " + told.c_call]
     _print("\n".join(lines) + "\n")
 

@@ -48,6 +48,8 @@ class Layout:
     def fits(self, buffer: bytes, begin: int, size: int) -> bool:
         """Whether the last row of a dump stands in the buffer where this layout puts it."""
         last = (size - 1) // ROW
+        if last and not buffer.startswith(b"0000: ", begin + self.prefix):
+            return False
         pairs = begin + self.pairs(last)
         label = b"%04x: " % (last * ROW)
         return buffer.startswith(label, pairs - len(label)) and buffer.startswith(b": ", pairs + _HEX_WIDTH)
@@ -94,6 +96,9 @@ class Dump:
         out = bytearray()
         for row in range(first, last + 1):
             at = self._layout.pairs(row)
+            label = b"%04x: " % (row * ROW)
+            if not self._rows.startswith(label, at - len(label)):
+                break
             shown = min(ROW, self.size - row * ROW)
             try:
                 out += bytes.fromhex(self._rows[at : at + 3 * shown + (shown > ROW // 2)].decode("ascii"))

@@ -14,7 +14,7 @@ from tracelens import events
 from tracelens.dumps import KEPT, Dump, Layout, OpenDump
 from tracelens.errors import TracelensError
 from tracelens.framing import patterns
-from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, POLLS, TYPED, Retry, Run
+from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, HANDSHAKE, POLLS, RESTART, TYPED, Retry, Run
 
 __all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]
 
@@ -26,7 +26,7 @@ _SHAPES_DATED = 2_000  # a real trace has a few hundred
 _DIGITS = b"0123456789"
 # Texts that end in what the peer sent, newlines and all: lines after them that are no record belong to them.
 _CONTINUES = re.compile(
-    rb"(?:Userauth: Banner: |Transport: (?:Disconnect|Debug Packet|Received Banner)|SCP: (?:got|Sent) "
+    rb"(?:Userauth: Banner: |Transport: (?:Disconnect|Debug Packet)|SCP: (?:got|Sent) "
     rb"|Conn: starting request)"
 )
 _CONTINUED_LINES = 40
@@ -151,7 +151,7 @@ class Reader:
     def __iter__(self) -> Iterator[Item]:
         record_at, title_at = self._at.record.match, self._at.title.match
         while True:
-            if self._run is not None:
+            if self._run is not None and not self._open:
                 self._transfer()
             buffer, pos = self._buffer, self._pos
             if pos >= len(buffer):
@@ -164,6 +164,7 @@ class Reader:
                     continue
                 if self._open:
                     yield from self._interrupted()
+                    found = record_at(self._buffer, self._pos) or found
                 yield from self._record(found)
                 continue
             found = title_at(buffer, pos)
@@ -211,6 +212,10 @@ class Reader:
             if not kind or (kind == TYPED and not DATA.search(whole)):
                 break
             time = float(clock)
+            if last is not None and time < last - RESTART:
+                break
+            if kind == FAILURE and HANDSHAKE.search(whole):
+                break
             if run.waiting is not None:
                 run.pause(time)
                 run.waiting = None
@@ -232,6 +237,8 @@ class Reader:
     def _record(self, found: re.Match[bytes]) -> Iterator[Item]:
         clock, whole, context, text = found.group(1, 2, 3, 4)
         pos, line = found.end(), self._line
+        if whole.endswith(b"\r"):
+            whole, text = whole.rstrip(b"\r"), (text or b"").rstrip(b"\r")
         if _CONTINUES.match(whole):
             size = pos - self._pos
             more = self._continued(size)
@@ -257,7 +264,7 @@ class Reader:
         if kind is None:
             kind = self._kinds[shape] = self._kind(context.decode(), _decode(text))
         if kind and self._fold and not (kind == TYPED and not DATA.search(whole)):
-            self._add_to_run(kind, line, time, _decode(text))
+            yield from self._add_to_run(kind, line, time, _decode(text))
             return
         yield from self._flush_run()
         yield Record(line, time, context.decode(), _decode(text))
@@ -265,6 +272,8 @@ class Reader:
     def _continued(self, size: int) -> int:
         """How many bytes after the record's first `size` belong to it: its text is the peer's, newlines and all."""
         end = size
+        if self._buffer[self._pos + size : self._pos + size + 1] not in (b"\n", b"\r"):
+            return 0  # another record follows on the same line
         for _ in range(_CONTINUED_LINES):
             while self._pos + end + _TEXT_KEPT >= len(self._buffer) and self._more():
                 pass
@@ -293,8 +302,22 @@ class Reader:
         folded = name in FOLDED or (name == FAILURE and fields["code"] == EAGAIN)
         return name if folded else ""
 
-    def _add_to_run(self, kind: str, line: int, time: float | None, text: str) -> None:
+    @staticmethod
+    def _begins_anew(run: Run, kind: str, time: float | None, text: str) -> bool:
+        """Whether a session may begin here: the clock fell back, or error -37 is of a handshake."""
+        if time is not None and run.ended is not None and time < run.ended - RESTART:
+            return True
+        return (
+            kind == FAILURE
+            and HANDSHAKE.search(text.encode()) is not None
+            and text.partition(" - ")[2] not in run.retries
+        )
+
+    def _add_to_run(self, kind: str, line: int, time: float | None, text: str) -> Iterator[Run]:
         run = self._run
+        if run is not None and self._begins_anew(run, kind, time, text):
+            yield from self._flush_run()
+            run = None
         if run is None:
             run = self._run = Run(line, time, line, time)
         elif time is not None:
@@ -329,7 +352,7 @@ class Reader:
             if text_end + len(line_end) > len(buffer) and self._may_be_whole(end, layout, size) and self._more():
                 return  # again, with the whole dump in the buffer
             closed = buffer[text_end : text_end + len(line_end)] == line_end
-            whole = layout.fits(buffer, end, size) and (closed or text_end == len(buffer))
+            whole = text_end <= len(buffer) and layout.fits(buffer, end, size) and (closed or text_end == len(buffer))
         if len(self.account.titles) < 64:
             self.account.titles.add(title)
         yield from self._flush_run()
@@ -375,6 +398,8 @@ class Reader:
 
     def _interrupted(self) -> Iterator[Dump]:
         """A record stands where a row was due: the dump is over unless its next row follows soon."""
+        while self._pos + _ROW_MAY_FOLLOW > len(self._buffer) and self._more():
+            pass
         for dump in list(self._open):
             if self._buffer.find(b"%04x: " % dump.next, self._pos, self._pos + _ROW_MAY_FOLLOW) < 0:
                 self._open.remove(dump)
@@ -419,7 +444,7 @@ class Reader:
             account.dump_bytes += upto - pos
         elif not part.strip():
             account.blank_bytes += len(part)
-        elif begin is None and self._line_start and (untagged := self._at.untagged.match(buffer, pos)) is not None:
+        elif self._line_start and (untagged := self._at.untagged.match(buffer, pos)) is not None:
             yield from self._record(untagged)
             return
         elif row is not None and row.group(2) and part[row.end() : row.end() + 51].lstrip().startswith(b":"):

@@ -16,6 +16,11 @@ FOLDED = frozenset(
     }
 )  # fmt: skip
 POLLS = frozenset({"conn.channel_read_wanted", "sftp.packet_awaited", "failure_event.failure"})
+# A clock that falls back by more than this (seconds) has started anew; threads of one process overtake each other by
+# less.
+RESTART = 0.1
+# Texts of error -37 that come at a session's begin: another session may begin with them.
+HANDSHAKE = re.compile(rb"getting banner|exchange encryption keys|ssh-userauth request")
 FAILURE = "failure_event.failure"
 EAGAIN = -37
 TYPED = "sftp.packet_type_received"

@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 
 from tracelens import analysis, events, records, source
-from tracelens.errors import NotATrace
+from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.events import Event
 from tracelens.packets import Packet
 from tracelens.records import Dump, Record, Run
 from tracelens.sessions import Assembler
-from tracelens.sessions.track import Track
+from tracelens.sessions.track import HIDDEN_FIELDS, Track, shown
 from tracelens.ssh.sftp import SftpPacket
 
 # Column -> (pandas type, what it means).
@@ -70,23 +70,85 @@ ROWS = 100_000
 Row = tuple[Any, ...]
 
 
-def timeline(origin: source.Source, table: str) -> Iterator[pd.DataFrame]:
-    """One table of one trace, as frames of at most `ROWS` rows; at least one frame, which may be empty.
+class Timeline:
+    """One table of one trace.
 
     Args:
         origin: the input.
         table: a name in `TABLES`.
 
-    Raises:
-        NotATrace: no libssh2 record is in the input.
-        UnreadableInput: it could not be read.
+    `frames` gives it in frames of at most `ROWS` rows, at least one, which may be empty; it raises NotATrace where no
+    libssh2 record is in the input. `damage` says, when the frames have been taken, why the input ended early.
     """
-    if table == "records":
-        return _framed(table, _records(origin))
-    if table == "events":
-        return _framed(table, _events(origin))
-    document = analysis.analyze(origin).document
-    return _framed(table, _sessions(document) if table == "sessions" else _findings(document))
+
+    def __init__(self, origin: source.Source, table: str) -> None:
+        self.damage: str | None = None
+        rows = {"records": self._records, "events": self._events}.get(table)
+        self.frames = _framed(table, self._analyzed(origin, table) if rows is None else rows(origin))
+
+    def _items(self, origin: source.Source, reader: records.Reader) -> Iterator[records.Item]:
+        """The reader's items; what damages the input is kept for later, unless nothing came before it."""
+        try:
+            yield from reader
+        except UnreadableInput as error:
+            self.damage = error.reason
+        if not reader.account.records and not reader.account.dumps:
+            if self.damage is not None:
+                raise UnreadableInput(origin.name, self.damage)
+            raise NotATrace(origin.name, "see what `tracelens analyze` says of it")
+
+    def _analyzed(self, origin: source.Source, table: str) -> Iterator[Row]:
+        document = analysis.analyze(origin).document
+        self.damage = document["source"]["damage"]
+        yield from (_sessions if table == "sessions" else _findings)(document)
+
+    def _records(self, origin: source.Source) -> Iterator[Row]:
+        # The sessions are followed only to learn what is secret: the rows of a frame are masked with all that was seen
+        # by its end.
+        reader = records.read(source.decoded(origin.chunks())[1], fold=False)
+        assembler = Assembler()
+        held: list[Row] = []
+        for item in self._items(origin, reader):
+            if isinstance(item, Record):
+                name, fields = events.parse(item.context, item.text)
+                text = shown(Event(item.line, item.time, item.context, name, fields, item.text))
+                held.append((item.line, item.time, item.context, name, text))
+            elif isinstance(item, Dump):
+                held.append((item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)"))
+            assembler.add(item)
+            if len(held) >= ROWS:
+                yield from _masked(held, assembler)
+                held = []
+        yield from _masked(held, assembler)
+
+    def _events(self, origin: source.Source) -> Iterator[Row]:
+        rows: list[tuple[Track, Row]] = []
+        last: dict[Track, float] = {}
+
+        def observe(track: Track, item: Event | Run | Packet | SftpPacket) -> None:
+            time = item.started if isinstance(item, Run) else item.time
+            before = last.get(track)
+            delta = round(time - before, 6) if time is not None and before is not None else None
+            if time is not None:
+                last[track] = time
+            rows.append((track, _event_row(track, item, time, delta)))
+
+        reader = records.read(source.decoded(origin.chunks())[1])
+        assembler = Assembler(observe)
+        for item in self._items(origin, reader):
+            assembler.add(item)
+        sessions = assembler.sessions(reader.account.contexts)
+        number = {id(session): session.number for session in sessions}
+        hide = analysis.hider(sessions)
+        rows.sort(key=lambda pair: pair[1][0])
+        for track, row in rows:
+            lines = (assembler.line_of(row[0]), assembler.line_of(row[1]))
+            yield (number.get(id(track.session)), *lines, *row[2:-2], hide(row[-2]), hide(row[-1]))
+
+
+def _masked(rows: list[Row], assembler: Assembler) -> Iterator[Row]:
+    hide = analysis.hider(assembler.so_far())
+    return ((*row[:-1], hide(row[-1])) for row in rows)
 
 
 def _framed(table: str, rows: Iterator[Row]) -> Iterator[pd.DataFrame]:
@@ -110,75 +172,14 @@ def _frame(table: str, rows: Sequence[Row]) -> pd.DataFrame:
     )
 
 
-def _records(origin: source.Source) -> Iterator[Row]:
-    # What is secret is known when the packets have been read; secrets stand in dumps, whose bytes are in no row here.
-    _, chunks = source.decoded(origin.chunks())
-    reader = records.read(chunks, fold=False)
-    for item in reader:
-        if isinstance(item, Record):
-            name, fields = events.parse(item.context, item.text)
-            text = (
-                item.text
-                if name != "conn.env_requested"
-                else item.text.replace(f"={fields.get('value', '')}", f"={analysis.MASKED}")
-            )
-            yield (item.line, item.time, item.context, name, text)
-        elif isinstance(item, Dump):
-            yield (item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)")
-    if not reader.account.records and not reader.account.dumps:
-        raise NotATrace(origin.name, "see what `tracelens analyze` says of it")
-
-
-def _events(origin: source.Source) -> Iterator[Row]:
-    rows: list[tuple[Track, Row]] = []
-    last: dict[Track, float] = {}
-
-    def observe(track: Track, item: Event | Run | Packet | SftpPacket) -> None:
-        time = item.started if isinstance(item, Run) else item.time
-        before = last.get(track)
-        delta = round(time - before, 6) if time is not None and before is not None else None
-        if time is not None:
-            last[track] = time
-        rows.append((track, _event_row(track, item, time, delta)))
-
-    _, chunks = source.decoded(origin.chunks())
-    reader = records.read(chunks)
-    assembler = Assembler(observe)
-    for item in reader:
-        assembler.add(item)
-    if not reader.account.records and not reader.account.dumps:
-        raise NotATrace(origin.name, "see what `tracelens analyze` says of it")
-    sessions = assembler.sessions(reader.account.contexts)
-    number = {id(session): session.number for session in sessions}
-    hide = analysis.hider(sessions)
-    rows.sort(key=lambda pair: pair[1][0])
-    for track, row in rows:
-        lines = (assembler.line_of(row[0]), assembler.line_of(row[1]))
-        yield (number.get(id(track.session)), *lines, *row[2:-2], hide(row[-2]), hide(row[-1]))
-
-
 def _event_row(track: Track, item: Event | Run | Packet | SftpPacket, time: float | None, delta: float | None) -> Row:
     phase = track.phase
     if isinstance(item, Event):
-        fields = dict(item.fields)
-        text = item.text
-        if item.name == "conn.env_requested":
-            fields["value"] = analysis.MASKED
-            text = f"Setting remote environment variable: {fields.get('variable', '')}={analysis.MASKED}"
+        fields = {name: value for name, value in item.fields.items() if name not in HIDDEN_FIELDS.get(item.name, ())}
         return (
-            item.line,
-            item.line,
-            time,
-            delta,
-            phase,
-            "text",
-            None,
-            item.context,
-            item.name,
-            1,
-            text,
+            item.line, item.line, time, delta, phase, "text", None, item.context, item.name, 1, shown(item),
             _json(fields),
-        )
+        )  # fmt: skip
     if isinstance(item, Run):
         count = sum(item.counts.values())
         return (

@@ -12,7 +12,7 @@ from typing import Any
 from tracelens import masks
 
 WIDTH = 80
-_LABEL = 12
+_LABEL = 13
 _QUOTE_LENGTH = 400
 _PHASES = {
     "banner": "before the SSH greeting", "kex": "in key exchange", "auth": "in authentication",
@@ -123,7 +123,7 @@ def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[
             for number, rival in enumerate(shown):
                 yield from _field("Or else" if number == 0 else "", f"{rival['id']}: {rival['because']}")
     elif session["unexplained"]:
-        yield from _quotes("First error", [session["unexplained"]])
+        yield from _quotes("1st error", [session["unexplained"]])
     undecided = [e for e in session["errors"] if e["fate"] == "undecided"]
     if undecided:
         yield from _quotes("Undecided", undecided[:2])
@@ -138,7 +138,7 @@ def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[
 
 
 def _who(session: dict[str, Any]) -> Iterable[str]:
-    ends = [session["client_banner"] or "client unknown", session["server_banner"] or "no server banner"]
+    ends = [session["client_banner"] or "client unknown", session["server_banner"] or "server not shown"]
     user = f", user {session['user']}" if session["user"] else ""
     yield from _field("Between", f"{ends[0]} and {ends[1]}{user}")
 

@@ -7,6 +7,7 @@ from tracelens import events
 from tracelens.events import Event
 from tracelens.packets import PacketReader, RawPacket
 from tracelens.records import Dump, Item, Record, Run
+from tracelens.runs import RESTART
 from tracelens.sessions.core import Observer
 from tracelens.sessions.fitting import IMPOSSIBLE, fits_event, fits_packet
 from tracelens.sessions.model import Quote, Session
@@ -14,9 +15,6 @@ from tracelens.sessions.outcome import judge
 from tracelens.sessions.track import Track
 from tracelens.sessions.wording import phase_of
 
-# A clock that falls back by more than this (seconds), to a process's first second, has started anew; threads of one
-# process overtake each other by less.
-_RESTART = 0.1
 # How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.
 _PATIENCE = 24
 # More sessions than this are not told apart; the oldest that never ended was abandoned.
@@ -98,6 +96,10 @@ class Assembler:
         for retry in item.retries.values():
             retry.first_line, retry.last_line = place, self._place
         return item
+
+    def so_far(self) -> list[Session]:
+        """The sessions as far as they have come, not judged."""
+        return [track.session for track in self._tracks]
 
     def sessions(self, traced: Iterable[str]) -> list[Session]:
         """The sessions in order of their first record, judged.
@@ -198,16 +200,7 @@ class Assembler:
     def _starts(self, track: Track, event: Event) -> bool:
         """Whether the record can only be a new session's."""
         session, name = track.session, event.name
-        if (
-            event.time is not None
-            and track.clock is not None
-            and event.time < 1.0
-            and event.time < track.clock - _RESTART
-        ):
-            self.restarts += 1
-            for open_track in self._open:
-                open_track.freed = open_track.freed or open_track is not track
-            self._open = [t for t in self._open if not t.freed and t is not track]
+        if self._restarted(track, event.time):
             return True
         if set(session.lines) <= _FRESH and not session.packets and not session.waits:
             return False
@@ -231,6 +224,14 @@ class Assembler:
             return self._goes_back(track, str(event.fields.get("message", "")))
         return False
 
+    def _restarted(self, track: Track, time: float | None) -> bool:
+        """Whether the clock began anew: a process's first second after a later time. No session outlives that."""
+        if time is None or track.clock is None or time >= 1.0 or time >= track.clock - RESTART:
+            return False
+        self.restarts += 1
+        self._open = []
+        return True
+
     @staticmethod
     def _goes_back(track: Track, message: str) -> bool:
         """Whether error -37 is of a phase that the session has long left, so that another one must have begun."""
@@ -248,14 +249,7 @@ class Assembler:
                 self._packet(raw)
             self._release()
         track = self._current
-        if (
-            track is not None
-            and run.started is not None
-            and track.clock is not None
-            and run.started < 1.0
-            and run.started < track.clock - _RESTART
-        ):
-            self.restarts += 1
+        if track is not None and self._restarted(track, run.started):
             track = None
         if (
             track is not None
@@ -274,7 +268,7 @@ class Assembler:
         message = next(iter(run.retries), "")
         name = "failure_event.failure" if message else next(iter(run.counts))
         context = "Failure Event" if message else "Conn" if name.startswith("conn.") else "SFTP"
-        event = Event(run.first_line, run.started, context, name, {}, message)
+        event = Event(run.first_line, run.started, context, name, {"message": message}, message)
         best = self._best(lambda t: fits_event(t, event))
         if fits_event(best, event) > IMPOSSIBLE and best is not track:
             self._turn_to(best)

@@ -1,6 +1,6 @@
 """What every part of a session's state machine stands on: its clock, its phases, and the registry of its steps.
 
-A part (`handshake`, `login`, `channels`, `files`, `failures`) is a class of methods marked with the events and
+A part (`handshake`, `login`, `channels`, `files`, `track`) is a class of methods marked with the events and
 packets that they take; `track.Track` puts the parts together.
 """
 

@@ -148,8 +148,13 @@ class Files(Channels):
             }.get(verb, verb)
             verb = "rename" if verb == "posix-rename@openssh.com" else verb
             path, target = str(fields.get("path", "")), str(fields.get("target", ""))
+            told, self._text_operation = self._text_operation, None
             operation = Operation(verb, packet.line, path, target, number, self.clock)
-            session.operations.append(operation)
+            if told is not None and told.verb == verb and told.outcome == "pending":
+                # The text came before the session's first packet: it is the same operation.
+                session.operations[session.operations.index(told)] = operation
+            else:
+                session.operations.append(operation)
             if isinstance(number, int):
                 self._unanswered[number] = operation
             return

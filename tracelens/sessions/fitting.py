@@ -166,7 +166,7 @@ def _connection(track: Track, event: Event) -> int:
 def _failure(track: Track, event: Event) -> int:
     from tracelens.sessions.wording import phase_of
 
-    phase = phase_of(event.text)
+    phase = phase_of(str(event.fields.get("message", "")))
     if phase is None:
         return POSSIBLE
     order = ("banner", "kex", "auth", "channel", "sftp", "scp")

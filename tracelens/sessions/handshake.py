@@ -123,7 +123,6 @@ class Handshake(Core):
                 return
             if number not in session.waiting_for:
                 session.waiting_for = (*session.waiting_for, number)[-6:]
-            session.waiting_line = event.line
 
     @on("transport.userauth_requested")
     def _service_requested(self, event: Event) -> None:
@@ -168,7 +167,6 @@ class Handshake(Core):
         session = self.session
         if not session.kex_done:
             session.kex_done = True
-            session.kex_line = line
             self.enter("auth", line)
 
     @packet("out", "kexinit")

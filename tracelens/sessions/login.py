@@ -58,7 +58,6 @@ class Login(Handshake):
             session.offered = methods
             session.offered_line = event.line
             if not session.attempts or session.attempts[-1].method != "none":
-                session.probes += 1
                 probe = Attempt("none", event.line, event.time, session.user, "refused", methods, end_line=event.line)
                 if not any(a.pending for a in session.attempts):
                     session.attempts.append(probe)
@@ -147,8 +146,6 @@ class Login(Handshake):
             attempt.queried = True
             if fields.get("has_signature"):
                 attempt.signed = True
-        elif method == "none":
-            session.probes += 1
 
     def _hide(self, *secrets: Secret | None) -> None:
         """Remembers values that no output may show, wherever else in the trace they turn up."""

@@ -129,8 +129,8 @@ class Operation:
 class Failure:
     """Something that went wrong: a Failure Event, a received disconnect, a refusal without either, or a silence.
 
-    `fate`: "retried" (-37), "partial-auth", "auth-probe", "sftp-end", "recovered", "cleanup" are noise; "final" is
-    the first that nothing recovered from; "consequence" is what followed from it.
+    `fate`: "partial-auth", "recovered" and "cleanup" are noise; "final" is the first that nothing recovered from,
+    "consequence" what followed from it, "undecided" what the trace can't tell.
     """
 
     line: int
@@ -144,7 +144,6 @@ class Failure:
     channel: Channel | None = None
     request: Request | None = None
     operation: Operation | None = None
-    step: str = ""
 
     @property
     def quote(self) -> Quote:
@@ -224,14 +223,12 @@ class Session:
     fingerprints: dict[str, str] = field(default_factory=dict)
     extensions: dict[str, str] = field(default_factory=dict)
     kex_done: bool = False
-    kex_line: int = 0
     rekeys: int = 0
     service_line: int = 0
     service_accepted: bool = False
     user: str | None = None
     offered: tuple[str, ...] | None = None
     offered_line: int = 0
-    probes: int = 0
     attempts: list[Attempt] = field(default_factory=list)
     authenticated: bool = False
     auth_line: int = 0
@@ -259,7 +256,6 @@ class Session:
     ended_by_client: bool = False
     last: Quote | None = None
     waiting_for: tuple[int, ...] = ()
-    waiting_line: int = 0
     waited_last: float = 0.0
     gave_up_line: int = 0
     skipped_login: int = 0
@@ -284,10 +280,6 @@ class Session:
     def quote(self, event: str) -> Quote | None:
         """Where the event was seen last."""
         return self.lines.get(event)
-
-    def offers_method(self, method: str) -> bool | None:
-        """Whether the server offers the authentication method; None where no list was seen."""
-        return None if self.offered is None else method in self.offered
 
     def server_disconnect(self) -> Disconnect | None:
         """The first disconnect that the server sent."""

@@ -31,9 +31,12 @@ class _Done:
         self.same: dict[tuple[str, str], int] = {}
         self.verb: dict[str, int] = {}
         self.used: dict[str, int] = {}
+        self.last = 0
         for operation in operations:
             if operation.outcome != "done" or operation.status:
                 continue
+            if operation.verb != "close":
+                self.last = operation.line
             self.same[operation.verb, operation.path] = self.verb[operation.verb] = operation.line
             if operation.verb in _MAKES | _LOOKS:
                 path = operation.path.rstrip("/")
@@ -46,6 +49,9 @@ class _Done:
 
     def makes_good(self, failed: Operation) -> bool:
         """Whether a later operation did what this one could not, or went on as if it had."""
+        if failed.verb in _LOOKS | {"remove", "rmdir"} and failed.status in (None, 2, 10):
+            # Is it there? No. Whatever was done after that was done knowing it.
+            return self.last > failed.line
         if not failed.path:
             return self.verb.get(failed.verb, 0) > failed.line
         if max(self.same.get((failed.verb, path), 0) for path in (failed.path, "")) > failed.line:

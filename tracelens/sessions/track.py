@@ -19,13 +19,17 @@ _USES = {*_WRITES, "conn.channel_read_got"}
 _POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
 
 
-def _shown(event: Event) -> str:
+# Fields that hold a secret, by event: their texts print it in the clear.
+HIDDEN_FIELDS = {"conn.env_requested": ("value",), "conn.x11_requested": ("cookie",)}
+
+
+def shown(event: Event) -> str:
     """The event's text as evidence may quote it: without the value of an environment variable, or a cookie."""
-    if event.name == "conn.env_requested":
-        return f"Setting remote environment variable: {event.fields.get('variable', '')}=[hidden]"
-    if event.name == "conn.x11_requested":
-        return "Requesting x11-req (cookie hidden)"
-    return event.text
+    text = event.text
+    for name in HIDDEN_FIELDS.get(event.name, ()):
+        value = str(event.fields.get(name, ""))
+        text = text.replace(f"={value}", "=[hidden]") if value else text
+    return text
 
 
 class Track(Files):
@@ -39,7 +43,7 @@ class Track(Files):
         self.tick(event.line, event.time, polling=polling)
         self._waiting = "" if polling or event.name == "transport.banner_sent" else None
         session = self.session
-        session.lines[event.name] = session.last = Quote(event.line, _shown(event))
+        session.lines[event.name] = session.last = Quote(event.line, shown(event))
         if event.context in ("Conn", "SFTP", "SCP") and self.phase in ("banner", "kex", "auth"):
             if event.name not in ("conn.blocking_mode",):
                 self._implied("channel", event.line)
@@ -175,7 +179,6 @@ class Track(Files):
             failure.attempt = self._failed_attempt(failure)
         operation = self._failed_operation(failure)
         failure.operation = operation
-        failure.step = self._step()
         if self.closed or is_clean_up(failure, channel):
             failure.fate = "cleanup"
         session.failures.append(failure)
@@ -214,12 +217,3 @@ class Track(Files):
         if operation is not None and operation.outcome == "pending":
             operation.outcome, operation.end_line, operation.ended = "failed", failure.line, failure.time
         return operation
-
-    def _step(self) -> str:
-        """What the session was doing, as a word for evidence."""
-        session = self.session
-        if self.phase == "auth" and session.service_line and not session.attempts and session.offered is None:
-            return "service"
-        if session.rekeys and self.phase not in ("banner", "kex"):
-            return "rekey" if not self.newkeys else ""
-        return ""

@@ -44,6 +44,8 @@ _COMPILED = tuple(
 
 def phase_of(message: str) -> str | None:
     """The phase in which libssh2 prints this error text, None where several do."""
+    if message == "would block":
+        return "channel"  # in lower case it comes from channel.c alone
     return next((phase for phase, pattern in _COMPILED if pattern.search(message)), None)
 
 

@@ -57,7 +57,7 @@ def failed(session: Session) -> Found | None:
     - Client: log what the callback is asked, prompt by prompt, and answer in that order. One-time
       codes live for seconds: make the code late, and check the clock.
     - IRIS/Caché: AuthenticateWithKeyboardInteractive (Caché 2018.1 and later, IRIS). Prompts stand
-      in packet 60: SetTraceMask(511,"/tmp/ssh.log"); the answers stand there too, so redact.
+      in packet 60: SetTraceMask(511,"/tmp/ssh.log"); the answers stand there too: keep it.
     - Server: look for "keyboard-interactive/pam" and for pam's own lines about this user. Without
       UsePAM, sshd offers the method and has nothing to ask.
 

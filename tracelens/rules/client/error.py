@@ -109,7 +109,7 @@ def misuse(session: Session) -> Found | None:
         (failed.quote,),
         (
             _advice(failed),
-            vendor("if the program is not yours, send its vendor this line and the trace (redacted)"),
+            vendor("if the program is not yours, send its vendor this line and what tracelens says of it"),
         ),
         (
             Rival(
@@ -137,7 +137,7 @@ def _not_logged_in(session: Session, failed: Failure) -> Found:
     return Found(
         "The calling program asked for a channel without logging in; servers leave that without a proper answer.",
         (Quote(session.skipped_login, "a channel is asked for; no login was tried before"), failed.quote),
-        (_LOG_IN, vendor("if the program is not yours, send its vendor this trace (redacted)")),
+        (_LOG_IN, vendor("if the program is not yours, send its vendor what tracelens says of it")),
         (Rival("transport-timeout", "ruled out: the server need not answer a channel request before a login"),),
     )
 

@@ -32,15 +32,15 @@ def secrets(trace: Trace) -> Found | None:
     NEWKEYS that is not encrypted.
 
     ## What to do
-    - Before sending: `tracelens redact trace.log -o safe.log`. The result still gives the same
-      diagnosis. `--anonymize` replaces users, hosts and paths as well.
+    - Before sending: send what `tracelens analyze` prints instead, it holds no secret; or take the trace once
+      more without dumps, or with an account made for the purpose.
     - Client: if the file has already gone to somebody, change the password.
     - IRIS/Caché: a trace without secrets is taken with `SetTraceMask(508,FILE)` (all but Transport), at the
       price of the server's algorithms and sentences. Delete the file from the server when the case is closed.
     - Client (C): `libssh2_trace()` with the same bits.
 
     ## Not to be confused with
-    - A name of a user, a host or a path is no credential; `--anonymize` is for those.
+    - A name of a user, a host or a path is no credential.
     - The server's fingerprints, public keys and signatures are public.
 
     ## Example
@@ -66,12 +66,12 @@ def secrets(trace: Trace) -> Found | None:
     held += told
     if content:
         held.append(f"{_size(content)} of content")
-    advice = [client("redact it before you send it: tracelens redact TRACE -o SAFE; or trace with mask 508, no dumps")]
+    advice = [client("send what tracelens prints, it holds no secret; or trace with mask 508 (no dumps) and send that")]
     if count or told:
         advice.append(client("change the password (or what else is in it) if this file went to anybody"))
     where = "in its hex dumps" if count or content else "in its text"
     return Found(
-        f"The trace holds {_listed(held)} in clear text ({where}): redact it before you send it.",
+        f"The trace holds {_listed(held)} in clear text ({where}): do not send it as it is.",
         (*(_place(s) for s in trace.sessions if s.secret_line), *told.values()),
         tuple(advice),
         count=count + len(told),

@@ -65,7 +65,7 @@ def protocol_error(session: Session) -> Found | None:
     - Client: use a newer libssh2 (on IRIS/Caché a newer instance): several of these are old faults
       of the library that were mended. List a smaller folder if lists are the problem.
     - Server: note software and version from its banner, and whether a newer one behaves.
-    - Vendor: send the redacted trace with this line to both sides; a packet capture does not help,
+    - Vendor: send what tracelens says of the trace with this line to both sides; a packet capture does not help,
       it is encrypted.
 
     ## Not to be confused with
@@ -133,5 +133,5 @@ def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
     return (
         client(f"{used}use a newer libssh2: several faults of this kind are the library's own, and mended"),
         server("find out whether a newer version of this server behaves: give its maker this line"),
-        vendor("send the redacted trace with the server's banner: either side may be at fault"),
+        vendor("send what tracelens says of the trace with the server's banner: either side may be at fault"),
     )
