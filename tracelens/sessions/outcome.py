@@ -4,6 +4,7 @@ The failure that counts is the first that nothing recovered from. Error -37 is n
 what a later step of the session refutes, nor what went wrong while tidying up.
 """
 
+import re
 from bisect import bisect_left
 
 from tracelens.sessions.model import Channel, Failure, Operation, Session
@@ -16,6 +17,10 @@ _ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 4, "scp": 4, "
 # Operations that only look: a failed one answers a question, and the session went on to use the answer.
 _DEEPEST = 64  # folders within folders that are looked at
 _JUDGED = 1000  # errors of a session that has failed already: what comes after so many more changes nothing
+# Texts of error -37 that a program gets when it asks for something more, not when it tidies up.
+_GOES_ON = re.compile(
+    r"^Would block$|^Waiting for|status message|FXP_(?!CLOSE)|starting|sftp_|channel-open|SFTP subsystem"
+)
 _LOOKS = {"stat", "lstat", "realpath", "opendir", "readlink", "statvfs", "fstatvfs"}
 _MAKES = {"open", "mkdir", "rename", "symlink"}
 
@@ -120,14 +125,8 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
 def _fate(session: Session, failure: Failure, done: _Done) -> str:
     if failure.code == 0:
         return "recovered"
-    if (
-        failure.code == -19
-        and failure.says("Invalid signature")
-        and session.traced <= {"Failure Event"}
-        and not session.waits
-    ):
-        # Errors alone, of a client that does not block: a further method that succeeds would leave no line.
-        session.undecided = failure
+    if _undecidable(session, failure):
+        session.undecided = session.undecided or failure
         return "undecided"
     if failure.phase == "auth" and failure.attempt is not None:
         return _auth_fate(session, failure)
@@ -138,6 +137,18 @@ def _fate(session: Session, failure: Failure, done: _Done) -> str:
     if failure.phase in ("channel", "sftp", "scp"):
         return _work_fate(session, failure, done)
     return "final"
+
+
+def _undecidable(session: Session, failure: Failure) -> bool:
+    """Whether only errors were traced there, and the program went on: what succeeds then leaves no line."""
+    shows = {"auth": ("Userauth",), "channel": ("Conn", "SFTP"), "sftp": ("SFTP",), "scp": ("SCP", "Conn")}.get(
+        failure.phase
+    )
+    if shows is None or session.dumped or any(session.uses(context) for context in shows):
+        return False
+    if failure.code == -19 and failure.says("Invalid signature") and not session.waits:
+        return True  # a client that does not block leaves no -37 either
+    return any(wait.last_line > failure.line and _GOES_ON.search(wait.what) for wait in session.waits.values())
 
 
 def _work_was_over(session: Session, line: int) -> bool:
@@ -244,8 +255,8 @@ def _add_channel_refusals(session: Session, channel: Channel, told: int) -> None
 def _silence(session: Session, track: Track) -> Failure | None:
     """The request that nobody answered, if the session ended on one after a pause that is giving up."""
     what = session.pending()
-    if what is None:
-        return None
+    if what is None or (session.traced <= {"Failure Event"} and not session.dumped):
+        return None  # where nothing but errors was traced, silence is not the server's
     waited = session.waited_last
     if not session.gave_up_line and track.clock is not None and track.progress is not None:
         waited = track.clock - track.progress
