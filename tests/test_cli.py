@@ -209,8 +209,45 @@ class TestTimeline:
         assert b"parquet" in done.stderr
         assert not (tmp_path / "t.doc").exists()
 
+    def test_an_archive_of_two_traces_is_not_cut_to_one(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+            archive.write(WRONG, "a.log")
+            archive.write(HEALTHY, "b.log")
+        done = run("timeline", tmp_path / "two.zip", "--table", "sessions")
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"this is 2" in done.stderr
+
+    @pytest.mark.parametrize("table", ["events", "records", "sessions", "findings"])
+    def test_a_damaged_input_gives_its_readable_rows_and_says_so(self, tmp_path: Path, table: str) -> None:
+        (tmp_path / "cut.gz").write_bytes(gzip.compress(WRONG.read_bytes() + os.urandom(20000))[:-5000])
+        done = run("timeline", tmp_path / "cut.gz", "--table", table, "-o", tmp_path / "t.csv")
+        assert done.returncode == 2
+        assert b"damaged" in done.stderr
+        assert (tmp_path / "t.csv").read_bytes().count(b"\n") > 1
+
+    def test_a_format_without_a_file_is_an_error(self) -> None:
+        assert run("timeline", WRONG, "-f", "csv").returncode == 2
+
+    def test_secrets_that_texts_print_are_masked_in_every_table(self, tmp_path: Path) -> None:
+        texts = (
+            b"[libssh2] 9.000000 Conn: Setting remote environment variable: TOKEN=Quartz77 on channel 0/0\n"
+            b"[libssh2] 9.000001 Conn: Requesting x11-req for channel 0/0: single=0 proto=MIT cookie=deadbeefcafe "
+            b"screen=0\n"
+            b"[libssh2] 9.000002 Conn: starting request(exec) on channel 0/0, message=run " + PASSWORD + b"\n"
+        )
+        (tmp_path / "t.log").write_bytes(WRONG.read_bytes() + texts)
+        for table in ("events", "records"):
+            run("timeline", tmp_path / "t.log", "--table", table, "-o", tmp_path / "t.csv")
+            content = (tmp_path / "t.csv").read_bytes()
+            assert b"TOKEN" in content
+            for secret in (b"Quartz77", b"deadbeefcafe", PASSWORD):
+                assert secret not in content
+
 
 class TestOtherCommands:
+    def test_a_number_with_its_sign_needs_no_dashes_before_it(self) -> None:
+        assert b"EAGAIN" in run("explain", "-37").stdout
+
     @pytest.mark.parametrize(
         ("query", "words"),
         [

@@ -178,3 +178,44 @@ class TestGivingUp:
     def test_at_once_is_not(self) -> None:
         session = only(self.STARTED + b"[libssh2] 0.200300 Transport: Freeing session resource (nil)\n")
         assert session.failed is None
+
+
+class TestOddTraces:
+    def test_dumps_alone(self) -> None:
+        """All text was filtered out: the packets tell the story."""
+        lines = (SAMPLES / "wrong-password.log").read_bytes().split(b"\n")
+        session = only(b"\n".join(line for line in lines if not line.startswith(b"[libssh2]")))
+        assert session.user == "devi"
+        assert [(a.method, a.outcome) for a in session.attempts] == [("none", "refused"), ("password", "refused")]
+        assert session.failed is not None
+
+    def test_a_restart_in_the_middle_of_a_transfer(self) -> None:
+        """What is folded does not hide that another process begins."""
+        first = b"[libssh2] 5.000000 Conn: channel_read() wants 9 bytes from channel 0/0 stream #0\n" * 3
+        second = b"[libssh2] 0.200000 Failure Event: -37 - Failed getting banner\n"
+        assert len(sessions_of(first + second)) == 2
+
+    def test_errors_alone_of_a_program_that_went_on(self) -> None:
+        """Mask 128: what goes well leaves no line, so nothing is claimed about what came before."""
+        failures = (b"-39 - no auth sock variable", b"-37 - Waiting for password response", b"-37 - Would block")
+        data = b"".join(b"[libssh2] 0.%d00000 Failure Event: %s\n" % (n + 1, text) for n, text in enumerate(failures))
+        session = only(data)
+        assert session.failed is None
+        assert session.undecided is not None
+
+    def test_a_look_that_finds_nothing_before_an_upload(self) -> None:
+        """Without dumps: a stat of a file that is not there yet, then its upload."""
+        texts = (
+            b"SFTP: Enabling SFTP version 3 compatibility",
+            b"SFTP: Statting /in/new.csv",
+            b"SFTP: Received packet type 101 (len 29)",
+            b"Failure Event: -31 - SFTP Protocol Error",
+            b"SFTP: Sending file open request",
+            b"SFTP: Received packet type 102 (len 13)",
+            b"SFTP: Open command successful",
+            b"Conn: Freeing channel 0/0 resources",
+        )
+        data = b"".join(b"[libssh2] 0.%d00000 %s\n" % (n + 1, text) for n, text in enumerate(texts))
+        session = only(data)
+        assert session.failed is None
+        assert [f.fate for f in session.failures] == ["recovered"]

@@ -280,6 +280,8 @@ class Assembler:
         if raw.direction == "in":
             self._incoming.append((raw, self._records))
             return
+        if len(self._open) < 2 and self._incoming and self._incoming[0][0].line < raw.line:
+            self._release()  # no text announces them: the texts were filtered out
         track = self._speaker.pop(raw.line, None) or self._current or self._start(raw.line, raw.time)
         if len(self._open) > 1:
             best = self._best(partial(_fit_of, raw=raw), track)
