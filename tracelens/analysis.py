@@ -79,7 +79,7 @@ def analyze(origin: source.Source) -> Analysis:
         tuple({pair for d in diagnoses for pair in d.skipped}),
     )
     notices = [found for rule in in_force if rule.scope == "trace" and (found := rule.ask(trace))]
-    hide = hider(sessions)
+    hide = hider(value for session in sessions for value in session.hidden)
     document = {
         "source": {
             "name": origin.name,
@@ -132,9 +132,9 @@ class _Head:
         )
 
 
-def hider(sessions: Iterable[Session]) -> Callable[[str], str]:
-    """A function that masks the sessions' secrets wherever a text holds one."""
-    values = sorted({value for session in sessions for value in session.hidden}, key=len, reverse=True)
+def hider(secrets: Iterable[bytes]) -> Callable[[str], str]:
+    """A function that masks the secrets wherever a text holds one."""
+    values = sorted(set(secrets), key=len, reverse=True)
     texts = [t for value in values for t in dict.fromkeys((value.decode("utf-8", "replace"), value.decode("latin-1")))]
 
     def hide(text: str) -> str:

@@ -13,11 +13,13 @@ import pandas as pd
 from tracelens import analysis, events, records, source
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.events import Event
-from tracelens.packets import Packet
+from tracelens.packets import Packet, PacketReader, RawPacket, decode
 from tracelens.records import Dump, Record, Run
 from tracelens.sessions import Assembler
+from tracelens.sessions.login import SHORTEST_SECRET
 from tracelens.sessions.track import HIDDEN_FIELDS, Track, shown
 from tracelens.ssh.sftp import SftpPacket
+from tracelens.ssh.wire import Secret
 
 # Column -> (pandas type, what it means).
 COLUMNS: dict[str, tuple[str, str]] = {
@@ -67,6 +69,8 @@ TABLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 ROWS = 100_000
+# Messages that hold secrets: USERAUTH_REQUEST, USERAUTH_INFO_RESPONSE, CHANNEL_REQUEST (env).
+_SECRETIVE = (50, 61, 98)
 Row = tuple[Any, ...]
 
 
@@ -103,10 +107,9 @@ class Timeline:
         yield from (_sessions if table == "sessions" else _findings)(document)
 
     def _records(self, origin: source.Source) -> Iterator[Row]:
-        # The sessions are followed only to learn what is secret: the rows of a frame are masked with all that was seen
-        # by its end.
+        # What is secret is in the packets; the rows of a frame are masked with all that was seen by its end.
         reader = records.read(source.decoded(origin.chunks())[1], fold=False)
-        assembler = Assembler()
+        packets, secrets = PacketReader(), set[bytes]()
         held: list[Row] = []
         for item in self._items(origin, reader):
             if isinstance(item, Record):
@@ -115,11 +118,14 @@ class Timeline:
                 held.append((item.line, item.time, item.context, name, text))
             elif isinstance(item, Dump):
                 held.append((item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)"))
-            assembler.add(item)
+                for raw in packets.add(item):
+                    secrets.update(_secrets(raw))
             if len(held) >= ROWS:
-                yield from _masked(held, assembler)
+                yield from _masked(held, secrets)
                 held = []
-        yield from _masked(held, assembler)
+        for raw in packets.flush():
+            secrets.update(_secrets(raw))
+        yield from _masked(held, secrets)
 
     def _events(self, origin: source.Source) -> Iterator[Row]:
         rows: list[tuple[Track, Row]] = []
@@ -139,15 +145,25 @@ class Timeline:
             assembler.add(item)
         sessions = assembler.sessions(reader.account.contexts)
         number = {id(session): session.number for session in sessions}
-        hide = analysis.hider(sessions)
+        hide = analysis.hider(value for session in sessions for value in session.hidden)
         rows.sort(key=lambda pair: pair[1][0])
         for track, row in rows:
             lines = (assembler.line_of(row[0]), assembler.line_of(row[1]))
             yield (number.get(id(track.session)), *lines, *row[2:-2], hide(row[-2]), hide(row[-1]))
 
 
-def _masked(rows: list[Row], assembler: Assembler) -> Iterator[Row]:
-    hide = analysis.hider(assembler.so_far())
+def _secrets(raw: RawPacket) -> Iterator[bytes]:
+    """The secrets that a packet holds: passwords, answers to prompts, values of environment variables."""
+    if raw.direction != "out" or raw.number not in _SECRETIVE:
+        return
+    for value in decode(raw).fields.values():
+        for secret in value if isinstance(value, tuple) else (value,):
+            if isinstance(secret, Secret) and len(secret.reveal()) >= SHORTEST_SECRET:
+                yield secret.reveal()
+
+
+def _masked(rows: list[Row], secrets: set[bytes]) -> Iterator[Row]:
+    hide = analysis.hider(secrets)
     return ((*row[:-1], hide(row[-1])) for row in rows)
 
 

@@ -97,10 +97,6 @@ class Assembler:
             retry.first_line, retry.last_line = place, self._place
         return item
 
-    def so_far(self) -> list[Session]:
-        """The sessions as far as they have come, not judged."""
-        return [track.session for track in self._tracks]
-
     def sessions(self, traced: Iterable[str]) -> list[Session]:
         """The sessions in order of their first record, judged.
 
