@@ -1,4 +1,4 @@
-"""One input -> its analysis: the frozen document that everything downstream sees, JSON in and out.
+"""One input -> its analysis: the document that everything downstream sees, JSON in and out.
 
 The JSON is the interface of `analyze -f json` (schema "tracelens/analysis/1"). No secret gets into the document: the
 values that packets show to be secret are masked wherever else they turn up.

@@ -156,7 +156,6 @@ def _noise(session: dict[str, Any], verbosity: int) -> Iterable[str]:
 
 
 _FATES = {
-    "retried": "tried again",
     "partial-auth": "on the way to a further method or to success",
     "cleanup": "while tidying up",
     "recovered": "got over",

@@ -10,7 +10,7 @@ from tracelens.sessions.model import Channel, Quote, Request
 class Channels(Login):
     """Steps of the connection protocol."""
 
-    def _channel_of(self, event: Event, *, create: bool = True) -> Channel:
+    def _channel_of(self, event: Event) -> Channel:
         number = event.fields.get("channel", 0)
         return self._channel_number(number if isinstance(number, int) else 0, event.line)
 

@@ -207,10 +207,7 @@ class Handshake(Core):
         self._disconnected(packet.line, packet.fields["reason"], packet.fields["description"])
 
     @packet("in", "kex_31")
+    @packet("in", "kex_33")
     def _in_kex_31(self, packet: Packet) -> None:
         if "fingerprint" in packet.fields:
             self.session.fingerprints.setdefault("SHA256", str(packet.fields["fingerprint"]).removeprefix("SHA256:"))
-
-    _in_kex_33 = _in_kex_31
-
-    packet("in", "kex_33")(_in_kex_31)

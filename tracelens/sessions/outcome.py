@@ -14,13 +14,13 @@ from tracelens.sessions.track import Track
 # told from a program that stopped for reasons of its own.
 GAVE_UP = 0.5
 _ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 4, "scp": 4, "done": 5}
-# Operations that only look: a failed one answers a question, and the session went on to use the answer.
 _DEEPEST = 64  # folders within folders that are looked at
 _JUDGED = 1000  # errors of a session that has failed already: what comes after so many more changes nothing
 # Texts of error -37 that a program gets when it asks for something more, not when it tidies up.
 _GOES_ON = re.compile(
     r"^Would block$|^Waiting for|status message|FXP_(?!CLOSE)|starting|sftp_|channel-open|SFTP subsystem"
 )
+# Operations that only look: a failed one answers a question, and the session went on to use the answer.
 _LOOKS = {"stat", "lstat", "realpath", "opendir", "readlink", "statvfs", "fstatvfs"}
 _MAKES = {"open", "mkdir", "rename", "symlink"}
 
