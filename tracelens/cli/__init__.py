@@ -1,0 +1,36 @@
+"""The command line: alone prints, alone picks exit codes. A module a command; each imports what it needs when run."""
+
+import os
+import sys
+from contextlib import suppress
+
+# Each adds its command to the application; help lists them in this order.
+# isort: off
+from tracelens.cli import analyze  # noqa: F401
+from tracelens.cli import timeline  # noqa: F401
+from tracelens.cli import explain  # noqa: F401
+from tracelens.cli import mask  # noqa: F401
+from tracelens.cli import rules  # noqa: F401
+
+# isort: on
+from tracelens.cli.app import app
+from tracelens.cli.terminal import complain, reason
+from tracelens.errors import TracelensError
+
+
+def main() -> None:
+    """The entry point: turns what tracelens raises on purpose into one line and its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        app()
+    except TracelensError as error:
+        complain(f"{getattr(error, 'name', '') + ': ' if hasattr(error, 'name') else ''}{reason(error)}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read us (head, less) has gone; nothing is left to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

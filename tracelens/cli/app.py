@@ -1,0 +1,30 @@
+"""The Typer application, to which each module of this folder adds its command."""
+
+from typing import Annotated
+
+import typer
+
+from tracelens import __version__
+
+app = typer.Typer(
+    name="tracelens",
+    help="Reads libssh2 trace files and says what failed, where the proof stands, and who must do what.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"tracelens {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Reads libssh2 trace files and says what failed, where the proof stands, and who must do what."""

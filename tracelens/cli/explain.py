@@ -1,0 +1,36 @@
+"""`tracelens explain`."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from tracelens.cli.app import app
+from tracelens.cli.terminal import emit, fail
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def explain(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WHAT",
+            help="A finding id, a libssh2 error name or number, an InterSystems status, an error line.",
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Explain a finding id, a number, a name or a whole error line. Works offline."""
+    from tracelens import explain as explaining
+
+    query = " ".join(what)
+    page = explaining.explain(query)
+    if page is None:
+        near = explaining.suggest(query)
+        fail(
+            f"nothing is known about {query!r}"
+            + (f"; perhaps: {', '.join(near)}" if near else "; try `tracelens rules` for the ids")
+        )
+    emit(
+        json.dumps(page.to_json(), ensure_ascii=False, indent=1) + "\n" if as_json else page.to_text(80).rstrip() + "\n"
+    )

@@ -1,0 +1,62 @@
+"""`tracelens mask`."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from tracelens.cli.app import app
+from tracelens.cli.terminal import emit, fail
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def mask(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NUMBER or NAMES]", help="A mask (511), names (auth,error), or a purpose (sftp)."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a trace mask collects, and which one to set for a purpose, in ObjectScript and in C."""
+    from tracelens import masks
+
+    if not what:
+        if as_json:
+            emit(
+                json.dumps(
+                    {p.name: {"mask": p.mask, "answers": p.answers} for p in masks.PURPOSES.values()},
+                    indent=1,
+                )
+                + "\n"
+            )
+            return
+        lines = [f"{p.name:<10}{p.mask:>5}  {p.answers}" for p in masks.PURPOSES.values()]
+        emit(
+            "For what   mask  it answers\n"
+            + "\n".join(lines)
+            + "\n\nIRIS/Caché  "
+            + masks.objectscript(511)
+            + "\nC           "
+            + masks.c_call(511)
+            + "\n"
+        )
+        return
+    query = " ".join(what)
+    value = masks.parse(query)
+    if value is None:
+        fail(f"{query!r} is no mask; known names: {', '.join(masks.names())}")
+    told = masks.describe(value)
+    if as_json:
+        emit(json.dumps(told.to_json(), ensure_ascii=False, indent=1) + "\n")
+        return
+    lines = [f"Mask {told.mask}", ""]
+    for bit in told.collected:
+        lines.append(f"  on   {bit.value:>4}  {bit.context:<14}{bit.collects}")
+    for bit in told.missing:
+        lines.append(f"  off  {bit.value:>4}  {bit.context:<14}without it: {bit.without}")
+    if told.unused:
+        lines.append(f"  (bits without a meaning: {told.unused})")
+    lines += ["", "Enough for  " + (", ".join(told.enough_for) or "no question that a trace usually answers")]
+    lines += [f"Holds       {secret}" for secret in told.secrets]
+    lines += ["IRIS/Caché  " + told.objectscript, "C           " + told.c_call]
+    emit("\n".join(lines) + "\n")

@@ -1,0 +1,90 @@
+"""`tracelens timeline`."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tracelens.cli.app import app
+from tracelens.cli.terminal import emit, fail
+
+
+class Table(str, Enum):  # noqa: UP042
+    """The tables of `timeline`."""
+
+    events = "events"
+    records = "records"
+    sessions = "sessions"
+    findings = "findings"
+
+
+@app.command()
+def timeline(
+    input: Annotated[str, typer.Argument(metavar="INPUT", help="A trace file, or - for standard input.")],
+    table: Annotated[Table, typer.Option("--table", "-t", help="Which table.")] = Table.events,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", help="Write to this file; its ending names the format. Without it, a table on the terminal."
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option("-f", "--format", help="csv, tsv, json, jsonl or parquet; overrules the ending."),
+    ] = None,
+) -> None:
+    """Write one table of a trace: its events, records, sessions or findings."""
+    from tracelens import exporters, source, tables
+
+    if format is not None and output is None:
+        fail("-f says how to write a file: name it with -o")
+    count = sum(1 for _ in source.find([input])) if input != "-" else 1
+    if count != 1:
+        fail(f"{input}: timeline takes one trace, this is {count}: name one of them")
+    for found in source.find([input]):
+        if not isinstance(found, source.Source):
+            raise found
+        made = tables.Timeline(found, table.value)
+        if output is not None:
+            exporters.export(made.frames, output, format)
+        else:
+            _show(made.frames)
+        if made.damage is not None:
+            fail(f"{input}: damaged, the table has its readable part only: {made.damage}")
+
+
+# Columns that a narrow terminal can do without, the least telling first.
+_DISPENSABLE = (
+    "last_line", "count", "source", "delta", "context", "direction", "comp_sc", "comp_cs", "mac_sc", "cipher_sc",
+    "mac_cs", "cipher_cs", "hostkey", "kex", "client_banner", "phase", "kind", "ended", "started",
+)  # fmt: skip
+_PROSE = ("text", "summary", "server_banner")
+
+
+def _show(frames: Any) -> None:
+    """A table on the terminal, as wide as it is; its prose column is cut to what is left, the rest is whole."""
+    import shutil
+
+    from tracelens.reports.text import escaped
+
+    width = shutil.get_terminal_size((80, 24)).columns
+    for frame in frames:
+        names = [name for name in frame.columns if name != "fields" and not frame[name].isna().all()]
+        cells = frame[names].astype(object).where(frame[names].notna(), "")
+        columns = {name: [name, *(escaped(str(value)) for value in cells[name])] for name in names}
+        widths = {name: max(map(len, column)) for name, column in columns.items()}
+        prose = next((name for name in _PROSE if name in columns), None)
+        for name in _DISPENSABLE:
+            fixed = sum(widths[n] + 2 for n in columns if n != prose)
+            if fixed + (24 if prose else 0) > width and name in columns:
+                del columns[name]
+        if prose is not None:
+            widths[prose] = max(12, width - sum(widths[n] + 2 for n in columns if n != prose))
+        for row in zip(*columns.values(), strict=True):
+            shown = (_cut(cell, widths[name]).ljust(widths[name]) for name, cell in zip(columns, row, strict=True))
+            emit("  ".join(shown).rstrip() + "\n")
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
