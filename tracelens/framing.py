@@ -6,18 +6,19 @@ from functools import cache
 
 from tracelens import grammar
 
+_TEXT_KEPT = 1 << 16
+
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
     """The bulk patterns, made from the terminals of `grammars/trace.lark`.
 
-    `record`: clock, "Context: text", context, text. `transfer`: a whole line of a transfer: clock, "Context: text".
-    `untagged`: as `record`, for lines that lost their tag. `title`: name, size. `row`: offset, hex digits.
-    `begin`: where a record or a title begins. `rest`: what follows a tag without a context.
+    `record`: clock, "Context: text", context, text. `untagged`: as `record`, for lines that lost their tag.
+    `title`: name, size. `row`: offset, hex digits. `begin`: where a record or a title begins. `rest`: what follows a
+    tag without a context.
     """
 
     record: re.Pattern[bytes]
-    transfer: re.Pattern[bytes]
     untagged: re.Pattern[bytes]
     title: re.Pattern[bytes]
     row: re.Pattern[bytes]
@@ -36,7 +37,6 @@ def patterns() -> Patterns:
     name, arrow = terminal["NAME"], terminal["ARROW"]
     sources = (
         f"{tag} (?:({clock}) )?(({context}):(?: )?({text})?)",
-        f"{tag} ({clock}) ((?:Conn|SFTP|Failure Event): {text})\\n",
         f"[ \\t]*({clock}) (({context}):(?: )?({text})?)",
         f"{arrow}({name}){size}",
         f"{offset}({terminal['HEX']})?",
@@ -44,3 +44,14 @@ def patterns() -> Patterns:
         f"{tag}({text})?",
     )
     return Patterns(*(re.compile(source.encode("latin-1")) for source in sources))
+
+
+def decoded(text: bytes | None) -> str:
+    """A text as UTF-8 where it is some, else as Latin-1; cut where none is as long."""
+    if not text:
+        return ""
+    text = text[:_TEXT_KEPT]
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tracelens import events
+from tracelens.bulk import DIGITS, WINDOW, Shapes
 from tracelens.dumps import KEPT, Dump, Layout, OpenDump
 from tracelens.errors import TracelensError
-from tracelens.framing import patterns
+from tracelens.framing import decoded, patterns
 from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, HANDSHAKE, POLLS, RESTART, TYPED, Retry, Run
 
 __all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]
@@ -21,9 +22,14 @@ __all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"
 # A line longer than this is taken in pieces: a record's text has at most 1,535 bytes (libssh2's `_libssh2_debug_low`).
 _LINE_KEPT = 1 << 20
 _TEXT_KEPT = 1 << 16
+# numpy takes longer to import than this many bytes take without it.
+_BULK_FROM = 1 << 21
+# Bytes that a bulk read looks at before it knows how far it comes.
+_SMALL = 1 << 12
+# So many records are folded one by one before a bulk read is worth trying, and so many make one worth it.
+_PATIENCE, _WORTH = 16, 64
 _SHAPES_KEPT = 20_000
 _SHAPES_DATED = 2_000  # a real trace has a few hundred
-_DIGITS = b"0123456789"
 # Texts that end in what the peer sent, newlines and all: lines after them that are no record belong to them.
 _CONTINUES = re.compile(
     rb"(?:Userauth: Banner: |Transport: (?:Disconnect|Debug Packet)|SCP: (?:got|Sent) "
@@ -88,11 +94,12 @@ class Reader:
     Args:
         chunks: the input's bytes, decompressed, in an ASCII-compatible encoding (`source.decoded`).
         fold: whether records that tell nothing one by one are folded into runs.
+        bulk_from: how many bytes must have come before whole lines are read in bulk (`bulk`).
 
     `account` is complete when the iteration is. Damage of the input is raised when all before it has been given.
     """
 
-    def __init__(self, chunks: Iterable[bytes], *, fold: bool = True) -> None:
+    def __init__(self, chunks: Iterable[bytes], *, fold: bool = True, bulk_from: int = _BULK_FROM) -> None:
         self.account = Account()
         self._chunks = iter(chunks)
         self._fold = fold
@@ -107,6 +114,10 @@ class Reader:
         self._open: list[OpenDump] = []
         self._run: Run | None = None
         self._kinds: dict[bytes, str] = {}  # shape of "Context: text" -> event name if folded, else ""
+        self._shapes = Shapes()
+        self._bulk_from = bulk_from
+        self._window = _SMALL  # how much the next bulk read looks at
+        self._streak, self._due = 0, _PATIENCE  # records folded one by one since the last; how many it takes
         self._at = patterns()
 
     # -- blocks ----------------------------------------------------------------------------------------------------
@@ -151,7 +162,7 @@ class Reader:
     def __iter__(self) -> Iterator[Item]:
         record_at, title_at = self._at.record.match, self._at.title.match
         while True:
-            if self._run is not None and not self._open:
+            while self._streak >= self._due and self._bulk_from <= self.account.bytes and self._may_transfer():
                 self._transfer()
             buffer, pos = self._buffer, self._pos
             if pos >= len(buffer):
@@ -199,40 +210,31 @@ class Reader:
 
     # -- records ---------------------------------------------------------------------------------------------------
 
+    def _may_transfer(self) -> bool:
+        return self._run is not None and self._line_start and not self._open
+
     def _transfer(self) -> None:
-        """Reads on while whole lines are folded: the same as `_record` does, with nothing but what they need."""
-        run, buffer, pos, line = self._run, self._buffer, self._pos, self._line
+        """Reads on in bulk while whole lines are folded: the same as `_record` does."""
+        run, buffer, begin = self._run, self._buffer, self._pos
         assert run is not None
-        line_at, kinds, counts, last = self._at.transfer.match, self._kinds, run.counts, run.ended
-        begin, text = pos, b""
-        while (found := line_at(buffer, pos)) is not None:
-            clock, whole = found.groups()
-            shape = whole if whole[0] == 70 else whole.translate(None, _DIGITS)  # 70: the F of "Failure Event"
-            kind = kinds.get(shape)
-            if not kind or (kind == TYPED and not DATA.search(whole)):
-                break
-            time = float(clock)
-            if last is not None and time < last - RESTART:
-                break
-            if kind == FAILURE and HANDSHAKE.search(whole):
-                break
-            if run.waiting is not None:
-                run.pause(time)
-                run.waiting = None
-            run.ended = last = time
-            if kind == FAILURE:
-                run.retried(_decode(whole).partition(" - ")[2], line)
-            elif kind not in POLLS:
-                run.moved = time
-            counts[kind] = counts.get(kind, 0) + 1
-            text = whole
-            pos = found.end()
-            line += 1
-        if pos > begin:
-            self.account.records += line - self._line
-            self.account.record_bytes += pos - begin
-            run.last_line, run.last_text = line - 1, _decode(text).partition(": ")[2]
-            self._pos, self._line, self._time, self._line_start = pos, line, last, True
+        self._streak, self._due = 0, 1
+        stop = buffer.rfind(b"\n", begin, begin + self._window) + 1
+        if not stop:
+            return
+        lines = self._shapes.read(buffer[begin:stop])
+        taken = lines.fold(self._shapes, run, self._line) if lines is not None else 0
+        if lines is not None and taken:
+            lines = lines.upto(taken)
+            self.account.records += taken
+            self.account.record_bytes += lines.length
+            self._pos, self._line, self._time = begin + lines.length, self._line + taken, run.ended
+        # A window as large as what it is good for, whatever breaks the transfer.
+        if self._pos == stop:
+            self._window = min(2 * self._window, WINDOW)
+            self._due = 0
+        else:
+            self._window = min(max(2 * (self._pos - begin), _SMALL), WINDOW)
+            self._due = 1 if taken >= _WORTH else _PATIENCE
 
     def _record(self, found: re.Match[bytes]) -> Iterator[Item]:
         clock, whole, context, text = found.group(1, 2, 3, 4)
@@ -248,6 +250,7 @@ class Reader:
         buffer = self._buffer
         while buffer[pos : pos + 1] == b"\r":
             pos += 1
+        alone = self._line_start
         self._line_start = buffer[pos : pos + 1] == b"\n"
         if self._line_start:
             pos += 1
@@ -259,15 +262,18 @@ class Reader:
         if time is not None:
             self._time = time
         # The number of a Failure Event decides what it is; in all other texts the numbers do not.
-        shape = whole if context == b"Failure Event" else whole.translate(None, _DIGITS)
+        shape = whole if context == b"Failure Event" else whole.translate(None, DIGITS)
         kind = self._kinds.get(shape)
         if kind is None:
-            kind = self._kinds[shape] = self._kind(context.decode(), _decode(text))
+            kind = self._kinds[shape] = self._kind(context.decode(), decoded(text))
         if kind and self._fold and not (kind == TYPED and not DATA.search(whole)):
-            yield from self._add_to_run(kind, line, time, _decode(text))
+            self._streak += 1
+            if self._streak <= _PATIENCE and alone and self._line_start and time is not None:
+                self._shapes.learn(buffer[begin : pos - 1], whole, context.decode(), kind)
+            yield from self._add_to_run(kind, line, time, decoded(text))
             return
         yield from self._flush_run()
-        yield Record(line, time, context.decode(), _decode(text))
+        yield Record(line, time, context.decode(), decoded(text))
 
     def _continued(self, size: int) -> int:
         """How many bytes after the record's first `size` belong to it: its text is the peer's, newlines and all."""
@@ -455,7 +461,7 @@ class Reader:
             account.foreign_bytes += len(part)
             account.foreign_lines += self._line_start
             if self._line_start and len(account.foreign) < 20:
-                account.foreign.append((self._line, _decode(part[:200])))
+                account.foreign.append((self._line, decoded(part[:200])))
         self._pos = upto
         self._line_start = False
         if newline >= 0 and upto == newline:
@@ -486,7 +492,7 @@ class Reader:
         """A tag that no known context follows: cut off, or printed by somebody else. Or an arrow that is no title."""
         found = self._at.rest.match(self._buffer, pos)
         end = min(stop, found.end()) if found is not None else pos + 3
-        text = _decode(self._buffer[pos:end].rstrip(b"\r"))
+        text = decoded(self._buffer[pos:end].rstrip(b"\r"))
         account = self.account
         account.records += 1
         account.cut_at_end |= end == len(self._buffer) and self._ended
@@ -497,16 +503,6 @@ class Reader:
         self._line += self._line_start
         account.record_bytes += end - pos
         self._pos = end
-
-
-def _decode(text: bytes | None) -> str:
-    if not text:
-        return ""
-    text = text[:_TEXT_KEPT]
-    try:
-        return text.decode("utf-8")
-    except UnicodeDecodeError:
-        return text.decode("latin-1")
 
 
 def read(chunks: Iterable[bytes], *, fold: bool = True) -> Reader:
