@@ -163,8 +163,13 @@ def told(item: records.Item) -> tuple[object, ...]:
     return ("record", item.line, item.time, item.context, item.text)
 
 
-def read_in_bulk(chunks: Iterable[bytes], *, fold: bool = False) -> tuple[list[tuple[object, ...]], Account]:
-    reader = records.read(chunks, fold=fold)
+NEVER = 1 << 60
+
+
+def read_in_bulk(
+    chunks: Iterable[bytes], *, fold: bool = False, bulk_from: int = 0
+) -> tuple[list[tuple[object, ...]], Account]:
+    reader = records.Reader(chunks, fold=fold, bulk_from=bulk_from)
     return [told(item) for item in reader], reader.account
 
 
@@ -199,13 +204,13 @@ class TestEachTrace:
     def test_the_size_of_the_blocks_makes_no_difference(self, path: Path, size: int) -> None:
         data = decoded(path)
         for fold in (False, True):
-            whole = read_in_bulk([data], fold=fold)
+            whole = read_in_bulk([data], fold=fold, bulk_from=NEVER)
             assert counted(*read_in_bulk(blocks(data, size), fold=fold)) == counted(*whole)
 
     def test_folding_counts_the_same_records(self, path: Path) -> None:
         data = decoded(path)
         one_by_one, account = read_in_bulk([data])
-        reader = records.read([data])
+        reader = records.Reader([data])
         folded = [(sum(i.counts.values()) if isinstance(i, Run) else 1) for i in reader]
         assert sum(folded) == len(one_by_one)
         assert reader.account == account
@@ -298,7 +303,72 @@ def test_blocks_make_no_difference(data: bytes, cuts: list[int], fold: bool) -> 
     ends = sorted({*(c for c in cuts if c < len(data)), 0, len(data)})
     parts = [data[a:b] for a, b in pairwise(ends)]
     assume(not read_plainly(data).interrupted)  # see `test_a_row_after_a_record_in_the_next_block`
-    assert counted(*read_in_bulk(parts, fold=fold)) == counted(*read_in_bulk([data], fold=fold))
+    assert counted(*read_in_bulk(parts, fold=fold)) == counted(*read_in_bulk([data], fold=fold, bulk_from=NEVER))
+
+
+# -- transfers: lines in bulk by their shapes, against the same lines one by one -------------------------------------
+
+TRANSFER = (
+    b"Conn: channel_read() wants %d bytes from channel 0/0 stream #0",
+    b"Conn: channel_read() got %d of data from 0/0/0",
+    b"Conn: channel_read() got 30004 of data from 0/0/%d [ul]", b"SFTP: Received packet type 103 (len %d)",
+    b"SFTP: read request id %d sent (offset: 480000, size: 30000)", b"Conn: Writing %d bytes on channel 0/0, stream #0",
+    b"Failure Event: -37 - would block", b"Failure Event: -37 - Would block starting up channel",
+)  # fmt: skip
+# What must not be taken for one of them, or ends a run.
+ODD = (
+    b"SFTP: Received packet type 101 (len 24)", b"SFTP: Received packet type 1033 (len 24)",
+    b"SFTP: Received packet type 10 (len 324)", b"SFTP: Received packet type 103x (len 24)",
+    b"Failure Event: -31 - would block", b"Failure Event: -7 - would 3block", b"Failure Event: -3 - 7would block",
+    b"Failure Event: -37 - would 3block", b"Failure Event: 37- - would block", b"Failure Event: -37 - Failed getting banner", b"Failure Event: -37 - would",
+    b"Conn: channel_read() wants 9 bytes from channel 0/0 stream #0=> libssh2_transport_write plain (0 bytes)",
+    b"Conn: Channel 0/0 closed", b"SFTP: ", b"Conn: channel_read() wants 9 bytes from [libssh2] 0.100000 Conn: x",
+    b"Failure Event: -37 - Unable to exchange encryption keys", b"SCP: Sent a\nb", b"Conn: \xff\xfe 12",
+)  # fmt: skip
+LINE = re.compile(rb"(\[libssh2\] )(\d+\.\d+)( .*)", re.DOTALL)
+# What a line's digits, its clock or its end may have become.
+BROKEN: tuple[tuple[bytes, bytes], ...] = (
+    (rb"\[libssh2\]", b"[lib2ssh]"), (rb"\[libssh2\] ", b"[libssh] 2"), (rb"\[libssh2\]", b"[libssh23]"),
+    (rb"\] (\d+)\.", rb"] .\1"), (rb"\.(\d)", rb".\1 "), (rb"(\d{6}) ", rb" \1"), (rb"\] (\d+)\.", rb"] 123456\1."),
+    (rb"\] (\d+)\.", rb"] 12345678901\1."), (rb"\d+\.\d+ ", b""), (rb"\n", b"\r\n"), (rb"\n", b"\n\n"), (rb"\n", b""),
+    (rb"\A", b"prefix 7: "), (rb"\A", b"\x1b[31m"), (rb"\.(\d{6})", rb".\g<1>7"), (rb"\A.*\n", b"words\n"),
+)  # fmt: skip
+
+
+@st.composite
+def transfers(draw: st.DrawFn) -> bytes:
+    """A long transfer, in places disturbed."""
+    count, step, clock = draw(st.integers(60, 400)), draw(st.sampled_from([1, 7, 90_000])), draw(st.integers(0, 10**8))
+    seed = draw(st.integers(0, 1000))
+    lines = []
+    for index in range(count):
+        clock += step * (index % 3)
+        text = TRANSFER[(index * 7 + index * index * seed) % len(TRANSFER)]
+        text = text % (index * 11) if b"%d" in text else text
+        lines.append(b"[libssh2] %d.%06d %s\n" % (clock // 10**6, clock % 10**6, text))
+    for _ in range(draw(st.integers(0, 6))):
+        at = draw(st.integers(0, count - 1))
+        kind = draw(st.integers(0, 3))
+        line = LINE.match(lines[at])
+        if kind == 0 and line is not None:
+            lines[at] = line[1] + line[2] + b" " + draw(st.sampled_from(ODD)) + b"\n"
+        elif kind == 1 and line is not None:
+            back = max(0, int(line[2].replace(b".", b"")) - draw(st.sampled_from([1, 99_999, 100_000, 100_001, 10**7])))
+            lines[at] = line[1] + b"%d.%06d" % (back // 10**6, back % 10**6) + line[3]
+        elif kind == 2:
+            lines[at] = re.sub(*draw(st.sampled_from(BROKEN)), lines[at], count=1)
+        else:
+            lines[at : at + 40] = [re.sub(*draw(st.sampled_from(BROKEN)), one, count=1) for one in lines[at : at + 40]]
+            count = len(lines)
+    return b"".join(lines)
+
+
+@given(transfers(), st.lists(st.integers(0, 30_000), max_size=4), st.booleans())
+@SETTINGS
+def test_bulk_equals_one_by_one(data: bytes, cuts: list[int], fold: bool) -> None:
+    ends = sorted({*(c for c in cuts if c < len(data)), 0, len(data)})
+    parts = [data[a:b] for a, b in pairwise(ends)]
+    assert read_in_bulk(parts, fold=fold) == read_in_bulk([data], fold=fold, bulk_from=NEVER)
 
 
 # Pieces of traces, so that arbitrary mixtures come near to what the patterns look for.

@@ -10,7 +10,7 @@ Alone imports numpy, and only when asked for lines: small traces never need it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any
 
@@ -18,10 +18,17 @@ from tracelens.framing import decoded
 from tracelens.runs import DATA, EAGAIN, HANDSHAKE, POLLS, RESTART, TYPED, Retry, Run
 
 DIGITS = b"0123456789"
-WINDOW = 1 << 18  # what the processor's cache holds is read fastest
+WINDOW = 1 << 17  # what the processor's cache holds is read fastest
 _KEPT = 4096
 _TAG = b"[libssh2] "
+_NEWLINE = 10
+_BYTE = 8  # bits
+_SHORTEST = 26  # a line in which the clock is not where it should be is still long enough to look at it there
 _WIDEST = 8  # digits of the seconds; with more, microseconds and seconds no longer fit a float
+# The eight bytes of "dot, six digits, blank", and what overflows into their highest bits where they are others.
+_MICROS = int.from_bytes(b".000000 ", "little")
+_OVER_MICROS = int.from_bytes(b"\x7f\x76\x76\x76\x76\x76\x76\x7f", "little")
+_HIGH = 0x8080808080808080
 # An error -37 whose number is the only one in it.
 _RETRIED = re.compile(rb"Failure Event: ?-(%d) - [^0-9]*\Z" % -EAGAIN)
 _TYPED = re.compile(rb"[^0-9]*(?=%s)[^0-9]*(103)" % DATA.pattern)
@@ -32,8 +39,8 @@ class Shape:
     """What all lines of one shape say.
 
     `name` is the event's, `context` libssh2's. Where a number decides what a line is, `number` are its digits and `at`
-    is where they stand after the clock; `digits` is then the number of digits that may stand there, 0 for any.
-    `message` is that of an error -37.
+    is where they stand after the clock; `digits` is then how many digits may stand there in all, 0 for any.
+    `message` is that of an error -37, `length` that of the shape with tag and clock.
     """
 
     name: str
@@ -43,6 +50,7 @@ class Shape:
     at: int = 0
     digits: int = 0
     message: str | None = None
+    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,47 +92,55 @@ class Lines:
         """
         import numpy as np
 
-        before = np.empty_like(self.times)
-        before[0], before[1:] = self.times[0] if run.ended is None else run.ended, self.times[:-1]
-        anew = self.times < before - RESTART
-        count = int(anew.argmax()) if anew.any() else len(self)
-        present = {int(code): shapes.all[code] for code in np.flatnonzero(np.bincount(self.codes))}
-        for code, shape in present.items():
-            said = shape.message
-            if said is not None and said not in run.retries and HANDSHAKE.search(said.encode()):
-                count = min(count, int((self.codes == code).argmax()))
-        if count:
-            self.upto(count)._fold(present, run, first)
+        codes, times = self.codes, self.times
+        last = float(times[0]) if run.ended is None else run.ended
+        fallen = times[1:] < times[:-1] - RESTART
+        count = 0 if times[0] < last - RESTART else int(fallen.argmax()) + 1 if fallen.any() else len(self)
+        tally = np.bincount(codes)
+        present = tally.nonzero()[0].tolist()
+        for code in shapes.handshakes:
+            if code in present and shapes.all[code].message not in run.retries:
+                count = min(count, int((codes == code).argmax()))
+        if count < len(self):
+            return self.upto(count).fold(shapes, run, first) if count else 0
+        known = shapes.all
+        if any(known[code].name not in run.counts for code in present):  # which are in order of appearance
+            firsts = np.empty(len(tally), np.intp)
+            firsts[codes[::-1]] = np.arange(count - 1, -1, -1)
+            present.sort(key=firsts.__getitem__)
+        run.pause(last := float(times[0]))
+        for code in present:
+            name = known[code].name
+            run.counts[name] = run.counts.get(name, 0) + int(tally[code])
+        self._retries({code: known[code] for code in present}, run, first)
+        moving = shapes.moving()[codes]
+        if moving.any():
+            run.moved = float(times[count - 1 - int(moving[::-1].argmax())])
+        last_shape = known[int(codes[-1])]
+        run.last_line, run.ended, run.waiting = first + count - 1, float(times[-1]), last_shape.message
+        run.last_text = decoded(self.text(count - 1)[last_shape.head :])
         return count
 
-    def _fold(self, shapes: dict[int, Shape], run: Run, first: int) -> None:
+    def _retries(self, shapes: dict[int, Shape], run: Run, first: int) -> None:
+        """Books the errors -37, and the pauses after them."""
         import numpy as np
 
-        codes, times = self.codes, self.times
-        run.pause(float(times[0]))
-        tally = np.bincount(codes)
-        places = {code: int((codes == code).argmax()) for code in shapes if code < len(tally) and tally[code]}
-        messages: dict[str, list[int]] = {}
-        for code in sorted(places, key=places.__getitem__):
-            shape = shapes[code]
-            run.counts[shape.name] = run.counts.get(shape.name, 0) + int(tally[code])
-            if shape.message is not None:
-                messages.setdefault(shape.message, []).append(code)
-        pauses = np.maximum(np.diff(times), 0.0)
-        for message, same in messages.items():
-            said = np.flatnonzero(np.isin(codes, same))
+        times = self.times
+        places: dict[str, Any] = {}
+        for code, shape in shapes.items():
+            if (message := shape.message) is None:
+                continue
+            said = (self.codes == code).nonzero()[0]
+            places[message] = np.union1d(places[message], said) if message in places else said
+        for message in sorted(places, key=lambda message: int(places[message][0])):
+            said = places[message]
             retry = run.retries.setdefault(message, Retry(0, 0.0, first + int(said[0]), 0))
             retry.count += len(said)
             retry.last_line = first + int(said[-1])
+            paused = said[:-1] if said[-1] == len(times) - 1 else said
             # One after the other, so that the sum is to the last bit that of the plain reader.
-            waited = np.concatenate(([retry.waited], pauses[said[: len(said) - (said[-1] == len(codes) - 1)]]))
-            retry.waited = float(np.cumsum(waited)[-1])
-        moving = np.isin(codes, [code for code in places if shapes[code].name not in POLLS])
-        if moving.any():
-            run.moved = float(times[len(codes) - 1 - int(moving[::-1].argmax())])
-        last = shapes[int(codes[-1])]
-        run.last_line, run.ended, run.waiting = first + len(codes) - 1, float(times[-1]), last.message
-        run.last_text = decoded(self.text(len(codes) - 1)[last.head :])
+            for pause in np.maximum(times[paused + 1] - times[paused], 0.0).tolist():
+                retry.waited += pause
 
 
 class Shapes:
@@ -132,7 +148,9 @@ class Shapes:
 
     def __init__(self) -> None:
         self.all: list[Shape] = [Shape("", "", 0)]  # 0: not known
+        self.handshakes: list[int] = []
         self._codes: dict[bytes, int] = {}
+        self._moving: Any = None
 
     def learn(self, line: bytes, whole: bytes, context: str, name: str) -> None:
         """Takes a line that is one record and nothing else, with a clock; `whole` is its "Context: text"."""
@@ -153,9 +171,20 @@ class Shapes:
                 return
             shape = Shape(name, context, head, found[1], found.start(1))
         key = line.translate(None, DIGITS)
-        if key not in self._codes:
+        if key not in self._codes and len(key) >= _SHORTEST:
             self._codes[key] = len(self.all)
-            self.all.append(shape)
+            if shape.message is not None and HANDSHAKE.search(shape.message.encode()):
+                self.handshakes.append(len(self.all))
+            self.all.append(replace(shape, length=len(key)))
+            self._moving = None
+
+    def moving(self) -> Any:
+        """For each code whether its lines are more than polling."""
+        import numpy as np
+
+        if self._moving is None:
+            self._moving = np.array([shape.name not in POLLS for shape in self.all])
+        return self._moving
 
     def read(self, block: bytes) -> Lines | None:
         """The lines at the block's begin that are of known shapes, as far as they go without a break."""
@@ -163,54 +192,71 @@ class Shapes:
 
         shapes = block.translate(None, DIGITS).split(b"\n")
         count = len(shapes) - 1
-        codes = np.fromiter(map(self._codes.get, shapes, repeat(0)), np.int32, count)
+        codes = np.fromiter(map(self._codes.get, shapes, repeat(0)), np.intp, count)
         if count and not codes.min():
             count = int(codes.argmin())
             codes = codes[:count]
         width = block.find(b".", len(_TAG), len(_TAG) + _WIDEST + 1) - len(_TAG)
         if not count or width <= 0:
             return None
-        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == 10)[:count]
-        starts = np.empty_like(ends)
-        starts[0], starts[1:] = 0, ends[:-1] + 1
-        dots = starts + (len(_TAG) + width)
-        words = np.ndarray((len(block) - 7,), "<u8", block, 0, (1,))  # the eight bytes at each place
-        seconds, micros = words[dots - 8], words[dots]
+        ends = (np.frombuffer(block, np.uint8) == _NEWLINE).nonzero()[0][:count]
+        dots = np.empty_like(ends)
+        dots[0], dots[1:] = 0, ends[:-1]
+        dots += len(_TAG) + width + 1
+        dots[0] -= 1
         # A shape says what stands between the digits; that they stand where they should has to be seen.
-        right = words[starts + 2] == _word(_TAG[2:])
-        right &= (micros & 0xFF000000000000FF) == _word(b".\0\0\0\0\0\0 ")
-        shift = np.uint64(8 * (8 - width))
-        seconds = (seconds >> shift) << shift
-        micros = (micros >> np.uint64(8)) << np.uint64(16)
-        right &= _all_digits(seconds, 8 * (8 - width)) & _all_digits(micros, 16)
-        times = (_number(seconds) * 1_000_000 + _number(micros)) / 1_000_000
-        lines = Lines(block, codes, times, dots + 8, ends)
-        for code in np.flatnonzero(np.bincount(codes)):
+        words = np.ndarray((len(block) - 7,), "<u8", block, 0, (1,))  # the eight bytes at each place
+        seconds, right = self._seconds(block, words[dots - 8], width)
+        micros = words[dots]
+        micros ^= _MICROS
+        right &= (((micros + _OVER_MICROS) | micros) & _HIGH) == 0
+        micros >>= _BYTE
+        micros <<= 2 * _BYTE
+        seconds += _number(micros)
+        lines = Lines(block, codes, seconds / 1_000_000, dots + 8, ends)
+        for code in np.bincount(codes).nonzero()[0].tolist():
             if self.all[code].number:
-                right &= self._has_number(lines, int(code), starts)
+                right &= self._has_number(lines, code, width, words)
         if right.all():
             return lines
         count = int(right.argmin())
         return lines.upto(count) if count else None
 
-    def _has_number(self, lines: Lines, code: int, starts: Any) -> Any:
+    @staticmethod
+    def _seconds(block: bytes, before: Any, width: int) -> tuple[Any, Any]:
+        """The seconds in microseconds, and where a tag and a number stand before them.
+
+        They change so seldom that only where they do is looked at: `before` are the eight bytes before each dot.
+        """
+        import numpy as np
+
+        change = (before[1:] != before[:-1]).nonzero()[0] + 1
+        firsts = np.concatenate((np.zeros(1, np.intp), change))
+        tag = _TAG[width - 8 :] if width < 8 else b""
+        values, good = [], []
+        for word in before[firsts].tolist():
+            text = word.to_bytes(8, "little")
+            good.append(text.startswith(tag) and text[len(tag) :].isdigit())
+            values.append(int(text[len(tag) :]) * 1_000_000 if good[-1] else 0)
+        lengths = np.diff(firsts, append=len(before))
+        return np.repeat(np.array(values, "<u8"), lengths), np.repeat(np.array(good), lengths)
+
+    def _has_number(self, lines: Lines, code: int, width: int, words: Any) -> Any:
         """Which lines are not of this shape, or have its number."""
         import numpy as np
 
         shape = self.all[code]
-        chars = np.frombuffer(lines.block, np.uint8)
-        right = np.ones(len(lines), bool)
-        of_it = np.flatnonzero(lines.codes == code)
+        right = lines.codes != code
+        of_it = (~right).nonzero()[0]
         places = lines.texts[of_it] + shape.at
-        good = np.ones(len(of_it), bool)
-        for offset, digit in enumerate(shape.number):
-            good &= chars[np.minimum(places + offset, len(chars) - 1)] == digit
-        after = chars[np.minimum(places + len(shape.number), len(chars) - 1)]
+        size = len(shape.number)
+        seen = words[np.minimum(places + size - 7, len(words) - 1)]  # the number ends a byte before the word does
+        good = seen >> np.uint64(8 * (7 - size)) & ((1 << 8 * size) - 1) == _word(shape.number)
+        after = seen >> np.uint64(56)
         good &= (after < 48) | (after > 57)
         if shape.digits:  # no other digits
-            key = next(key for key, known in self._codes.items() if known == code)
-            width = lines.texts[of_it] - starts[of_it] - len(_TAG) - 8
-            good &= lines.ends[of_it] - starts[of_it] - len(key) == 1 + width + 6 + shape.digits
+            whole = shape.length + 1 + width + 6 + shape.digits
+            good &= lines.ends[of_it] - lines.texts[of_it] == whole - len(_TAG) - width - 8
         right[of_it] = good
         return right
 
@@ -219,20 +265,14 @@ def _word(text: bytes) -> int:
     return int.from_bytes(text, "little")
 
 
-def _all_digits(words: Any, unused: int) -> Any:
-    """Whether all bytes of each word but the lowest `unused` bits are ASCII digits."""
-    mask = (1 << 64) - (1 << unused)
-    import numpy as np
-
-    high = words & np.uint64(0xF0F0F0F0F0F0F0F0 & mask) == np.uint64(0x3030303030303030 & mask)
-    low = (words + np.uint64(0x0606060606060606 & mask)) & np.uint64(0xF0F0F0F0F0F0F0F0 & mask)
-    return high & (low == np.uint64(0x3030303030303030 & mask))
-
-
 def _number(words: Any) -> Any:
-    """The numbers that eight ASCII digits each are; what stands before the first digit is zero."""
-    import numpy as np
-
-    pairs = ((words & np.uint64(0x0F0F0F0F0F0F0F0F)) * np.uint64(2561)) >> np.uint64(8)
-    fours = ((pairs & np.uint64(0x00FF00FF00FF00FF)) * np.uint64(6553601)) >> np.uint64(16)
-    return ((fours & np.uint64(0x0000FFFF0000FFFF)) * np.uint64(42949672960001)) >> np.uint64(32)
+    """The numbers that eight digits each are; the first digit stands lowest."""
+    words *= 2561
+    words >>= _BYTE
+    words &= 0x00FF00FF00FF00FF
+    words *= 6553601
+    words >>= 16
+    words &= 0x0000FFFF0000FFFF
+    words *= 42949672960001
+    words >>= 32
+    return words
