@@ -50,20 +50,29 @@ def diagnose(session: Session, rules: tuple[Rule, ...]) -> Diagnosis:
     if root is not None and len(standing) > 1:
         also = tuple(Rival(found.id, f"it fits too: {found.summary}") for _, found in standing[1:])
         root = replace(root, rivals=root.rivals + also)
-    if root is not None and session.failed is not None and _ends_there(session):
-        goes_on = Rival("noise-recovered", "the trace ends right after it; whether the program went on would decide")
-        root = replace(root, rivals=(*root.rivals, goes_on))
+    doubt = _doubt(session) if root is not None else None
+    if root is not None and doubt is not None:
+        root = replace(root, rivals=(*root.rivals, doubt))
     notices = tuple(found for rule in own if rule.kind == "notice" and (found := rule.ask(session)))
     return Diagnosis(_verdict(session, root), root, noise, notices, tuple(skipped))
 
 
-def _ends_there(session: Session) -> bool:
-    """Whether the trace ends on the failure, without the session's own end: it may have gone on."""
+# Records that belong to the step that failed: its packets, and its outcome in words.
+_SAME_STEP = ("Looking for packet", "Packet type", "Password authentication failed", "Keyboard-interactive authen")
+
+
+def _doubt(session: Session) -> Rival | None:
+    """The rival of a failure on which the trace ends, without the session's own end: it may have gone on."""
     failed, last = session.failed, session.last
     if not session.cut or failed is None or last is None or failed.kind not in ("error", "refusal"):
-        return False
+        return None
+    login = session.last_attempt
+    if failed.phase == "auth" and login is not None and login.pending and login.line > failed.line:
+        return Rival("noise-partial-auth", "another login was under way when the trace ends: its answer would decide")
     told = max(f.line for f in session.failures)
-    return last.line <= told or last.text.startswith(("Looking for packet", "Packet type"))
+    if last.line > told and not last.text.startswith(_SAME_STEP):
+        return None
+    return Rival("noise-recovered", "the trace ends right after it; whether the program went on would decide")
 
 
 def _verdict(session: Session, root: Finding | None) -> Verdict:
@@ -71,4 +80,5 @@ def _verdict(session: Session, root: Finding | None) -> Verdict:
         return "cause"
     if session.failed is not None:
         return "unexplained"
-    return "healthy" if session.pending() is None and session.undecided is None else "insufficient"
+    finished = session.pending() is None and session.undecided is None
+    return "healthy" if finished and session.shows_outcomes else "insufficient"

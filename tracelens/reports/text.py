@@ -27,6 +27,12 @@ _NOISE = {
     "noise-recovered": "error that the session got over",
 }
 
+_ANY_UNDECIDED = "the program may have gone on, and well"
+_UNDECIDED = {
+    "auth": "a second method may have followed and gone well",
+    "sftp": "a program that only asks whether something is there gets this for a no, and goes on",
+}
+
 # A list of names, long enough to need more than a line: it may be wrapped after its commas.
 _LIST = re.compile(r"\S{40,}")
 
@@ -127,7 +133,7 @@ def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[
     undecided = [e for e in session["errors"] if e["fate"] == "undecided"]
     if undecided:
         yield from _quotes("Undecided", undecided[:2])
-        yield from _field("", "a second method may have followed and gone well: this trace would not show it")
+        yield from _field("", f"{_UNDECIDED.get(session['phase'], _ANY_UNDECIDED)}: this trace would not show it")
     for number, found in enumerate(f for f in findings if f["kind"] == "notice"):
         yield from _field("Notice" if number == 0 else "", f"{found['summary']} ({found['id']})")
         if verbosity:
@@ -161,7 +167,7 @@ _FATES = {
     "recovered": "got over",
     "final": "what the session failed by",
     "consequence": "followed from it",
-    "undecided": "the end, or on the way to a further method: this trace does not show which",
+    "undecided": "the end, or got over: this trace does not show which",
 }
 
 

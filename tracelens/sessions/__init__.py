@@ -3,6 +3,7 @@
 from tracelens.sessions.assemble import Assembler
 from tracelens.sessions.model import (
     AEAD,
+    ANSWERED,
     LISTS,
     PHASES,
     Attempt,
@@ -20,6 +21,7 @@ from tracelens.sessions.trace import Trace
 
 __all__ = [
     "AEAD",
+    "ANSWERED",
     "LISTS",
     "PHASES",
     "Assembler",

@@ -84,6 +84,8 @@ class Channels(Login):
             return last
         request = Request(name, line, message, packet=packet)
         channel.requests.append(request)
+        if name == "subsystem":
+            self.session.writes = 0
         if name == "subsystem" and (message == "sftp" or not message):
             self.session.sftp_line = self.session.sftp_line or line
         if name == "exec" and message.startswith("scp "):

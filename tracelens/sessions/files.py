@@ -17,6 +17,8 @@ class Files(Channels):
     @on("sftp.subsystem_initialized", "sftp.version_sent")
     def _sftp_started(self, event: Event) -> None:
         self.session.sftp_line = self.session.sftp_line or event.line
+        if event.name == "sftp.version_sent":
+            self.session.sftp_asked_line = event.line
 
     @on("sftp.version_enabled")
     def _sftp_version(self, event: Event) -> None:
@@ -84,6 +86,7 @@ class Files(Channels):
     def _reply_seen(self, event: Event) -> None:
         self._replied = True
         if event.name != "sftp.packet_type_received":
+            self.session.confirmed_line = event.line
             self._finish_text_operation()
 
     @on("sftp.handle_closing", "sftp.readdir_started", "sftp.read_sent")
@@ -132,6 +135,7 @@ class Files(Channels):
         if packet.direction == "out":
             if packet.name == "init":
                 session.sftp_line = session.sftp_line or packet.line
+                session.sftp_asked_line = session.sftp_asked_line or packet.line
                 return
             self.sftp_packets = True
             if packet.name in _BULK_REQUESTS:

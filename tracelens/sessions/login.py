@@ -89,7 +89,8 @@ class Login(Handshake):
     @on("userauth.private_key_file")
     def _private_key(self, event: Event) -> None:
         attempt = self._begin("publickey", event.line)
-        attempt.key_file = attempt.key_file or str(event.fields.get("path", ""))
+        attempt.private_file = str(event.fields.get("path", ""))
+        attempt.key_file = attempt.key_file or attempt.private_file
         if attempt.queried:
             attempt.accepted_key = True
 

@@ -12,6 +12,9 @@ PHASES = ("banner", "kex", "auth", "channel", "sftp", "scp", "done")
 # How far back an unanswered request is looked for among channels and operations: more are never open at once.
 RECENT = 256
 
+# A client writes once before SFTP's version has come, and again only after it.
+ANSWERED = 2
+
 # The eight lists of a KEXINIT that are negotiated (RFC 4253, 7.1).
 LISTS = ("kex", "hostkey", "cipher_cs", "cipher_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc")
 
@@ -53,6 +56,7 @@ class Attempt:
     end_line: int = 0
     algorithm: str | None = None
     key_file: str | None = None
+    private_file: str | None = None
     queried: bool = False
     signed: bool = False
     accepted_key: bool = False
@@ -66,6 +70,21 @@ class Attempt:
     def pending(self) -> bool:
         """Whether no answer ended it yet."""
         return self.outcome == "unanswered"
+
+    @property
+    def named_as_pair(self) -> bool | None:
+        """Whether the names of the two key files make a pair, as ssh-keygen names them: KEY and KEY.pub.
+
+        True also for other endings of one name (KEY.pem and KEY.pub), False for ssh-keygen's names of two different
+        keys, None where one is not known or the names follow no such custom.
+        """
+        if not self.key_file or not self.private_file or self.key_file == self.private_file:
+            return None
+        public, private = (re.split(r"[/\\]", path)[-1] for path in (self.key_file, self.private_file))
+        stem, ending = public.rpartition(".")[::2]
+        if stem and stem in (private, private.rpartition(".")[0]):
+            return True
+        return False if ending == "pub" and "." not in private else None
 
 
 @dataclass(slots=True)
@@ -236,6 +255,7 @@ class Session:
     operations: list[Operation] = field(default_factory=list)
     transfers: dict[str, int] = field(default_factory=dict)
     sftp_line: int = 0
+    sftp_asked_line: int = 0
     sftp_version: int | None = None
     sftp_problem: str = ""
     sftp_problem_line: int = 0
@@ -250,6 +270,7 @@ class Session:
     hidden: set[bytes] = field(default_factory=set, repr=False)
     content_bytes: int = 0
     sftp_ends: int = 0
+    confirmed_line: int = 0
     blocking: bool | None = None
     banner_bytes: int = 0
     freed_line: int = 0
@@ -260,6 +281,7 @@ class Session:
     gave_up_line: int = 0
     skipped_login: int = 0
     written_line: int = 0
+    writes: int = 0
     empty_key_line: int = 0
     blocked_on: Quote | None = None
     dumped: bool = False
@@ -319,6 +341,26 @@ class Session:
             return None
         return negotiate(client[name], server[name])
 
+    @property
+    def shows_outcomes(self) -> bool:
+        """Whether a failure would have shown: in packets, among the errors, or by a text that tells of success.
+
+        A trace without Failure Event may be of a session without any error, or of one whose errors were not traced.
+        """
+        if self.uses("Failure Event"):
+            return True
+        if self.dumped:
+            began = self.operations or self.transfers or not (self.sftp_line or self.scp_line)
+            return self.authenticated and bool(began)
+        if self.operations:
+            last = self.operations[-1]
+            return last.verb != "open" and self.confirmed_line > last.line  # reads and writes are no operations
+        if self.sftp_line or self.scp_line:
+            return False
+        if self.channels:
+            return all(c.exit_status is not None for c in self.channels)
+        return self.uses("Conn") and any(a.outcome == "accepted" for a in self.attempts)
+
     def pending(self) -> tuple[str, int] | None:
         """The request that no answer was seen to, as (phase, line where it was made); None where all were answered."""
         if self.blocked_on is not None and not self.ended_by_client and self.traced <= {"Failure Event"}:
@@ -345,7 +387,8 @@ class Session:
             waiting = next((r for r in channel.requests if r.granted is None and r.packet), None)
             if waiting is not None:
                 return ("channel", waiting.line)
-        if self.sftp_line and self.sftp_version is None and (self.uses("Conn") or not self.traced):
+        seen = self.dumped or ((self.uses("Conn") or not self.traced) and self.writes < ANSWERED)
+        if self.sftp_line and self.sftp_version is None and seen:
             return ("channel", self.sftp_line)
         recent = reversed(self.operations[-RECENT:])
         operation = next((o for o in recent if o.outcome == "pending" and o.verb not in ("close", "scp")), None)

@@ -6,6 +6,7 @@ what a later step of the session refutes, nor what went wrong while tidying up.
 
 import re
 from bisect import bisect_left
+from itertools import pairwise
 
 from tracelens.sessions.model import Channel, Failure, Operation, Session
 from tracelens.sessions.track import Track
@@ -20,6 +21,12 @@ _JUDGED = 1000  # errors of a session that has failed already: what comes after 
 _GOES_ON = re.compile(
     r"^Would block$|^Waiting for|status message|FXP_(?!CLOSE)|starting|sftp_|channel-open|SFTP subsystem"
 )
+# What libssh2 says of any status to stat, mkdir, rmdir, remove, rename and readlink: a program that asks whether a file
+# is there goes on after it, and where the server answers at once nothing of that shows among the errors.
+_ANY_STATUS = "SFTP Protocol Error"
+# No agent: programs that look for one first go on with another method.
+_NO_AGENT = ("auth sock", "AUTH_SOCK", "failed connecting with agent", "no pageant", "agent pipe")
+_AWAITS_STATUS = re.compile(r"status message|FXP_(?!VERSION|INIT|CLOSE)|FXP STATUS")
 # Operations that only look: a failed one answers a question, and the session went on to use the answer.
 _LOOKS = {"stat", "lstat", "realpath", "opendir", "readlink", "statvfs", "fstatvfs"}
 _MAKES = {"open", "mkdir", "rename", "symlink"}
@@ -77,6 +84,7 @@ def judge(track: Track, *, cut: bool) -> Session:
         track.end_of_text()
     _add_silent_refusals(session)
     session.failures.sort(key=lambda f: f.line)
+    _tidy_up(session.failures)
     final: Failure | None = None
     done = _Done(session.operations)
     for number, failure in enumerate(session.failures):
@@ -101,6 +109,13 @@ def judge(track: Track, *, cut: bool) -> Session:
     session.failed = final
     session.reached = _reached(session, track, final)
     return session
+
+
+def _tidy_up(failures: list[Failure]) -> None:
+    """Errors of one clean-up: the closing of a channel tells first what the sending of its EOF met."""
+    for failure, following in pairwise(failures):
+        if failure.says("Unable to send EOF on channel") and following.says("but closing"):
+            failure.fate = failure.fate or following.fate
 
 
 def _supersedes(later: Failure, earlier: Failure) -> bool:
@@ -141,14 +156,32 @@ def _fate(session: Session, failure: Failure, done: _Done) -> str:
 
 def _undecidable(session: Session, failure: Failure) -> bool:
     """Whether only errors were traced there, and the program went on: what succeeds then leaves no line."""
-    shows = {"auth": ("Userauth",), "channel": ("Conn", "SFTP"), "sftp": ("SFTP",), "scp": ("SCP", "Conn")}.get(
-        failure.phase
-    )
+    over = failure.code == -13 and failure.says("socket disconnect") and failure is session.failures[-1]
+    if (over or failure.kind == "disconnect") and not session.uses("Conn") and not session.dumped:
+        # Whoever still wanted something would have said what; some servers end each session so.
+        return failure.phase not in ("banner", "kex", "auth") or not session.uses("Transport")
+    shows = {
+        "auth": ("Userauth", "Transport"),
+        "channel": ("Conn", "SFTP"),
+        "sftp": ("SFTP",),
+        "scp": ("SCP", "Conn"),
+    }.get(failure.phase)
     if shows is None or session.dumped or any(session.uses(context) for context in shows):
         return False
-    if failure.code == -19 and failure.says("Invalid signature") and not session.waits:
+    if not session.waits and failure.says("Invalid signature", *_NO_AGENT):
         return True  # a client that does not block leaves no -37 either
+    if failure.code == -22 and failure.says("setenv"):
+        return True  # most programs do without the variable
+    if failure.message == _ANY_STATUS and not _waits_for_statuses(session, failure):
+        return True
     return any(wait.last_line > failure.line and _GOES_ON.search(wait.what) for wait in session.waits.values())
+
+
+def _waits_for_statuses(session: Session, failure: Failure) -> bool:
+    """Whether the answer itself was waited for, so that a client that had gone on would have had to wait again."""
+    before = [wait for wait in session.waits.values() if wait.last_line < failure.line]
+    last = max(before, key=lambda wait: wait.last_line, default=None)
+    return last is not None and _AWAITS_STATUS.search(last.what) is not None
 
 
 def _work_was_over(session: Session, line: int) -> bool:
@@ -183,7 +216,8 @@ def _work_fate(session: Session, failure: Failure, done: _Done) -> str:
         return "recovered"
     if failure.code in (-22, -21, None) and failure.kind in ("error", "refusal"):
         for channel in session.channels:
-            if any(r.line > failure.line and r.granted and r.name not in ("env",) for r in channel.requests):
+            later = [r for r in channel.requests if r.line > failure.line and r.name != "env"]
+            if any(r.granted or (r.granted is None and channel.exit_line > r.line) for r in later):
                 return "recovered"
     if failure.code in (-24, -27, -23) and _worked_after(session, failure):
         return "recovered"
@@ -257,6 +291,9 @@ def _silence(session: Session, track: Track) -> Failure | None:
     what = session.pending()
     if what is None or (session.traced <= {"Failure Event"} and not session.dumped):
         return None  # where nothing but errors was traced, silence is not the server's
+    login = session.last_attempt
+    if what[0] == "auth" and session.dumped and login is not None and login.accepted_key and not login.signed:
+        return None  # it is the client's turn to sign
     waited = session.waited_last
     if not session.gave_up_line and track.clock is not None and track.progress is not None:
         waited = track.clock - track.progress

@@ -83,6 +83,7 @@ class Track(Files):
         session.blocked_on = Quote(run.last_line, run.waiting) if run.waiting is not None else None
         if run.counts.keys() & _WRITES:
             session.written_line = run.last_line
+            session.writes += run.counts.get("conn.data_writing", 0)
         if run.counts.keys() & _USES and self._channel is not None:
             for request in self._channel.requests:
                 # Data flows, so what was asked for was granted, though no dump shows the answer.

@@ -15,7 +15,8 @@ _PHASES: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"^Would block waiting$",
             r"ssh-userauth", r"userauth", r"password", r"passphrase", r"keyboard", r"Username/PublicKey", r"^Callback",
             r"Invalid signature for supplied", r"public key (?:file|data|from)", r"private key", r"OpenSSH key", r"PEM",
-            r"Invalid key data", r"Authentication failed", r"auth sock", r"\bagent\b(?!-req| req)", r"pageant",
+            r"Invalid key data", r"Authentication failed", r"auth sock",
+            r"(?<!auth-)\bagent\b(?!-req| req)", r"pageant", r"signing signature", r"GCM auth tag", r"\bKDF\b",
         ),
     ),
     (
@@ -24,7 +25,7 @@ _PHASES: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"exchange encryption keys", r"exchanging (?:encryption )?keys", r"key exchange", r"\bKEX", r"ECDH",
             r"\bGEX",
             r"NEWKEYS", r"host ?key", r"Group Exchange", r"DH-SHA", r"curve25519", r"mlkem", r"diffie", r"MAC key",
-            r"encryption context",
+            r"encryption context", r"key pair generation",
         ),
     ),
     ("scp", (r"\bSCP\b", r"recv file", r"send file", r"waiting for response from remote", r"file data for SCP")),

@@ -127,7 +127,9 @@ def accepted(session: Session, refusal: Refusal) -> bool | None:
 
     The flag in packet 51 says it (RFC 4252, 5.1). Without it the lists do: a method that was offered before and is gone
     after its own attempt went through; and a server that offers nothing but keys and then refuses a signed request is
-    taken for one that asks for a key first, as where another method was tried next. None where nothing says so.
+    taken for one that asks for a key first, as where another method was tried next. So is one that refuses the
+    signature of two files that are named as a pair: a mismatch needs two different keys. OpenSSH is not, where its list
+    has more than keys: it names only methods that may come first. None where nothing says so.
     """
     attempt = refusal.attempt
     if attempt.partial is not None:
@@ -138,11 +140,19 @@ def accepted(session: Session, refusal: Refusal) -> bool | None:
         return refusal.signed or bool(set(after) - set(before)) or None
     if not refusal.signed:
         return None
+    paired = attempt.named_as_pair
+    if before == ("publickey",):
+        return None if paired is False else True
     if before is not None:
-        return True if before == ("publickey",) else None
+        return True if paired and session.server_openssh is None and not vouches_for_any_key(session) else None
     # No list at all: who goes on with another method, and is refused there, had one accepted before or two mistakes.
     other = any(r.failure.line > refusal.failure.line and r.method != "publickey" for r in refusals(session))
-    return True if other else None
+    return True if other or (paired and not vouches_for_any_key(session)) else None
+
+
+def vouches_for_any_key(session: Session) -> bool:
+    """Whether the server calls every key acceptable, so that only the signed request is a real answer."""
+    return "mod_sftp" in (session.server_banner or "")
 
 
 def the_list(session: Session, attempt: Attempt) -> tuple[Quote, ...]:

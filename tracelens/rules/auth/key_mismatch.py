@@ -1,8 +1,8 @@
 """Two key files that are no pair."""
 
 from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.auth.attempts import listed, who
-from tracelens.rules.auth.publickey import key_refused, shown_key, vouches_for_any_key
+from tracelens.rules.auth.attempts import listed, vouches_for_any_key, who
+from tracelens.rules.auth.publickey import key_files, key_refused, shown_key
 from tracelens.sessions import Session
 
 
@@ -32,8 +32,9 @@ def mismatch(session: Session) -> Found | None:
     - Text: `-19 - Invalid signature for supplied public key, or bad username/public key combination`.
       This text alone is not proof: a missing second factor prints the same. The last byte of
       packet 51 decides (mask bit 2), and libssh2 itself never looks at it.
-    - Without dumps the lists help: `publickey` among several methods points here, a list of nothing
-      but `publickey` to a second factor.
+    - Without dumps the likelier one is named, the other is its rival: a list of nothing but `publickey`
+      points to a second factor, several methods of an OpenSSH server point here; else the names of
+      the key files decide (`new.pub` with `old` points here, `paula.pub` with `paula` does not).
 
     ## What to do
 
@@ -93,15 +94,20 @@ def mismatch(session: Session) -> Found | None:
             ),
         )
     )
+    whose = who(session, attempt)
     return Found(
-        f"The server knows the public key of {who(session, attempt)} but refused the signature: the private key "
-        "is not the other half of it.",
-        (refusal.failure.quote, *shown_key(attempt)),
+        f"The server knows the public key of {whose} but refused the signature: the private key is not the other half "
+        "of it."
+        if attempt.partial is False
+        else f"The server called the public key of {whose} acceptable and took the signature for no login: most likely "
+        "the private key is not the other half of it.",
+        (refusal.failure.quote, *shown_key(attempt), *key_files(attempt)),
         (
             client(
                 "compare: `ssh-keygen -y -f PRIVATE_KEY` must print the same key as the public key file; then "
                 "pass the two files of one pair to "
                 "AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
+                + ("" if attempt.partial is False else "; if they are a pair, go on with the next method")
             ),
             server('look in sshd\'s log (LogLevel DEBUG1) for "key_verify failed" or "incorrect signature"'),
         ),

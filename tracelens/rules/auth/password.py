@@ -85,6 +85,10 @@ def rejected(session: Session) -> Found | None:
         rivals += (
             Rival("auth-second-factor-missing", "the last byte of packet 51 (mask bit 2) would decide: 1 is partial"),
         )
+    if not session.dumped and not session.uses("Userauth"):
+        rivals += (Rival("auth-password-expired", "a refused change of it reads the same; mask 142 would decide"),)
+    if not session.uses("Failure Event"):
+        rivals += (Rival("auth-too-many-failures", "what ended the session was not traced; mask 142 would decide"),)
     if cut(session, [refusal.failure], least=1) is not None:
         rivals += (
             Rival("auth-too-many-failures", "the server hung up with the next attempt; its log and limit would decide"),

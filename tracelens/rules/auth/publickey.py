@@ -1,7 +1,7 @@
 """A public key was offered: not accepted for this user, or not welcome at all."""
 
 from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.auth.attempts import Refusal, decisive, listed, offers, the_list, who
+from tracelens.rules.auth.attempts import SIGNED, Refusal, decisive, listed, offers, the_list, vouches_for_any_key, who
 from tracelens.sessions import Attempt, Quote, Session
 
 METHODS = ("publickey", "hostbased")
@@ -20,9 +20,11 @@ def shown_key(attempt: Attempt) -> tuple[Quote, ...]:
     return (Quote(attempt.line, f"key file {attempt.key_file}"),) if attempt.key_file else ()
 
 
-def vouches_for_any_key(session: Session) -> bool:
-    """Whether the server calls every key acceptable, so that only the signed request is a real answer."""
-    return "mod_sftp" in (session.server_banner or "")
+def key_files(attempt: Attempt) -> tuple[Quote, ...]:
+    """The names of the two key files, where both were traced."""
+    if not attempt.private_file or attempt.private_file == attempt.key_file:
+        return ()
+    return (Quote(attempt.line, f"public key file {attempt.key_file}, private key file {attempt.private_file}"),)
 
 
 @cause(
@@ -108,7 +110,20 @@ def rejected(session: Session) -> Found | None:
                 'says "Failed publickey" or "Authentication refused: bad ownership or modes"'
             ),
         ),
-        (_sha1_rival(session, attempt), *(_mismatch_rival() if any_key else ())),
+        (
+            _sha1_rival(session, attempt),
+            *(_mismatch_rival() if any_key else ()),
+            *(
+                (Rival("auth-second-factor-missing", "an earlier -19 may have been a success; mask 142 would decide"),)
+                if any(f.fate == "undecided" and f.says(SIGNED) for f in session.failures)
+                else ()
+            ),
+            *(
+                (Rival("auth-publickey-not-allowed", "the list of methods (mask 142) would decide"),)
+                if listed(session, refusal.method) is None
+                else ()
+            ),
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from tracelens.findings import Found, Rival, cause, client, server
 from tracelens.rules.auth.attempts import Refusal, accepted, decisive, lists
+from tracelens.rules.auth.publickey import key_files
 from tracelens.sessions import Attempt, Quote, Session
 
 HOW = {
@@ -28,7 +29,8 @@ def second_factor_missing(session: Session) -> Found | None:
       username/public key combination`; after a password: `-18 - Authentication failed
       (username/password)`. InterSystems shows the first as SSH Error [80101013].
     - Without dumps: a list before the attempt that names nothing but `publickey` (a server that takes
-      any of several methods lists them all), or a later list from which the method is gone.
+      any of several methods lists them all), or a later list from which the method is gone, or two
+      key files whose names make a pair (`paula` and `paula.pub`).
 
     ## What to do
 
@@ -77,7 +79,7 @@ def second_factor_missing(session: Session) -> Found | None:
     proof = (
         Quote(attempt.end_line, f"USERAUTH_FAILURE with partial success, methods that can continue: {wanted}")
         if certain
-        else Quote(*_before(session, attempt))
+        else _sign(session, attempt)
     )
     same = "auth-key-mismatch" if attempt.method == "publickey" else "auth-password-rejected"
     return Found(
@@ -116,7 +118,12 @@ def _accepted_first(session: Session, refusal: Refusal) -> Refusal | None:
     return None
 
 
-def _before(session: Session, attempt: Attempt) -> tuple[int, str]:
+def _sign(session: Session, attempt: Attempt) -> Quote:
+    """What speaks for a partial success where its flag was not traced."""
     known = [(line, methods) for line, methods in lists(session) if line < attempt.line]
+    if known and known[-1][1] == (attempt.method,):
+        return Quote(known[-1][0], f"the server offered only: {attempt.method}")
+    if attempt.named_as_pair:
+        return key_files(attempt)[0]
     line, methods = known[-1] if known else (attempt.line, (attempt.method,))
-    return line, f"the server offered only: {','.join(methods)}"
+    return Quote(line, f"the server offered: {','.join(methods)}")

@@ -63,7 +63,11 @@ def closed(session: Session) -> Found | None:
         return None
     away = turned_away(session)
     old = failed.code == -2 and failed.says(_OLD)
-    if not away and not old and (failed.code not in LOST or failed.says("socket provided", "blocking state")):
+    if (
+        not away
+        and not old
+        and (failed.code not in LOST or failed.says("socket provided", "blocking state", "socket disconnect"))
+    ):
         return None
     pause = _pause(session, failed)
     after = f" after {pause:.1f} s" if pause is not None and pause >= _PATIENT else ""

@@ -82,10 +82,13 @@ def timeout(session: Session) -> Found | None:
                 if sure
                 else (
                     Rival(
-                        "transport-timeout",
-                        "the text is the same at every later step; a trace with mask 134, which shows the banners, "
-                        "would decide",
+                        "banner-not-ssh",
+                        "a line of another protocol is read without a word; a trace with mask 134, which shows what "
+                        "the peer said, would decide",
                     ),
+                    Rival("banner-version-unsupported", "so is a greeting in SSH 1; that trace would decide"),
+                    Rival("transport-timeout", "the text is the same at every later step; that trace would decide"),
+                    Rival("channel-closed-early", "so it is where a channel was closed; mask 511 would decide"),
                 )
             ),
         ),

@@ -116,6 +116,11 @@ def closed_early(session: Session) -> Found | None:
             if channel is not None
             else Rival("client-error", "a trace with the Conn bit would decide which side closed the channel"),
             *(
+                (Rival("sftp-start-failed", "whether SFTP's first packet came (mask bit 64 or 2) would decide"),)
+                if session.sftp_line and session.sftp_version is None and not session.operations
+                else ()
+            ),
+            *(
                 (
                     Rival(
                         "transport-server-disconnect",

@@ -114,7 +114,11 @@ def request_refused(session: Session) -> Found | None:
         ),
         (client(ours), server(f"check what forbids it: {theirs}")),
         (
-            Rival("channel-subsystem-refused", "ruled out: the request was not for a subsystem"),
+            Rival("channel-subsystem-refused", "ruled out: the request was not for a subsystem")
+            if request is not None or said != "exec or shell"
+            else Rival(
+                "channel-subsystem-refused", "a trace with the Conn bit (16) names the request and would decide"
+            ),
             Rival("transport-connection-lost", "ruled out: the server answered, with a refusal"),
         ),
     )

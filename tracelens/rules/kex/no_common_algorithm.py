@@ -13,6 +13,7 @@ NO_MATCH = re.compile(
     r"|negotiat\w+ fail|algorithm negotiation",
     re.IGNORECASE,
 )
+_SPELLED = {"comp": "compression"}
 # From this release on -5 is said of a mismatch only; before, of every failed key exchange.
 _MEANT = (1, 2, 1)
 
@@ -83,15 +84,17 @@ def no_common_algorithm(session: Session) -> Found | None:
     ]
     likely = stock_gap(session)
     hint, advice = _likely(session, likely)
-    kinds = (
-        [likely, *(k for k in NAMES if k not in (likely, "comp"))] if likely else ["kex", "hostkey", "cipher", "mac"]
-    )
+    kinds = [*([likely] if likely else []), *(k for k in NAMES if k != likely)]
     version = session.client_version
     vague = not told and ((version is not None and version < _MEANT) or (version is None and session.started is None))
     rivals = [
-        Rival(f"kex-no-common-{kind}", "the server's KEXINIT (packet 20 in the dumps, mask bit 2) would decide")
+        Rival(
+            f"kex-no-common-{_SPELLED.get(kind, kind)}",
+            "the server's KEXINIT (packet 20 in the dumps, mask bit 2) would decide",
+        )
         for kind in kinds
     ]
+    rivals.append(Rival("kex-failed", "an offer that libssh2 cannot read ends alike; that packet would decide"))
     if vague:
         rivals.append(
             Rival(

@@ -3,6 +3,7 @@
 import re
 
 from tracelens.findings import Found, Rival, cause, client, network, server
+from tracelens.rules.transport.waits import unseen_banner
 from tracelens.sessions import Quote, Session
 
 NO_COMMON = tuple(f"kex-no-common-{name}" for name in ("kex", "hostkey", "cipher", "mac", "compression"))
@@ -132,9 +133,10 @@ def server_disconnect(session: Session) -> Found | None:
                         "and the server leaves over it: a packet 30 of 5 bytes in the dumps would decide",
                     ),
                 )
-                if _computing(session) and said is None and version is not None and version < (1, 10)
+                if _maybe_empty(session) and said is None and (version is None or version < (1, 10))
                 else ()
             ),
+            *unseen_banner(session, failed),
         ),
     )
 
@@ -157,6 +159,11 @@ def _stage(session: Session) -> str:
 
 def _computing(session: Session) -> bool:
     return any(f"kex_{number}" in session.packets for number in (30, 32, 34))
+
+
+def _maybe_empty(session: Session) -> bool:
+    """Whether the client's public value was due and may have been empty."""
+    return _computing(session) if session.dumped else bool(session.agreed) or not session.uses("Key Ex")
 
 
 def _waited(session: Session) -> float:

@@ -2,7 +2,7 @@
 
 from tracelens.findings import Advice, Found, Rival, cause, client, network, server
 from tracelens.rules.transport.timeout import NARROWER
-from tracelens.rules.transport.waits import IDLE, asked, idle, is_lost, pause, told_of_disconnect
+from tracelens.rules.transport.waits import IDLE, asked, idle, is_lost, pause, told_of_disconnect, unseen_close
 from tracelens.sessions import Failure, Session
 
 # sshd's LoginGraceTime is 120 s by default; shorter ones are common, a login that lasts this long (seconds) is near it.
@@ -99,6 +99,7 @@ def connection_lost(session: Session) -> Found | None:
             )
             if failed.code in (-43, -13, -7, -1)
             else Rival("transport-timeout", "ruled out: this text is not libssh2's for a timeout, or came at once"),
+            *unseen_close(session, failed),
             Rival(
                 "transport-server-disconnect",
                 "no disconnect was traced, and many servers send none; the server's log would decide why it ended",

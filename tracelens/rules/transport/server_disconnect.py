@@ -114,6 +114,7 @@ def server_disconnect(session: Session) -> Found | None:
                 Rival(
                     "transport-connection-lost", 'ruled out: "socket disconnect" stands for a received disconnect only'
                 ),
+                Rival("transport-mac-invalid", "the disconnect's reason and words (mask bit 2) would decide"),
             ),
         )
     known = disconnect_reason(said.reason) if said.reason is not None else None

@@ -1,7 +1,7 @@
 """The peer stopped answering."""
 
 from tracelens.findings import Advice, Found, Rival, cause, client, network, server
-from tracelens.rules.transport.waits import IDLE, TIMED_OUT, asked, idle, is_lost, pause
+from tracelens.rules.transport.waits import IDLE, TIMED_OUT, asked, idle, is_lost, pause, unseen_banner, unseen_close
 from tracelens.sessions import Failure, Session
 
 NARROWER = (
@@ -111,7 +111,22 @@ def timeout(session: Session) -> Found | None:
         (failed.quote, *since, *last),
         _advice(session, failed),
         (
-            Rival("transport-connection-lost", "ruled out: nothing shows that the connection ended; it was silent"),
+            Rival("transport-connection-lost", "ruled out: nothing shows that the connection ended; it was silent")
+            if session.uses("Failure Event")
+            else Rival(
+                "transport-connection-lost", "errors were not traced; a trace with their bit (128) would decide"
+            ),
+            *unseen_banner(session, failed),
+            *(
+                (
+                    Rival(
+                        "client-error", "the login's lines (mask bit 8) would decide: was there one before the channel?"
+                    ),
+                )
+                if failed.phase == "channel" and not session.uses("Userauth") and not session.dumped
+                else ()
+            ),
+            *unseen_close(session, failed),
             Rival(
                 "transport-server-disconnect",
                 "a packet capture on the client's machine would decide: a FIN, RST or disconnect that "

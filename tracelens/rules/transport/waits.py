@@ -1,6 +1,7 @@
 """What was asked and not answered, for how long, and which error texts hide a lost connection."""
 
-from tracelens.sessions import Failure, Quote, Session
+from tracelens.findings import Rival
+from tracelens.sessions import ANSWERED, Failure, Quote, Session
 
 # How libssh2 says that the TCP connection is gone; -13 also stands beside a received disconnect.
 LOST = (-43, -13, -7, -1)
@@ -50,7 +51,11 @@ def awaits_version(session: Session, line: int) -> bool:
     """Whether the client had asked for the SFTP version, and waits for it (draft-ietf-secsh-filexfer-02, 4)."""
     if session.sftp_version is not None or any(o.outcome != "pending" for o in session.operations):
         return False
-    if session.saw("sftp.version_sent"):
+    if (session.writes >= ANSWERED and not session.dumped) or any(
+        f.says("status message") and f.line >= line for f in session.failures
+    ):
+        return False
+    if session.sftp_asked_line:
         return True
     return any(part in last_wait(session, line) for part in _AWAITED)
 
@@ -121,3 +126,21 @@ def _since(line: int, time: float | None, words: str) -> tuple[Quote, ...]:
         return ()
     clock = f" at {time:.3f} s on the trace's clock" if time is not None else ""
     return (Quote(line, f"asked here{clock}: {words}"),)
+
+
+def unseen_banner(session: Session, failed: Failure) -> tuple[Rival, ...]:
+    """The rivals of a failed key exchange where no banner was traced: nobody knows what the peer spoke."""
+    if failed.phase != "kex" or session.server_banner is not None or session.offers.get("server"):
+        return ()
+    because = "the peer's banner (mask bit 2) would decide: libssh2 begins its key exchange whatever it says"
+    return (Rival("banner-version-unsupported", because), Rival("banner-not-ssh", because))
+
+
+def unseen_close(session: Session, failed: Failure) -> tuple[Rival, ...]:
+    """The rival of a silence or an end on a channel where nothing would show the channel's end."""
+    if failed.phase not in ("channel", "sftp", "scp") or session.uses("Conn") or session.dumped:
+        return ()
+    because = (
+        "libssh2 goes on waiting where the server has closed the channel; a trace with the Conn bit (16) would decide"
+    )
+    return (Rival("channel-closed-early", because),)

@@ -1,0 +1,68 @@
+"""A trace that was taken with fewer bits of the mask gets the same cause, its doubtful neighbour, or none."""
+
+import re
+from pathlib import Path
+
+import pytest
+from support import CASES, SAMPLES, diagnose_bytes
+
+from tracelens import masks
+from tracelens.errors import NotATrace
+
+BITS = {bit.context.encode(): bit.value for bit in masks.BITS}
+HEAD = re.compile(rb"\[libssh2\] (?:\d+\.\d{6} )?([A-Z][\w ]*): ")
+DUMP = b"=> "
+FILES = sorted(
+    p
+    for p in [*SAMPLES.glob("*.log"), *CASES.glob("*/*.log")]
+    if p.stat().st_size < 100_000 and HEAD.match(p.read_bytes().lstrip())
+)
+# Errors alone; with logins; with channels; all text but Transport's; the usual one without SFTP; dumps alone.
+MASKS = (128, 136, 144, 152, 192, 396, 508, 2, 130, 134, 142, 150, 158)
+
+
+def cut(data: bytes, mask: int) -> bytes:
+    """What a mask would have left of a trace that was taken with more."""
+    kept, keep = [], False
+    for line in data.splitlines(keepends=True):
+        head = HEAD.match(line)
+        if head is not None:
+            keep = bool(BITS.get(head[1], 0) & mask)
+        elif line.startswith(DUMP):
+            keep = bool(mask & 2)
+        if keep:
+            kept.append(line)
+    return b"".join(kept)
+
+
+def causes(data: bytes) -> list[tuple[str, set[str]]]:
+    """Each root cause with those of its rivals that are still open."""
+    try:
+        sessions = diagnose_bytes(data)["sessions"]
+    except NotATrace:
+        return []
+    found = [s["findings"][0] for s in sessions if s["root_cause"]]
+    return [(f["id"], {r["id"] for r in f["rivals"] if "would decide" in r["because"]}) for f in found]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_fewer_bits_prove_nothing_else(path: Path) -> None:
+    data = path.read_bytes()
+    whole = {cause for cause, _ in causes(data)}
+    for mask in MASKS:
+        for cause, rivals in causes(cut(data, mask)):
+            assert cause in whole or whole & rivals, (mask, cause, rivals)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_without_errors_and_dumps_healthy_is_what_shows_success(path: Path) -> None:
+    """Where Failure Event is off, a session that failed looks like one that had nothing to complain about."""
+    data = path.read_bytes()
+    if [s["verdict"] for s in diagnose_bytes(data)["sessions"]] != ["cause"]:
+        return
+    for mask in (8, 24, 64, 88):
+        try:
+            sessions = diagnose_bytes(cut(data, mask))["sessions"]
+        except NotATrace:
+            continue
+        assert "healthy" not in [s["verdict"] for s in sessions], mask
