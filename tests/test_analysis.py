@@ -72,7 +72,7 @@ def test_every_text_of_a_real_trace_is_known(document: dict[str, Any]) -> None:
 
 
 def test_versions_of_the_wording_hold_the_banners_version() -> None:
-    for name, version in (("second-factor-missing.log", "1.11.0"), ("no-common-kex.log", "1.8.2")):
+    for name, version in (("second-factor-missing.log", "1.11.1"), ("no-common-kex.log", "1.8.1")):
         span = diagnose_file(SAMPLES / name)["trace"]["libssh2"]
         order = ["1.8.0", "1.8.1", "1.8.2", "1.9.0", "1.10.0", "1.11.0", "1.11.1", "head"]
         first, last = span["first"], span["last"]

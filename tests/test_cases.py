@@ -1,11 +1,15 @@
 """Real traces in `cases/<id>/`: the folder is the root cause of the last session that failed, `none` that none did."""
 
+import csv
 from pathlib import Path
 
 import pytest
-from support import CASES, SAMPLES, diagnose_bytes, diagnose_file
+from support import CASES, HERE, SAMPLES, diagnose_bytes, diagnose_file
 
 ALL = sorted(path for path in CASES.glob("*/*") if path.is_file())
+with (HERE / "TRUTH.tsv").open(newline="") as _file:
+    _rows = list(csv.DictReader(_file, delimiter="\t", quoting=csv.QUOTE_NONE))
+TRUTH = [row for row in _rows if row["origin"].startswith(("lab: ", "recorded"))]
 # What README says of each sample.
 SAMPLE_CAUSES = {
     "ftp-server.log": ["banner-not-ssh"],
@@ -29,6 +33,13 @@ def test_case_gets_its_root_cause(path: Path) -> None:
         assert {s["verdict"] for s in sessions} <= {"healthy", "insufficient"}
     else:
         assert causes[-1:] == [path.parent.name]
+
+
+@pytest.mark.parametrize("row", TRUTH, ids=lambda row: row["file"])
+def test_recorded_trace_gets_the_cause_of_each_session(row: dict[str, str]) -> None:
+    """The truth is what was set up when it was recorded."""
+    sessions = diagnose_file(HERE.parent / row["file"])["sessions"]
+    assert [s["root_cause"] or "none" for s in sessions] == row["root_cause"].split(";")
 
 
 def test_every_sample_is_listed() -> None:

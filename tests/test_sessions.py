@@ -105,12 +105,12 @@ class TestOperations:
         assert [(o.verb, o.path, o.outcome) for o in second.operations] == [("stat", "/home/devi", "done")]
 
     def test_the_end_of_a_listing_is_no_failure(self) -> None:
-        session = only(CASES / "none" / "ok-list-nb.log")
+        session = only(CASES / "none" / "ok-list-nonblocking-1.11.1.log")
         assert session.sftp_ends >= 1
         assert session.failed is None
 
     def test_a_command_that_ends_with_a_status_is_no_failure(self) -> None:
-        session = only(CASES / "none" / "ok-exec-182.log")
+        session = only(CASES / "none" / "ok-exit-status-1.9.0_DEV.log")
         assert session.channels[0].exit_status == 4
         assert session.failed is None
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab import check, libssh2, premises, truth
+from tests.lab import check, kept, libssh2, premises, truth
 from tests.lab.recording import ClientDiedError, Recording, record
 from tests.lab.scenario import Scenario
 from tests.lab.scenarios import ALL
@@ -28,6 +28,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the scenarios and end")
     parser.add_argument("--check", action="store_true", help="diagnose each trace and print how it went")
     parser.add_argument("--recorded", action="store_true", help="record nothing: check what --out holds already")
+    parser.add_argument(
+        "--regenerate",
+        action="store_true",
+        help="record what sample_logs/ and tests/cases/ keep of the lab (--only: of it)",
+    )
     return parser.parse_args()
 
 
@@ -91,6 +96,10 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     began = time.monotonic()
+    if options.regenerate:
+        written = kept.regenerate(patterns=options.only)
+        print(f"{len(written)} traces, {time.monotonic() - began:.0f} seconds")
+        return 0
     with folder(options.out) as out:
         failed = [] if options.recorded else run(pairs, out)
         for line in failed:

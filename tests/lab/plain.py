@@ -116,6 +116,65 @@ class Listener:
             yield Running(port)
 
 
+QUIET = 0.08  # seconds without a byte: what a server has to say at a time is said
+
+
+@contextmanager
+def distant(port: int) -> Iterator[int]:
+    """The same server from a way off: what it says at a time arrives at a time, and never at once.
+
+    So how a trace's bytes fall into reads, and where its client had to wait, does not hang on the moment's load.
+    """
+
+    def talk(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            over = threading.Event()
+            upwards = threading.Thread(target=up, args=(connection, server, over), daemon=True)
+            upwards.start()
+            broken = False
+            try:
+                broken = down(connection, server)
+                if not broken:
+                    with suppress(OSError):
+                        connection.shutdown(socket.SHUT_WR)
+                    upwards.join()
+            finally:
+                over.set()
+                upwards.join()
+            if broken:
+                reset(connection)
+
+    def up(connection: socket.socket, server: socket.socket, over: threading.Event) -> None:
+        with suppress(OSError):
+            while not over.is_set():
+                if not select.select([connection], [], [], 0.02)[0]:
+                    continue
+                data = connection.recv(65536)
+                if not data:
+                    server.shutdown(socket.SHUT_WR)
+                    return
+                server.sendall(data)
+
+    def down(connection: socket.socket, server: socket.socket) -> bool:
+        """Whether it ended in a reset."""
+        held = b""
+        while True:
+            if held and not select.select([server], [], [], QUIET)[0]:
+                connection.sendall(held)
+                held = b""
+            try:
+                data = server.recv(65536)
+            except OSError:
+                data = None
+            if not data:
+                connection.sendall(held)
+                return data is None
+            held += data
+
+    with serving(talk) as found:
+        yield found
+
+
 Fault = Literal["close", "reset", "stall", "flip", "none"]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from pwd import getpwnam
 from typing import IO
 
+from tests.lab import keys as keypairs
 from tests.lab import libssh2
 from tests.lab.janitor import MARK, Janitor, delete_user, kill_tree
 
@@ -33,27 +34,14 @@ class User:
     bashrc: str = ""
 
 
-ALMA = User("alma", "Lantern-Ochre-17")
+DEVI = User("devi", "Ochre.Lantern.5")
 VERA = User("vera", "Tram.Kumquat.8", bashrc="echo 'Welcome to depot. Backup runs at 23:00.'\n")
 NILS = User("nils", "Fjord7Bramble", shell="/usr/sbin/nologin")
 ZORA = User("zora", "Quince-Pebble-4", shell="/bin/false")
-USERS = (ALMA, VERA, NILS, ZORA)
-PASSPHRASE = "walnut-Harbour-9"
-
-# file: ssh-keygen's arguments. The last two are known to no server.
-KEYS = {
-    "ed25519": ("-t", "ed25519", "-N", ""),
-    "ed25519_locked": ("-t", "ed25519", "-N", PASSPHRASE),
-    "ecdsa": ("-t", "ecdsa", "-b", "256", "-m", "PEM", "-N", ""),
-    "rsa": ("-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""),
-    "rsa_openssh": ("-t", "rsa", "-b", "2048", "-N", ""),
-    "rsa_locked": ("-t", "rsa", "-b", "2048", "-m", "PEM", "-N", PASSPHRASE),
-    "host_rsa": ("-t", "rsa", "-b", "2048", "-N", ""),
-    "host_ecdsa": ("-t", "ecdsa", "-N", ""),
-    "host_ed25519": ("-t", "ed25519", "-N", ""),
-    "stranger": ("-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""),
-    "stranger_ecdsa": ("-t", "ecdsa", "-b", "256", "-m", "PEM", "-N", ""),
-}
+USERS = (DEVI, VERA, NILS, ZORA)
+FIRST_ID = 47101  # of the users, so that listings show the same numbers everywhere
+WRITTEN = 1736498760  # when all their files were: 2025-01-10 08:46 UTC
+READ = 2051222400  # when they were read last: in 2035, since the system notes a reading only after a later change
 PUTTY = """PuTTY-User-Key-File-3: ssh-rsa
 Encryption: none
 Comment: depot
@@ -83,9 +71,13 @@ OPENSSL = {
 
 
 class Site:
-    """The lab while it is open. `open_site` makes one and takes it down again."""
+    """The lab while it is open. `open_site` makes one and takes it down again.
 
-    def __init__(self, folder: Path, janitor: Janitor) -> None:
+    A steady one leaves out what chance decides and a trace can't be rid of: see `steady.py`.
+    """
+
+    def __init__(self, folder: Path, janitor: Janitor, steady: bool = False) -> None:
+        self.steady = steady
         self.folder = folder
         self.keys = folder / "keys"
         self._janitor = janitor
@@ -118,7 +110,7 @@ class Site:
 
 
 @contextmanager
-def open_site() -> Iterator[Site]:
+def open_site(steady: bool = False) -> Iterator[Site]:
     """Users, keys, a folder. One lab at a time on a machine: the users' names are fixed, so that traces are alike."""
     cache = libssh2.cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
@@ -130,10 +122,10 @@ def open_site() -> Iterator[Site]:
         try:
             janitor.will_remove(folder)
             folder.mkdir(mode=0o755)
-            site = Site(folder, janitor)
+            site = Site(folder, janitor, steady)
             _make_keys(site.keys)
-            for user in USERS:
-                _make_user(user, janitor)
+            for number, user in enumerate(USERS, FIRST_ID):
+                _make_user(user, number, janitor)
                 _furnish(user, site.keys)
             privileged = Path("/run/sshd")  # sshd insists on it; the ssh service makes it where it runs
             if not privileged.exists():
@@ -197,7 +189,7 @@ def missing() -> list[str]:
     return lacks
 
 
-def _make_user(user: User, janitor: Janitor) -> None:
+def _make_user(user: User, number: int, janitor: Janitor) -> None:
     try:
         if getpwnam(user.name).pw_gecos != MARK:
             raise RuntimeError(f"this machine has a user {user.name} of its own; the lab keeps its hands off")
@@ -213,7 +205,7 @@ def _make_user(user: User, janitor: Janitor) -> None:
     ).stdout.strip()
     janitor.will_delete_user(user.name)
     subprocess.run(
-        ["useradd", "-m", "-c", MARK, "-s", user.shell, "-p", hashed, user.name],
+        ["useradd", "-m", "-u", str(number), "-U", "-c", MARK, "-s", user.shell, "-p", hashed, user.name],
         check=True,
         capture_output=True,
     )
@@ -230,7 +222,7 @@ def _furnish(user: User, keys: Path) -> None:
     (home / "inbox" / "readings.bin").write_bytes(bytes(range(256)) * 400)
     (home / "outbox").mkdir()
     (home / ".ssh").mkdir(mode=0o700)
-    known = [name for name in KEYS if not name.startswith(("host", "stranger"))]
+    known = [name for name in keypairs.KEYS if not name.startswith(("host", "stranger"))]
     (home / ".ssh" / "authorized_keys").write_text("".join((keys / f"{n}.pub").read_text() for n in known))
     for place in (home, *home.rglob("*")):
         shutil.chown(place, user.name, user.name)
@@ -239,15 +231,12 @@ def _furnish(user: User, keys: Path) -> None:
     (home / "archive").mkdir(mode=0o755)
     (home / "vault").mkdir(mode=0o700)
     (home / "full").symlink_to("/dev/full")
+    for place in (*home.rglob("*"), home):
+        os.utime(place, (READ, WRITTEN), follow_symlinks=False)
 
 
 def _make_keys(folder: Path) -> None:
-    folder.mkdir()
-    for name, arguments in KEYS.items():
-        subprocess.run(["ssh-keygen", "-q", "-C", f"{name}@lab", "-f", str(folder / name), *arguments], check=True)
-    for name in KEYS:
-        if not name.startswith("host"):
-            (folder / name).chmod(0o600)
+    keypairs.write(folder)
     (folder / "garbage").write_text("this is a shopping list, no key: eggs, flour, milk\n")
     (folder / "putty.ppk").write_text(PUTTY)
     (folder / "cut.pub").write_text("ssh-rsa\n")
@@ -262,5 +251,5 @@ def _make_keys(folder: Path) -> None:
     )
     for name, text in OPENSSL.items():
         (folder / name).write_text(text)
-    dropbear = folder / "dropbear_rsa"
-    subprocess.run(["dropbearkey", "-t", "rsa", "-s", "2048", "-f", str(dropbear)], check=True, capture_output=True)
+    convert = ["dropbearconvert", "openssh", "dropbear", str(folder / "host_rsa"), str(folder / "dropbear_rsa")]
+    subprocess.run(convert, check=True, capture_output=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab import libssh2
+from tests.lab.plain import distant
 from tests.lab.premises import PYTHON, REPOSITORY, Site
 from tests.lab.scenario import Scenario, Step
 
@@ -35,21 +36,22 @@ class ClientDiedError(Exception):
 
 
 def record(scenario: Scenario, version: str, site: Site, folder: Path) -> Recording:
-    """Makes the trace `SCENARIO-VERSION.log` in `folder`."""
+    """Makes the trace `SCENARIO-VERSION.log` in `folder`; in a steady site, with the servers at a distance."""
     trace = folder / f"{scenario.id}-{version}.log"
     trace.unlink(missing_ok=True)
     with ExitStack() as stack:
         running = [stack.enter_context(talk.server.start(site)) for talk in scenario.talks]
+        ports = [stack.enter_context(distant(at.port)) if site.steady else at.port for at in running]
         sessions: list[dict[str, Any]] = [
             {
-                "port": at.port,
+                "port": port,
                 "mask": scenario.mask,
                 "blocking": scenario.blocking,
                 "patience": scenario.patience,
                 "leave": scenario.leave,
                 "steps": [_filled(one, keys=site.keys, control=at.control, tag=version) for one in talk.steps],
             }
-            for talk, at in zip(scenario.talks, running, strict=True)
+            for talk, at, port in zip(scenario.talks, running, ports, strict=True)
         ]
         plan = {
             "library": str(libssh2.library(version)),

@@ -27,7 +27,7 @@ import asyncssh
 
 OPTIONS: dict[str, Any] = {}
 CONNECTIONS: list[asyncssh.SSHServerConnection] = []
-USER, PASSWORD = "alma", "Lantern-Ochre-17"
+USER, PASSWORD = "devi", "Ochre.Lantern.5"
 
 
 class Status(asyncssh.SFTPError):

@@ -1,11 +1,11 @@
 """Authentication that the server refuses: passwords, prompts, factors, tries."""
 
-from tests.lab.premises import ALMA
+from tests.lab.premises import DEVI
 from tests.lab.scenario import scenario, step, trying
 from tests.lab.scenarios.common import HANDSHAKE, PASSWORD, WRONG_PASSWORD, key
 from tests.lab.servers import Dropbear, Scripted, Sshd
 
-ASK = step("ask_methods", user=ALMA.name)
+ASK = step("ask_methods", user=DEVI.name)
 NO_PASSWORDS = Sshd(("PasswordAuthentication no", "KbdInteractiveAuthentication no"))
 KEYBOARD_ONLY = Sshd(("PasswordAuthentication no", "KbdInteractiveAuthentication yes"), pam=True)
 BOTH = Sshd(("AuthenticationMethods publickey,password",))
@@ -13,14 +13,14 @@ KEY_THEN_PROMPTS = Sshd(("AuthenticationMethods publickey,keyboard-interactive",
 PASSWORD_THEN_KEY = Sshd(("AuthenticationMethods password,publickey",))
 PROMPTS = {
     "methods": ["keyboard-interactive"],
-    "prompts": [["Sign in to the depot", [["Password: ", ALMA.password]]], ["", [["One-time code: ", "402913"]]]],
+    "prompts": [["Sign in to the depot", [["Password: ", DEVI.password]]], ["", [["One-time code: ", "402913"]]]],
 }
 OTP = Scripted("asyncssh, password and code", PROMPTS)
-TRIES = tuple(trying(step("password", user=ALMA.name, password=text)) for text in ("Ochre1", "Ochre2", "Ochre3"))
+TRIES = tuple(trying(step("password", user=DEVI.name, password=text)) for text in ("Ochre1", "Ochre2", "Ochre3"))
 
 
 def keyboard(*answers: str) -> dict[str, object]:
-    return dict(step("keyboard", user=ALMA.name, answers=list(answers)))
+    return dict(step("keyboard", user=DEVI.name, answers=list(answers)))
 
 
 SCENARIOS = (
@@ -37,12 +37,12 @@ SCENARIOS = (
         "auth-password-unknown-user",
         Sshd(),
         HANDSHAKE,
-        step("password", user="nobody-here", password=ALMA.password),
+        step("password", user="nobody-here", password=DEVI.password),
         expect="auth-password-rejected",
     ),
     scenario(
         "auth-password-deny-users",
-        Sshd(("DenyUsers alma",)),
+        Sshd(("DenyUsers devi",)),
         HANDSHAKE,
         PASSWORD,
         expect="auth-password-rejected",
@@ -74,13 +74,21 @@ SCENARIOS = (
         blocking=False,
     ),
     scenario(
+        "auth-prompts-needed-after-key",
+        KEY_THEN_PROMPTS,
+        HANDSHAKE,
+        trying(key("rsa")),
+        PASSWORD,
+        expect="auth-keyboard-interactive-needed",
+    ),
+    scenario(
         "auth-prompts-wrong", KEYBOARD_ONLY, HANDSHAKE, keyboard("Ocher"), expect="auth-keyboard-interactive-failed"
     ),
     scenario(
         "auth-prompts-wrong-code",
         OTP,
         HANDSHAKE,
-        keyboard(ALMA.password, "000000"),
+        keyboard(DEVI.password, "000000"),
         expect="auth-keyboard-interactive-failed",
     ),
     scenario("auth-prompts-unanswered", OTP, HANDSHAKE, keyboard(), expect="auth-keyboard-interactive-failed"),
@@ -88,7 +96,7 @@ SCENARIOS = (
         "auth-prompts-not-allowed",
         Sshd(("KbdInteractiveAuthentication no",)),
         HANDSHAKE,
-        keyboard(ALMA.password),
+        keyboard(DEVI.password),
         expect="auth-keyboard-interactive-not-allowed",
     ),
     scenario(
@@ -96,7 +104,7 @@ SCENARIOS = (
         Dropbear(),
         HANDSHAKE,
         ASK,
-        keyboard(ALMA.password),
+        keyboard(DEVI.password),
         expect="auth-keyboard-interactive-not-allowed",
     ),
     scenario("auth-second-missing", BOTH, HANDSHAKE, ASK, key("rsa"), expect="auth-second-factor-missing"),
@@ -172,7 +180,7 @@ SCENARIOS = (
         "auth-expired-change-refused",
         Scripted("asyncssh, password expired", {"expired": "Your password has expired.", "new": "Harbour-3-Walnut"}),
         HANDSHAKE,
-        step("password", user=ALMA.name, password=ALMA.password, new_password="too-short"),
+        step("password", user=DEVI.name, password=DEVI.password, new_password="too-short"),
         expect="auth-password-expired",
         or_else=("auth-password-rejected",),
         because="the old password was taken and the new one refused: both ids tell a half of it",

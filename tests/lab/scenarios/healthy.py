@@ -1,7 +1,8 @@
 """Sessions that go well, whatever they pass through."""
 
+from tests.lab.keys import PASSPHRASE
 from tests.lab.plain import Proxy
-from tests.lab.premises import ALMA, PASSPHRASE
+from tests.lab.premises import DEVI
 from tests.lab.scenario import scenario, step, trying
 from tests.lab.scenarios.auth import BOTH, KEY_THEN_PROMPTS, OTP, keyboard
 from tests.lab.scenarios.common import HANDSHAKE, HOME, LOGIN, PASSWORD, SFTP, WRONG_PASSWORD, key
@@ -10,7 +11,7 @@ from tests.lab.servers import Dropbear, Scripted, Sshd
 LS = step("ls", path=f"{HOME}/inbox")
 GET = step("get", path=f"{HOME}/inbox/readings.bin")
 PUT = step("put", path=f"{HOME}/outbox/{{tag}}-new.bin", size=90000)
-ASK = step("ask_methods", user=ALMA.name)
+ASK = step("ask_methods", user=DEVI.name)
 
 SCENARIOS = (
     scenario("ok-list", Sshd(), *SFTP, LS, expect="none"),
@@ -76,7 +77,7 @@ SCENARIOS = (
         KEY_THEN_PROMPTS,
         HANDSHAKE,
         trying(key("rsa")),
-        keyboard(ALMA.password),
+        keyboard(DEVI.password),
         step("exec", command="true"),
         expect="none",
     ),
@@ -95,7 +96,7 @@ SCENARIOS = (
         OTP,
         HANDSHAKE,
         ASK,
-        keyboard(ALMA.password, "402913"),
+        keyboard(DEVI.password, "402913"),
         step("exec", command="exit 0"),
         expect="none",
     ),
@@ -125,7 +126,7 @@ SCENARIOS = (
         "ok-agent-missing-first",
         Sshd(),
         HANDSHAKE,
-        trying(step("agent", user=ALMA.name)),
+        trying(step("agent", user=DEVI.name)),
         PASSWORD,
         step("exec", command="true"),
         expect="none",
@@ -134,7 +135,7 @@ SCENARIOS = (
         "ok-password-changed",
         Scripted("asyncssh, password expired", {"expired": "Please choose a new password.", "new": "Harbour-3-Walnut"}),
         HANDSHAKE,
-        step("password", user=ALMA.name, password=ALMA.password, new_password="Harbour-3-Walnut"),
+        step("password", user=DEVI.name, password=DEVI.password, new_password="Harbour-3-Walnut"),
         step("exec", command="exit 0"),
         expect="none",
     ),

@@ -2,10 +2,13 @@
 
 from tests.lab.plain import Listener, Proxy
 from tests.lab.scenario import scenario, step
-from tests.lab.scenarios.common import HANDSHAKE
+from tests.lab.scenarios.common import HANDSHAKE, OLD
 from tests.lab.servers import Dropbear, Scripted, Sshd
 
 KEX, HOST_KEY, CIPHER_OUT, MAC_OUT, COMPRESSION = 0, 1, 2, 4, 6
+OLD_METHODS = ",".join(
+    f"diffie-hellman-{rest}" for rest in ("group-exchange-sha256", "group-exchange-sha1", "group14-sha1", "group1-sha1")
+)
 NO_LISTS = "without dumps the trace doesn't show the server's lists"
 LEFT_IN_KEX = "root-causes.md draws the line between the two by where the connection ended"
 SILENT_AFTER_BANNER = Listener("a banner, then silence", (b"SSH-2.0-DepotGate\r\n", "hold"))
@@ -79,6 +82,15 @@ SCENARIOS = (
         step("prefer", method=KEX, algorithms="diffie-hellman-group14-sha1"),
         HANDSHAKE,
         expect="kex-no-common-kex",
+    ),
+    scenario(
+        "kex-method-new",
+        Sshd(("KexAlgorithms curve25519-sha256",)),
+        step("prefer", method=KEX, algorithms=OLD_METHODS),
+        HANDSHAKE,
+        expect="kex-no-common-kex",
+        note="the methods that libssh2 up to 1.8 offers",
+        versions=OLD,
     ),
     scenario(
         "kex-hostkey",

@@ -1,6 +1,6 @@
 """Public keys: files that can't be used, keys that nobody knows, signatures that are refused, agents."""
 
-from tests.lab.premises import ALMA
+from tests.lab.premises import DEVI
 from tests.lab.scenario import scenario, step
 from tests.lab.scenarios.common import HANDSHAKE, OLD, SHA2, key
 from tests.lab.servers import Dropbear, Scripted, Sshd
@@ -8,12 +8,12 @@ from tests.lab.servers import Dropbear, Scripted, Sshd
 PLAIN = Sshd()
 NO_KEYS = Sshd(("PubkeyAuthentication no",))
 MINUS_16 = "-16 stands for a wrong passphrase and for a file that is no key alike"
-ASK = step("ask_methods", user=ALMA.name)
+ASK = step("ask_methods", user=DEVI.name)
 
 
 def private(name: str, public: str | None = None, **more: object) -> dict[str, object]:
     """A private key with another public key file than its own, or with none."""
-    return dict(step("key", user=ALMA.name, private=f"{{keys}}/{name}", public=public and f"{{keys}}/{public}", **more))
+    return dict(step("key", user=DEVI.name, private=f"{{keys}}/{name}", public=public and f"{{keys}}/{public}", **more))
 
 
 SCENARIOS = (
@@ -169,14 +169,14 @@ SCENARIOS = (
         "key-agent-none",
         PLAIN,
         HANDSHAKE,
-        step("agent", user=ALMA.name),
+        step("agent", user=DEVI.name),
         expect="auth-agent-failed",
     ),
     scenario(
         "key-agent-gone",
         PLAIN,
         HANDSHAKE,
-        step("agent", user=ALMA.name),
+        step("agent", user=DEVI.name),
         expect="auth-agent-failed",
         environment={"SSH_AUTH_SOCK": "{folder}/no-agent"},
     ),

@@ -1,12 +1,12 @@
 """Variations of the trace itself: newlines, masks, several sessions in a process."""
 
-from tests.lab.premises import ALMA
+from tests.lab.premises import DEVI
 from tests.lab.scenario import Scenario, Talk, scenario, step
 from tests.lab.scenarios.common import HANDSHAKE, HOME, LOGIN, SFTP, WRONG_PASSWORD
 from tests.lab.servers import Scripted, Sshd
 
 LS = step("ls", path=f"{HOME}/inbox")
-WRONG = (HANDSHAKE, step("ask_methods", user=ALMA.name), WRONG_PASSWORD)
+WRONG = (HANDSHAKE, step("ask_methods", user=DEVI.name), WRONG_PASSWORD)
 MISSING = (*SFTP, step("get", path=f"{HOME}/nothing.csv"))
 
 SCENARIOS = (
@@ -24,6 +24,14 @@ SCENARIOS = (
     Scenario(
         "trace-two-in-turn-no-dumps",
         (Talk(Sshd(), (*SFTP, LS), "none"), Talk(Sshd(), WRONG, "auth-password-rejected")),
+        mask=508,
+    ),
+    Scenario(
+        "trace-two-in-turn-stat",
+        (
+            Talk(Sshd(), (HANDSHAKE, WRONG_PASSWORD), "auth-password-rejected"),
+            Talk(Sshd(), (*SFTP, step("stat", path=HOME)), "none"),
+        ),
         mask=508,
     ),
     Scenario(

@@ -232,7 +232,7 @@ SCENARIOS = (
         Scripted("asyncssh, methods with a wrong length", {"poke": "raw", "raw": "3300000fff"}),
         HANDSHAKE,
         POKE,
-        step("ask_methods", user="alma"),
+        step("ask_methods", user="devi"),
         expect="transport-protocol-error",
         patience=2,
         versions=("1.10.0", "1.11.1"),
