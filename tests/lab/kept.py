@@ -1,7 +1,7 @@
 """The traces that the repository keeps, recorded again by `python -m tests.lab --regenerate`.
 
-`sample_logs/` are README's. `tests/cases/<root cause>/` has a trace or more per cause that can be provoked; beside these
-stand the ones that this lab does not make. `tests/TRUTH.tsv` has a row for each, with its origin.
+`sample_logs/` are README's. `tests/cases/<root cause>/` has a trace or more per cause that can be provoked; beside
+these stand the ones that this lab does not make. `tests/TRUTH.tsv` has a row for each, with its origin.
 """
 
 import csv
