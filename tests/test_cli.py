@@ -283,25 +283,18 @@ class TestOtherCommands:
         assert all(row["id"] in listed for row in rows)
         assert "## " not in run("rules", "--show", "banner-closed").stdout.decode()[:3]
 
-    def test_help_imports_neither_pandas_nor_pyarrow(self) -> None:
+    @pytest.mark.parametrize("command", [["--help"], ["analyze", str(WRONG)]], ids=lambda c: c[0])
+    def test_nothing_slow_to_import_is_imported_at_the_start(self, command: list[str]) -> None:
+        slow = ["pandas", "pyarrow", "numpy", "jinja2", "rich", "duckdb", "dask", "fsspec", "multiprocessing"]
+        slow += ["concurrent.futures", *(["lark"] if command == ["--help"] else [])]
         code = (
-            "import sys; sys.argv=['tracelens','--help']\n"
+            f"import sys; sys.argv={['tracelens', *command]!r}\n"
             "from tracelens.cli import main\n"
             "try: main()\nexcept SystemExit: pass\n"
-            "print([m for m in ('pandas','pyarrow','lark','numpy','jinja2') if m in sys.modules])"
+            f"print([m for m in {slow!r} if m in sys.modules])"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
-        assert done.stdout.decode().strip().endswith("[]")
-
-    def test_analyze_imports_neither_pandas_nor_pyarrow(self) -> None:
-        code = (
-            f"import sys; sys.argv=['tracelens','analyze',{str(WRONG)!r}]\n"
-            "from tracelens.cli import main\n"
-            "try: main()\nexcept SystemExit: pass\n"
-            "print([m for m in ('pandas','pyarrow','numpy','jinja2','rich') if m in sys.modules])"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
-        assert done.stdout.decode().strip().endswith("[]")
+        assert done.stdout.decode().strip().endswith("[]"), done.stdout[-300:]
 
     def test_version(self) -> None:
         assert run("--version").stdout.startswith(b"tracelens ")

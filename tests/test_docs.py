@@ -61,7 +61,7 @@ def test_readme_names_every_sample() -> None:
 
 def test_readme_names_every_command() -> None:
     shown = subprocess.run([sys.executable, "-m", "tracelens", "--help"], capture_output=True, check=True, timeout=60)
-    commands = re.findall(r"^│ (\w+) {2,}", shown.stdout.decode().partition("Commands")[2], re.MULTILINE)
+    commands = re.findall(r"^  (\w+) {2,}", shown.stdout.decode().partition("Commands")[2], re.MULTILINE)
     assert len(commands) >= 5
     text = README.read_text(encoding="utf-8")
     for command in commands:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tracelens import __version__, lookslike, masks, records, rules, source
+from tracelens import __version__, masks, records, rules, source
 from tracelens.catalogue import Dating
 from tracelens.diagnosis import Diagnosis, diagnose
 from tracelens.errors import NotATrace, UnreadableInput
@@ -64,6 +64,8 @@ def analyze(origin: source.Source) -> Analysis:
     if not account.records and not account.dumps:
         if damage is not None:
             raise damage
+        from tracelens import lookslike
+
         raise NotATrace(origin.name, lookslike.describe(head.text(encoding)))
     sessions = assembler.sessions(account.contexts)
     in_force = rules.load()

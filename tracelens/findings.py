@@ -4,7 +4,6 @@ A rule is a function of one session (`@cause`, `@noise`, `@notice`) or of a whol
 Its docstring is the page that `tracelens explain ID` shows.
 """
 
-import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -73,8 +72,14 @@ class Rule:
     yields_to: frozenset[str]
     scope: Literal["session", "trace"]
     check: Callable[[Any], Found | None]
-    page: str
     module: str
+
+    @property
+    def page(self) -> str:
+        """What the rule's docstring says, in Markdown."""
+        import inspect
+
+        return inspect.getdoc(self.check) or ""
 
     def ask(self, subject: Any) -> Finding | None:
         """The finding about a session (or a trace, by `scope`), None where the rule does not fire."""
@@ -100,8 +105,7 @@ def _rule(
     kind: Kind, id: str, phase: str | None, needs: Iterable[str], yields_to: Iterable[str], scope: Any
 ) -> Callable[[Any], Any]:
     def mark(check: Any) -> Any:
-        page = inspect.getdoc(check) or ""
-        check.rule = Rule(id, kind, phase, frozenset(needs), frozenset(yields_to), scope, check, page, check.__module__)
+        check.rule = Rule(id, kind, phase, frozenset(needs), frozenset(yields_to), scope, check, check.__module__)
         return check
 
     return mark

@@ -115,6 +115,7 @@ class Reader:
         self._run: Run | None = None
         self._kinds: dict[bytes, str] = {}  # shape of "Context: text" -> event name if folded, else ""
         self._shapes = Shapes()
+        self._taught: set[bytes] = set()
         self._bulk_from = bulk_from
         self._window = _SMALL  # how much the next bulk read looks at
         self._streak, self._due = 0, _PATIENCE  # records folded one by one since the last; how many it takes
@@ -268,7 +269,8 @@ class Reader:
             kind = self._kinds[shape] = self._kind(context.decode(), decoded(text))
         if kind and self._fold and not (kind == TYPED and not DATA.search(whole)):
             self._streak += 1
-            if self._streak <= _PATIENCE and alone and self._line_start and time is not None:
+            if alone and self._line_start and time is not None and shape not in self._taught:
+                self._taught.add(shape)
                 self._shapes.learn(buffer[begin : pos - 1], whole, context.decode(), kind)
             yield from self._add_to_run(kind, line, time, decoded(text))
             return
@@ -339,6 +341,7 @@ class Reader:
 
     def _flush_run(self) -> Iterator[Run]:
         run, self._run = self._run, None
+        self._streak = 0
         if run is not None:
             yield run
 

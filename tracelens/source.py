@@ -14,7 +14,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO
+from typing import IO, Any
 
 from tracelens.errors import UnreadableInput
 from tracelens.layers import Limits, Stream, reason, shown, unfold
@@ -22,6 +22,10 @@ from tracelens.layers import Limits, Stream, reason, shown, unfold
 __all__ = ["Limits", "Source", "decoded", "files", "find"]
 
 BLOCK = 1 << 20
+# From so many bytes on an input is large: it is read in larger blocks, and digested by a thread of its own.
+_LARGE = 16 << 20
+_LARGE_BLOCK = 4 << 20
+_WAITING = 4  # blocks
 _SAMPLE = 1 << 16  # looked at for the encoding
 _STDIN = ("-", "/dev/stdin")
 _LIMITS = Limits()
@@ -64,22 +68,59 @@ class Source:
         stream, self._stream = self._stream, None
         if stream is None:
             raise RuntimeError(f"{self.name} can be read once, before the next input is asked for")
-        digest, count = hashlib.sha256(), 0
+        digest, count = _Digest(), 0
         try:
-            while block := stream.read(size):
+            while block := stream.read(size if count < _LARGE else max(size, _LARGE_BLOCK)):
                 digest.update(block)
                 count += len(block)
                 yield block
             damage = None
         except UnreadableInput as error:
             damage = UnreadableInput(self.name, error.reason)
-        self.sha256, self.bytes = digest.hexdigest(), count
+        finally:
+            seen = digest.close()
+        self.sha256, self.bytes = seen, count
         if damage:
             raise damage
 
     def expire(self) -> None:
         """Let go of the stream: what stands behind it moves on."""
         self._stream = None
+
+
+class _Digest:
+    """SHA-256 of the blocks; those of a large input are digested beside the reading of the next ones."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._count = 0
+        self._queue: Any = None
+        self._thread: Any = None
+
+    def update(self, block: bytes) -> None:
+        self._count += len(block)
+        if self._count <= _LARGE:
+            self._digest.update(block)
+            return
+        if self._thread is None:
+            import queue
+            import threading
+
+            self._queue = queue.Queue(_WAITING)
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+        self._queue.put(block)
+
+    def _work(self) -> None:
+        while block := self._queue.get():
+            self._digest.update(block)
+
+    def close(self) -> str:
+        """The digest in hex."""
+        if self._thread is not None:
+            self._queue.put(b"")
+            self._thread.join()
+        return self._digest.hexdigest()
 
 
 def find(inputs: Iterable[str], limits: Limits = _LIMITS) -> Iterator[Source | UnreadableInput]:

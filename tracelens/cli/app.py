@@ -10,6 +10,7 @@ app = typer.Typer(
     name="tracelens",
     help="Reads libssh2 trace files and says what failed, where the proof stands, and who must do what.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # rich takes as long to import as all else that --help needs
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

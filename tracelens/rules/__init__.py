@@ -1,10 +1,12 @@
 """The rules: one file a cause or a notice, a folder a phase. A module that is here is in force; nothing lists them."""
 
 import importlib
+import os
 import pkgutil
+import sys
 from functools import cache
-from importlib.metadata import entry_points
 from types import ModuleType
+from typing import Any
 
 from tracelens.errors import BadPlugin
 from tracelens.findings import Rule
@@ -28,7 +30,7 @@ def load() -> tuple[Rule, ...]:
     ]
     rules = [rule for module in modules for rule in rules_in(module)]
     own = {rule.id for rule in rules}
-    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+    for entry in _plugins():
         try:
             found = rules_in(entry.load())
         except Exception as error:
@@ -41,6 +43,33 @@ def load() -> tuple[Rule, ...]:
             own.add(rule.id)
         rules += found
     return tuple(sorted(rules, key=lambda rule: rule.id))
+
+
+def _plugins() -> list[Any]:
+    """The entry points of plugins. What reads them takes long to import, so it is first seen whether there are any."""
+    if not any(_registers(place) for place in sys.path):
+        return []
+    from importlib.metadata import entry_points
+
+    return sorted(entry_points(group=GROUP), key=lambda e: e.name)
+
+
+def _registers(place: str) -> bool:
+    """Whether a distribution in a folder of the module search path may have entry points of this group."""
+    if place.endswith((".zip", ".egg", ".whl")):
+        return os.path.isfile(place)
+    try:
+        about = [name for name in os.listdir(place or ".") if name.endswith((".dist-info", ".egg-info"))]
+    except OSError:
+        return False
+    for name in about:
+        try:
+            with open(os.path.join(place, name, "entry_points.txt"), "rb") as file:
+                if f"[{GROUP}]".encode() in file.read():
+                    return True
+        except OSError:
+            continue
+    return False
 
 
 def rules_in(module: ModuleType) -> list[Rule]:
