@@ -4,11 +4,12 @@ The JSON is the interface of `analyze -f json` (schema "tracelens/analysis/1"). 
 values that packets show to be secret are masked wherever else they turn up.
 """
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tracelens import __version__, masks, records, rules, source
+from tracelens import __version__, masks, records, rules, source, spans
 from tracelens.catalogue import Dating
 from tracelens.diagnosis import Diagnosis, diagnose
 from tracelens.errors import NotATrace, UnreadableInput
@@ -39,11 +40,12 @@ class Analysis:
         return [s["root_cause"] for s in self.document["sessions"] if s["root_cause"]]
 
 
-def analyze(origin: source.Source) -> Analysis:
+def analyze(origin: source.Source, *, jobs: int = 1) -> Analysis:
     """Reads one input to its end and diagnoses it.
 
     Args:
         origin: the input, as `source.find` gives it.
+        jobs: how many processes may read a large file; the analysis is the same, however many.
 
     Raises:
         NotATrace: no libssh2 record is in it.
@@ -52,7 +54,7 @@ def analyze(origin: source.Source) -> Analysis:
     blocks = origin.chunks()
     head = _Head(blocks)
     encoding, chunks = source.decoded(head)
-    reader = records.read(chunks)
+    reader = _reader(origin, encoding, chunks, jobs)
     assembler = Assembler()
     damage: UnreadableInput | None = None
     try:
@@ -97,6 +99,17 @@ def analyze(origin: source.Source) -> Analysis:
         "notices": [_finding(f, hide) for f in notices],
     }
     return Analysis(_with_lines(document, assembler.line_of))
+
+
+def _reader(
+    origin: source.Source, encoding: str, chunks: Iterator[bytes], jobs: int
+) -> "records.Reader | spans.ParallelReader":
+    """One that reads alone, or with others where the input is a file that is worth it and can be cut."""
+    if jobs > 1 and origin.path is not None and encoding in ("utf-8", "latin-1"):
+        size = os.path.getsize(origin.path)
+        if size >= spans.LARGE and (cuts := spans.cuts(origin.path, size)):
+            return spans.ParallelReader(origin.path, cuts, jobs, chunks)
+    return records.read(chunks)
 
 
 def to_json(analyses: Iterable[Analysis], unusable: Iterable[tuple[str, str]]) -> dict[str, Any]:

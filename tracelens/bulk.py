@@ -15,7 +15,7 @@ from itertools import repeat
 from typing import Any
 
 from tracelens.framing import decoded
-from tracelens.runs import DATA, EAGAIN, HANDSHAKE, POLLS, RESTART, TYPED, Retry, Run
+from tracelens.runs import DATA, EAGAIN, HANDSHAKE, MICROSECONDS, POLLS, RESTART, TYPED, Retry, Run
 
 DIGITS = b"0123456789"
 WINDOW = 1 << 17  # what the processor's cache holds is read fastest
@@ -134,13 +134,12 @@ class Lines:
             places[message] = np.union1d(places[message], said) if message in places else said
         for message in sorted(places, key=lambda message: int(places[message][0])):
             said = places[message]
-            retry = run.retries.setdefault(message, Retry(0, 0.0, first + int(said[0]), 0))
+            retry = run.retries.setdefault(message, Retry(0, 0, first + int(said[0]), 0))
             retry.count += len(said)
             retry.last_line = first + int(said[-1])
             paused = said[:-1] if said[-1] == len(times) - 1 else said
-            # One after the other, so that the sum is to the last bit that of the plain reader.
-            for pause in np.maximum(times[paused + 1] - times[paused], 0.0).tolist():
-                retry.waited += pause
+            pauses = np.rint((times[paused + 1] - times[paused]) * MICROSECONDS).astype(np.int64)
+            retry.paused += int(np.maximum(pauses, 0).sum())
 
 
 class Shapes:

@@ -15,7 +15,7 @@ from tracelens.bulk import DIGITS, WINDOW, Shapes
 from tracelens.dumps import KEPT, Dump, Layout, OpenDump
 from tracelens.errors import TracelensError
 from tracelens.framing import decoded, patterns
-from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, HANDSHAKE, POLLS, RESTART, TYPED, Retry, Run
+from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, POLLS, TYPED, Retry, Run
 
 __all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]
 
@@ -29,6 +29,8 @@ _SMALL = 1 << 12
 # So many records are folded one by one before a bulk read is worth trying, and so many make one worth it.
 _PATIENCE, _WORTH = 16, 64
 _SHAPES_KEPT = 20_000
+_TITLES_KEPT = 64
+_FOREIGN_KEPT = 20
 _SHAPES_DATED = 2_000  # a real trace has a few hundred
 # Texts that end in what the peer sent, newlines and all: lines after them that are no record belong to them.
 _CONTINUES = re.compile(
@@ -59,6 +61,7 @@ class Record:
 
 
 Item = Record | Dump | Run
+Shape = bytes  # of a text: the text without its digits, but for a Failure Event, where its number counts
 
 
 @dataclass(slots=True)
@@ -83,9 +86,33 @@ class Account:
     cut_at_end: bool = False
     open_end: bool = False
     contexts: set[str] = field(default_factory=set)
-    titles: set[str] = field(default_factory=set)
-    shapes: dict[tuple[str, str], str] = field(default_factory=dict)
+    titles: dict[str, None] = field(default_factory=dict)
+    shapes: dict[tuple[str, Shape], str] = field(default_factory=dict)
     foreign: list[tuple[int, str]] = field(default_factory=list)  # the first few, with their lines
+    last_line_open: bool = False
+
+    def add(self, more: "Account") -> None:
+        """Takes the account of what comes right after the lines of this one."""
+        self.foreign += [(line + self.lines, text) for line, text in more.foreign][: _FOREIGN_KEPT - len(self.foreign)]
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+        self.contexts |= more.contexts
+        for title in more.titles:
+            if len(self.titles) < _TITLES_KEPT:
+                self.titles[title] = None
+        for shape, text in more.shapes.items():
+            if len(self.shapes) < _SHAPES_DATED:
+                self.shapes.setdefault(shape, text)
+        self.cut_at_end |= more.cut_at_end
+        self.last_line_open = more.last_line_open
+        # A trace without any newline ends like that by nature; one with lines was cut, or lost its last newline.
+        self.open_end = self.last_line_open and self.lines * 4 > self.records
+
+
+_SUMS = (
+    "bytes", "record_bytes", "dump_bytes", "blank_bytes", "foreign_bytes", "lines", "records", "dumps",
+    "foreign_lines", "cut_dumps",
+)  # fmt: skip
 
 
 class Reader:
@@ -202,12 +229,9 @@ class Reader:
 
     def _finish(self) -> None:
         account = self.account
-        if account.bytes and not self._line_start:
-            account.lines = self._line
-            # A trace without any newline ends like that by nature; one with lines was cut, or lost its last newline.
-            account.open_end = account.lines * 4 > account.records
-        else:
-            account.lines = self._line - 1
+        account.last_line_open = bool(account.bytes) and not self._line_start
+        account.lines = self._line if account.last_line_open else self._line - 1
+        account.add(Account(last_line_open=account.last_line_open))
 
     # -- records ---------------------------------------------------------------------------------------------------
 
@@ -266,7 +290,7 @@ class Reader:
         shape = whole if context == b"Failure Event" else whole.translate(None, DIGITS)
         kind = self._kinds.get(shape)
         if kind is None:
-            kind = self._kinds[shape] = self._kind(context.decode(), decoded(text))
+            kind = self._kinds[shape] = self._kind(context.decode(), decoded(text), shape)
         if kind and self._fold and not (kind == TYPED and not DATA.search(whole)):
             self._streak += 1
             if alone and self._line_start and time is not None and shape not in self._taught:
@@ -298,36 +322,27 @@ class Reader:
             self._line += 1
         return end - size
 
-    def _kind(self, context: str, text: str) -> str:
+    def _kind(self, context: str, text: str, shape: bytes) -> str:
         """The event name if records of this shape are folded, else ""."""
         name, fields = events.parse(context, text)
         account = self.account
         account.contexts.add(context)
         if len(account.shapes) < _SHAPES_DATED:
-            account.shapes.setdefault((context, re.sub(r"\d+", "0", text)), text)
+            account.shapes.setdefault((context, shape), text)
         if len(self._kinds) > _SHAPES_KEPT:
             self._kinds.clear()
         folded = name in FOLDED or (name == FAILURE and fields["code"] == EAGAIN)
         return name if folded else ""
 
-    @staticmethod
-    def _begins_anew(run: Run, kind: str, time: float | None, text: str) -> bool:
-        """Whether a session may begin here: the clock fell back, or error -37 is of a handshake."""
-        if time is not None and run.ended is not None and time < run.ended - RESTART:
-            return True
-        return (
-            kind == FAILURE
-            and HANDSHAKE.search(text.encode()) is not None
-            and text.partition(" - ")[2] not in run.retries
-        )
-
     def _add_to_run(self, kind: str, line: int, time: float | None, text: str) -> Iterator[Run]:
         run = self._run
-        if run is not None and self._begins_anew(run, kind, time, text):
+        message = text.partition(" - ")[2] if kind == FAILURE else ""
+        anew = run is not None and run.begins_anew(kind, time, message)
+        if anew:
             yield from self._flush_run()
             run = None
         if run is None:
-            run = self._run = Run(line, time, line, time)
+            run = self._run = Run(line, time, line, time, anew=anew)
         elif time is not None:
             run.pause(time)
         run.counts[kind] = run.counts.get(kind, 0) + 1
@@ -337,7 +352,7 @@ class Reader:
             if kind not in POLLS:
                 run.moved = time
         if kind == FAILURE:
-            run.retried(text.partition(" - ")[2], line)
+            run.retried(message, line)
 
     def _flush_run(self) -> Iterator[Run]:
         run, self._run = self._run, None
@@ -362,8 +377,8 @@ class Reader:
                 return  # again, with the whole dump in the buffer
             closed = buffer[text_end : text_end + len(line_end)] == line_end
             whole = text_end <= len(buffer) and layout.fits(buffer, end, size) and (closed or text_end == len(buffer))
-        if len(self.account.titles) < 64:
-            self.account.titles.add(title)
+        if len(self.account.titles) < _TITLES_KEPT:
+            self.account.titles[title] = None
         yield from self._flush_run()
         yield from self._give_up()
         self.account.dumps += 1
@@ -463,7 +478,7 @@ class Reader:
         else:
             account.foreign_bytes += len(part)
             account.foreign_lines += self._line_start
-            if self._line_start and len(account.foreign) < 20:
+            if self._line_start and len(account.foreign) < _FOREIGN_KEPT:
                 account.foreign.append((self._line, decoded(part[:200])))
         self._pos = upto
         self._line_start = False

@@ -23,25 +23,32 @@ RESTART = 0.1
 HANDSHAKE = re.compile(rb"getting banner|exchange encryption keys|ssh-userauth request")
 FAILURE = "failure_event.failure"
 EAGAIN = -37
+MICROSECONDS = 1_000_000
 TYPED = "sftp.packet_type_received"
 DATA = re.compile(rb"packet(?: type)? 103\b")
 
 
 @dataclass(slots=True)
 class Retry:
-    """Error -37 with one text, within one `Run`: how often, and how long the pauses after it were (seconds)."""
+    """Error -37 with one text, within one `Run`: how often, and how long the pauses after it were (microseconds)."""
 
     count: int
-    waited: float
+    paused: int  # whole numbers add up to the same in any order
     first_line: int
     last_line: int
+
+    @property
+    def waited(self) -> float:
+        """The pauses in seconds."""
+        return self.paused / MICROSECONDS
 
 
 @dataclass(slots=True)
 class Run:
     """Folded records next to each other: counted by event name.
 
-    `retries` has the texts of error -37. `waiting` is the text of the -37 that the run ends on, None if it ends on
+    `anew` says that it comes right after another run, and apart from it because a session may begin there. `retries`
+    has the texts of error -37. `waiting` is the text of the -37 that the run ends on, None if it ends on
     something else: the pause until the next record belongs to it. `last_text` is the last record's text. Times are
     in seconds on the trace's own clock.
     """
@@ -55,18 +62,46 @@ class Run:
     waiting: str | None = None
     last_text: str = ""
     moved: float | None = None  # when something last happened that is not polling
+    anew: bool = False
 
     def pause(self, time: float) -> None:
         """Books the time until `time` on the -37 that the run ends on."""
         if self.waiting is not None and self.ended is not None:
-            self.retries[self.waiting].waited += max(time - self.ended, 0.0)
+            self.retries[self.waiting].paused += max(round((time - self.ended) * MICROSECONDS), 0)
 
     def retried(self, message: str, line: int) -> None:
         """Takes an error -37."""
         retry = self.retries.get(message)
         if retry is None:
-            self.retries[message] = Retry(1, 0.0, line, line)
+            self.retries[message] = Retry(1, 0, line, line)
         else:
             retry.count += 1
             retry.last_line = line
         self.waiting = message
+
+    def begins_anew(self, kind: str, time: float | None, message: str) -> bool:
+        """Whether a session may begin with a record: the clock fell back, or it is error -37 of a handshake."""
+        if time is not None and self.ended is not None and time < self.ended - RESTART:
+            return True
+        return kind == FAILURE and message not in self.retries and HANDSHAKE.search(message.encode()) is not None
+
+    def goes_on_in(self, following: "Run") -> bool:
+        """Whether the run that follows is the same one, had both been read at once."""
+        kind = next(iter(following.counts))
+        message = next(iter(following.retries)) if kind == FAILURE else ""
+        return not self.begins_anew(kind, following.started, message)
+
+    def join(self, following: "Run") -> None:
+        """Takes the run that follows as if its records had come one by one."""
+        if following.started is not None:
+            self.pause(following.started)
+        for kind, count in following.counts.items():
+            self.counts[kind] = self.counts.get(kind, 0) + count
+        for message, more in following.retries.items():
+            retry = self.retries.setdefault(message, Retry(0, 0, more.first_line, 0))
+            retry.count += more.count
+            retry.paused += more.paused
+            retry.last_line = more.last_line
+        self.last_line, self.last_text, self.waiting = following.last_line, following.last_text, following.waiting
+        self.ended = self.ended if following.ended is None else following.ended
+        self.moved = self.moved if following.moved is None else following.moved

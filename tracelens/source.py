@@ -40,11 +40,13 @@ class Source:
         compression: None, or the layers around it from the outside in: `gzip`, `zip`, `gzip+tar`, `tar+zip`.
         sha256: of the decompressed bytes; None until `chunks()` has ended.
         bytes: how many decompressed bytes; None until then. After damage both tell of what could be read.
+        path: of the file that holds just these bytes, None where they are packed or come from a pipe.
     """
 
-    __slots__ = ("_stream", "bytes", "compression", "name", "sha256")
+    __slots__ = ("_stream", "bytes", "compression", "name", "path", "sha256")
 
-    def __init__(self, name: str, compression: str | None, stream: Stream) -> None:
+    def __init__(self, name: str, compression: str | None, stream: Stream, path: str | None = None) -> None:
+        self.path = path
         self.name = name
         self.compression = compression
         self.sha256: str | None = None
@@ -146,7 +148,9 @@ def find(inputs: Iterable[str], limits: Limits = _LIMITS) -> Iterator[Source | U
                 if isinstance(content, UnreadableInput):
                     yield content
                 else:
-                    source = Source(content.name, "+".join(content.layers) or None, content.stream)
+                    plain = not content.layers and path not in _STDIN and os.path.isfile(path)
+                    packed = "+".join(content.layers) or None
+                    source = Source(content.name, packed, content.stream, path if plain else None)
                     yield source
                     source.expire()
 

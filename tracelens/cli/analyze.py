@@ -39,6 +39,10 @@ def analyze(
         int,
         typer.Option("-v", count=True, help="-v all evidence; -vv also every noise event and the rivals."),
     ] = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="How many processes may read a large file; by default one a core."),
+    ] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 where a root cause was found.")] = False,
 ) -> None:
     """Say what failed in each trace, what proves it, and who must do what."""
@@ -50,7 +54,7 @@ def analyze(
     unusable: list[tuple[str, str]] = []
     causes = 0
     parts: list[str] = []
-    for result in _each(inputs):
+    for result in _each(inputs, jobs):
         if isinstance(result, analysis.Analysis):
             causes += len(result.root_causes)
             damage = result.document["source"]["damage"]
@@ -80,14 +84,14 @@ def analyze(
         raise typer.Exit(1)
 
 
-def _each(inputs: list[str]) -> Iterator[Any]:
+def _each(inputs: list[str], jobs: int | None) -> Iterator[Any]:
     """The analysis of each input, or (name, reason) where there is none; the reason is said on stderr at once."""
-    from tracelens import analysis, source
+    from tracelens import analysis, source, spans
 
     for found in source.find(inputs):
         if isinstance(found, source.Source):
             try:
-                yield analysis.analyze(found)
+                yield analysis.analyze(found, jobs=jobs or spans.cores())
                 continue
             except TracelensError as error:
                 name, why = found.name, reason(error)
