@@ -1,6 +1,6 @@
-"""README is true: its commands give what it shows, its tables are those of the rules.
+"""README is true: its commands give what it shows, its tables are those of the rules; TABLES.md is that of the columns.
 
-`python tests/test_docs.py` rewrites both.
+`python tests/test_docs.py` rewrites all of it.
 """
 
 import os
@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 
 from tracelens import rules
+from tracelens.frames import columns
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+TABLES = ROOT / "TABLES.md"
 RUN = re.compile(r"(<!-- run: (tracelens .*?) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 CAUSES = re.compile(r"(<!-- generated: causes -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -53,6 +55,10 @@ def test_readme_shows_what_the_commands_give() -> None:
     assert current(text) == text, "run: python tests/test_docs.py"
 
 
+def test_the_page_of_tables_is_that_of_the_code() -> None:
+    assert TABLES.read_text(encoding="utf-8") == columns.page(), "run: python tests/test_docs.py"
+
+
 def test_readme_names_every_sample() -> None:
     text = README.read_text(encoding="utf-8")
     for path in (ROOT / "sample_logs").iterdir():
@@ -70,3 +76,4 @@ def test_readme_names_every_command() -> None:
 
 if __name__ == "__main__":
     README.write_text(current(README.read_text(encoding="utf-8")), encoding="utf-8")
+    TABLES.write_text(columns.page(), encoding="utf-8")

@@ -206,12 +206,35 @@ def _session(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str])
         },
         "host_key_fingerprints": dict(session.fingerprints),
         "auth": [
-            {"method": a.method, "outcome": a.outcome, "remaining": list(a.remaining), "line": a.line}
+            {
+                "method": a.method,
+                "outcome": a.outcome,
+                "remaining": list(a.remaining),
+                "line": a.line,
+                "last_line": max(a.end_line, a.line),
+                "time": a.time,
+                "user": _text(a.user, hide),
+                "partial": a.partial,
+                "algorithm": a.algorithm,
+                "fingerprint": a.fingerprint,
+            }
             for a in session.attempts
         ],
         "operations": [
-            {"verb": o.verb, "path": hide(o.path), "outcome": o.outcome, "status": o.status, "line": o.line}
-            for o in session.operations[:200]
+            {
+                "verb": o.verb,
+                "path": hide(o.path),
+                "target": hide(o.target),
+                "outcome": o.outcome,
+                "status": o.status,
+                "message": _text(o.message, hide),
+                "request_id": o.request_id,
+                "line": o.line,
+                "last_line": max(o.end_line, o.line),
+                "started": o.time,
+                "ended": o.ended,
+            }
+            for o in session.operations
         ],
         "phases": [
             {

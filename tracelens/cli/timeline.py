@@ -9,14 +9,29 @@ import typer
 from tracelens.cli.app import app
 from tracelens.cli.terminal import emit, fail
 
+FORMATS = "csv, tsv, json, jsonl, parquet, xlsx, md, html, sqlite or duckdb"
+
 
 class Table(str, Enum):  # noqa: UP042
     """The tables of `timeline`."""
 
     events = "events"
     records = "records"
+    packets = "packets"
+    requests = "requests"
+    attempts = "attempts"
+    operations = "operations"
+    phases = "phases"
     sessions = "sessions"
     findings = "findings"
+
+
+def _columns(value: bool) -> None:
+    if value:
+        from tracelens.frames.columns import page
+
+        emit(page())
+        raise typer.Exit
 
 
 @app.command()
@@ -31,11 +46,17 @@ def timeline(
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option("-f", "--format", help="csv, tsv, json, jsonl or parquet; overrules the ending."),
+        typer.Option("-f", "--format", help=f"{FORMATS}; overrules the ending."),
     ] = None,
+    columns: Annotated[
+        bool,
+        typer.Option(
+            "--columns", callback=_columns, is_eager=True, help="Print what tables and columns there are, and exit."
+        ),
+    ] = False,
 ) -> None:
-    """Write one table of a trace: its events, records, sessions or findings."""
-    from tracelens import exporters, source, tables
+    """Write one table of a trace: its steps, packets, requests with their latency, sessions, findings."""
+    from tracelens import exporters, frames, source
 
     if format is not None and output is None:
         fail("-f says how to write a file: name it with -o")
@@ -45,9 +66,9 @@ def timeline(
     for found in source.find([input]):
         if not isinstance(found, source.Source):
             raise found
-        made = tables.Timeline(found, table.value)
+        made = frames.Timeline(found, table.value)
         if output is not None:
-            exporters.export(made.frames, output, format)
+            exporters.export(made.frames, output, format, table.value)
         else:
             _show(made.frames)
         if made.damage is not None:
@@ -56,10 +77,11 @@ def timeline(
 
 # Columns that a narrow terminal can do without, the least telling first.
 _DISPENSABLE = (
-    "last_line", "count", "source", "delta", "context", "direction", "comp_sc", "comp_cs", "mac_sc", "cipher_sc",
-    "mac_cs", "cipher_cs", "hostkey", "kex", "client_banner", "phase", "kind", "ended", "started",
+    "last_line", "count", "source", "number", "delta", "context", "direction", "channel", "partial", "fingerprint",
+    "comp_sc", "comp_cs", "mac_sc", "cipher_sc", "mac_cs", "cipher_cs", "hostkey", "kex", "client_banner", "phase",
+    "kind", "ended", "started", "request_id", "target", "size", "problem", "remaining",
 )  # fmt: skip
-_PROSE = ("text", "summary", "server_banner")
+_PROSE = ("text", "summary", "server_banner", "file")
 
 
 def _show(frames: Any) -> None:

@@ -1,6 +1,6 @@
 """Frames -> files: one module a format, found by its name.
 
-A module has `write(frames, path)`; another format is one more file.
+A module has `write(frames, path, table)`; another format is one more file.
 """
 
 import importlib
@@ -9,7 +9,7 @@ import pkgutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracelens.errors import BadOutput, TracelensError
 
@@ -22,13 +22,14 @@ def formats() -> list[str]:
     return sorted(info.name for info in pkgutil.iter_modules(__path__))
 
 
-def export(frames: "Iterator[pd.DataFrame]", path: Path, format: str | None = None) -> None:
+def export(frames: "Iterator[pd.DataFrame]", path: Path, format: str | None, table: str) -> None:
     """Writes a table to a file, whole or not at all: it is written beside its place and then moved there.
 
     Args:
         frames: the table's parts; all have the same columns and types.
         path: where to; its ending names the format.
         format: a name in `formats()`, which overrules the ending.
+        table: the table's name, for formats that hold one.
 
     Raises:
         BadOutput: the format is unknown, or the file could not be written.
@@ -36,8 +37,21 @@ def export(frames: "Iterator[pd.DataFrame]", path: Path, format: str | None = No
     name = format or path.suffix.lstrip(".").lower()
     if name not in formats():
         raise BadOutput(str(path), f"no format {name!r}; known are {', '.join(formats())} (give -f)")
+    # What a format needs besides pandas is said before the input is read.
     module = importlib.import_module(f"{__name__}.{name}")
-    replace_with(path, lambda temporary: module.write(frames, temporary))
+    replace_with(path, lambda temporary: module.write(frames, temporary, table))
+
+
+def needed(module: str, extra: str) -> Any:
+    """A library that comes with an extra.
+
+    Raises:
+        BadOutput: it is not installed; says what to install.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise BadOutput(extra, f'needs the extra: pip install "libssh2-tracelens[{extra}]"') from None
 
 
 def replace_with(path: Path, write: Callable[[Path], object]) -> None:

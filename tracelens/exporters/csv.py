@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write(frames: "Iterator[pd.DataFrame]", path: Path, **options: Any) -> None:
+def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str, **options: Any) -> None:
     """Writes the frames, a header first."""
     with path.open("w", encoding="utf-8", newline="") as file:
         for number, frame in enumerate(frames):

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def write(frames: "Iterator[pd.DataFrame]", path: Path) -> None:
+def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
     """Writes the frames, an object a line."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for frame in frames:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def write(frames: "Iterator[pd.DataFrame]", path: Path) -> None:
+def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
     """Writes the frames, each as a row group."""
     import pyarrow
     from pyarrow import parquet
@@ -16,10 +16,10 @@ def write(frames: "Iterator[pd.DataFrame]", path: Path) -> None:
     writer = None
     try:
         for frame in frames:
-            table = pyarrow.Table.from_pandas(frame, preserve_index=False)
+            rows = pyarrow.Table.from_pandas(frame, preserve_index=False)
             if writer is None:
-                writer = parquet.ParquetWriter(path, table.schema, compression="zstd")
-            writer.write_table(table.cast(writer.schema))
+                writer = parquet.ParquetWriter(path, rows.schema, compression="zstd")
+            writer.write_table(rows.cast(writer.schema))
     finally:
         if writer is not None:
             writer.close()

@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def write(frames: "Iterator[pd.DataFrame]", path: Path) -> None:
+def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
     """Writes the frames, a header first."""
-    csv.write(frames, path, sep="\t")
+    csv.write(frames, path, table, sep="\t")

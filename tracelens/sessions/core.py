@@ -65,6 +65,7 @@ class Core:
         self._remote: dict[int, int] = {}  # the peer's channel number -> ours
         self._unanswered: dict[int, Operation] = {}
         self._requests: dict[int, str] = {}  # outstanding SFTP reads and writes
+        self._just_answered: Operation | None = None  # by a dump whose "Packet type N received" is still to come
         self._text_operation: Operation | None = None
         self._replied = False
         self._phase_mark(line, time)

@@ -198,6 +198,7 @@ class Files(Channels):
             return
         operation = self._unanswered.pop(number)
         operation.end_line, operation.ended = packet.line, self.clock
+        self._just_answered = operation
         operation.outcome = "done"
         if packet.name == "status":
             operation.status, operation.message = status, fields.get("message")

@@ -38,6 +38,9 @@ class Track(Files):
     def event(self, event: Event) -> None:
         """Takes one telling event of this session."""
         polling = event.name in _POLLS
+        answered, self._just_answered = self._just_answered, None
+        if answered is not None and event.name == "transport.packet_received" and event.time is not None:
+            answered.ended = event.time  # the dump bears no clock of its own
         self.blocked_line = 0
         self.session.blocked_on = None
         self.tick(event.line, event.time, polling=polling)
