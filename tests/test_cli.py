@@ -219,7 +219,7 @@ class TestTimeline:
         assert (done.returncode, done.stdout) == (2, b"")
         assert b"this is 2" in done.stderr
 
-    @pytest.mark.parametrize("table", TABLES)
+    @pytest.mark.parametrize("table", ["records", "events", "requests", "sessions"])
     def test_a_damaged_input_gives_its_readable_rows_and_says_so(self, tmp_path: Path, table: str) -> None:
         (tmp_path / "cut.gz").write_bytes(gzip.compress(WRONG.read_bytes() + os.urandom(20000))[:-5000])
         done = run("timeline", tmp_path / "cut.gz", "--table", table, "-o", tmp_path / "t.csv")
