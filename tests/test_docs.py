@@ -21,6 +21,7 @@ CAUSES = re.compile(r"(<!-- generated: causes -->\n)(.*?)(<!-- end -->)", re.DOT
 
 
 def output(command: str) -> str:
+    command, _, pattern = command.partition(" | grep -n -A5 ")
     arguments = shlex.split(command)[1:]
     done = subprocess.run(
         [sys.executable, "-m", "tracelens", *arguments],
@@ -30,7 +31,12 @@ def output(command: str) -> str:
         timeout=60,
         env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)},
     )
-    return re.sub(r" +$", "", done.stdout.decode(), flags=re.MULTILINE)
+    shown = done.stdout.decode()
+    if pattern:
+        lines = shown.splitlines()
+        at = next(n for n, line in enumerate(lines) if shlex.split(pattern)[0] in line)
+        shown = "".join(f"{n + 1}{':' if n == at else '-'}{lines[n]}\n" for n in range(at, at + 6))
+    return re.sub(r" +$", "", shown, flags=re.MULTILINE)
 
 
 def table() -> str:

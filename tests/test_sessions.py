@@ -85,7 +85,7 @@ class TestAttempts:
         session = only(CASES / "auth-keyboard-interactive-failed" / "auth-kbd-wrong-nb.log")
         attempt = session.attempts[-1]
         assert (attempt.method, attempt.prompts, attempt.answered) == ("keyboard-interactive", 1, 1)
-        assert session.secrets == 1
+        assert [held.kind for held in session.held] == ["answer"]
 
 
 class TestOperations:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tracelens import __version__, masks, records, rules, source, spans
+from tracelens import __version__, masks, records, rules, secrets, source, spans
 from tracelens.catalogue import Dating
 from tracelens.diagnosis import Diagnosis, diagnose
 from tracelens.errors import NotATrace, UnreadableInput
@@ -17,7 +17,6 @@ from tracelens.findings import Finding
 from tracelens.sessions import LISTS, Assembler, Session, Trace
 
 SCHEMA = "tracelens/analysis/1"
-MASKED = "[hidden]"
 # More quotes than this prove nothing more.
 EVIDENCE_KEPT = 200
 _HEAD = 1 << 16
@@ -40,12 +39,13 @@ class Analysis:
         return [s["root_cause"] for s in self.document["sessions"] if s["root_cause"]]
 
 
-def analyze(origin: source.Source, *, jobs: int = 1) -> Analysis:
+def analyze(origin: source.Source, *, jobs: int = 1, show_secrets: bool = False) -> Analysis:
     """Reads one input to its end and diagnoses it.
 
     Args:
         origin: the input, as `source.find` gives it.
         jobs: how many processes may read a large file; the analysis is the same, however many.
+        show_secrets: whether the document holds what it hides otherwise; its sessions then list their secrets.
 
     Raises:
         NotATrace: no libssh2 record is in it.
@@ -83,7 +83,8 @@ def analyze(origin: source.Source, *, jobs: int = 1) -> Analysis:
         tuple({pair for d in diagnoses for pair in d.skipped}),
     )
     notices = [found for rule in in_force if rule.scope == "trace" and (found := rule.ask(trace))]
-    hide = hider(value for session in sessions for value in session.hidden)
+    hide = _shown if show_secrets else _hider(value for session in sessions for value in session.hidden)
+    told = [_session(s, d, hide) for s, d in zip(sessions, diagnoses, strict=True)]
     document = {
         "source": {
             "name": origin.name,
@@ -94,10 +95,17 @@ def analyze(origin: source.Source, *, jobs: int = 1) -> Analysis:
             "compression": origin.compression,
             "damage": damage.reason if damage is not None else None,
         },
+        "holds": _holds(sessions, notices),
         "trace": _trace(trace),
-        "sessions": [_session(s, d, hide) for s, d in zip(sessions, diagnoses, strict=True)],
+        "sessions": told,
         "notices": [_finding(f, hide) for f in notices],
     }
+    if show_secrets:
+        for session, shown in zip(sessions, told, strict=True):
+            shown["secrets"] = [
+                {"kind": h.kind, "line": h.line, "value": h.value.decode("utf-8", "backslashreplace")}
+                for h in session.held
+            ]
     return Analysis(_with_lines(document, assembler.line_of))
 
 
@@ -147,18 +155,24 @@ class _Head:
         )
 
 
-def hider(secrets: Iterable[bytes]) -> Callable[[str], str]:
-    """A function that masks the secrets wherever a text holds one."""
-    values = sorted(set(secrets), key=len, reverse=True)
-    texts = [t for value in values for t in dict.fromkeys((value.decode("utf-8", "replace"), value.decode("latin-1")))]
+def _hider(values: Iterable[bytes]) -> Callable[[str], str]:
+    """Masks known secrets, and values that a text's own words call secret."""
+    hide = secrets.hider(values)
+    return lambda text: hide(secrets.without_credentials(text))
 
-    def hide(text: str) -> str:
-        for secret in texts:
-            if secret in text:
-                text = text.replace(secret, MASKED)
-        return text
 
-    return hide
+def _shown(text: str) -> str:
+    return text
+
+
+def _holds(sessions: list[Session], notices: list[Finding]) -> dict[str, Any]:
+    """What must not be sent around: how many secrets of each kind, how many bytes of content, and that in words."""
+    counts: dict[str, int] = {}
+    for session in sessions:
+        for held in session.held:
+            counts[held.kind] = counts.get(held.kind, 0) + 1
+    warning = next((found.summary for found in notices if found.id == "trace-secrets"), None)
+    return {"secrets": counts, "content_bytes": sum(s.content_bytes for s in sessions), "warning": warning}
 
 
 def _trace(trace: Trace) -> dict[str, Any]:

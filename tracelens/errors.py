@@ -4,7 +4,8 @@
     ├── NotATrace          an input holds no libssh2 record
     ├── UnreadableInput    an input could not be opened, decompressed or read to its end
     ├── BadPlugin          a rule module could not be loaded
-    └── BadOutput          a result could not be written
+    ├── BadOutput          a result could not be written
+    └── UnsafeCopy         a redacted copy is not proven to be free of secrets
 
 Damaged text inside a trace never raises: it becomes an unknown event, a packet with a problem, or a notice.
 """
@@ -60,6 +61,23 @@ class BadOutput(TracelensError, OSError):  # noqa: N818
     Args:
         name: the output as the user named it.
         reason: why, in words.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+class UnsafeCopy(TracelensError):  # noqa: N818
+    """A redacted copy is not proven to be free of secrets: it is not given out.
+
+    Args:
+        name: the input as the user named it.
+        reason: why, in words that hold no secret.
     """
 
     def __init__(self, name: str, reason: str) -> None:

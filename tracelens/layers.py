@@ -34,12 +34,14 @@ class Limits:
         members: entries in all the archives of one input.
         expanded_bytes: bytes that decompression may make out of one input, all layers together.
         ratio: decompressed to compressed size, looked at from 64 MiB on.
+        kept_bytes: of an input that is to be read twice and is no plain file, kept in a temporary one.
     """
 
     depth: int = 8
     members: int = 100_000
     expanded_bytes: int = 64 << 30
     ratio: int = 10_000
+    kept_bytes: int = 16 << 30
 
 
 class Stream:

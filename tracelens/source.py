@@ -19,7 +19,7 @@ from typing import IO, Any
 from tracelens.errors import UnreadableInput
 from tracelens.layers import Limits, Stream, reason, shown, unfold
 
-__all__ = ["Limits", "Source", "decoded", "files", "find"]
+__all__ = ["STDIN", "Limits", "Source", "decoded", "files", "find"]
 
 BLOCK = 1 << 20
 # From so many bytes on an input is large: it is read in larger blocks, and digested by a thread of its own.
@@ -27,7 +27,7 @@ _LARGE = 16 << 20
 _LARGE_BLOCK = 4 << 20
 _WAITING = 4  # blocks
 _SAMPLE = 1 << 16  # looked at for the encoding
-_STDIN = ("-", "/dev/stdin")
+STDIN = ("-", "/dev/stdin")
 _LIMITS = Limits()
 
 
@@ -148,7 +148,7 @@ def find(inputs: Iterable[str], limits: Limits = _LIMITS) -> Iterator[Source | U
                 if isinstance(content, UnreadableInput):
                     yield content
                 else:
-                    plain = not content.layers and path not in _STDIN and os.path.isfile(path)
+                    plain = not content.layers and path not in STDIN and os.path.isfile(path)
                     packed = "+".join(content.layers) or None
                     source = Source(content.name, packed, content.stream, path if plain else None)
                     yield source
@@ -161,7 +161,7 @@ def files(inputs: Iterable[str]) -> Iterator[str | UnreadableInput]:
     Each name that is given can be passed to `find` alone, in another process for one.
     """
     for path in inputs:
-        if path in _STDIN:
+        if path in STDIN:
             yield path
         elif os.path.lexists(path) or not re.search(r"[*?\[]", path):
             yield from _walk(path, explicit=True)
@@ -200,7 +200,7 @@ def _walk(top: str, *, explicit: bool) -> Iterator[str | UnreadableInput]:
 
 
 def _open(path: str) -> AbstractContextManager[IO[bytes]]:
-    if path not in _STDIN:
+    if path not in STDIN:
         return open(path, "rb", buffering=0)
     if sys.stdin is None:
         raise UnreadableInput(path, "there is no standard input")

@@ -7,10 +7,11 @@ import importlib
 import os
 import pkgutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tracelens import source
 from tracelens.errors import BadOutput, TracelensError
 
 if TYPE_CHECKING:
@@ -54,16 +55,23 @@ def needed(module: str, extra: str) -> Any:
         raise BadOutput(extra, f'needs the extra: pip install "libssh2-tracelens[{extra}]"') from None
 
 
-def replace_with(path: Path, write: Callable[[Path], object]) -> None:
+def replace_with(path: Path, write: Callable[[Path], object], *, mode: int = 0o666) -> None:
     """Writes a file whole or not at all: `write` fills a temporary one beside it, which then takes its place.
 
+    Args:
+        path: the file; what stands there is replaced, a link is replaced by a file.
+        write: gets the temporary file's path.
+        mode: its permissions, which the umask narrows.
+
     Raises:
-        BadOutput: it could not be written.
+        BadOutput: it could not be written, or is a folder, a device or a FIFO.
     """
+    if path.exists() and not path.is_file():
+        raise BadOutput(str(path), "is a folder" if path.is_dir() else "is no regular file")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise BadOutput(str(path), error.strerror or str(error)) from error
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    except (OSError, ValueError) as error:
+        raise BadOutput(str(path), getattr(error, "strerror", None) or str(error)) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -72,7 +80,7 @@ def replace_with(path: Path, write: Callable[[Path], object]) -> None:
             os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+        temporary.chmod(mode & ~mask)
         temporary.replace(path)
     except TracelensError:
         raise
@@ -80,3 +88,29 @@ def replace_with(path: Path, write: Callable[[Path], object]) -> None:
         raise BadOutput(str(path), error.strerror or str(error)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_inputs(path: Path | None, inputs: Iterable[str]) -> None:
+    """Sees to it that an output is none of the inputs, also through links: inputs are only read.
+
+    Args:
+        path: the output, None for standard output.
+        inputs: as the user named them: files, folders, globs, `-`.
+
+    Raises:
+        BadOutput: it is one of them.
+    """
+    if path is None or not path.exists():
+        return
+    for name in inputs:
+        if name in source.STDIN:
+            continue
+        given = Path(name)
+        if given.is_dir():
+            same = path.resolve().is_relative_to(given.resolve())
+        elif given.exists():
+            same = path.samefile(given)
+        else:
+            same = any(path.samefile(found) for found in source.files([name]) if isinstance(found, str))
+        if same:
+            raise BadOutput(str(path), f"is one of the inputs ({given}): write to another file")

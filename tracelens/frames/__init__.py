@@ -7,14 +7,13 @@ frames, so that the one with a row a record never stands in memory as a whole.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tracelens import analysis, events, records, source
+from tracelens import analysis, events, records, secrets, source
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.events import Event
 from tracelens.frames import documents, sequences
 from tracelens.frames.columns import COLUMNS, TABLES, Row
 from tracelens.packets import PacketReader, RawPacket, decode
 from tracelens.records import Dump, Record
-from tracelens.sessions.login import SHORTEST_SECRET
 from tracelens.sessions.track import shown
 from tracelens.ssh.wire import Secret
 
@@ -71,7 +70,7 @@ class Timeline:
     def _records(self, origin: source.Source) -> Iterator[Row]:
         # What is secret is in the packets; the rows of a frame are masked with all that was seen by its end.
         reader = records.read(source.decoded(origin.chunks())[1], fold=False)
-        packets, secrets = PacketReader(), set[bytes]()
+        packets, known = PacketReader(), set[bytes]()
         held: list[Row] = []
         for item in self._items(origin, reader):
             if isinstance(item, Record):
@@ -81,27 +80,39 @@ class Timeline:
             elif isinstance(item, Dump):
                 held.append((item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)"))
                 for raw in packets.add(item):
-                    secrets.update(_secrets(raw))
-            if len(held) >= ROWS:
-                yield from _masked(held, secrets)
+                    known.update(_secrets(raw, held))
+            if len(held) >= ROWS and isinstance(item, Record):
+                yield from _masked(held, known)
                 held = []
         for raw in packets.flush():
-            secrets.update(_secrets(raw))
-        yield from _masked(held, secrets)
+            known.update(_secrets(raw, held))
+        yield from _masked(held, known)
 
 
-def _secrets(raw: RawPacket) -> Iterator[bytes]:
-    """The secrets that a packet holds: passwords, answers to prompts, values of environment variables."""
+def _secrets(raw: RawPacket, held: list[Row]) -> Iterator[bytes]:
+    """The secrets that a packet holds: passwords, answers to prompts, values of environment variables.
+
+    The titles of its dumps, among the rows that are held, lose their sizes, which would tell the secrets' lengths.
+    """
     if raw.direction != "out" or raw.number not in _SECRETIVE:
         return
-    for value in decode(raw).fields.values():
+    fields = decode(raw).fields
+    if not sequences.holds_secret(fields):
+        return
+    for at in range(len(held) - 1, -1, -1):
+        line, time, context, event, text = held[at]
+        if line < raw.line:
+            break
+        if event in ("dump.plain", "dump.plain2"):
+            held[at] = (line, time, context, event, f"{text.rpartition(' (')[0]} (size not shown)")
+    for value in fields.values():
         for secret in value if isinstance(value, tuple) else (value,):
-            if isinstance(secret, Secret) and len(secret.reveal()) >= SHORTEST_SECRET:
+            if isinstance(secret, Secret):
                 yield secret.reveal()
 
 
-def _masked(rows: list[Row], secrets: set[bytes]) -> Iterator[Row]:
-    hide = analysis.hider(secrets)
+def _masked(rows: list[Row], known: set[bytes]) -> Iterator[Row]:
+    hide = secrets.hider(known)
     return ((*row[:-1], hide(row[-1])) for row in rows)
 
 

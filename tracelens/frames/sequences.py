@@ -1,11 +1,11 @@
 """A trace, read as it comes -> rows in the order of its lines: events, packets, requests; needs no pandas."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracelens import analysis
+from tracelens import secrets
 from tracelens.events import Event
 from tracelens.frames.columns import Row
 from tracelens.packets import Packet
@@ -13,6 +13,7 @@ from tracelens.records import Item, Reader, Run
 from tracelens.sessions import Assembler
 from tracelens.sessions.track import HIDDEN_FIELDS, Track, shown
 from tracelens.ssh.sftp import SftpPacket
+from tracelens.ssh.wire import Secret
 
 # A size that no column holds: a broken header's, which `problem` tells.
 _LARGEST = 1 << 63
@@ -44,7 +45,7 @@ def packets(reader: Reader, items: Iterable[Item]) -> Iterator[Row]:
             delta = deltas.of(track, item.time)
             layer = "sftp" if isinstance(item, SftpPacket) else "packet"
             named = (track.phase, layer, item.direction, item.number if item.number >= 0 else None, item.name)
-            size = item.size if item.size < _LARGEST else None
+            size = item.size if item.size < _LARGEST and not holds_secret(item.fields) else None
             said = (size, _said(item), item.problem, _json(item.fields))
             rows.append((track, (item.line, item.time, delta, *named, *said)))
 
@@ -85,7 +86,7 @@ def _follow(
         assembler.add(item)
     sessions = assembler.sessions(reader.account.contexts)
     numbers = {id(session): session.number for session in sessions}
-    hide = analysis.hider(value for session in sessions for value in session.hidden)
+    hide = secrets.hider(value for session in sessions for value in session.hidden)
     return lambda track: numbers.get(id(track.session)), assembler.line_of, hide
 
 
@@ -262,6 +263,12 @@ def _event_row(track: Track, item: Seen, time: float | None, delta: float | None
         item.line, item.line, time, delta, phase, kind, item.direction, None, item.name, 1,
         item.problem or _said(item), _json(item.fields),
     )  # fmt: skip
+
+
+def holds_secret(fields: Mapping[str, Any]) -> bool:
+    """Whether a packet holds a secret, whose length its size would tell."""
+    values = (v for value in fields.values() for v in (value if isinstance(value, tuple) else (value,)))
+    return any(isinstance(value, Secret) for value in values)
 
 
 def _said(packet: Packet | SftpPacket) -> str:

@@ -77,6 +77,11 @@ def escaped(text: str) -> str:
 
 
 def _head(document: dict[str, Any], paint: Paint) -> Iterable[str]:
+    for found in document["notices"]:
+        if found["id"] == "trace-secrets":
+            said = escaped(found["summary"]).removeprefix("The trace ")
+            yield from wrap(f"{escaped(document['source']['name'])}: {said}", WIDTH, break_on_hyphens=False)
+            yield ""
     sessions = document["sessions"]
     count = f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
     verdicts = [s["verdict"] for s in sessions]
@@ -96,9 +101,6 @@ def _head(document: dict[str, Any], paint: Paint) -> Iterable[str]:
     damage = document["source"].get("damage")
     if damage:
         yield from wrap(f"The input is damaged, only its readable part was analyzed: {escaped(damage)}", WIDTH)
-    for found in document["notices"]:
-        if found["id"] == "trace-secrets":
-            yield from wrap(escaped(found["summary"]), WIDTH)
 
 
 def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[str]:

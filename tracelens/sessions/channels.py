@@ -2,6 +2,7 @@
 
 from tracelens.events import Event
 from tracelens.packets import Packet
+from tracelens.secrets import credentials
 from tracelens.sessions.core import on, packet
 from tracelens.sessions.login import Login
 from tracelens.sessions.model import Channel, Quote, Request
@@ -58,10 +59,12 @@ class Channels(Login):
     @on("conn.env_requested")
     def _env(self, event: Event) -> None:
         self._requested(self._channel_of(event), "env", event.line, str(event.fields.get("variable", "")))
+        self._hide("variable", event.line, str(event.fields.get("value", "")).encode())
 
     @on("conn.x11_requested")
     def _x11(self, event: Event) -> None:
         self._requested(self._channel_of(event), "x11-req", event.line)
+        self._hide("cookie", event.line, str(event.fields.get("cookie", "")).encode())
 
     @on("conn.agent_requested")
     def _agent_forward(self, event: Event) -> None:
@@ -163,9 +166,9 @@ class Channels(Login):
         channel = self._channel_number(self._remote.get(remote, remote), packet.line)
         fields = packet.fields
         message = str(fields.get("subsystem") or fields.get("command") or fields.get("variable") or "")
-        if fields["request"] == "env":
-            self._hide(fields.get("value"))
-            self.session.secret_line = self.session.secret_line or packet.line
+        self._hide("variable", packet.line, fields.get("value"))
+        self._hide("cookie", packet.line, fields.get("cookie"))
+        self._hide("password", packet.line, *credentials(str(fields.get("command") or "").encode()))
         request = self._requested(channel, fields["request"], packet.line, message, packet=True)
         if not fields.get("want_reply", True):
             request.granted = True

@@ -10,8 +10,10 @@ from typing import Any
 from tracelens.events import Event
 from tracelens.packets import Packet
 from tracelens.records import Run
-from tracelens.sessions.model import Channel, Operation, Phase, Session
+from tracelens.secrets import is_mask
+from tracelens.sessions.model import Channel, Held, Operation, Phase, Session
 from tracelens.ssh.sftp import SftpPacket, SftpStream
+from tracelens.ssh.wire import Secret
 
 Step = Callable[[Any, Any], None]
 Observer = Callable[[Any, Event | Run | Packet | SftpPacket], None]
@@ -68,6 +70,7 @@ class Core:
         self._just_answered: Operation | None = None  # by a dump whose "Packet type N received" is still to come
         self._text_operation: Operation | None = None
         self._replied = False
+        self._hidden: set[tuple[str, bytes]] = set()
         self._phase_mark(line, time)
 
     def _phase_mark(self, line: int, time: float | None) -> None:
@@ -100,6 +103,19 @@ class Core:
         if not polling:
             self._before = self.progress
             self.progress = time
+
+    def _hide(self, kind: str, line: int, *values: Secret | bytes | None) -> None:
+        """Remembers secrets, which no output may show, wherever else in the trace they turn up.
+
+        The masks of a redacted trace are none, and a request that is sent once more holds no other.
+        """
+        for value in values:
+            plain = value.reveal() if isinstance(value, Secret) else value
+            if plain and not is_mask(plain):
+                if kind in ("variable", "cookie") and (kind, plain) in self._hidden:
+                    continue  # the text told it, and the packet does
+                self._hidden.add((kind, plain))
+                self.session.held.append(Held(kind, line, plain))
 
     def _implied(self, phase: str, line: int) -> None:
         """The trace starts later, or does not show the earlier phases: what is seen needs them done."""

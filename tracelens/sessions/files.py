@@ -9,6 +9,7 @@ from tracelens.ssh.sftp import SftpPacket, SftpStream
 
 # Requests whose replies come by the thousand: only a failed one becomes an operation.
 _BULK_REQUESTS = {"read", "write"}
+_TAIL = 16  # bytes at the end of content that tell whether it was blanked out
 
 
 class Files(Channels):
@@ -108,15 +109,26 @@ class Files(Channels):
         """The trace is over: what was answered and met no error went well."""
         self._finish_text_operation()
 
+    def _own_number(self, direction: str, recipient: int) -> int:
+        return recipient if direction == "in" else self._remote.get(recipient, recipient)
+
+    def carries_sftp(self, direction: str, recipient: int) -> bool:
+        """Whether data to this channel, by the recipient's number, is SFTP's."""
+        number = self._own_number(direction, recipient)
+        channel = next((c for c in reversed(self.session.channels) if c.number == number), None)
+        if channel is None or not channel.requests:
+            return bool(self.session.sftp_line)
+        subsystem = channel.request("subsystem")
+        return subsystem is not None and subsystem.message in ("sftp", "")
+
     def _channel_data(self, raw: RawPacket, packet: Packet) -> None:
         self._conn_packet(packet.line)
         recipient, length = packet.fields["recipient"], packet.fields["length"]
-        number = recipient if raw.direction == "in" else self._remote.get(recipient, recipient)
-        channel = self._channel_number(number, packet.line)
-        subsystem = channel.request("subsystem")
-        is_sftp = subsystem is not None and subsystem.message in ("sftp", "")
-        if not is_sftp and not (self.session.sftp_line and channel.requests == []):
-            self.session.content_bytes += length
+        number = self._own_number(raw.direction, recipient)
+        self._channel_number(number, packet.line)
+        if not self.carries_sftp(raw.direction, recipient):
+            end = raw.read(9 + max(0, length - _TAIL), 9 + length)
+            self.session.content_bytes += length if any(end) or not end else 0
             return
         stream = self._streams.get((number, raw.direction))
         if stream is None:
@@ -140,7 +152,7 @@ class Files(Channels):
             self.sftp_packets = True
             if packet.name in _BULK_REQUESTS:
                 session.transfers[packet.name] = session.transfers.get(packet.name, 0) + 1
-                session.content_bytes += fields.get("length", 0) if packet.name == "write" else 0
+                session.content_bytes += fields.get("length", 0) if packet.name == "write" and not packet.blank else 0
                 if isinstance(number, int):
                     self._requests[number] = packet.name
                 return
@@ -167,7 +179,7 @@ class Files(Channels):
             self.enter("sftp", packet.line)
             return
         if packet.name == "data":
-            session.content_bytes += fields.get("length", 0)
+            session.content_bytes += 0 if packet.blank else fields.get("length", 0)
         status = fields.get("status")
         if isinstance(number, int) and number in self._requests:
             verb = self._requests.pop(number)

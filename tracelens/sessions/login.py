@@ -7,10 +7,6 @@ from tracelens.packets import Packet
 from tracelens.sessions.core import on, packet
 from tracelens.sessions.handshake import Handshake
 from tracelens.sessions.model import Attempt
-from tracelens.ssh.wire import Secret
-
-# A shorter secret cannot be told from ordinary text wherever its letters turn up.
-SHORTEST_SECRET = 4
 
 
 class Login(Handshake):
@@ -138,19 +134,13 @@ class Login(Handshake):
         attempt = self._begin(method, packet.line, sent=method != "publickey")
         attempt.user, attempt.sent = session.user, True
         if method == "password":
-            session.secrets += 1 + bool(fields.get("change"))
-            self._hide(fields.get("password"), fields.get("new_password"))
-            session.secret_line = session.secret_line or packet.line
+            self._hide("password", packet.line, fields.get("password"), fields.get("new_password"))
         elif method == "publickey":
             attempt.algorithm = fields.get("algorithm") or attempt.algorithm
             attempt.fingerprint = fields.get("fingerprint")
             attempt.queried = True
             if fields.get("has_signature"):
                 attempt.signed = True
-
-    def _hide(self, *secrets: Secret | None) -> None:
-        """Remembers values that no output may show, wherever else in the trace they turn up."""
-        self.session.hidden.update(s.reveal() for s in secrets if s is not None and len(s.reveal()) >= SHORTEST_SECRET)
 
     @packet("in", "userauth_failure")
     def _in_userauth_failure(self, packet: Packet) -> None:
@@ -195,6 +185,4 @@ class Login(Handshake):
         if self.session.attempts:
             attempt = self.session.attempts[-1]
             attempt.answered = (attempt.answered or 0) + len(answers)
-        self.session.secrets += len(answers)
-        self._hide(*answers)
-        self.session.secret_line = self.session.secret_line or packet.line
+        self._hide("answer", packet.line, *answers)

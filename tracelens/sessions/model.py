@@ -214,6 +214,18 @@ class Phase:
 
 
 @dataclass(slots=True)
+class Held:
+    """A secret that the trace holds: `kind` is "password", "answer", "variable" or "cookie".
+
+    `value` is for masking it wherever else it stands; nothing prints it unless the user asks for that.
+    """
+
+    kind: str
+    line: int
+    value: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
 class Disconnect:
     """An SSH disconnect (RFC 4253, 11.1)."""
 
@@ -265,9 +277,7 @@ class Session:
     disconnects: list[Disconnect] = field(default_factory=list)
     waits: dict[str, Wait] = field(default_factory=dict)
     phases: list[Phase] = field(default_factory=list)
-    secrets: int = 0
-    secret_line: int = 0
-    hidden: set[bytes] = field(default_factory=set, repr=False)
+    held: list[Held] = field(default_factory=list)
     content_bytes: int = 0
     sftp_ends: int = 0
     confirmed_line: int = 0
@@ -294,6 +304,11 @@ class Session:
     reached: str = "banner"
     traced: frozenset[str] = frozenset()
     cut: bool = False
+
+    @property
+    def hidden(self) -> set[bytes]:
+        """The values of its secrets."""
+        return {held.value for held in self.held}
 
     def saw(self, event: str) -> bool:
         """Whether an event of this name was seen; `quote` says where it was last."""

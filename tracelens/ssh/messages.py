@@ -12,7 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tracelens.ssh.wire import Choice, Field, Layout, Reader, Secret, Shape, Short, read_layout
+from tracelens.ssh.wire import Choice, Field, Layout, Reader, Secret, Shape, Short, Span, Surveyor, read_layout
 
 Decoded = tuple[str, dict[str, Any], str | None]
 
@@ -108,6 +108,7 @@ _CHANNEL_REQUESTS: Mapping[str, Layout] = {
     "subsystem": _fields(subsystem=_NAME),
     "env": _fields(variable=_NAME, value=Reader.secret),
     "pty-req": _fields(term=_NAME, _columns=_NUMBER, _rows=_NUMBER, _width=_NUMBER, _height=_NUMBER, _modes=_LENGTH),
+    "x11-req": _fields(_single=_FLAG, protocol=_NAME, cookie=Reader.secret, _screen=_NUMBER),
     "shell": (),
     "auth-agent-req@openssh.com": (),
 }
@@ -215,12 +216,23 @@ def decode_message(data: bytes, size: int, method: str | None = None) -> Decoded
     Returns:
         the message's name, its fields, and what is wrong with it, if anything.
     """
-    shape = shape_of(data[0])
-    if data[0] == 60:
-        shape = USERAUTH_60.get(method or "") or _guess_60(data, size)
+    shape = _shape(data, size, method)
     fields: dict[str, Any] = {}
     problem = read_layout(shape.layout, Reader(data, size, 1), fields, shape.exact)
     return shape.name, fields, problem
+
+
+def strings_in(data: bytes, size: int, method: str | None = None) -> list[Span]:
+    """Where the strings of an SSH payload stand, as far as its shape is known; arguments as for `decode_message`."""
+    surveyor = Surveyor(data, size, 1)
+    read_layout(_shape(data, size, method).layout, surveyor, {}, exact=False)
+    return surveyor.spans
+
+
+def _shape(data: bytes, size: int, method: str | None) -> Shape:
+    if data[0] == 60:
+        return USERAUTH_60.get(method or "") or _guess_60(data, size)
+    return shape_of(data[0])
 
 
 def _guess_60(data: bytes, size: int) -> Shape:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tracelens.ssh.wire import Choice, Field, Layout, Reader, Shape, Short, read_layout
+from tracelens.ssh.wire import Choice, Field, Layout, Reader, Shape, Short, Span, Surveyor, read_layout
 
 MAX_LENGTH = 64 * 1024 * 1024
 _HEAD = 4096
 _WRITE_HEAD = 4 + 1 + 4 + (4 + 256) + 8 + 4  # section 6.3: a handle has 256 bytes at most
 _QUOTED = 80
+_CONTENT = (6, 103)
+_TAIL = 16  # bytes at the end of content that tell whether it was blanked out
 
 
 def _attributes(reader: Reader) -> dict[str, int]:
@@ -132,6 +134,7 @@ class SftpPacket:
         fields: what it says; never a file's contents.
         size: its length field.
         problem: what is wrong with it, in words.
+        blank: the file's contents in it were blanked out: their last bytes are 0.
     """
 
     line: int
@@ -142,6 +145,21 @@ class SftpPacket:
     fields: dict[str, Any]
     size: int
     problem: str | None
+    blank: bool = False
+
+
+def strings_in(data: bytes) -> list[Span]:
+    """Where the strings of one SFTP packet stand.
+
+    Args:
+        data: the packet from its length field on, as far as it is at hand.
+    """
+    shape = SHAPES.get(data[4]) if len(data) > 4 else None
+    if shape is None:
+        return []
+    surveyor = Surveyor(data, 4 + int.from_bytes(data[:4]), 5)
+    read_layout(shape.layout, surveyor, {}, exact=False)
+    return surveyor.spans
 
 
 class SftpStream:
@@ -195,7 +213,7 @@ class SftpStream:
             if self._seen == 5 and not self._is_sftp():
                 self.problem = self._describe(length, position, read)
             elif self._seen >= 5 and self._seen == 4 + self._length():
-                packets.append(self._finish())
+                packets.append(self._finish(position, read))
         return packets
 
     def _length(self) -> int:
@@ -223,13 +241,17 @@ class SftpStream:
         sender = "server" if self.direction == "in" else "client"
         return f'not SFTP: the {sender} sent "{_quote(data)}"'
 
-    def _finish(self) -> SftpPacket:
+    def _finish(self, position: int, read: Callable[[int, int], bytes]) -> SftpPacket:
         shape = SHAPES[self._head[4]]
         size = self._length()
         fields: dict[str, Any] = {}
         reader = Reader(bytes(self._head), 4 + size, 5)
         problem = read_layout(shape.layout, reader, fields, shape.exact)
-        packet = SftpPacket(self._line, self._time, self.direction, self._head[4], shape.name, fields, size, problem)
+        tail = min(_TAIL, fields.get("length", 0), position) if self._head[4] in _CONTENT else 0
+        blank = tail > 0 and not any(read(position - tail, position))
+        packet = SftpPacket(
+            self._line, self._time, self.direction, self._head[4], shape.name, fields, size, problem, blank
+        )
         self._begun = True
         self._head.clear()
         self._seen = 0

@@ -129,15 +129,61 @@ class Reader:
         """Passes over a multiple precision integer, and gives its length in octets."""
         return self.skip_string()
 
+    def concealed(self) -> bytes:
+        """The octets of a string that must not be seen."""
+        return self.string()
+
     def secret(self) -> Secret:
         """A string that must not be seen."""
-        return Secret(self.string())
+        return Secret(self.concealed())
 
     def rest(self) -> bytes:
         """All bytes at hand that are not read yet."""
         data = self._data[self.position :]
         self.position += len(data)
         return data
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a string stands in a message.
+
+    Args:
+        start: place of its first octet; the four before it are its length field.
+        length: octets, as the length field says; it may run off the message.
+        kind: "text", "secret", or "opaque" for one that the layout passes over.
+    """
+
+    start: int
+    length: int
+    kind: str
+
+
+class Surveyor(Reader):
+    """A reader that notes where the strings stand; those that run off the bytes too."""
+
+    __slots__ = ("spans",)
+
+    def __init__(self, data: bytes, total: int | None = None, start: int = 0) -> None:
+        super().__init__(data, total, start)
+        self.spans: list[Span] = []
+
+    def _noted(self, kind: str) -> int:
+        length = self.uint32()
+        self.spans.append(Span(self.position, length, kind))
+        return length
+
+    def string(self) -> bytes:
+        """A string of octets behind its length."""
+        return self.take(self._noted("text"))
+
+    def concealed(self) -> bytes:
+        """The octets of a string that must not be seen."""
+        return self.take(self._noted("secret"))
+
+    def skip_string(self) -> int:
+        """Passes over a string, and gives its length."""
+        return self.skip(self._noted("opaque"))
 
 
 @dataclass(frozen=True, slots=True)

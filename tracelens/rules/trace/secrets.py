@@ -1,12 +1,16 @@
 """The notice about credentials that stand in the trace in clear text."""
 
 from tracelens.findings import Found, client, notice
-from tracelens.sessions import Quote, Session, Trace
+from tracelens.secrets import credentials
+from tracelens.sessions import Quote, Trace
 
-_TOLD = {
-    "conn.env_requested": "values of environment variables",
-    "conn.x11_requested": "an X11 cookie",
+_KINDS = {
+    "password": "password",
+    "answer": "answer to a prompt",
+    "variable": "value of an environment variable",
+    "cookie": "X11 cookie",
 }
+_PLURAL = {"answer": "answers to prompts", "variable": "values of environment variables"}
 
 
 @notice("trace-secrets", scope="trace")
@@ -32,8 +36,8 @@ def secrets(trace: Trace) -> Found | None:
     NEWKEYS that is not encrypted.
 
     ## What to do
-    - Before sending: send what `tracelens analyze` prints instead, it holds no secret; or take the trace once
-      more without dumps, or with an account made for the purpose.
+    - Before sending: `tracelens redact FILE -o COPY` makes a copy without secrets and contents that reads to the same
+      diagnosis. What `tracelens analyze` prints holds no secret either.
     - Client: if the file has already gone to somebody, change the password.
     - IRIS/Caché: a trace without secrets is taken with `SetTraceMask(508,FILE)` (all but Transport), at the
       price of the server's algorithms and sentences. Delete the file from the server when the case is closed.
@@ -57,29 +61,34 @@ def secrets(trace: Trace) -> Found | None:
     [libssh2] 0.441300 Userauth: Password authentication successful
     ```
     """
-    count = sum(s.secrets for s in trace.sessions)
+    held = [h for s in trace.sessions for h in s.held]
+    words = [f"{n} {_many(kind, n)}" for kind in _KINDS if (n := sum(h.kind == kind for h in held))]
     content = sum(s.content_bytes for s in trace.sessions)
-    told = {what: quote for s in trace.sessions for event, what in _TOLD.items() if (quote := s.quote(event))}
-    if not count and not content and not told:
-        return None
-    held = [f"{count} password{'s' if count > 1 else ''} or answer{'s' if count > 1 else ''}"] if count else []
-    held += told
     if content:
-        held.append(f"{_size(content)} of content")
-    advice = [client("send what tracelens prints, it holds no secret; or trace with mask 508 (no dumps) and send that")]
-    if count or told:
+        words.append(f"{_size(content)} of file content or output")
+    printed = [Quote(line, "") for line, text in trace.account.foreign if any(credentials(text.encode()))]
+    if printed:
+        words.append("what a program printed beside it")
+    if not words:
+        return None
+    first = {(h.kind, h.line): Quote(h.line, f"{_a(h.kind)} (not shown)") for h in held}
+    advice = [client("send what tracelens prints, it holds no secret, or the copy that `tracelens redact` makes")]
+    if held or printed:
         advice.append(client("change the password (or what else is in it) if this file went to anybody"))
-    where = "in its hex dumps" if count or content else "in its text"
     return Found(
-        f"The trace holds {_listed(held)} in clear text ({where}): do not send it as it is.",
-        (*(_place(s) for s in trace.sessions if s.secret_line), *told.values()),
+        f"The trace contains {_listed(words)} in the clear: use `tracelens redact` before you send it.",
+        (*first.values(), *(Quote(q.line, "credentials that a program printed (not shown)") for q in printed)),
         tuple(advice),
-        count=count + len(told),
+        count=len(held) + len(printed),
     )
 
 
-def _place(session: Session) -> Quote:
-    return Quote(session.secret_line, "credentials in a dump (not shown)")
+def _many(kind: str, count: int) -> str:
+    return _KINDS[kind] if count == 1 else _PLURAL.get(kind, _KINDS[kind] + "s")
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind == 'answer' else 'a'} {_KINDS[kind]}"
 
 
 def _listed(words: list[str]) -> str:

@@ -1,0 +1,156 @@
+"""`tracelens redact`."""
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tracelens.cli.app import app
+from tracelens.cli.terminal import complain, fail, reason
+
+if TYPE_CHECKING:
+    from tracelens.redact import Redaction
+
+
+@app.command()
+def redact(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Trace files, folders, globs, archives, or - for standard input."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", help="Write to this file; a new folder where there are several traces; - for stdout."),
+    ] = None,
+    anonymize: Annotated[
+        bool,
+        typer.Option(
+            "--anonymize", help="Give users, hosts, addresses, paths, comments and fingerprints stable pseudonyms."
+        ),
+    ] = False,
+    key: Annotated[
+        Path | None, typer.Option("--map", help="Write who is who to this file (mode 0600): keep it to yourself.")
+    ] = None,
+    keep_content: Annotated[
+        bool, typer.Option("--keep-content", help="Keep files' contents, output of commands and their arguments.")
+    ] = False,
+    keep_ciphertext: Annotated[
+        bool, typer.Option("--keep-ciphertext", help="Keep the dumps of what went over the wire.")
+    ] = False,
+) -> None:
+    """Write a copy of a trace that is safe to send and reads to the same diagnosis."""
+    from tracelens import exporters
+    from tracelens.redact import Choices, Redaction
+
+    to_stdout = output is None or str(output) == "-"
+    if output is None and sys.stdout.isatty():
+        fail("redact: say where to write the copy: -o FILE, or -o - for the terminal")
+    if key is not None and not anonymize:
+        fail("redact: --map keeps the key to pseudonyms: it goes with --anonymize")
+    exporters.refuse_inputs(None if to_stdout else output, inputs)
+    exporters.refuse_inputs(key, inputs)
+    if key is not None and output is not None and key.absolute() == output.absolute():
+        fail("redact: --map and -o name the same file: the key is kept apart from the copy")
+    with Redaction(Choices(keep_content, keep_ciphertext), anonymize=anonymize) as redaction:
+        names, failed = _surveyed(redaction, inputs)
+        if not names:
+            raise typer.Exit(2)
+        if len(names) > 1 and to_stdout:
+            fail(f"redact: these are {len(names)} traces: name a new folder with -o")
+        if output is None or to_stdout:
+            _print(redaction, names[0])
+        elif len(names) == 1 and not output.is_dir():
+            _write(redaction, names[0], output)
+        else:
+            _folder(redaction, names, output)
+        if key is not None:
+            _key(redaction, key)
+        untold = len(redaction.known.untold)
+    if untold:
+        what = "is an ordinary word of SSH" if untold == 1 else "are ordinary words of SSH"
+        complain(
+            f"redact: {untold} secret{'s' if untold > 1 else ''} {what} or shorter than four characters: masked where "
+            "a packet says what it is, not wherever its letters turn up"
+        )
+    if failed:
+        raise typer.Exit(2)
+
+
+def _surveyed(redaction: "Redaction", inputs: list[str]) -> tuple[list[str], bool]:
+    """The first pass over all inputs: the names of those that can be copied, and whether any can't be, or not whole."""
+    from tracelens import source
+    from tracelens.errors import TracelensError
+
+    names, failed = [], False
+    for found in source.find(inputs):
+        try:
+            if not isinstance(found, source.Source):
+                raise found
+            damage = redaction.survey(found)
+            names.append(found.name)
+        except TracelensError as error:
+            complain(f"{found.name}: {reason(error)}")
+            failed = True
+            continue
+        if damage is not None:
+            complain(f"{found.name}: damaged, only its readable part is in the copy: {damage}")
+            failed = True
+    return names, failed
+
+
+def _print(redaction: "Redaction", name: str) -> None:
+    with tempfile.TemporaryFile() as copy:
+        redaction.write(name, copy)
+        copy.seek(0)
+        shutil.copyfileobj(copy, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+def _write(redaction: "Redaction", name: str, path: Path) -> None:
+    from tracelens import exporters
+
+    def fill(temporary: Path) -> None:
+        file: IO[bytes]
+        with temporary.open("wb+") as file:
+            redaction.write(name, file)
+
+    exporters.replace_with(path, fill)
+
+
+def _folder(redaction: "Redaction", names: list[str], folder: Path) -> None:
+    """Several copies: a file each, under the inputs' own names, in a folder of their own."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        fail(f"{folder}: holds something already: name a new folder for {len(names)} copies")
+    folder.mkdir(parents=True, exist_ok=True)
+    taken: set[str] = set()
+    for name in names:
+        plain = Path(name.rpartition("!")[2]).name or "trace"
+        stem, suffix = Path(plain).stem, Path(plain).suffix
+        number = 1
+        while plain in taken:
+            number += 1
+            plain = f"{stem}-{number}{suffix}"
+        taken.add(plain)
+        _write(redaction, name, folder / plain)
+
+
+def _key(redaction: "Redaction", path: Path) -> None:
+    from tracelens import exporters
+
+    assert redaction.names is not None
+    rows: list[dict[str, Any]] = [
+        {"kind": kind, "pseudonym": _text(made), "original": _text(name)}
+        for name, (kind, made) in redaction.names.names.items()
+        if name != made and kind != "key"
+    ]
+    document = {"schema": "tracelens/pseudonyms/1", "pseudonyms": rows}
+    text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    exporters.replace_with(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), mode=0o600)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")

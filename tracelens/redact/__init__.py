@@ -1,0 +1,174 @@
+"""A trace -> a copy that is safe to send and reads to the same diagnosis.
+
+    with Redaction() as redaction:
+        redaction.survey(origin)            # each input; the first pass
+        redaction.write(origin.name, file)  # each input; the second
+
+The first pass collects secrets, the second writes the copy, and then the copy is searched for every secret in every
+form that it can take. What is not proven to be free of them is not given out.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Self
+
+from tracelens import lookslike, source
+from tracelens.errors import NotATrace, UnreadableInput, UnsafeCopy
+from tracelens.redact.pseudonyms import Pseudonyms
+from tracelens.redact.rewrite import Choices, Rewrite
+from tracelens.redact.scan import leaks
+from tracelens.redact.survey import Secrets, Survey
+
+__all__ = ["Choices", "Pseudonyms", "Redaction"]
+
+_BLOCK = 1 << 20
+_IN_MEMORY = 32 << 20
+
+
+class _Input:
+    """One input, to be read twice: a file is opened again, all else is kept in an unnamed temporary file."""
+
+    def __init__(self, origin: source.Source, limits: source.Limits) -> None:
+        self.name = origin.name
+        self.encoding = ""
+        self.damage: str | None = None
+        self._origin, self._limits = origin, limits
+        self._again = origin.path is not None
+        self._kept: IO[bytes] | None = None
+
+    def first(self) -> Iterator[bytes]:
+        """The text, in an ASCII-compatible encoding."""
+        self.encoding, blocks = source.decoded(self._until_damage(self._origin.chunks()))
+        if self._again:
+            yield from blocks
+            return
+        self._kept = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        count = 0
+        for block in blocks:
+            count += len(block)
+            if count > self._limits.kept_bytes:
+                raise UnreadableInput(self.name, f"is beyond the limit: kept_bytes = {self._limits.kept_bytes:,}")
+            self._kept.write(block)
+            yield block
+
+    def again(self) -> Iterator[bytes]:
+        """The same text once more."""
+        if self._kept is not None:
+            self._kept.seek(0)
+            while block := self._kept.read(_BLOCK):
+                yield block
+            return
+        digest, left = hashlib.sha256(), self._origin.bytes or 0
+        assert self._origin.path is not None
+        with open(self._origin.path, "rb") as file:
+
+            def blocks() -> Iterator[bytes]:
+                nonlocal left
+                while left and (block := file.read(min(_BLOCK, left))):
+                    digest.update(block)
+                    left -= len(block)
+                    yield block
+
+            yield from source.decoded(blocks())[1]
+        if digest.hexdigest() != self._origin.sha256:
+            raise UnreadableInput(self.name, "changed while it was read; try again when nothing writes to it")
+
+    def close(self) -> None:
+        """Lets go of what was kept."""
+        if self._kept is not None:
+            self._kept.close()
+
+    def _until_damage(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from blocks
+        except UnreadableInput as error:
+            self.damage = error.reason
+
+
+class Redaction:
+    """One run: all its inputs share their secrets' masks and their pseudonyms.
+
+    Args:
+        choices: what stays in the copies.
+        anonymize: whether names get pseudonyms.
+        limits: how much of standard input, or of a compressed one, is kept for the second pass.
+    """
+
+    def __init__(
+        self,
+        choices: Choices | None = None,
+        *,
+        anonymize: bool = False,
+        limits: source.Limits | None = None,
+    ) -> None:
+        self.known = Secrets()
+        self.names = Pseudonyms() if anonymize else None
+        self._choices, self._limits = choices or Choices(), limits or source.Limits()
+        self._surveys: dict[str, tuple[_Input, Survey]] = {}
+
+    def survey(self, origin: source.Source) -> str | None:
+        """Reads an input for the first time.
+
+        Returns:
+            what damages it, or None; only its readable part gets into the copy.
+
+        Raises:
+            NotATrace: no libssh2 record is in it.
+            UnreadableInput: nothing of it can be read, or it is more than the limit.
+        """
+        given, survey = _Input(origin, self._limits), Survey(self.known, self.names)
+        self._surveys[origin.name] = given, survey
+        head = _Head(given.first())
+        survey.go(head)
+        if not survey.found:
+            if given.damage is not None:
+                raise UnreadableInput(given.name, given.damage)
+            raise NotATrace(given.name, lookslike.describe(head.bytes))
+        survey.finish()
+        return given.damage
+
+    def write(self, name: str, file: IO[bytes]) -> None:
+        """Writes the copy of an input that was surveyed, and looks for secrets in it.
+
+        Args:
+            name: the input's name.
+            file: where to; it must be readable as well.
+
+        Raises:
+            UnsafeCopy: a secret is in it.
+        """
+        given, survey = self._surveys[name]
+        needles = self.known.needles()
+        if self.names is not None:
+            self.names.avoided = needles.values
+        Rewrite(survey, self.known, needles, self.names, self._choices, file.write).go(given.again())
+        file.flush()
+        file.seek(0)
+        if leaks(iter(lambda: file.read(_BLOCK), b""), needles):
+            raise UnsafeCopy(name, "a secret was found in the finished copy: nothing is given out")
+
+    def close(self) -> None:
+        """Lets go of what was kept of the inputs."""
+        for given, _ in self._surveys.values():
+            given.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class _Head:
+    """Passes blocks on and keeps the first bytes."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self.bytes = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._blocks:
+            if len(self.bytes) < 1 << 16:
+                self.bytes += block[: 1 << 16]
+            yield block

@@ -1,0 +1,352 @@
+"""A trace's bytes -> pieces that make up the trace again when they are put together.
+
+`records.Reader` gives what a trace says and forgets how it was written; a redacted copy must keep prefixes, line ends,
+lines in between and the places of a dump's rows. The frame is the same: the patterns come from `grammars/trace.lark`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tracelens.dumps import KEPT, ROW, Dump, Layout
+from tracelens.framing import patterns
+
+_LINE_KEPT = 1 << 20
+_AHEAD = _LINE_KEPT + (1 << 16)
+_PREFIX_KEPT = 500
+_ROW_MAY_FOLLOW = 4000
+_ROWS_KEPT = KEPT // ROW  # more rows than this only a size that lies has; they are loose lines
+_COLOUR = re.compile(rb"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]")
+_BEGUN = re.compile(rb"\x1b(?:\[[0-9;:?]{0,40}[ -/]{0,4})?\Z")
+_COLUMN = re.compile(rb" *: ?")
+
+
+@dataclass(slots=True)
+class Loose:
+    """Bytes that are no record and no dump: a program's prefix, a line in between, a line's end."""
+
+    text: bytes
+
+
+@dataclass(slots=True)
+class Told:
+    """A record: `head` is all before its text; `tail` its line's end."""
+
+    head: bytes
+    context: str
+    text: bytes
+    clock: float | None
+    tail: bytes
+
+
+@dataclass(slots=True)
+class Row:
+    """One row of a dump: what a program put before it, label, hex digits, the column of characters, the line's end."""
+
+    before: bytes
+    offset: int
+    label: bytes
+    pairs: bytes
+    column: bytes
+    end: bytes
+    rewritten: bytes | None = None  # what takes its place
+
+    @property
+    def text(self) -> bytes:
+        """The row as it is to be written."""
+        if self.rewritten is not None:
+            return self.rewritten
+        return self.before + self.label + self.pairs + self.column + self.end
+
+
+class Hexdump:
+    """A dump, with its rows as they were written.
+
+    `title` is all of the title up to its size, `digits` the size as printed, `title_end` what follows;
+    `ending` ends its lines; `block` is the rows' text where they stand in one piece; `rows` are they
+    one by one.
+    """
+
+    __slots__ = ("block", "digits", "ending", "layout", "name", "number", "rows", "size", "title", "title_end")
+
+    def __init__(self, number: int, title: bytes, digits: bytes, title_end: bytes, name: str) -> None:
+        self.number = number
+        self.title = title
+        self.digits = digits
+        self.title_end = title_end
+        self.name = name
+        self.size = int(digits)
+        self.ending = b""
+        self.block = b""
+        self.layout: Layout | None = None
+        self.rows: list[Row] = []
+
+    @property
+    def next(self) -> int:
+        """The offset of the row that is due."""
+        return len(self.rows) * ROW
+
+    @property
+    def kind(self) -> str:
+        """Which buffer: "plain", "plain2", "raw" or "send"."""
+        last = self.name.rpartition(" ")[2]
+        return last if last in {"plain", "plain2", "raw"} else "send"
+
+    @property
+    def direction(self) -> str:
+        """Whether it was received ("in") or sent ("out")."""
+        return "in" if "_read" in self.name else "out"
+
+    def data(self) -> bytes:
+        """The bytes that its rows show, up to the first hole."""
+        if self.layout is not None:
+            return Dump(0, None, self.name, self.size, self.block, self.layout).data()
+        out = bytearray()
+        for row in self.rows:
+            due = min(ROW, self.size - row.offset)
+            got = bytes.fromhex(row.pairs.decode("ascii"))[: max(due, 0)]
+            out += got
+            if len(got) < due or len(out) >= KEPT:
+                break
+        return bytes(out)
+
+    def dump(self, line: int, time: float | None) -> Dump:
+        """The dump as sessions take it."""
+        if self.layout is not None:
+            return Dump(line, time, self.name, self.size, self.block, self.layout)
+        return Dump(line, time, self.name, self.size, self.data(), None)
+
+    def unfold(self) -> None:
+        """Turns the block into rows."""
+        if self.layout is None:
+            return
+        layout, block, last = self.layout, self.block, (self.size - 1) // ROW
+        row_at = patterns().row.match
+        for number in range(last + 1):
+            stop = layout.start(number + 1) if number < last else len(block)
+            line = block[layout.start(number) : stop]
+            closed = number < last or len(line) > layout.length(self.size) - layout.start(last)
+            end = line[len(line) - layout.end :] if closed and layout.end else b""
+            before, body = line[: layout.prefix], line[layout.prefix : len(line) - len(end)]
+            found = row_at(body)
+            if found is not None and int(found.group(1), 16) == number * ROW:
+                label, pairs = body[: found.start(2) if found.group(2) else found.end()], found.group(2) or b""
+                self.rows.append(Row(before, number * ROW, label, pairs, body[found.end() :], end))
+            else:
+                self.rows.append(Row(before, number * ROW, b"", b"", body, end))
+        self.layout, self.block = None, b""
+
+
+@dataclass(slots=True)
+class Begun:
+    """A dump's title was read; its rows follow, or are in it."""
+
+    dump: Hexdump
+
+
+@dataclass(slots=True)
+class Closed:
+    """A dump is whole, or was given up."""
+
+    dump: Hexdump
+
+
+Piece = Loose | Told | Begun | Row | Closed
+
+
+class Pieces:
+    """Iterates over the pieces of a trace, once.
+
+    Args:
+        blocks: the trace, decompressed, in an ASCII-compatible encoding (`source.decoded`). Colours are left out.
+    """
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self._buffer = b""
+        self._pos = 0
+        self._rest = b""
+        self._ended = False
+        self._line = b""  # what stands before `_pos` on its line, its first 500 bytes
+        self._at = patterns()
+        self._open: Hexdump | None = None
+        self._dumps = 0
+
+    def _fill(self, wanted: int = _AHEAD) -> None:
+        """Sees to it that so many bytes are at hand, as far as there are as many."""
+        if len(self._buffer) - self._pos >= wanted or self._ended:
+            return
+        parts = [self._buffer[self._pos :]]
+        have = len(parts[0])
+        while have < wanted:
+            block = next(self._blocks, None)
+            if block is None:
+                self._ended = True
+                block, self._rest = self._rest, b""
+            elif b"\x1b" in block or self._rest:
+                block = _COLOUR.sub(b"", self._rest + block)
+                begun = _BEGUN.search(block, max(0, len(block) - 60))
+                self._rest = block[begun.start() :] if begun else b""
+                block = block[: begun.start()] if begun else block
+            parts.append(block)
+            have += len(block)
+            if self._ended:
+                break
+        self._buffer, self._pos = b"".join(parts), 0
+
+    def _step(self, stop: int) -> bytes:
+        """The bytes up to `stop`, which are done."""
+        part = self._buffer[self._pos : stop]
+        newline = part.rfind(b"\n")
+        if newline >= 0:
+            self._line = part[newline + 1 : newline + 1 + _PREFIX_KEPT]
+        elif len(self._line) < _PREFIX_KEPT:
+            self._line += part[:_PREFIX_KEPT]
+        self._pos = stop
+        return part
+
+    def __iter__(self) -> Iterator[Piece]:
+        record_at, title_at = self._at.record.match, self._at.title.match
+        while True:
+            self._fill()
+            buffer, pos = self._buffer, self._pos
+            if pos >= len(buffer):
+                break
+            if (found := record_at(buffer, pos, pos + _LINE_KEPT)) is not None:
+                if self._interrupted():
+                    yield from self._close()
+                yield self._told(found)
+            elif (found := title_at(buffer, pos)) is not None:
+                yield from self._close()
+                yield from self._dump(found)
+            else:
+                yield from self._other()
+        yield from self._close()
+
+    def _close(self) -> Iterator[Closed]:
+        dump, self._open = self._open, None
+        if dump is not None:
+            yield Closed(dump)
+
+    def _interrupted(self) -> bool:
+        """Whether a record ends the open dump: its next row does not follow soon."""
+        dump = self._open
+        if dump is None:
+            return False
+        return self._buffer.find(b"%04x: " % dump.next, self._pos, self._pos + _ROW_MAY_FOLLOW) < 0
+
+    def _told(self, found: "re.Match[bytes]") -> Told:
+        clock, context, text = found.group(1, 3, 4)
+        begin, end = found.span(4) if text is not None else (found.end(), found.end())
+        kept = text.rstrip(b"\r") if text else b""
+        tail_end = end
+        while self._buffer[tail_end : tail_end + 1] == b"\r":
+            tail_end += 1
+        if self._buffer[tail_end : tail_end + 1] == b"\n":
+            tail_end += 1
+        tail = self._buffer[begin + len(kept) : tail_end]
+        head = self._buffer[self._pos : begin]
+        self._step(tail_end)
+        return Told(head, context.decode(), kept, None if clock is None else float(clock), tail)
+
+    def _dump(self, found: "re.Match[bytes]") -> Iterator[Piece]:
+        name, size = found.group(1).decode(), int(found.group(2))
+        start, at = self._pos, found.end()
+        title = self._buffer[start : found.start(2)]
+        prefix = 0 if len(self._line) >= _PREFIX_KEPT or self._at.begin.search(self._line) else len(self._line)
+        dump = Hexdump(self._dumps, title, found.group(2), self._buffer[found.end(2) : at], name)
+        self._dumps += 1
+        end = at
+        while end < at + 4 and self._buffer[end : end + 1] in (b"\r", b"\n"):
+            end += 1
+        ending = end - at
+        layout = Layout(prefix, ending)
+        if 0 < size <= KEPT:
+            self._fill(end - start + layout.length(size) + ending + 8)
+            shift = self._pos - start  # the buffer may have moved
+            at, end = at + shift, end + shift
+            line_end = self._buffer[at:end]
+            stop = end + layout.length(size)
+            closed = self._buffer[stop : stop + ending] == line_end
+            if (
+                stop <= len(self._buffer)
+                and layout.fits(self._buffer, end, size)
+                and (closed or stop == len(self._buffer))
+            ):
+                dump.title_end += line_end
+                dump.ending = line_end
+                stop += ending if closed else 0
+                dump.layout, dump.block = layout, self._buffer[end:stop]
+                self._step(stop)
+                yield Begun(dump)
+                yield Closed(dump)
+                return
+        newline = self._buffer.find(b"\n", at, at + 3)
+        stop = newline + 1 if newline >= 0 else at
+        dump.ending = self._buffer[at:stop]
+        dump.title_end += self._buffer[at:stop]
+        self._step(stop)
+        yield Begun(dump)
+        if size == 0:
+            yield Closed(dump)
+        else:
+            self._open = dump
+
+    def _other(self) -> Iterator[Piece]:
+        buffer, pos = self._buffer, self._pos
+        newline = buffer.find(b"\n", pos, pos + _LINE_KEPT)
+        stop = min(len(buffer), pos + _LINE_KEPT) if newline < 0 else newline
+        begin = self._at.begin.search(buffer, pos, stop)
+        if begin is not None and begin.start() == pos:
+            found = self._at.rest.match(buffer, pos, stop)
+            end = found.end() if found is not None else min(stop, pos + 3)
+            tail = b"\n" if buffer[end : end + 1] == b"\n" else b""
+            yield Told(b"", "Unknown", buffer[pos:end], None, tail)
+            self._step(end + len(tail))
+            return
+        upto = stop if begin is None else begin.start()
+        part = buffer[pos:upto]
+        row = self._row_in(part)
+        if row is None and not self._line and (untagged := self._at.untagged.match(buffer, pos, stop)) is not None:
+            yield self._told(untagged)
+            return
+        line_end = newline >= 0 and upto == newline
+        if row is None or self._open is None:
+            upto += line_end
+            yield Loose(self._step(upto))
+            return
+        yield from self._take_row(part, row, newline if line_end else -1)
+
+    def _take_row(self, part: bytes, row: "re.Match[bytes]", newline: int) -> Iterator[Piece]:
+        dump = self._open
+        assert dump is not None
+        pairs = row.group(2) or b""
+        column = _COLUMN.match(part, row.end())
+        shown = len(bytes.fromhex(pairs.decode("ascii")))
+        taken = row.end() if column is None else min(len(part), column.end() + shown)
+        end = b""
+        if not part[taken:].strip():
+            end = part[taken:] + (b"\n" if newline >= 0 else b"")
+        label = part[row.start() : row.start(2) if row.group(2) else row.end()]
+        due = int(row.group(1), 16) == dump.next
+        whole = self._step(self._pos + taken + len(end))
+        if not due:
+            yield Loose(whole)
+            return
+        piece = Row(part[: row.start()], dump.next, label, pairs, part[row.end() : taken], end)
+        dump.rows.append(piece)
+        yield piece
+        if dump.next >= dump.size or len(dump.rows) >= _ROWS_KEPT:
+            yield from self._close()
+
+    def _row_in(self, part: bytes) -> "re.Match[bytes] | None":
+        """The row of the open dump that stands in `part`, behind whatever prefix."""
+        dump = self._open
+        if dump is None:
+            return None
+        found = self._at.row.match(part)
+        if found is None:
+            due = part.find(b"%04x:" % dump.next)
+            if due >= 0 and (due == 0 or not part[due - 1 : due].isalnum()):
+                found = self._at.row.match(part, due)
+        return found

@@ -1,0 +1,251 @@
+"""Stable pseudonyms for users, hosts, addresses, paths, comments and fingerprints.
+
+A pseudonym is as long as what it stands for, so that it fits wherever the name stands: in texts, in packets, in the
+packets of SFTP that go over several SSH packets. Names are numbered in the order in which they turn up, so that nobody
+can get from a pseudonym to its name without the key (`--map`), and two runs on the same files give the same.
+"""
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from tracelens import secrets
+from tracelens.ssh.messages import key_algorithm
+
+_TOKEN = re.compile(rb"[A-Za-z0-9_\x80-\xff][A-Za-z0-9_.+~$#%&!\x80-\xff-]*")
+_IPV4 = re.compile(rb"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9.])")
+_IPV6 = re.compile(rb"(?<![0-9A-Za-z:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![0-9A-Za-z:])")
+_DOMAIN = re.compile(rb"(?<![\w.@/-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![\w-])")
+_AT = re.compile(rb"([A-Za-z0-9_.$-]{1,64})@([A-Za-z0-9_.-]{1,255})")
+_SYSLOG = re.compile(
+    rb"(?:[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d|\d\d:\d\d:\d\d\.\d{3,6} [A-Z]{2,5}) ([\w.-]{1,255}) "
+)
+_LONG_NAME = re.compile(rb"[-bcdlps][-rwxsStT]{9}[.+@]? +\S+ +(\S+) +(\S+) +\d+ +\S+ +\S+ +\S+ ")
+_SUFFIX = re.compile(rb"(?<=.)\.[A-Za-z0-9]{1,5}\Z")
+# Names that are the same everywhere and tell nothing.
+_COMMON = frozenset(
+    b"home root tmp var etc usr bin opt srv mnt data log logs lib proc dev run users Users www ssh .ssh "
+    b"authorized_keys known_hosts id_rsa id_dsa id_ecdsa id_ed25519 id_rsa.pub id_dsa.pub id_ecdsa.pub id_ed25519.pub "
+    b"incoming outgoing upload download uploads downloads scp sftp localhost program openssh.com libssh.org "
+    b"lysator.liu.se null total internal-sftp sftp-server r rw rwx -f -t -v -r -p C D E T".split()
+)
+_NOBODY = (b"127.0.0.1", b"0.0.0.0", b"::1", b"::")
+_BRIEF = {"user": b"user", "host": b"host", "name": b"name", "comment": b"note", "key": b"key"}
+# Messages with texts of people and names of hosts: disconnect, debug, the login's, channel_open and what answers it.
+_SPOKEN = frozenset((1, 4, 50, 53, 60, 90, 92, 98))
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+
+_PATHS = ("path", "target")
+_HOSTS = ("from_host", "to_host", "host")
+
+
+class Pseudonyms:
+    """The pseudonyms of one run.
+
+    Attributes:
+        names: original -> (kind, pseudonym), in the order in which they turned up.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[bytes, tuple[str, bytes]] = {}
+        self.avoided: list[bytes] = []  # secrets: no pseudonym may hold one
+        self._learned: dict[bytes, str] = {}
+        self._taken: set[bytes] = set()
+        self._counts: dict[tuple[str, int], int] = {}
+
+    def learn(self, kind: str, value: bytes) -> None:
+        """Takes a name that is to be replaced wherever it turns up; of a path, comment or address its parts."""
+        for found in _TOKEN.finditer(value):
+            self._learned.setdefault(found[0], kind)
+
+    def _name(self, kind: str, token: bytes) -> bytes:
+        known = self.names.get(token)
+        if known is not None:
+            return known[1]
+        core = token.strip(b".")
+        if core in _COMMON or token in _COMMON or secrets.is_ordinary(token) or secrets.is_mask(token):
+            return token
+        if _is_address(token):
+            return self.address(token)
+        made = self._made(kind, token)
+        self.names[token] = (kind, made)
+        self._taken.add(made)
+        return made
+
+    def _made(self, kind: str, token: bytes) -> bytes:
+        suffix = _SUFFIX.search(token)
+        end = suffix[0] if suffix and kind == "name" else b""
+        length = len(token) - len(end)
+        place = (kind, length)
+        for _ in range(26 * 36):
+            count = self._counts[place] = self._counts.get(place, 0) + 1
+            made = _numbered(_BRIEF.get(kind, b"name"), count, length) + end
+            fresh = made not in self._taken and made not in self.names and made not in self._learned
+            if fresh and not any(secret in made for secret in self.avoided):
+                break
+        return made
+
+    def address(self, value: bytes) -> bytes:
+        """The pseudonym of an IP address: digits for digits."""
+        known = self.names.get(value)
+        if known is not None:
+            return known[1]
+        if value in _NOBODY:
+            return value
+        for attempt in range(64):
+            stream = iter(hashlib.sha256(b"%d %d" % (len(self.names), attempt)).digest() * 2)
+            if b":" in value:
+                made = bytes(c if c == 0x3A else b"0123456789abcdef"[next(stream) % 16] for c in value)
+            else:
+                made = b".".join(_octet(part, next(stream)) for part in value.split(b"."))
+            if made not in self._taken and made != value:
+                break
+        self.names[value] = ("address", made)
+        self._taken.add(made)
+        return made
+
+    def words(self, text: bytes) -> bytes:
+        """A text of anybody's: known names, addresses and names of hosts in it are replaced."""
+        for found in _SYSLOG.finditer(text):
+            self._name("host", found[1])
+        return self._free(text)
+
+    def _free(self, text: bytes) -> bytes:
+        for found in _AT.finditer(text):
+            if not secrets.is_ordinary(found[0]):
+                self._name("user", found[1])
+                self._name("host", found[2])
+        for pattern in (_IPV4, _IPV6):
+            text = pattern.sub(lambda m: self.address(m[0]) if _is_address(m[0]) else m[0], text)
+        text = _DOMAIN.sub(lambda m: self._name("host", m[0]), text)
+        return self.same_length(text)
+
+    def same_length(self, text: bytes) -> bytes:
+        """The text with all known names replaced."""
+        return _TOKEN.sub(lambda m: self._known(m[0]), text)
+
+    def _known(self, token: bytes) -> bytes:
+        """The pseudonym of a name, if it is one; a name at a sentence's end has its full stop."""
+        for core in dict.fromkeys((token, token.rstrip(b".!"))):
+            known = self.names.get(core)
+            if known is not None:
+                return known[1] + token[len(core) :]
+            if core in self._learned:
+                return self._name(self._learned[core], core) + token[len(core) :]
+        return token
+
+    def path(self, value: bytes) -> bytes:
+        """A path, or the line of a folder's listing: each part has its pseudonym."""
+        long = _LONG_NAME.match(value)
+        if long is not None:
+            for name in long.groups():
+                if not name.isdigit():
+                    self._name("user", name)
+            return self.same_length(value[: long.end()]) + self.path(value[long.end() :])
+        return _TOKEN.sub(lambda m: self._name("name", m[0]), value)
+
+    def key(self, blob: bytes) -> bytes:
+        """A public key's blob (RFC 4253, 6.6): its algorithm stays, the rest is made up."""
+        known = self.names.get(blob)
+        if known is not None:
+            return known[1]
+        algorithm = key_algorithm(blob) or ""
+        begin = 4 + len(algorithm)
+        made, count = blob[:begin], len(self.names)
+        while len(made) < len(blob):
+            made += hashlib.sha512(b"key %d %d" % (count, len(made))).digest()
+        made = made[: len(blob)]
+        self.names[blob] = ("key", made)
+        for old, new in zip(_fingerprints(blob), _fingerprints(made), strict=True):
+            self.names.setdefault(old, ("fingerprint", new))
+        return made
+
+    def packet(self, number: int, value: bytes) -> bytes:
+        """A string of an SSH packet."""
+        if len(value) > 30 and key_algorithm(value) is not None:
+            return self.key(value)
+        if number not in _SPOKEN or secrets.is_ordinary(value):
+            return value
+        return self._free(value)
+
+    def record(self, name: str, fields: Mapping[str, Any], text: bytes) -> bytes:
+        """A record's text."""
+        for field, value in fields.items():
+            if not isinstance(value, str) or not value:
+                continue
+            old = value.encode()
+            if name.startswith("key_ex.fingerprint"):
+                new = self._fingerprint(old)
+            elif name.startswith("key_ex.") or "banner" in name.rpartition(".")[2]:
+                continue
+            elif field in _PATHS:
+                new = self.path(old)
+            elif field in _HOSTS:
+                new = self._free(self._host(old))
+            elif field == "comment":
+                self.learn("comment", old)
+                new = self._free(old)
+            elif name.startswith("scp.") and old[:1] in b"CD":
+                head, blank, file = old.rpartition(b" ")
+                new = head + blank + self.path(file)
+            elif field == "message" and name == "conn.request_started" and fields.get("request") == "exec":
+                program, blank, rest = old.partition(b" ")
+                new = program + blank + self.path(rest)
+            else:
+                new = self._free(old)
+            text = text.replace(old, new, 1)
+        return text
+
+    def _host(self, value: bytes) -> bytes:
+        self.learn("host", value)
+        return value
+
+    def _fingerprint(self, value: bytes) -> bytes:
+        known = self.names.get(value)
+        if known is not None:
+            return known[1]
+        digits = hashlib.sha512(b"fingerprint %d" % len(self.names)).hexdigest().encode()
+        made = bytes(c if c in b":=+/" else digits[i % len(digits)] for i, c in enumerate(value))
+        self.names[value] = ("fingerprint", made)
+        return made
+
+
+def _numbered(word: bytes, count: int, length: int) -> bytes:
+    digits = b"%d" % count
+    if length >= len(word) + len(digits):
+        return word + digits.rjust(length - len(word), b"-")
+    if length > len(digits):
+        return word[: length - len(digits)] + digits
+    made = b""
+    for _ in range(length):
+        count, letter = divmod(count, len(_LETTERS))
+        made = _LETTERS[letter : letter + 1] + made
+    return made
+
+
+def _is_address(value: bytes) -> bool:
+    try:
+        ip_address(value.decode())
+    except ValueError:
+        return False
+    return True
+
+
+def _octet(part: bytes, value: int) -> bytes:
+    low, count = {1: (0, 10), 2: (10, 90)}.get(len(part), (100, 156))
+    return b"%d" % (low + value % count)
+
+
+def _fingerprints(blob: bytes) -> list[bytes]:
+    """As libssh2 and others print them."""
+    sha256 = b64encode(hashlib.sha256(blob).digest())
+    return [
+        hashlib.md5(blob, usedforsecurity=False).digest().hex(":").encode(),
+        hashlib.sha1(blob, usedforsecurity=False).digest().hex(":").encode(),
+        sha256,
+        sha256.rstrip(b"="),
+        blob and b64encode(blob),
+    ]

@@ -1,0 +1,208 @@
+"""What a secret looks like wherever it stands, and how it is masked.
+
+A secret is known where a packet or a text says that it is one (a password, an answer to a prompt, a variable's value),
+or where a program's own words do (`password=...`, a private key). From then on it is masked wherever its octets turn
+up: as they are, in hexadecimal digits, in base64, in UTF-16. The one exception are secrets that are ordinary words of
+SSH or of libssh2, such as "password": to mask those words everywhere would tell the secret.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
+
+from tracelens import catalogue
+from tracelens.ssh.algorithms import SINCE
+
+MASKED = "[hidden]"
+# A shorter secret cannot be told from ordinary text wherever its letters turn up.
+SHORTEST = 4
+# More forms than this are looked for by their first bytes.
+_FEW = 1000
+_DIGITS = tuple(b"%d" % digit for digit in range(10))
+_FIGURES = (*_DIGITS, b".")
+# Fewer characters of base64 than this say nothing.
+_SHORTEST_BASE64 = 5
+# What `tracelens redact` puts in a secret's place: as long as any other, and numbered, so that two attempts with one
+# password still look like one password.
+_MASK = re.compile(rb"hidden-[a-z]{6}")
+_NAMES = (
+    "ssh-connection ssh-userauth password publickey keyboard-interactive hostbased none gssapi-with-mic session sftp "
+    "subsystem exec shell pty-req env x11-req exit-status exit-signal xterm vt100 server-sig-algs OpenSSH dropbear "
+    "libssh2 SSH-2.0- direct-tcpip forwarded-tcpip tcpip-forward auth-agent@openssh.com hostkeys-00@openssh.com "
+    "Password: password: publickey-hostbound@openssh.com ping@openssh.com posix-rename@openssh.com "
+    "statvfs@openssh.com fstatvfs@openssh.com hardlink@openssh.com fsync@openssh.com lsetstat@openssh.com "
+    "limits@openssh.com expand-path@openssh.com copy-data home-directory users-groups-by-id@openssh.com "
+    "hidden-arguments (hidden) [hidden] "
+    "No such file Permission denied Failure Success End of file Bad message Operation unsupported Connection lost"
+)
+# A program's own words before a secret. The words around it stay.
+_CREDENTIAL = re.compile(
+    rb"(?ix) (?: \b(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|access[_-]?key|auth(?:orization)?)"
+    rb"\s{0,3}[=:]\s{0,3} | --(?:password|passphrase|token|secret)[= ] | \bsshpass\s+-p\s{0,3} | \bBearer\s+"
+    rb"| ://[^\s/@:]{0,64}: (?=[^\s/@]{1,200}@) | \bidentified\s+by\s+ | (?:-u|--user)[= ][^\s:]{1,64}: )"
+    rb"""(?: "([^"\n]{1,200})" | '([^'\n]{1,200})' | ([^\s"';,@&]{1,200}) )"""
+)
+KEY_BEGIN = re.compile(rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----|PuTTY-User-Key-File-\d|Private-Lines: ")
+KEY_END = re.compile(rb"-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----|Private-MAC: ")
+
+
+def mask(number: int) -> bytes:
+    """What stands for the secret with this number in a redacted trace; all masks are equally long."""
+    letters, rest = b"", (number * 60_000_049 + 123_456_789) % 26**6
+    for _ in range(6):
+        rest, letter = divmod(rest, 26)
+        letters += b"%c" % (97 + letter)
+    return b"hidden-" + letters
+
+
+def is_mask(value: bytes) -> bool:
+    """Whether the value is such a mask."""
+    return _MASK.fullmatch(value) is not None
+
+
+def is_telling(value: bytes) -> bool:
+    """Whether a secret can be looked for elsewhere: it is long enough, no mask, and no ordinary word of SSH."""
+    return len(value) >= SHORTEST and not is_mask(value) and not is_ordinary(value)
+
+
+@lru_cache(4096)
+def is_ordinary(value: bytes) -> bool:
+    """Whether the value is part of what any trace holds: libssh2's texts, names of algorithms, methods and messages."""
+    return value in vocabulary() or not value.strip(b" .\0*-=_")
+
+
+@cache
+def vocabulary() -> bytes:
+    """Texts of libssh2 and names of SSH, a line each."""
+    texts = [row.text for row in catalogue.rows()]
+    return "\n".join([*texts, *SINCE, _NAMES]).encode()
+
+
+@lru_cache(4096)
+def forms(value: bytes) -> tuple[bytes, ...]:
+    """The ways in which a value can stand in a text or in a dump, itself first."""
+    found = [value]
+    text = value.decode("utf-8", "replace")
+    if not value.isascii():
+        found += [value.decode("latin-1").encode(), value.decode("utf-8", "backslashreplace").encode()]
+        found += [text.encode("unicode_escape"), text.encode("latin-1", "replace") if "\ufffd" not in text else value]
+    found += [text.encode("utf-16-le"), text.encode("utf-16-be")]
+    digits = value.hex()
+    spaced = value.hex(" ")
+    rows = (spaced[: 3 * cut - 1] + "  " + spaced[3 * cut :] for cut in range(1, min(len(value), 64)))
+    found += [f.encode() for f in (digits, digits.upper(), spaced, spaced.upper(), value.hex(":"))]
+    found += [row.upper().encode() for row in rows]
+    for shift in range(3):
+        coded = b64encode(b"\0" * shift + value)
+        inner = coded[(0, 2, 3)[shift] : (shift + len(value)) * 8 // 6]
+        if len(inner) >= _SHORTEST_BASE64:
+            found += [inner, inner.translate(bytes.maketrans(b"+/", b"-_"))]
+    return tuple(dict.fromkeys(found))
+
+
+def credentials(text: bytes) -> Iterator[bytes]:
+    """Values that a program's own words call secret: `password=...`, `--token ...`, `://user:...@`."""
+    for found in _CREDENTIAL.finditer(text):
+        value = found[1] or found[2] or found[3]
+        if not is_mask(value):
+            yield value
+
+
+class Needles:
+    """Looks for secrets in whatever form; the longest counts where several begin at one place.
+
+    Args:
+        values: secrets; those that cannot be told from ordinary words are left out.
+    """
+
+    def __init__(self, values: Iterable[bytes]) -> None:
+        self.values = sorted({v for v in values if is_telling(v)}, key=lambda v: (-len(v), v))
+        self._forms = [(form, value) for value in self.values for form in forms(value)]
+        self._index: dict[bytes, list[tuple[bytes, bytes]]] = {}
+        if len(self._forms) > _FEW:
+            for form, value in sorted(self._forms, key=lambda pair: -len(pair[0])):
+                self._index.setdefault(form[:SHORTEST], []).append((form, value))
+
+    def find(self, data: bytes, *, numbers: bool = True) -> list[tuple[int, int, bytes]]:
+        """Where secrets stand: start, stop and the secret; none overlaps another.
+
+        Args:
+            data: where to look.
+            numbers: whether a secret of digits counts wherever its digits stand; else only where they stand alone.
+        """
+        found = self._indexed(data) if self._index else self._each(data)
+        if not numbers:
+            found = [f for f in found if not f[2].isdigit() or f[1] - f[0] != len(f[2]) or _alone(data, f[0], f[1])]
+        if len(found) < 2:
+            return found
+        found.sort(key=lambda f: (f[0], -f[1]))
+        kept, end = [], 0
+        for one in found:
+            if one[0] >= end:
+                kept.append(one)
+                end = one[1]
+        return kept
+
+    def _each(self, data: bytes) -> list[tuple[int, int, bytes]]:
+        found = []
+        for form, value in self._forms:
+            at = data.find(form)
+            while at >= 0:
+                found.append((at, at + len(form), value))
+                at = data.find(form, at + len(form))
+        return found
+
+    def _indexed(self, data: bytes) -> list[tuple[int, int, bytes]]:
+        found, index = [], self._index
+        for at in range(len(data) - SHORTEST + 1):
+            for form, value in index.get(data[at : at + SHORTEST], ()):
+                if data.startswith(form, at):
+                    found.append((at, at + len(form), value))
+                    break
+        return found
+
+    def replace(self, data: bytes, mask: Callable[[bytes], bytes], *, numbers: bool = True) -> bytes:
+        """The data with each secret replaced by what `mask` makes of it."""
+        found = self.find(data, numbers=numbers)
+        if not found:
+            return data
+        out, done = [], 0
+        for start, stop, value in found:
+            out += [data[done:start], mask(value)]
+            done = stop
+        return b"".join([*out, data[done:]])
+
+
+def _alone(data: bytes, start: int, stop: int) -> bool:
+    return data[start - 1 : start] not in _FIGURES and data[stop : stop + 1] not in _DIGITS
+
+
+def hider(values: Iterable[bytes]) -> Callable[[str], str]:
+    """A function that masks secrets wherever a text holds one, or ends in the first part of one."""
+    needles = Needles(values)
+    begun = {value[:n] for value in needles.values[:_FEW] for n in range(SHORTEST, min(len(value), 200))}
+    begun = {part for part in begun if not is_ordinary(part)}
+    longest = max(map(len, begun), default=0)
+
+    def hide(text: str) -> str:
+        data = text.encode("utf-8", "surrogatepass")
+        data = needles.replace(data, lambda _: MASKED.encode(), numbers=False)
+        if begun:  # what was cut off may end in half a secret
+            body = data.rstrip(b".\"'\xe2\x80\xa6")
+            for n in range(min(longest, len(body)), SHORTEST - 1, -1):
+                if body[-n:] in begun:
+                    data = body[:-n] + MASKED.encode() + data[len(body) :]
+                    break
+        return data.decode("utf-8", "surrogatepass")
+
+    return hide if needles.values else lambda text: text
+
+
+def without_credentials(text: str) -> str:
+    """The text with the values masked that its own words call secret."""
+    data = text.encode("utf-8", "surrogatepass")
+    found = {value for value in credentials(data) if len(value) >= SHORTEST and not is_ordinary(value)}
+    for value in sorted(found, key=len, reverse=True):
+        data = data.replace(value, MASKED.encode())
+    return data.decode("utf-8", "surrogatepass")
