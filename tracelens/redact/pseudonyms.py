@@ -59,7 +59,8 @@ class Pseudonyms:
     def learn(self, kind: str, value: bytes) -> None:
         """Takes a name that is to be replaced wherever it turns up; of a path, comment or address its parts."""
         for found in _TOKEN.finditer(value):
-            self._learned.setdefault(found[0], kind)
+            suffix = _SUFFIX.search(found[0]) if kind == "name" else None
+            self._learned.setdefault(found[0][: suffix.start()] if suffix else found[0], kind)
 
     def _name(self, kind: str, token: bytes) -> bytes:
         known = self.names.get(token)
@@ -70,19 +71,20 @@ class Pseudonyms:
             return token
         if _is_address(token):
             return self.address(token)
+        suffix = _SUFFIX.search(token) if kind == "name" else None
+        if suffix is not None:  # a key and its .pub stay a pair
+            return self._name(kind, token[: suffix.start()]) + suffix[0]
         made = self._made(kind, token)
         self.names[token] = (kind, made)
         self._taken.add(made)
         return made
 
     def _made(self, kind: str, token: bytes) -> bytes:
-        suffix = _SUFFIX.search(token)
-        end = suffix[0] if suffix and kind == "name" else b""
-        length = len(token) - len(end)
+        length = len(token)
         place = (kind, length)
         for _ in range(26 * 36):
             count = self._counts[place] = self._counts.get(place, 0) + 1
-            made = _numbered(_BRIEF.get(kind, b"name"), count, length) + end
+            made = _numbered(_BRIEF.get(kind, b"name"), count, length)
             fresh = made not in self._taken and made not in self.names and made not in self._learned
             if fresh and not any(secret in made for secret in self.avoided):
                 break
@@ -129,7 +131,7 @@ class Pseudonyms:
 
     def _known(self, token: bytes) -> bytes:
         """The pseudonym of a name, if it is one; a name at a sentence's end has its full stop."""
-        for core in dict.fromkeys((token, token.rstrip(b".!"))):
+        for core in dict.fromkeys((token, token.rstrip(b".!"), _SUFFIX.sub(b"", token))):
             known = self.names.get(core)
             if known is not None:
                 return known[1] + token[len(core) :]
