@@ -16,7 +16,7 @@ from support import CASES, SAMPLES, diagnose_file
 from tracelens import exporters, frames, source
 from tracelens.cli.timeline import FORMATS, Table
 from tracelens.errors import BadOutput
-from tracelens.frames.columns import ABOUT, COLUMNS, TABLES, TYPES
+from tracelens.frames.columns import ABOUT, COLUMNS, SCAN, TABLES, TYPES
 
 PASSWORD = "Ochre.Lantern.6"
 WRONG = SAMPLES / "wrong-password.log"
@@ -38,8 +38,9 @@ def export(frame: pd.DataFrame, path: Path) -> Path:
 
 class TestColumns:
     def test_every_table_and_every_column_is_documented(self) -> None:
-        assert TABLES.keys() == ABOUT.keys() == {t.value for t in Table}
-        assert {name for columns in TABLES.values() for name in columns} == COLUMNS.keys()
+        assert TABLES.keys() == {t.value for t in Table}
+        assert TABLES.keys() | SCAN.keys() == ABOUT.keys()
+        assert {name for columns in [*TABLES.values(), *SCAN.values()] for name in columns} == COLUMNS.keys()
         assert {kind for kind, _ in COLUMNS.values()} <= TYPES.keys()
         assert set(re.findall(r"\w+", FORMATS)) - {"or"} == set(exporters.formats())
 
@@ -60,7 +61,7 @@ class TestColumns:
 class TestContents:
     def test_requests_have_their_answers(self) -> None:
         requests = table(NO_FILE, "requests")
-        asked = requests[["request", "answer", "outcome", "status"]].astype(object).where(requests.notna(), None)
+        asked = requests[["request", "answer", "outcome", "sftp_status"]].astype(object).where(requests.notna(), None)
         assert asked.to_numpy().tolist() == [
             ["kex_30", "kex_31", "granted", None],
             ["service_request", "service_accept", "granted", None],
@@ -101,8 +102,13 @@ class TestContents:
 
     def test_an_operation_has_its_file_status_and_sentence(self) -> None:
         (row,) = table(NO_FILE, "operations").to_dict("records")
-        assert (row["verb"], row["outcome"], row["status"], row["message"]) == ("open", "failed", 2, "No such file")
-        assert row["file"].startswith("/home/devi/")
+        assert (row["verb"], row["outcome"], row["sftp_status"], row["message"]) == (
+            "open",
+            "failed",
+            2,
+            "No such file",
+        )
+        assert row["remote_path"].startswith("/home/devi/")
         assert row["latency"] == pytest.approx(row["ended"] - row["started"])
 
     @pytest.mark.parametrize("name", TABLES)

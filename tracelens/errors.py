@@ -4,6 +4,9 @@
     ├── NotATrace          an input holds no libssh2 record
     ├── UnreadableInput    an input could not be opened, decompressed or read to its end
     ├── BadPlugin          a rule module could not be loaded
+    ├── NotAScan           a folder has no tables of a scan
+    ├── BadQuery           a question to a scan's tables can't be answered
+    ├── EngineFailed       what does a scan's work is not there, or went away
     ├── BadOutput          a result could not be written
     └── UnsafeCopy         a redacted copy is not proven to be free of secrets
 
@@ -53,6 +56,31 @@ class UnreadableInput(TracelensError, OSError):  # noqa: N818
 
 class BadPlugin(TracelensError):  # noqa: N818
     """A rule module could not be loaded, or its rules break the contract of a rule."""
+
+
+class EngineFailed(TracelensError):  # noqa: N818
+    """The engine of a scan is not installed, does not answer, or went away."""
+
+
+class NotAScan(TracelensError, ValueError):  # noqa: N818
+    """The folder has no tables of a scan.
+
+    Args:
+        name: the folder as the user named it.
+        reason: what is missing.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+class BadQuery(TracelensError, ValueError):  # noqa: N818
+    """A question to a scan's tables is no SELECT, or DuckDB does not take it."""
 
 
 class BadOutput(TracelensError, OSError):  # noqa: N818

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Any, NamedTuple, Self, cast
 
@@ -47,12 +48,19 @@ class Limits:
 class Stream:
     """Bytes with a look ahead. Short reads mean the end; damage waits until what precedes it is read."""
 
-    def __init__(self, read: Callable[[int], bytes], what: str, file: IO[bytes] | None = None) -> None:
+    def __init__(
+        self,
+        read: Callable[[int], bytes],
+        what: str,
+        file: IO[bytes] | None = None,
+        modified: float | None = None,
+    ) -> None:
         self._read = read  # may give less or more than it was asked for, nothing at the end only
         self._what = what
         self._ahead = b""
         self._failure: UnreadableInput | None = None
         self.file = file
+        self.modified = modified  # file time, seconds since 1970, where something says so
         self.position = 0
 
     def peek(self, size: int) -> bytes:
@@ -98,13 +106,15 @@ class Content(NamedTuple):
     stream: Stream
 
 
-def unfold(name: str, file: IO[bytes], limits: Limits) -> Iterator[Content | UnreadableInput]:
-    """Take the layers off an open file; what can't be read is an item too.
+def unfold(
+    name: str, file: IO[bytes], limits: Limits, modified: float | None = None
+) -> Iterator[Content | UnreadableInput]:
+    """Take the layers off an open file, whose time is `modified`; what can't be read is an item too.
 
     Too many layers end that member, any other exceeded limit the whole input.
     """
     try:
-        yield from _unfold(Content(name, (), Stream(file.read, "file", file)), _Budget(limits))
+        yield from _unfold(Content(name, (), Stream(file.read, "file", file, modified)), _Budget(limits))
     except _LimitReached as error:
         yield UnreadableInput(name, error.reason)
 
@@ -177,7 +187,8 @@ _MAGIC = re.compile(
 )
 
 
-def _layer(head: bytes) -> str | None:
+def layer(head: bytes) -> str | None:
+    """What a file that begins like this is packed with; None where it is not. 512 bytes tell."""
     if match := _MAGIC.match(head):
         return match.lastgroup
     # A tar older than POSIX has no magic, but its header has a checksum.
@@ -188,20 +199,21 @@ def _layer(head: bytes) -> str | None:
 def _unfold(content: Content, budget: _Budget) -> Iterator[Content | UnreadableInput]:
     name, layers, stream = content
     try:
-        layer = _layer(stream.peek(_HEAD))
-        if layer and len(layers) >= budget.limits.depth:
+        packing = layer(stream.peek(_HEAD))
+        if packing and len(layers) >= budget.limits.depth:
             raise UnreadableInput(name, f"unfolds beyond the limit: depth = {budget.limits.depth}")
-        inside = _inside(name, layer, stream, budget) if layer else iter(())
+        inside = _inside(name, packing, stream, budget) if packing else iter(())
     except UnreadableInput as error:
         yield UnreadableInput(name, error.reason)
         return
-    if not layer:
+    if not packing:
         yield content
     for member, packed in inside:
         if isinstance(packed, UnreadableInput):
             yield UnreadableInput(member, packed.reason)
         else:
-            yield from _unfold(Content(member, (*layers, layer or ""), packed), budget)
+            packed.modified = stream.modified if packed.modified is None else packed.modified
+            yield from _unfold(Content(member, (*layers, packing or ""), packed), budget)
 
 
 _Members = Iterator[tuple[str, Stream | UnreadableInput]]
@@ -275,7 +287,15 @@ def _zip(name: str, stream: Stream, budget: _Budget) -> _Members:
                 yield member, UnreadableInput(member, reason(error, "zip member"))
                 continue
             with opened:
-                yield member, Stream(budget.metered(opened.read1, packed), "zip member")
+                yield member, Stream(budget.metered(opened.read1, packed), "zip member", None, _time_of(info.date_time))
+
+
+def _time_of(date: tuple[int, int, int, int, int, int]) -> float | None:
+    """The time of a zip's member. It bears no time zone: it is taken for UTC."""
+    try:
+        return datetime(*date, tzinfo=UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _seekable(stream: Stream, stack: ExitStack) -> IO[bytes]:
@@ -329,4 +349,4 @@ def _tar(name: str, stream: Stream, budget: _Budget) -> _Members:
             read = partial(_capped, packed.read1, tarfile.RECORDSIZE)
             if info.issparse():  # it makes bytes out of nothing
                 read = budget.metered(read, lambda: stream.position)
-            yield f"{name}!{shown(info.name)}", Stream(read, "tar member")
+            yield f"{name}!{shown(info.name)}", Stream(read, "tar member", None, float(info.mtime))

@@ -14,12 +14,13 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
+from tracelens import remote
 from tracelens.errors import UnreadableInput
 from tracelens.layers import Limits, Stream, reason, shown, unfold
 
-__all__ = ["STDIN", "Limits", "Source", "decoded", "files", "find"]
+__all__ = ["STDIN", "Limits", "Place", "Source", "decoded", "files", "find", "name_of", "opened", "places"]
 
 BLOCK = 1 << 20
 # From so many bytes on an input is large: it is read in larger blocks, and digested by a thread of its own.
@@ -41,9 +42,10 @@ class Source:
         sha256: of the decompressed bytes; None until `chunks()` has ended.
         bytes: how many decompressed bytes; None until then. After damage both tell of what could be read.
         path: of the file that holds just these bytes, None where they are packed or come from a pipe.
+        modified: file time, seconds since 1970: the member's own in an archive; None where nothing says so.
     """
 
-    __slots__ = ("_stream", "bytes", "compression", "name", "path", "sha256")
+    __slots__ = ("_stream", "bytes", "compression", "modified", "name", "path", "sha256")
 
     def __init__(self, name: str, compression: str | None, stream: Stream, path: str | None = None) -> None:
         self.path = path
@@ -51,6 +53,7 @@ class Source:
         self.compression = compression
         self.sha256: str | None = None
         self.bytes: int | None = None
+        self.modified = stream.modified
         self._stream: Stream | None = stream
 
     def __repr__(self) -> str:
@@ -138,13 +141,14 @@ def find(inputs: Iterable[str], limits: Limits = _LIMITS) -> Iterator[Source | U
         if isinstance(path, UnreadableInput):
             yield path
             continue
+        name = name_of(path)
         try:
-            opened = _open(path)
+            stream = opened(path)
         except (OSError, ValueError) as error:
-            yield UnreadableInput(shown(path), reason(error, "file"))
+            yield UnreadableInput(name, reason(error, "file"))
             continue
-        with opened as file:
-            for content in unfold(shown(path), file, limits):
+        with stream as file:
+            for content in unfold(name, file, limits, _modified(file)):
                 if isinstance(content, UnreadableInput):
                     yield content
                 else:
@@ -155,14 +159,47 @@ def find(inputs: Iterable[str], limits: Limits = _LIMITS) -> Iterator[Source | U
                     source.expire()
 
 
+class Place(NamedTuple):
+    """A file or object behind the inputs, not opened yet.
+
+    Args:
+        path: what `find` and `opened` take, in another process for one.
+        size: in bytes; None where nothing says so.
+        modified: file time, seconds since 1970; None where nothing says so.
+        mark: is another when the file is another, as far as can be told without reading it; None: nobody can tell.
+    """
+
+    path: str
+    size: int | None = None
+    modified: float | None = None
+    mark: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return name_of(self.path)
+
+
+def name_of(path: str) -> str:
+    """How a path or URL is shown: without control characters, and without a password."""
+    return shown(remote.shown(path))
+
+
 def files(inputs: Iterable[str]) -> Iterator[str | UnreadableInput]:
     """Name every file behind the inputs, without opening any; those of a folder or glob are sorted by path.
 
     Each name that is given can be passed to `find` alone, in another process for one.
     """
+    return (place.path if isinstance(place, Place) else place for place in places(inputs))
+
+
+def places(inputs: Iterable[str]) -> Iterator[Place | UnreadableInput]:
+    """Every file behind the inputs with its size and time, without opening any; as `files` has them."""
     for path in inputs:
         if path in STDIN:
-            yield path
+            yield Place(path)
+        elif remote.is_url(path):
+            yield from (p if isinstance(p, UnreadableInput) else Place(*p) for p in remote.found(path))
         elif os.path.lexists(path) or not re.search(r"[*?\[]", path):
             yield from _walk(path, explicit=True)
         else:
@@ -175,7 +212,7 @@ def files(inputs: Iterable[str]) -> Iterator[str | UnreadableInput]:
                 yield UnreadableInput(shown(path), "no file matches this pattern")
 
 
-def _walk(top: str, *, explicit: bool) -> Iterator[str | UnreadableInput]:
+def _walk(top: str, *, explicit: bool) -> Iterator[Place | UnreadableInput]:
     """The files at and below `top`; a FIFO only where the user named it."""
     stack, seen = [top], set()
     while stack:
@@ -183,8 +220,11 @@ def _walk(top: str, *, explicit: bool) -> Iterator[str | UnreadableInput]:
         try:
             status = os.stat(path)
             mode, identity = status.st_mode, (status.st_dev, status.st_ino)
-            if stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and explicit and path is top):
-                yield path
+            if stat.S_ISREG(mode):
+                mark = f"{status.st_size} {status.st_mtime_ns}"
+                yield Place(path, status.st_size, status.st_mtime_ns // 1000 / 1e6, mark)
+            elif stat.S_ISFIFO(mode) and explicit and path is top:
+                yield Place(path)
             elif not stat.S_ISDIR(mode):
                 kind = "FIFO" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
                 yield UnreadableInput(shown(path), f"is a {kind}, not a file")
@@ -199,7 +239,23 @@ def _walk(top: str, *, explicit: bool) -> Iterator[str | UnreadableInput]:
             yield UnreadableInput(shown(path), reason(error, "path"))
 
 
-def _open(path: str) -> AbstractContextManager[IO[bytes]]:
+def _modified(file: IO[bytes]) -> float | None:
+    """The time of an open file, if it is one of this machine's."""
+    try:
+        status = os.fstat(file.fileno())
+    except (OSError, AttributeError, ValueError):
+        return None
+    return status.st_mtime_ns // 1000 / 1e6 if stat.S_ISREG(status.st_mode) else None
+
+
+def opened(path: str) -> AbstractContextManager[IO[bytes]]:
+    """A file, object or standard input, to be read.
+
+    Raises:
+        OSError, ValueError: it can't be opened.
+    """
+    if remote.is_url(path):
+        return remote.opened(path)
     if path not in STDIN:
         return open(path, "rb", buffering=0)
     if sys.stdin is None:

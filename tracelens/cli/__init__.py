@@ -9,6 +9,8 @@ from contextlib import suppress
 # isort: off
 from tracelens.cli import analyze  # noqa: F401
 from tracelens.cli import timeline  # noqa: F401
+from tracelens.cli import scan  # noqa: F401
+from tracelens.cli import query  # noqa: F401
 from tracelens.cli import redact  # noqa: F401
 from tracelens.cli import explain  # noqa: F401
 from tracelens.cli import mask  # noqa: F401

@@ -2,7 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -57,6 +57,7 @@ def timeline(
 ) -> None:
     """Write one table of a trace: its steps, packets, requests with their latency, sessions, findings."""
     from tracelens import exporters, frames, source
+    from tracelens.cli import grid
 
     if format is not None and output is None:
         fail("-f says how to write a file: name it with -o")
@@ -70,7 +71,7 @@ def timeline(
         if output is not None:
             exporters.export(made.frames, output, format, table.value)
         else:
-            _show(made.frames)
+            grid.show(made.frames, _DISPENSABLE, _PROSE)
         if made.damage is not None:
             fail(f"{input}: damaged, the table has its readable part only: {made.damage}")
 
@@ -81,32 +82,4 @@ _DISPENSABLE = (
     "comp_sc", "comp_cs", "mac_sc", "cipher_sc", "mac_cs", "cipher_cs", "hostkey", "kex", "client_banner", "phase",
     "kind", "ended", "started", "request_id", "target", "size", "problem", "remaining",
 )  # fmt: skip
-_PROSE = ("text", "summary", "server_banner", "file")
-
-
-def _show(frames: Any) -> None:
-    """A table on the terminal, as wide as it is; its prose column is cut to what is left, the rest is whole."""
-    import shutil
-
-    from tracelens.reports.text import escaped
-
-    width = shutil.get_terminal_size((80, 24)).columns
-    for frame in frames:
-        names = [name for name in frame.columns if name != "fields" and not frame[name].isna().all()]
-        cells = frame[names].astype(object).where(frame[names].notna(), "")
-        columns = {name: [name, *(escaped(str(value)) for value in cells[name])] for name in names}
-        widths = {name: max(map(len, column)) for name, column in columns.items()}
-        prose = next((name for name in _PROSE if name in columns), None)
-        for name in _DISPENSABLE:
-            fixed = sum(widths[n] + 2 for n in columns if n != prose)
-            if fixed + (24 if prose else 0) > width and name in columns:
-                del columns[name]
-        if prose is not None:
-            widths[prose] = max(12, width - sum(widths[n] + 2 for n in columns if n != prose))
-        for row in zip(*columns.values(), strict=True):
-            shown = (_cut(cell, widths[name]).ljust(widths[name]) for name, cell in zip(columns, row, strict=True))
-            emit("  ".join(shown).rstrip() + "\n")
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+_PROSE = ("text", "summary", "server_banner", "remote_path")

@@ -56,9 +56,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "algorithm": ("string", "signature algorithm of a key that was tried"),
     "fingerprint": ("string", "SHA-256 fingerprint of a key that was tried"),
     "verb": ("string", "the operation, by SFTP's name of its request"),
-    "file": ("string", "path on the server that the operation names; secrets masked"),
+    "remote_path": ("string", "path on the server that the operation names; secrets masked"),
     "target": ("string", "second path of the operation, such as a new name; secrets masked"),
-    "status": ("Int64", "SFTP status that ended it; empty where none is shown"),
+    "sftp_status": ("Int64", "SFTP status that ended it; empty where none is shown"),
     "message": ("string", "the server's sentence with the status; secrets masked"),
     "verdict": ("string", "cause, healthy, unexplained or insufficient"),
     "root_cause": ("string", "id of the root cause, empty without one"),
@@ -68,6 +68,29 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "id": ("string", "id of the finding"),
     "kind": ("string", "cause, noise or notice"),
     "summary": ("string", "the finding in a sentence; secrets masked"),
+    "path": ("string", "the input as it was named; `archive!member` inside of an archive"),
+    "sha256": ("string", "SHA-256 of the decompressed input; empty where it could not be read"),
+    "bytes": ("Int64", "size of the decompressed input"),
+    "status": ("string", "ok (a trace), not-a-trace or unreadable"),
+    "error": ("string", "why it is not ok; of a damaged trace, why only its readable part was diagnosed"),
+    "modified": ("datetime64[us, UTC]", "file time, an archive's member's own (a zip's is taken for UTC)"),
+    "compression": ("string", "the layers around it from the outside in, such as gzip+tar"),
+    "encoding": ("string", "text encoding"),
+    "lines": ("Int64", "lines of the input"),
+    "records": ("Int64", "libssh2 records in it"),
+    "dumps": ("Int64", "hex dumps in it"),
+    "unknown_records": ("Int64", "records whose text no grammar knows"),
+    "foreign_lines": ("Int64", "lines that are no part of a trace"),
+    "libssh2_first": ("string", "the oldest libssh2 that its wording allows"),
+    "libssh2_last": ("string", "the newest libssh2 that its wording allows"),
+    "sessions": ("Int64", "how many sessions are in it"),
+    "server_software": ("string", "the server's software as its banner names it, such as OpenSSH_9.2p1"),
+    "error_text": ("string", "the error that ended the session, without what differs from case to case"),
+    "signature": (
+        "string",
+        "the same for failures with the same root cause, server software, algorithms and error text; empty for a "
+        "session that did not fail",
+    ),
 }  # fmt: skip
 
 # The tables of one trace: name -> columns, in order.
@@ -83,15 +106,15 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "requests": (
         "session", "line", "last_line", "started", "ended", "latency", "phase", "source", "direction", "request",
-        "request_id", "channel", "answer", "outcome", "status", "text",
+        "request_id", "channel", "answer", "outcome", "sftp_status", "text",
     ),
     "attempts": (
         "session", "line", "last_line", "time", "method", "user", "outcome", "partial", "remaining", "algorithm",
         "fingerprint",
     ),
     "operations": (
-        "session", "line", "last_line", "started", "ended", "latency", "verb", "file", "target", "request_id",
-        "outcome", "status", "message",
+        "session", "line", "last_line", "started", "ended", "latency", "verb", "remote_path", "target", "request_id",
+        "outcome", "sftp_status", "message",
     ),
     "phases": ("session", "line", "last_line", "started", "ended", "waited", "phase"),
     "sessions": (
@@ -101,7 +124,17 @@ TABLES: dict[str, tuple[str, ...]] = {
     "findings": ("session", "id", "kind", "phase", "line", "count", "summary"),
 }  # fmt: skip
 
-# What each table of a trace has a row for.
+# The tables of a scan's folder.
+SCAN: dict[str, tuple[str, ...]] = {
+    "files": (
+        "path", "sha256", "bytes", "status", "error", "modified", "compression", "encoding", "lines", "records",
+        "dumps", "unknown_records", "foreign_lines", "libssh2_first", "libssh2_last", "sessions",
+    ),
+    "sessions": ("path", "modified", *TABLES["sessions"], "server_software", "error_text", "signature"),
+    "findings": ("path", *TABLES["findings"]),
+}  # fmt: skip
+
+# What each table has a row for.
 ABOUT = {
     "events": "a step of a session: texts and decoded packets together; repeated ones are folded",
     "records": "a libssh2 record: a line of text, or a dump's title",
@@ -112,14 +145,18 @@ ABOUT = {
     "phases": "a stretch of a session",
     "sessions": "an SSH connection",
     "findings": "a finding: root cause, noise, notice",
+    "files": "an input of a scan, also inside of archives",
 }
 
 
 def page() -> str:
     """All tables and columns, as Markdown."""
-    lines = ["# Tables", "", "A column's name means one thing and has one type in every table.", ""]
-    for name, columns in TABLES.items():
-        lines += [f"- `{name}`: a row is {ABOUT[name]}. Columns: {', '.join(columns)}."]
+    lines = ["# Tables", "", "A column's name means one thing and has one type in every table."]
+    for title, tables in (("Of a trace (`tracelens timeline`)", TABLES), ("Of a scan (`tracelens scan`)", SCAN)):
+        lines += ["", f"{title}:", ""]
+        lines += [
+            f"- `{name}`: a row is {ABOUT[name]}. Columns: {', '.join(columns)}." for name, columns in tables.items()
+        ]
     lines += ["", "| column | type | it means |", "| --- | --- | --- |"]
     lines += [f"| `{name}` | {TYPES[kind]} | {meaning} |" for name, (kind, meaning) in COLUMNS.items()]
     return "\n".join(lines) + "\n"

@@ -1,0 +1,256 @@
+"""Many inputs -> the tables of a scan: parallel, resumable, the same bytes however they came about.
+
+scan(["cases/"], "results")  ->  results/files.parquet, sessions.parquet, findings.parquet, summary.json
+"""
+
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tracelens import engines, source
+from tracelens.batch import results
+from tracelens.batch.plan import Plan
+from tracelens.batch.store import Store
+from tracelens.batch.work import Leaf, Members, Piece, Selection, Task, run, unreadable, version
+from tracelens.engines import Engine
+from tracelens.errors import EngineFailed, UnreadableInput
+
+__all__ = ["Progress", "Scan", "Selection", "scan"]
+
+# A worker that is lost over the same input so often is not given it again.
+_LOSSES = 2
+_LOST = "its worker was lost over it twice (killed, crashed, or out of memory): set aside"
+# Seconds between checkpoints, and between two looks at a busy engine.
+_CHECKPOINT, _LOOK = 1.0, 0.5
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a scan has come, all as of now.
+
+    Attributes:
+        files: inputs diagnosed in this run, also inside of archives.
+        known: inputs that were known before.
+        bytes: of them, decompressed.
+        packed: bytes of the files that are read or given out, of `packed_total`.
+        seconds: since it began.
+        causes: root causes found in this run.
+        notes: what is worth saying, once.
+    """
+
+    files: int = 0
+    known: int = 0
+    bytes: int = 0
+    packed: int = 0
+    packed_total: int = 0
+    seconds: float = 0.0
+    unreadable: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a scan has come to.
+
+    Args:
+        folder: where its tables are.
+        summary: `summary.json`.
+        progress: what this run did, and how long it took.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    progress: Progress
+
+    @property
+    def complete(self) -> bool:
+        """Whether every input could be read to its end."""
+        return not (self.summary["files"]["unreadable"] or self.summary["files"]["damaged"])
+
+
+def scan(
+    inputs: Iterable[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
+    *,
+    engine: str = "local",
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    selection: Selection | None = None,
+    rehash: bool = False,
+    watch: Callable[[Progress], None] | None = None,
+) -> Scan:
+    """Diagnoses every trace behind the inputs and writes the tables of a scan into a folder.
+
+    What the folder knows already is not done again; stopped at any moment, the same call takes up where it was.
+
+    Args:
+        inputs: files, folders, glob patterns, URLs, `-` for standard input.
+        folder: a new one, or one that a scan has written.
+        engine: `local`, processes of this machine, or `dask`.
+        jobs: how many workers; None: all cores, or the cluster's threads.
+        scheduler: the address of Dask's scheduler, `tcp://host:port`.
+        selection: which inputs are wanted; None: all.
+        rehash: read every file again, also where path, size and time are those of the last run.
+        watch: is told about the progress, twice a second.
+
+    Raises:
+        BadOutput: the folder is not a scan's, is in use, or can't be written.
+        EngineFailed: the engine is not there, or went away.
+        BadPlugin: a rule does not load.
+    """
+    selection = selection or Selection()
+    target = Path(folder)
+    store = Store(target, version())
+    try:
+        run = _Run(store, selection, watch)
+        run.enlist([os.fspath(path) for path in inputs], target, rehash=rehash)
+        run.work(engine, jobs, scheduler)
+        summary = results.write(store, target, {"left_out": run.plan.left_out})
+        return Scan(target, summary, run.progress)
+    finally:
+        store.close()
+
+
+class _Run:
+    """One run of a scan."""
+
+    plan: Plan
+
+    def __init__(self, store: Store, selection: Selection, watch: Callable[[Progress], None] | None) -> None:
+        self.progress = Progress()
+        self._store = store
+        self._selection = selection
+        self._watch = watch
+        self._began = self._looked = self._saved = time.monotonic()
+        self._again: deque[Task] = deque()
+        self._large_running = 0
+        if store.outdated:
+            self.progress.notes.append(
+                f"tracelens or its rules have changed since: {store.outdated} traces are read and diagnosed again"
+            )
+
+    def enlist(self, inputs: list[str], folder: Path, *, rehash: bool) -> None:
+        """Lists the files, without opening any."""
+        own = os.path.realpath(folder) + os.sep
+        selected = repr(self._selection)
+        for number, place in enumerate(source.places(inputs)):
+            if isinstance(place, UnreadableInput):
+                self._store.refuse(number, place.name, place.reason)
+            elif not os.path.realpath(place.path).startswith(own):
+                self._store.enlist(place, selection=selected, trust=not rehash)
+        self._store.commit()
+        _, total_bytes, _, pending_bytes = self._store.totals()
+        self.progress.packed_total = total_bytes
+        self.progress.packed = total_bytes - pending_bytes
+        self._packed_before = self.progress.packed
+        self.progress.known = self._store.settled()
+        self.plan = Plan(self._store, self._selection, self._take)
+
+    def work(self, name: str, jobs: int | None, scheduler: str | None) -> None:
+        """Has everything done that is to do."""
+        if not self._store.totals()[2]:
+            return
+        engine: Engine[Task, tuple[str, list[Leaf]]] = engines.engine(name, run, jobs=jobs, scheduler=scheduler)
+        try:
+            over = False
+            while True:
+                busy = True
+                while engine.running < engine.slots:
+                    task, over = self._next(engine.slots, over)
+                    if task is None:
+                        busy = over
+                        break
+                    engine.submit(task)
+                if over and not engine.running and not self._again and not self.plan.large:
+                    break
+                for task, result in engine.ready(_LOOK if busy and engine.running else 0):
+                    self._done(task, result)
+                self._look()
+        finally:
+            engine.close()
+            self._look(last=True)
+
+    def _next(self, slots: int, over: bool) -> tuple[Task | None, bool]:
+        """The next task, and whether no batch will come any more; no task while the plan is busy, or has none now."""
+        if self._again:
+            return self._again.popleft(), over
+        if self.plan.large and (over or self._large_running < slots - 1):
+            self._large_running += 1
+            return self.plan.large.popleft(), over
+        if not over:
+            try:
+                return next(self.plan.tasks), False
+            except StopIteration:
+                return self._next(slots, True)
+        return None, True
+
+    def _done(self, task: Task, result: tuple[str, list[Leaf]] | None) -> None:
+        if task.large:
+            self._large_running = max(self._large_running - 1, 0)
+        if result is None:
+            self._lost(task)
+            return
+        made_by, leaves = result
+        if made_by != version():
+            raise EngineFailed(f"the workers have another tracelens ({made_by}) than this process ({version()})")
+        for leaf in leaves:
+            self._take(leaf)
+        for piece in task.pieces:
+            self.plan.back(piece)
+
+    def _lost(self, task: Task) -> None:
+        """The worker is gone: what it had is tried one by one, and at last set aside by name."""
+        parts = list(_parts(task))
+        if len(parts) > 1:
+            for part in parts:
+                self.plan.split(part)
+            for piece in task.pieces:
+                self.plan.back(piece)
+            self._again += [Task((part,), task.selection) for part in parts]
+        elif task.losses + 1 < _LOSSES:
+            self._again.append(replace(task, large=False, losses=task.losses + 1))
+        else:
+            (piece,) = task.pieces
+            number, name = _place(piece)
+            self.progress.notes.append(f"{name}: {_LOST}")
+            self._take(unreadable(piece.top, number, name, _LOST))
+            self.plan.back(piece)
+
+    def _take(self, leaf: Leaf) -> None:
+        self._store.add(leaf)
+        self.progress.known += leaf.status is None
+        self.progress.files += leaf.status is not None
+        self.progress.bytes += leaf.bytes or 0
+        self.progress.unreadable += leaf.damage is not None
+        self.progress.causes.update(leaf.root_causes)
+
+    def _look(self, *, last: bool = False) -> None:
+        now = time.monotonic()
+        if now - self._saved >= _CHECKPOINT or last:
+            self._store.commit()
+            self._saved = now
+        if now - self._looked >= _LOOK or last:
+            self._looked = now
+            self.progress.packed = self._packed_before + self.plan.packed
+            self.progress.seconds = now - self._began
+            if self._watch is not None:
+                self._watch(self.progress)
+
+
+def _parts(task: Task) -> Iterable[Piece]:
+    for piece in task.pieces:
+        if isinstance(piece, Members):
+            yield from (replace(piece, members=(member,)) for member in piece.members)
+        else:
+            yield piece
+
+
+def _place(piece: Piece) -> tuple[int, str]:
+    if isinstance(piece, Members):
+        return piece.members[0]
+    return getattr(piece, "number", 0), piece.name

@@ -1,0 +1,42 @@
+"""`tracelens query`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tracelens.cli.app import app
+from tracelens.cli.terminal import emit, fail
+from tracelens.cli.timeline import FORMATS
+
+
+def _columns(value: bool) -> None:
+    if value:
+        from tracelens.query import page
+
+        emit(page())
+        raise typer.Exit
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT; --columns says over what.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `tracelens scan -o` wrote.")],
+    output: Annotated[Path | None, typer.Option("-o", help="Write to this file; its ending names the format.")] = None,
+    format: Annotated[str | None, typer.Option("-f", "--format", help=f"{FORMATS}; overrules the ending.")] = None,
+    columns: Annotated[
+        bool,
+        typer.Option("--columns", callback=_columns, is_eager=True, help="Print what can be asked, and exit."),
+    ] = False,
+) -> None:
+    """Ask a scan's tables in SQL; it reads them and nothing else."""
+    from tracelens import exporters
+    from tracelens.cli import grid
+    from tracelens.query import query as asked
+
+    if format is not None and output is None:
+        fail("-f says how to write a file: name it with -o")
+    if output is not None:
+        exporters.export(asked(sql, folder), output, format, "result")
+    else:
+        grid.show(asked(sql, folder))
