@@ -137,18 +137,18 @@ def find(inputs: Iterable[str], limits: Limits = _LIMITS) -> Iterator[Source | U
         inputs: files, folders, glob patterns, `-` for standard input.
         limits: where an input that unfolds too far is given up.
     """
-    for path in files(inputs):
-        if isinstance(path, UnreadableInput):
-            yield path
+    for place in places(inputs):
+        if isinstance(place, UnreadableInput):
+            yield place
             continue
-        name = name_of(path)
+        name = place.name
         try:
-            stream = opened(path)
+            stream = opened(place.path)
         except (OSError, ValueError) as error:
             yield UnreadableInput(name, reason(error, "file"))
             continue
         with stream as file:
-            for content in unfold(name, file, limits, _modified(file)):
+            for content in unfold(name, file, limits, place.modified):
                 if isinstance(content, UnreadableInput):
                     yield content
                 else:
@@ -237,15 +237,6 @@ def _walk(top: str, *, explicit: bool) -> Iterator[Place | UnreadableInput]:
                 stack.extend(entry for _, entry in reversed(below))
         except (OSError, ValueError) as error:
             yield UnreadableInput(shown(path), reason(error, "path"))
-
-
-def _modified(file: IO[bytes]) -> float | None:
-    """The time of an open file, if it is one of this machine's."""
-    try:
-        status = os.fstat(file.fileno())
-    except (OSError, AttributeError, ValueError):
-        return None
-    return status.st_mtime_ns // 1000 / 1e6 if stat.S_ISREG(status.st_mode) else None
 
 
 def opened(path: str) -> AbstractContextManager[IO[bytes]]:
