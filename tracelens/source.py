@@ -152,9 +152,9 @@ def find(inputs: Iterable[str], limits: Limits = _LIMITS) -> Iterator[Source | U
                 if isinstance(content, UnreadableInput):
                     yield content
                 else:
-                    plain = not content.layers and path not in STDIN and os.path.isfile(path)
+                    plain = not content.layers and place.path not in STDIN and os.path.isfile(place.path)
                     packed = "+".join(content.layers) or None
-                    source = Source(content.name, packed, content.stream, path if plain else None)
+                    source = Source(content.name, packed, content.stream, place.path if plain else None)
                     yield source
                     source.expire()
 
