@@ -15,6 +15,7 @@ from tracelens.diagnosis import Diagnosis, diagnose
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.findings import Finding
 from tracelens.sessions import LISTS, Assembler, Session, Trace
+from tracelens.sessions.steps import Steps
 
 SCHEMA = "tracelens/analysis/1"
 # More quotes than this prove nothing more.
@@ -55,7 +56,8 @@ def analyze(origin: source.Source, *, jobs: int = 1, show_secrets: bool = False)
     head = _Head(blocks)
     encoding, chunks = source.decoded(head)
     reader = _reader(origin, encoding, chunks, jobs)
-    assembler = Assembler()
+    steps = Steps()
+    assembler = Assembler(steps.observe)
     damage: UnreadableInput | None = None
     try:
         for item in reader:
@@ -84,7 +86,7 @@ def analyze(origin: source.Source, *, jobs: int = 1, show_secrets: bool = False)
     )
     notices = [found for rule in in_force if rule.scope == "trace" and (found := rule.ask(trace))]
     hide = _shown if show_secrets else _hider(value for session in sessions for value in session.hidden)
-    told = [_session(s, d, hide) for s, d in zip(sessions, diagnoses, strict=True)]
+    told = [_session(s, d, steps, hide) for s, d in zip(sessions, diagnoses, strict=True)]
     document = {
         "source": {
             "name": origin.name,
@@ -196,9 +198,10 @@ def _trace(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _session(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str]) -> dict[str, Any]:
+def _session(session: Session, diagnosis: Diagnosis, steps: Steps, hide: Callable[[str], str]) -> dict[str, Any]:
     findings = ([diagnosis.root] if diagnosis.root else []) + list(diagnosis.notices)
     failed = session.failed
+    taken, omitted = steps.of(session)
     return {
         "number": session.number,
         "verdict": diagnosis.verdict,
@@ -208,6 +211,7 @@ def _session(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str])
         "last_line": session.last_line,
         "started": session.started,
         "ended": session.ended,
+        "open": session.cut,
         "client_banner": _text(session.client_banner, hide),
         "server_banner": _text(session.server_banner, hide),
         "user": _text(session.user, hide),
@@ -261,6 +265,21 @@ def _session(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str])
             }
             for p in session.phases
         ],
+        "steps": [
+            {
+                "line": step.line,
+                "last_line": step.last_line,
+                "time": step.time,
+                "last_time": step.last_time,
+                "from": step.sender,
+                "what": hide(step.what),
+                "phase": step.phase,
+                "kind": step.kind,
+                "count": step.count,
+            }
+            for step in taken
+        ],
+        "steps_omitted": omitted,
         "errors": [
             {"line": f.line, "code": f.code, "text": hide(f.quote.text), "fate": f.fate}
             for f in session.failures[:EVIDENCE_KEPT]

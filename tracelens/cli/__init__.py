@@ -8,6 +8,9 @@ from contextlib import suppress
 # Each adds its command to the application; help lists them in this order.
 # isort: off
 from tracelens.cli import analyze  # noqa: F401
+from tracelens.cli import report  # noqa: F401
+from tracelens.cli import diff  # noqa: F401
+from tracelens.cli import watch  # noqa: F401
 from tracelens.cli import timeline  # noqa: F401
 from tracelens.cli import scan  # noqa: F401
 from tracelens.cli import query  # noqa: F401

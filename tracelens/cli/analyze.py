@@ -1,6 +1,5 @@
 """`tracelens analyze`."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,9 @@ from tracelens.cli.app import app
 from tracelens.cli.terminal import complain, emit, reason, write
 from tracelens.errors import TracelensError
 
+MASKED = (
+    "Secrets (passwords, answers to prompts, key material) are masked; users, hosts and paths are shown as they are."
+)
 _COLOURS = {"bad": "red", "good": "green", "dim": "yellow"}
 
 
@@ -22,6 +24,11 @@ class AnalysisFormat(str, Enum):  # noqa: UP042  typer shows the values of str e
 
     text = "text"
     json = "json"
+    markdown = "markdown"
+    html = "html"
+    sarif = "sarif"
+    junit = "junit"
+    ecs = "ecs"
 
 
 @app.command()
@@ -46,36 +53,27 @@ def analyze(
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 where a root cause was found.")] = False,
 ) -> None:
     """Say what failed in each trace, what proves it, and who must do what."""
-    from tracelens import analysis
+    from tracelens.reports import formats
 
-    if format is None:
-        format = AnalysisFormat.json if output is not None and output.suffix.lower() == ".json" else AnalysisFormat.text
-    analyses: list[analysis.Analysis] = []
+    name = format.value if format is not None else formats.of_path(output) or "text"
+    documents: list[dict[str, Any]] = []
     unusable: list[tuple[str, str]] = []
     causes = 0
     parts: list[str] = []
-    for result in _each(inputs, jobs):
-        if isinstance(result, analysis.Analysis):
-            causes += len(result.root_causes)
-            damage = result.document["source"]["damage"]
-            if damage:
-                unusable.append((result.name, f"damaged, only its readable part was analyzed: {damage}"))
-                complain(f"{result.name}: damaged, only its readable part was analyzed: {damage}")
-            if format is AnalysisFormat.json:
-                analyses.append(result)
-            else:
-                text = _text(result.document, verbose, to_file=output is not None)
-                if output is None:
-                    emit(("\n" if parts else "") + text)
-                    parts = [""]
-                else:
-                    parts.append(text)
+    for document in analyses(inputs, unusable, jobs):
+        causes += sum(session["root_cause"] is not None for session in document["sessions"])
+        if name != "text":
+            documents.append(document)
+            continue
+        text = _text(document, verbose, to_file=output is not None)
+        if output is None:
+            emit(("\n" if parts else "") + text)
+            parts = [""]
         else:
-            unusable.append(result)
-    if format is AnalysisFormat.json:
-        document = analysis.to_json(analyses, unusable)
-        text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-        write(output, text) if output is not None else emit(text)
+            parts.append(text)
+    if name != "text":
+        options = {"masking": MASKED, "command": f"tracelens analyze -f {name}", "unusable": unusable}
+        give(formats.render(name, documents, options), output)
     elif output is not None:
         write(output, "\n".join(parts))
     if unusable:
@@ -84,21 +82,39 @@ def analyze(
         raise typer.Exit(1)
 
 
-def _each(inputs: list[str], jobs: int | None) -> Iterator[Any]:
-    """The analysis of each input, or (name, reason) where there is none; the reason is said on stderr at once."""
+def analyses(inputs: list[str], unusable: list[tuple[str, str]], jobs: int | None = None) -> Iterator[dict[str, Any]]:
+    """The analysis of each input as its JSON document.
+
+    What could not be used, or not as a whole, is said on stderr at once, and added to `unusable` as (name, reason).
+    """
     from tracelens import analysis, source, spans
 
     for found in source.find(inputs):
         if isinstance(found, source.Source):
             try:
-                yield analysis.analyze(found, jobs=jobs or spans.cores())
-                continue
+                document = analysis.analyze(found, jobs=jobs or spans.cores()).document
             except TracelensError as error:
                 name, why = found.name, reason(error)
+            else:
+                damage = document["source"]["damage"]
+                if damage:
+                    why = f"damaged, only its readable part was analyzed: {damage}"
+                    unusable.append((found.name, why))
+                    complain(f"{found.name}: {why}")
+                yield document
+                continue
         else:
             name, why = found.name, found.reason
         complain(f"{name}: {why}")
-        yield (name, why)
+        unusable.append((name, why))
+
+
+def give(text: str, output: Path | None) -> None:
+    """A result, in the file if one is named, else on stdout."""
+    if output is None:
+        emit(text)
+    else:
+        write(output, text)
 
 
 def _text(document: dict[str, Any], verbosity: int, *, to_file: bool) -> str:

@@ -1,6 +1,8 @@
 """The rules: one file a cause or a notice, a folder a phase. A module that is here is in force; nothing lists them."""
 
+import hashlib
 import importlib
+import inspect
 import os
 import pkgutil
 import sys
@@ -81,6 +83,15 @@ def rules_in(module: ModuleType) -> list[Rule]:
 def rule(id: str) -> Rule | None:
     """The rule of an id."""
     return next((r for r in load() if r.id == id), None)
+
+
+def version() -> str:
+    """Which rules are in force: how many, and a hash of their sources (12 hex digits), plugins included."""
+    modules = sorted({rule.module for rule in load()})
+    digest = hashlib.sha256()
+    for name in modules:
+        digest.update(f"{name}\0{inspect.getsource(importlib.import_module(name))}\0".encode())
+    return f"{len(load())} rules, {digest.hexdigest()[:12]}"
 
 
 def page(id: str) -> str | None:

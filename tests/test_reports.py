@@ -1,0 +1,303 @@
+"""Reports and the other formats of an analysis: what they hold, that they are valid, and that a trace can't get out."""
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from lxml import etree
+from markdown_it import MarkdownIt
+from sarif_pydantic import Sarif
+from support import CASES, HERE, SAMPLES, diagnose_file, diagnose_text
+from test_cli import PASSWORD, WRONG, run
+
+from tracelens.reports import formats, render
+
+# A trace of each cause, and of sessions without one.
+FILES = [*sorted(SAMPLES.iterdir()), *(min(p.iterdir()) for p in sorted(CASES.iterdir()) if p.is_dir())]
+OPTIONS: dict[str, Any] = {"masking": "Secrets are masked.", "command": "tracelens report", "unusable": []}
+SCHEMA = json.loads((HERE.parent / "tracelens" / "schemas" / "analysis-1.json").read_text())
+LARGEST = 300_000
+HOSTILE = (
+    "[libssh2] 0.100000 Transport: Sending Banner: SSH-2.0-libssh2_1.11.0\n"
+    "[libssh2] 0.200000 Transport: Received Banner: 220 <script>alert(1)</script> [x](javascript:alert(2)) "
+    "![i](http://evil.example/i.png) \x1b]0;owned\x07 \u202e| a | b | `code` <img src=x onerror=alert(3)> "
+    "http://evil.example/ www.evil.example me@evil.example # h **bold** &lt;b&gt;\n"
+    "[libssh2] 0.300000 Failure Event: -13 - Failed getting banner\n"
+)
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text without scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._in = ""
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._in = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._in not in ("script", "style"):
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module", params=FILES, ids=lambda p: p.name)
+def document(request: pytest.FixtureRequest) -> dict[str, Any]:
+    path: Path = request.param
+    return diagnose_file(path)
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+class TestHtml:
+    def test_says_cause_proof_and_who_must_act(self, document: dict[str, Any]) -> None:
+        page = Page(render.html([document], OPTIONS))
+        for session in document["sessions"]:
+            for found in session["findings"][:1] if session["root_cause"] else ():
+                assert found["id"] in page.text
+                assert flat(found["summary"]).replace("`", "") in page.text.replace("`", "")
+                for quote in found["evidence"][:12]:
+                    assert f" {quote['line']} " in page.text
+                for advice in found["advice"]:
+                    assert flat(re.sub("`", " ", advice["action"])).replace(" ", "") in page.text.replace(" ", "")
+        assert document["source"]["sha256"] in page.text
+        assert "What was not traced" in page.text
+
+    def test_holds_together_and_loads_nothing(self, document: dict[str, Any]) -> None:
+        text = render.html([document], OPTIONS)
+        page = Page(text)
+        ids = [attributes["id"] for _, attributes in page.tags if attributes.get("id") and attributes["id"] != "hatch"]
+        assert len(ids) == len(set(ids))
+        targets = [a["href"] for tag, a in page.tags if tag == "a"]
+        assert all(target and target.startswith("#") and target[1:] in ids for target in targets)
+        for tag, attributes in page.tags:
+            assert tag not in ("link", "img", "iframe", "object", "base", "form")
+            assert not {"src", "style", "srcset"} & attributes.keys()
+            assert not any(name.startswith("on") for name in attributes)
+        assert len(text.encode()) < LARGEST
+
+    def test_policy_allows_the_one_style_and_the_one_script(self) -> None:
+        text = render.html([diagnose_file(WRONG)], OPTIONS)
+        policy = next(a["content"] for t, a in Page(text).tags if a.get("http-equiv") == "Content-Security-Policy")
+        assert policy is not None
+        assert policy.startswith("default-src 'none'")
+        assert "unsafe" not in policy
+        for tag in ("style", "script"):
+            (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+            digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+            assert f"{tag}-src 'sha256-{digest}'" in policy
+
+    def test_the_chart_shows_the_failing_step(self) -> None:
+        text = render.html([diagnose_file(WRONG)], OPTIONS)
+        assert re.search(r'class="failing"|class="error failing"', text)
+        assert "USERAUTH_REQUEST password" in text
+        assert "KEXINIT" in text
+
+    def test_offers_without_a_common_member_are_said(self) -> None:
+        page = Page(render.html([diagnose_file(SAMPLES / "no-common-kex.log")], OPTIONS))
+        assert "✕ nothing in common" in page.text
+
+
+class TestMarkdown:
+    def test_says_cause_proof_and_who_must_act(self, document: dict[str, Any]) -> None:
+        for brief in (False, True):
+            text = render.markdown([document], OPTIONS, brief=brief)
+            for session in document["sessions"]:
+                if session["root_cause"]:
+                    assert session["root_cause"] in text
+                    assert f"Line {session['findings'][0]['evidence'][0]['line']}:" in text
+            assert "\n\n\n\n" not in text
+            assert len(text.encode()) < LARGEST
+
+    def test_brief_is_at_most_a_page(self, document: dict[str, Any]) -> None:
+        text = render.markdown([document], OPTIONS, brief=True)
+        sessions = len(document["sessions"])
+        lines = sum(1 + len(line) // 90 for line in text.splitlines())
+        assert lines <= 60 * sessions
+
+    def test_tables_have_as_many_cells_in_each_row(self, document: dict[str, Any]) -> None:
+        text = render.markdown([document], OPTIONS)
+        for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+            counts = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+            assert len(counts) == 1
+
+
+class TestHostileTraces:
+    def test_html_shows_it_as_text(self) -> None:
+        text = render.html([diagnose_text(HOSTILE)], OPTIONS)
+        page = Page(text)
+        assert [tag for tag, _ in page.tags if tag in ("script", "img")] == ["script"]
+        assert "<script>alert(1)</script>" in page.text
+        assert not any("javascript:" in (value or "") for _, a in page.tags for k, value in a.items() if k == "href")
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+
+    @pytest.mark.parametrize("brief", [False, True])
+    def test_markdown_shows_it_as_text(self, brief: bool) -> None:
+        text = render.markdown([diagnose_text(HOSTILE)], OPTIONS, brief=brief)
+        tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
+        kinds = {child.type for token in tokens for child in token.children or []} | {t.type for t in tokens}
+        assert not kinds & {"html_inline", "html_block", "link_open", "image"}
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        # Nothing outside of code spans looks like a link to a renderer that makes its own.
+        spoken = [c.content for t in tokens for c in t.children or [] if c.type == "text"]
+        assert not any(re.search(r"https?://|www\.|javascript:|@evil", part) for part in spoken)
+
+    @pytest.mark.parametrize("format", ["html", "markdown", "sarif", "junit", "ecs", "json"])
+    def test_no_format_breaks_or_passes_a_control_character(self, format: str) -> None:
+        text = formats.render(format, [diagnose_text(HOSTILE)], OPTIONS)
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
+
+    @pytest.mark.parametrize("format", ["html", "markdown", "sarif", "junit", "ecs", "json"])
+    def test_no_secret_in_any_format(self, format: str) -> None:
+        line = f"[libssh2] 9.000000 Userauth: Loading private key file: /keys/{PASSWORD.decode()}\n"
+        document = diagnose_text(WRONG.read_text() + line)
+        assert PASSWORD.decode() not in formats.render(format, [document], OPTIONS)
+
+    def test_a_huge_trace_gives_a_small_report(self) -> None:
+        failures = "".join(
+            f"[libssh2] 9.3{n:05} Failure Event: -31 - SFTP Protocol Error {'y' * 300} {n}\n" for n in range(30)
+        )
+        session = (
+            "[libssh2] 9.100000 Transport: session_startup for socket 3\n"
+            "[libssh2] 9.100000 Transport: Sending Banner: SSH-2.0-libssh2_1.11.0\n"
+            f"[libssh2] 9.200000 Transport: Received Banner: 220 {'x' * 900}\n{failures}"
+        )
+        document = diagnose_text(session * 600)
+        assert len(document["sessions"]) > 100
+        for text in (render.html([document], OPTIONS), render.markdown([document], OPTIONS)):
+            assert len(text.encode()) < LARGEST
+            assert "more sessions" in text
+
+
+class TestJson:
+    def test_is_valid_by_the_published_schema(self, document: dict[str, Any]) -> None:
+        whole = json.loads(formats.render("json", [document], {**OPTIONS, "report": True, "unusable": [("a", "b")]}))
+        jsonschema.Draft202012Validator(SCHEMA).validate(whole)
+
+    def test_the_schema_describes_every_field(self, document: dict[str, Any]) -> None:
+        whole = json.loads(formats.render("json", [document], OPTIONS))
+        assert sorted(undescribed(whole, SCHEMA, "$")) == []
+
+
+def undescribed(value: Any, schema: dict[str, Any], place: str) -> set[str]:
+    """Paths of fields that a schema does not know."""
+    if "$ref" in schema:
+        schema = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        schema = next((s for s in schema["anyOf"] if s.get("type") != "null"), schema)
+        return set() if value is None else undescribed(value, schema, place)
+    found: set[str] = set()
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        for key, inner in value.items():
+            if key in known:
+                found |= undescribed(inner, known[key], f"{place}.{key}")
+            elif "additionalProperties" not in schema:
+                found.add(f"{place}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            found |= undescribed(inner, schema.get("items", {}), f"{place}[]")
+    return found
+
+
+class TestOtherFormats:
+    def test_sarif_has_the_fields_of_the_standard_and_no_other(self, document: dict[str, Any]) -> None:
+        log = json.loads(formats.render("sarif", [document], {**OPTIONS, "unusable": [("x", "unreadable")]}))
+        model = Sarif.model_validate(log)
+        # The package does not know this field of the standard's invocation object.
+        assert strangers(model) <= {"toolExecutionNotifications"}
+        (made,) = log["runs"]
+        rules = [rule["id"] for rule in made["tool"]["driver"]["rules"]]
+        causes = [s["root_cause"] for s in document["sessions"] if s["root_cause"]]
+        assert [
+            r["ruleId"] for r in made["results"] if r["level"] == "error" and r["ruleId"] != "unexplained"
+        ] == causes
+        for result in made["results"]:
+            assert rules[result["ruleIndex"]] == result["ruleId"]
+            for place in result["locations"]:
+                assert place["physicalLocation"].get("region", {"startLine": 1})["startLine"] >= 1
+
+    def test_junit_is_valid_by_its_schema(self, document: dict[str, Any]) -> None:
+        schema = etree.XMLSchema(etree.parse(HERE / "data" / "schemas" / "junit-10.xsd"))
+        text = formats.render("junit", [document], {**OPTIONS, "unusable": [("x\x01", "unreadable")]})
+        tree = etree.fromstring(text.encode())
+        schema.assertValid(tree)
+        failed = [s for s in document["sessions"] if s["verdict"] in ("cause", "unexplained")]
+        assert len(tree.findall(".//failure")) == len(failed)
+
+    def test_ecs_has_a_line_a_session(self, document: dict[str, Any]) -> None:
+        lines = [json.loads(line) for line in formats.render("ecs", [document], OPTIONS).splitlines()]
+        assert len(lines) == len(document["sessions"])
+        for line, session in zip(lines, document["sessions"], strict=True):
+            assert line["event"].get("code") == session["root_cause"]
+            assert line["event"]["outcome"] in ("success", "failure", "unknown")
+            assert line["ecs"]["version"]
+
+
+def strangers(model: Any) -> set[str]:
+    """Names of fields that the models of the standard do not have."""
+    found = set((model.model_extra or {}).keys()) if not type(model).__name__.startswith("PropertyBag") else set()
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        for inner in value if isinstance(value, list) else [value]:
+            if hasattr(inner, "model_extra"):
+                found |= strangers(inner)
+    return found
+
+
+class TestCommand:
+    @pytest.mark.parametrize(
+        ("name", "begin"),
+        [("r.html", b"<!doctype html>"), ("r.md", b"# libssh2 trace report"), ("r.json", b'{\n "schema"')],
+    )
+    def test_the_ending_names_the_format(self, tmp_path: Path, name: str, begin: bytes) -> None:
+        done = run("report", WRONG, "-o", tmp_path / name)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+        assert (tmp_path / name).read_bytes().startswith(begin)
+
+    @pytest.mark.parametrize("name", ["a.html", "a.md", "a.json", "a.sarif", "a.xml", "a.ndjson", "a.txt"])
+    def test_analyze_writes_what_the_ending_says(self, tmp_path: Path, name: str) -> None:
+        assert run("analyze", WRONG, "-o", tmp_path / name, "--exit-code").returncode == 1
+        assert b"auth-password-rejected" in (tmp_path / name).read_bytes()
+
+    def test_many_inputs_give_one_document(self) -> None:
+        text = run("analyze", SAMPLES, "-f", "html").stdout.decode()
+        assert text.count("<!doctype html>") == 1
+        assert all(path.name in text for path in SAMPLES.iterdir())
+
+    def test_the_same_bytes_twice(self, tmp_path: Path) -> None:
+        first, second = (run("report", WRONG, "-f", f).stdout for f in ("html", "html"))
+        assert first == second != b""
+
+    def test_an_ending_that_is_no_report_is_one_line(self, tmp_path: Path) -> None:
+        done = run("report", WRONG, "-o", tmp_path / "r.doc")
+        assert done.returncode == 2
+        assert done.stderr.count(b"\n") == 1
+        assert not (tmp_path / "r.doc").exists()
+
+    def test_what_could_not_be_read_is_in_the_report(self, tmp_path: Path) -> None:
+        done = run("report", WRONG, tmp_path / "missing.log", "-o", tmp_path / "r.md")
+        assert done.returncode == 2
+        assert "Inputs that could not be read" in (tmp_path / "r.md").read_text()
+
+    def test_without_a_usable_input_nothing_is_written(self, tmp_path: Path) -> None:
+        assert run("report", tmp_path / "missing.log", "-o", tmp_path / "r.html").returncode == 2
+        assert not (tmp_path / "r.html").exists()

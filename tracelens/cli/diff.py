@@ -1,0 +1,94 @@
+"""`tracelens diff`."""
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tracelens import __version__
+from tracelens.cli.analyze import MASKED, analyses, give
+from tracelens.cli.app import app
+from tracelens.cli.terminal import fail
+
+
+class DiffFormat(str, Enum):  # noqa: UP042
+    """How `diff` prints."""
+
+    text = "text"
+    json = "json"
+    html = "html"
+
+
+@app.command()
+def diff(
+    good: Annotated[str, typer.Argument(metavar="GOOD", help="A trace of a session that works.")],
+    bad: Annotated[str, typer.Argument(metavar="BAD", help="A trace of one that fails.")],
+    session: Annotated[
+        str | None,
+        typer.Option(
+            "--session",
+            metavar="N[,N]",
+            help="Which session of each trace; by default the first healthy one of GOOD, the first failed one of BAD.",
+        ),
+    ] = None,
+    format: Annotated[
+        DiffFormat | None,
+        typer.Option("-f", "--format", help="How to print; by default as -o's ending says, else text."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Say where a failing session first leaves the way of a working one, and what differs that matters."""
+    from tracelens.reports import diff as comparing
+    from tracelens.reports import formats
+
+    name = format.value if format is not None else formats.of_path(output) or ("text" if output is None else "")
+    if name not in ("text", "json", "html"):
+        fail(f"{output}: a diff is text, json or html: name the file so, or give -f")
+    wanted = _numbers(session)
+    own = _session(good, wanted[0], ("healthy",))
+    other = _session(bad, wanted[1], ("cause", "unexplained"))
+    result = comparing.compare(own, other)
+    if name == "text":
+        text = comparing.to_text(result, good, bad)
+    elif name == "json":
+        sides = {"good": {"name": good, "session": own["number"]}, "bad": {"name": bad, "session": other["number"]}}
+        whole = {"schema": "tracelens/diff/1", "tracelens": __version__, **result}
+        for side, said in sides.items():
+            whole[side] = {**said, **result[side]}
+        text = json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+    else:
+        from tracelens.reports import render
+        from tracelens.reports.text import escaped
+
+        names = {"good_name": escaped(Path(good).name), "bad_name": escaped(Path(bad).name)}
+        text = render.page("diff.html.j2", {**result, **names, "masking": MASKED, "version": __version__})
+    give(text, output)
+
+
+def _numbers(text: str | None) -> tuple[int | None, int | None]:
+    if text is None:
+        return (None, None)
+    parts = text.split(",")
+    if len(parts) > 2 or not all(part.strip().isdigit() for part in parts):
+        fail(f"--session {text}: a number, or two with a comma between")
+    numbers = [int(part) for part in parts]
+    return (numbers[0], numbers[-1])
+
+
+def _session(name: str, number: int | None, wanted: tuple[str, ...]) -> dict[str, Any]:
+    """The session of a trace that is meant: by its number, or the first with a verdict that is wanted, or the first."""
+    unusable: list[tuple[str, str]] = []
+    documents = list(analyses([name], unusable))
+    if not documents:
+        raise typer.Exit(2)
+    if len(documents) > 1:
+        fail(f"{name}: diff takes one trace on each side, this is {len(documents)}: name one of them")
+    sessions: list[dict[str, Any]] = documents[0]["sessions"]
+    if number is not None:
+        found = next((s for s in sessions if s["number"] == number), None)
+        if found is None:
+            fail(f"{name}: no session {number}; it has {len(sessions)}")
+        return found
+    return next((s for s in sessions if s["verdict"] in wanted), sessions[0])

@@ -1,0 +1,121 @@
+"""Fills the templates: HTML that needs nothing but itself, and Markdown for a ticket. Alone imports Jinja2.
+
+Everything that a trace says is data: HTML is escaped by Jinja2, Markdown by `_md` and `_code`, and a Content Security
+Policy with the hashes of the one style and the one script keeps the page from loading or running anything else.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from tracelens.reports.content import Limits, content
+
+_FOLDER = Path(__file__).parent / "templates"
+# Above this many bytes a report of a large input is made again with less in it.
+LARGEST = 290_000
+_SPAN = re.compile(r"`([^`\n]+)`")
+# What is markup anywhere; `_` inside a word, and `&` that begins no entity, are not. Then what is at a line's begin.
+_MARKS = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|&(?=#?\w+;))")
+_AT_BEGIN = re.compile(r"^(\s*)([#+\-=]|\d+(?=[.)]))")
+# What a renderer may make a link of on its own.
+_LINKLIKE = re.compile(r"\S*(?:@|://|www\.)\S*")
+
+
+def html(documents: list[dict[str, Any]], options: dict[str, Any]) -> str:
+    """A report as one HTML file; `documents` and `options` as `content` takes them."""
+    return _within_bounds(documents, options, "report.html.j2")
+
+
+def markdown(documents: list[dict[str, Any]], options: dict[str, Any], *, brief: bool = False) -> str:
+    """A report as Markdown (GitHub's flavour); `brief` keeps it to a page a session."""
+    return _within_bounds(documents, options, "brief.md.j2" if brief else "report.md.j2").rstrip("\n") + "\n"
+
+
+def page(template: str, values: Mapping[str, Any]) -> str:
+    """A template filled with values, by the same rules as a report."""
+    return _template(template).render(values)
+
+
+def _within_bounds(documents: list[dict[str, Any]], options: dict[str, Any], template: str) -> str:
+    limits = Limits()
+    while True:
+        text = page(template, content(documents, options, limits))
+        tighter = limits.halved()
+        if len(text.encode()) <= LARGEST or tighter == limits:
+            return text
+        limits = tighter
+
+
+@cache
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {"prose": _prose, "md": _md, "code": _code, "cell": _cell}
+    environment.filters.update(filters)
+    style, script = (_asset(part) for part in ("report.css", "report.js"))
+    environment.globals["style"] = Markup(style)  # noqa: S704  our own files
+    environment.globals["script"] = Markup(script)  # noqa: S704
+    environment.globals["policy"] = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; "
+        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    )
+    return environment.get_template(name)
+
+
+def _asset(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _prose(text: str) -> Markup:
+    """A sentence as HTML: escaped, with `...` as code."""
+    return Markup(_SPAN.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  escaped before
+
+
+def _md(text: str) -> str:
+    """A sentence as Markdown: nothing in it is markup, but `...` stays code; what looks like a link becomes code."""
+    parts = re.split(r"(`[^`\n]+`)", " ".join(str(text).split()))
+    spans = (_code(part[1:-1]) if part[:1] == part[-1:] == "`" and len(part) > 2 else _words(part) for part in parts)
+    return _AT_BEGIN.sub(_escape_begin, "".join(spans))
+
+
+def _escape_begin(found: re.Match[str]) -> str:
+    return f"{found[1]}{found[2]}" + "\\" if found[2].isdigit() else f"{found[1]}\\{found[2]}"
+
+
+def _words(text: str) -> str:
+    out, place = [], 0
+    for found in _LINKLIKE.finditer(text):
+        out += [_MARKS.sub(r"\\\1", text[place : found.start()]), _code(found[0])]
+        place = found.end()
+    return "".join([*out, _MARKS.sub(r"\\\1", text[place:])])
+
+
+def _code(text: str) -> str:
+    """A text as a Markdown code span, whatever it holds."""
+    flat = " ".join(str(text).split()) or " "
+    longest = max((len(run) for run in re.findall(r"`+", flat)), default=0)
+    fence = "`" * (longest + 1)
+    blank = " " if flat[:1] == "`" or flat[-1:] == "`" else ""
+    return f"{fence}{blank}{flat}{blank}{fence}"
+
+
+def _cell(text: str) -> str:
+    """What goes into a cell of a Markdown table: a column's border in it is escaped, code spans included."""
+    return re.sub(r"(?<!\\)\|", r"\\|", str(text))
