@@ -83,6 +83,7 @@ def analyze(origin: source.Source, *, jobs: int = 1, show_secrets: bool = False)
         assembler.restarts,
         tuple(d.verdict for d in diagnoses),
         tuple({pair for d in diagnoses for pair in d.skipped}),
+        assembler.unparted,
     )
     notices = [found for rule in in_force if rule.scope == "trace" and (found := rule.ask(trace))]
     hide = _shown if show_secrets else _hider(value for session in sessions for value in session.hidden)
@@ -195,6 +196,8 @@ def _trace(trace: Trace) -> dict[str, Any]:
         "unknown_records": trace.unknown,
         "foreign_lines": account.foreign_lines,
         "clock_restarts": trace.restarts,
+        "counted_only": account.counted,
+        "unparted_sessions": trace.unparted,
     }
 
 

@@ -130,6 +130,11 @@ class OpenDump:
             self._broken = True
         self.next += ROW
 
+    @property
+    def shows_a_row(self) -> bool:
+        """Whether a whole row was seen, or all of the dump."""
+        return len(self._data) >= min(ROW, self.size)
+
     def close(self) -> Dump:
         """The dump, with the bytes that were seen."""
         return Dump(self.line, self.time, self.title, self.size, bytes(self._data), None)

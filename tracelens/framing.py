@@ -15,7 +15,7 @@ class Patterns:
 
     `record`: clock, "Context: text", context, text. `untagged`: as `record`, for lines that lost their tag.
     `title`: name, size. `row`: offset, hex digits. `begin`: where a record or a title begins. `rest`: what follows a
-    tag without a context.
+    tag without a context. `damaged`: one after the other of such.
     """
 
     record: re.Pattern[bytes]
@@ -24,6 +24,7 @@ class Patterns:
     row: re.Pattern[bytes]
     begin: re.Pattern[bytes]
     rest: re.Pattern[bytes]
+    damaged: re.Pattern[bytes]
 
 
 @cache
@@ -42,6 +43,7 @@ def patterns() -> Patterns:
         f"{offset}({terminal['HEX']})?",
         f"{tag}|{arrow}(?={name}{terminal['SIZE']})",
         f"{tag}({text})?",
+        f"(?:(?!{tag} (?:{clock} )?{context}:){tag}(?:{text})?\\n?)+",
     )
     return Patterns(*(re.compile(source.encode("latin-1")) for source in sources))
 

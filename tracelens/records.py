@@ -8,19 +8,18 @@ Nothing about text raises. Every byte is counted as record, dump, blank or forei
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tracelens import events
+from tracelens.account import COUNTED, FOREIGN_KEPT, LIKE, SHAPES_DATED, TITLES_KEPT, UNREAD, Account, Seen
+from tracelens.blocks import LINE_KEPT, Blocks
 from tracelens.bulk import DIGITS, WINDOW, Shapes
 from tracelens.dumps import KEPT, Dump, Layout, OpenDump
-from tracelens.errors import TracelensError
 from tracelens.framing import decoded, patterns
 from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, POLLS, TYPED, Retry, Run
 
 __all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]
 
-# A line longer than this is taken in pieces: a record's text has at most 1,535 bytes (libssh2's `_libssh2_debug_low`).
-_LINE_KEPT = 1 << 20
 _TEXT_KEPT = 1 << 16
 # numpy takes longer to import than this many bytes take without it.
 _BULK_FROM = 1 << 20
@@ -29,9 +28,6 @@ _SMALL = 1 << 12
 # So many records are folded one by one before a bulk read is worth trying, and so many make one worth it.
 _PATIENCE, _WORTH = 16, 64
 _SHAPES_KEPT = 20_000
-_TITLES_KEPT = 64
-_FOREIGN_KEPT = 20
-_SHAPES_DATED = 2_000  # a real trace has a few hundred
 # Texts that end in what the peer sent, newlines and all: lines after them that are no record belong to them.
 _CONTINUES = re.compile(
     rb"(?:Userauth: Banner: |Transport: (?:Disconnect|Debug Packet)|SCP: (?:got|Sent) "
@@ -42,8 +38,8 @@ _CONTINUED_LINES = 40
 _PREFIX_KEPT = 500
 # A dump is given up as cut when its next row does not follow within so many bytes of what came in between.
 _ROW_MAY_FOLLOW = 4000
+_UNKNOWN = "unknown.unknown"
 _BLANK = re.compile(rb"[\r\n]+(?<=\n)")
-_COLOUR = re.compile(rb"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,131 +57,37 @@ class Record:
 
 
 Item = Record | Dump | Run
-Shape = bytes  # of a text: the text without its digits, but for a Failure Event, where its number counts
 
 
-@dataclass(slots=True)
-class Account:
-    """What the bytes of a trace were: record, dump, blank and foreign bytes add up to `bytes`.
-
-    `cut_dumps` counts dumps that lack rows, `cut_at_end` and `open_end` say that the last record or dump is incomplete,
-    or that the last line is. `shapes` has one text of each shape (text with its numbers masked), for dating the
-    library.
-    """
-
-    bytes: int = 0
-    record_bytes: int = 0
-    dump_bytes: int = 0
-    blank_bytes: int = 0
-    foreign_bytes: int = 0
-    lines: int = 0
-    records: int = 0
-    dumps: int = 0
-    foreign_lines: int = 0
-    cut_dumps: int = 0
-    cut_at_end: bool = False
-    open_end: bool = False
-    contexts: set[str] = field(default_factory=set)
-    titles: dict[str, None] = field(default_factory=dict)
-    shapes: dict[tuple[str, Shape], str] = field(default_factory=dict)
-    foreign: list[tuple[int, str]] = field(default_factory=list)  # the first few, with their lines
-    last_line_open: bool = False
-
-    def add(self, more: "Account") -> None:
-        """Takes the account of what comes right after the lines of this one."""
-        self.foreign += [(line + self.lines, text) for line, text in more.foreign][: _FOREIGN_KEPT - len(self.foreign)]
-        for name in _SUMS:
-            setattr(self, name, getattr(self, name) + getattr(more, name))
-        self.contexts |= more.contexts
-        for title in more.titles:
-            if len(self.titles) < _TITLES_KEPT:
-                self.titles[title] = None
-        for shape, text in more.shapes.items():
-            if len(self.shapes) < _SHAPES_DATED:
-                self.shapes.setdefault(shape, text)
-        self.cut_at_end |= more.cut_at_end
-        self.last_line_open = more.last_line_open
-        # A trace without any newline ends like that by nature; one with lines was cut, or lost its last newline.
-        self.open_end = self.last_line_open and self.lines * 4 > self.records
-
-
-_SUMS = (
-    "bytes", "record_bytes", "dump_bytes", "blank_bytes", "foreign_bytes", "lines", "records", "dumps",
-    "foreign_lines", "cut_dumps",
-)  # fmt: skip
-
-
-class Reader:
+class Reader(Blocks):
     """Iterates over the items of a trace, once.
 
     Args:
         chunks: the input's bytes, decompressed, in an ASCII-compatible encoding (`source.decoded`).
         fold: whether records that tell nothing one by one are folded into runs.
+        seen: what was seen in earlier parts of the same input.
         bulk_from: how many bytes must have come before whole lines are read in bulk (`bulk`).
 
     `account` is complete when the iteration is. Damage of the input is raised when all before it has been given.
     """
 
-    def __init__(self, chunks: Iterable[bytes], *, fold: bool = True, bulk_from: int = _BULK_FROM) -> None:
-        self.account = Account()
-        self._chunks = iter(chunks)
+    def __init__(
+        self, chunks: Iterable[bytes], *, fold: bool = True, bulk_from: int = _BULK_FROM, seen: "Seen | None" = None
+    ) -> None:
+        super().__init__(chunks)
         self._fold = fold
-        self._buffer = b""
-        self._newline = -1
-        self._ended = False
-        self._damage: TracelensError | None = None
-        self._pos = 0
         self._line = 1
         self._line_start = True
         self._time: float | None = None
         self._open: list[OpenDump] = []
         self._run: Run | None = None
-        self._kinds: dict[bytes, str] = {}  # shape of "Context: text" -> event name if folded, else ""
+        self.seen = seen or Seen()
         self._shapes = Shapes()
         self._taught: set[bytes] = set()
         self._bulk_from = bulk_from
         self._window = _SMALL  # how much the next bulk read looks at
         self._streak, self._due = 0, _PATIENCE  # records folded one by one since the last; how many it takes
         self._at = patterns()
-
-    # -- blocks ----------------------------------------------------------------------------------------------------
-
-    def _more(self) -> bool:
-        """Appends at least as much as is pending, so that a token over many blocks is not scanned time and again."""
-        if self._ended:
-            return False
-        parts = [self._buffer[self._pos :]]
-        wanted = max(len(parts[0]), 1)
-        got = 0
-        while got < wanted:
-            try:
-                chunk = next(self._chunks, None)
-            except TracelensError as error:
-                chunk, self._damage = None, error
-            if chunk is None:
-                self._ended = True
-                break
-            self.account.bytes += len(chunk)
-            got += len(chunk)
-            parts.append(chunk)
-        if got == 0:
-            return False
-        joined = b"".join(parts)
-        if b"\x1b" in joined and b"\x1b[" in joined:  # one byte is found much faster
-            clean = _COLOUR.sub(b"", joined)
-            self.account.blank_bytes += len(joined) - len(clean)
-            joined = clean
-        self._buffer = joined
-        self._pos = 0
-        self._newline = -1
-        return True
-
-    def _line_stop(self) -> int:
-        """Where the newline of the line at hand stands, -1 if none is in the buffer. Each is looked for once."""
-        if self._newline < self._pos and self._newline != len(self._buffer):
-            found = self._buffer.find(b"\n", self._pos)
-            self._newline = len(self._buffer) if found < 0 else found
-        return -1 if self._newline == len(self._buffer) else self._newline
 
     def __iter__(self) -> Iterator[Item]:
         record_at, title_at = self._at.record.match, self._at.title.match
@@ -199,7 +101,7 @@ class Reader:
                 break
             found = record_at(buffer, pos)
             if found is not None:
-                if found.end() + 2 >= len(buffer) and found.end() - pos < _LINE_KEPT and self._more():
+                if found.end() + 2 >= len(buffer) and found.end() - pos < LINE_KEPT and self._more():
                     continue
                 if self._open:
                     yield from self._interrupted()
@@ -288,18 +190,29 @@ class Reader:
             self._time = time
         # The number of a Failure Event decides what it is; in all other texts the numbers do not.
         shape = whole if context == b"Failure Event" else whole.translate(None, DIGITS)
-        kind = self._kinds.get(shape)
-        if kind is None:
-            kind = self._kinds[shape] = self._kind(context.decode(), decoded(text), shape)
-        if kind and self._fold and not (kind == TYPED and not DATA.search(whole)):
+        kind, folded = self.seen.kinds.get(shape) or self._kind(context.decode(), decoded(text), shape)
+        if folded and self._fold and not (kind == TYPED and not DATA.search(whole)):
             self._streak += 1
             if alone and self._line_start and time is not None and shape not in self._taught:
                 self._taught.add(shape)
                 self._shapes.learn(buffer[begin : pos - 1], whole, context.decode(), kind)
             yield from self._add_to_run(kind, line, time, decoded(text))
             return
+        yield from self._tell(kind, Record(line, time, context.decode(), decoded(text)))
+
+    def _tell(self, name: str, record: Record) -> Iterator[Record | Run]:
+        """The record, or no more than its count where there are too many."""
+        what = record.text if name == FAILURE else name
+        like = self.seen.like[what] = self.seen.like.get(what, 0) + 1
+        unknown = name.endswith(".unknown")  # such a record tells no more than that it is there
+        if self._fold and (name == UNREAD or (like > LIKE and (unknown or not self.seen.tells(self.account.bytes)))):
+            self.account.counted += not unknown
+            counted = COUNTED if name == FAILURE else name
+            yield from self._add_to_run(counted, record.line, record.time, record.text)
+            return
+        self.seen.told += 1
         yield from self._flush_run()
-        yield Record(line, time, context.decode(), decoded(text))
+        yield record
 
     def _continued(self, size: int) -> int:
         """How many bytes after the record's first `size` belong to it: its text is the peer's, newlines and all."""
@@ -322,17 +235,21 @@ class Reader:
             self._line += 1
         return end - size
 
-    def _kind(self, context: str, text: str, shape: bytes) -> str:
-        """The event name if records of this shape are folded, else ""."""
-        name, fields = events.parse(context, text)
+    def _kind(self, context: str, text: str, shape: bytes) -> tuple[str, bool]:
+        """The event name of records of this shape, and whether they are folded."""
         account = self.account
+        if self._fold and not self.seen.reads(account.bytes):
+            return UNREAD, False
+        self.seen.read += 1
+        name, fields = events.parse(context, text)
         account.contexts.add(context)
-        if len(account.shapes) < _SHAPES_DATED:
+        if len(account.shapes) < SHAPES_DATED:
             account.shapes.setdefault((context, shape), text)
-        if len(self._kinds) > _SHAPES_KEPT:
-            self._kinds.clear()
+        if len(self.seen.kinds) > _SHAPES_KEPT:
+            self.seen.kinds.clear()
         folded = name in FOLDED or (name == FAILURE and fields["code"] == EAGAIN)
-        return name if folded else ""
+        self.seen.kinds[shape] = name, folded
+        return name, folded
 
     def _add_to_run(self, kind: str, line: int, time: float | None, text: str) -> Iterator[Run]:
         run = self._run
@@ -377,7 +294,7 @@ class Reader:
                 return  # again, with the whole dump in the buffer
             closed = buffer[text_end : text_end + len(line_end)] == line_end
             whole = text_end <= len(buffer) and layout.fits(buffer, end, size) and (closed or text_end == len(buffer))
-        if len(self.account.titles) < _TITLES_KEPT:
+        if len(self.account.titles) < TITLES_KEPT:
             self.account.titles[title] = None
         yield from self._flush_run()
         yield from self._give_up()
@@ -416,9 +333,18 @@ class Reader:
     def _give_up(self) -> Iterator[Dump]:
         """The dumps that still wait for rows, as far as they came."""
         for dump in self._open:
-            self.account.cut_dumps += 1
-            yield dump.close()
+            yield from self._cut(dump)
         self._open.clear()
+
+    def _cut(self, dump: OpenDump) -> Iterator[Dump]:
+        """A dump that lacks rows, or no more than its count where it shows not even one and too many do not."""
+        self.account.cut_dumps += 1
+        if self._fold and not dump.shows_a_row:
+            like = self.seen.like[dump.title] = self.seen.like.get(dump.title, 0) + 1
+            if like > LIKE:
+                self.account.counted += 1
+                return
+        yield dump.close()
 
     def _interrupted(self) -> Iterator[Dump]:
         """A record stands where a row was due: the dump is over unless its next row follows soon."""
@@ -427,8 +353,7 @@ class Reader:
         for dump in list(self._open):
             if self._buffer.find(b"%04x: " % dump.next, self._pos, self._pos + _ROW_MAY_FOLLOW) < 0:
                 self._open.remove(dump)
-                self.account.cut_dumps += 1
-                yield dump.close()
+                yield from self._cut(dump)
 
     def _row(self, found: re.Match[bytes]) -> Iterator[Dump]:
         offset = int(found.group(1), 16)
@@ -442,16 +367,13 @@ class Reader:
 
     # -- all else --------------------------------------------------------------------------------------------------
 
-    def _line_at_hand(self) -> bool:
-        return self._line_stop() >= 0 or len(self._buffer) - self._pos > _LINE_KEPT
-
     def _other(self) -> Iterator[Item]:
         """One line, or the part of it before a record or a title: a row, a blank, a prefix, a foreign line."""
         buffer, pos = self._buffer, self._pos
         newline = self._line_stop()
         stop = len(buffer) if newline < 0 else newline
-        if stop - pos > _LINE_KEPT:
-            stop, newline = pos + _LINE_KEPT, -1
+        if stop - pos > LINE_KEPT:
+            stop, newline = pos + LINE_KEPT, -1
         begin = self._at.begin.search(buffer, pos, stop)
         if begin is not None and begin.start() == pos:
             yield from self._damaged(pos, stop)
@@ -478,7 +400,7 @@ class Reader:
         else:
             account.foreign_bytes += len(part)
             account.foreign_lines += self._line_start
-            if self._line_start and len(account.foreign) < _FOREIGN_KEPT:
+            if self._line_start and len(account.foreign) < FOREIGN_KEPT:
                 account.foreign.append((self._line, decoded(part[:200])))
         self._pos = upto
         self._line_start = False
@@ -514,13 +436,35 @@ class Reader:
         account = self.account
         account.records += 1
         account.cut_at_end |= end == len(self._buffer) and self._ended
-        yield from self._flush_run()
-        yield Record(self._line, None, "Unknown", text)
+        yield from self._tell(_UNKNOWN, Record(self._line, None, "Unknown", text))
         self._line_start = self._buffer[end : end + 1] == b"\n"
         end += self._line_start
         self._line += self._line_start
         account.record_bytes += end - pos
         self._pos = end
+        if self._fold and self.seen.like[_UNKNOWN] > LIKE and not self._open and self._run is not None:
+            self._damaged_ones(self._run)
+
+    def _damaged_ones(self, run: Run) -> None:
+        """Reads on while there are nothing but tags that no known context follows: they are as many as one likes."""
+        found = self._at.damaged.match(self._buffer, self._pos)
+        if found is None:
+            return
+        text = found[0][: found[0].rfind(b"[libssh2]")]  # the last one may not be whole
+        count = text.count(b"[libssh2]")
+        if count == 0:
+            return
+        last = text[text.rfind(b"[libssh2]") :]
+        lines = text.count(b"\n")
+        run.counts[_UNKNOWN] = run.counts.get(_UNKNOWN, 0) + count
+        run.last_line = self._line + lines - last.endswith(b"\n")
+        run.last_text, run.waiting = decoded(last.rstrip(b"\r\n")), None
+        self.seen.like[_UNKNOWN] += count
+        self.account.records += count
+        self.account.record_bytes += len(text)
+        self._line += lines
+        self._line_start = text.endswith(b"\n")
+        self._pos += len(text)
 
 
 def read(chunks: Iterable[bytes], *, fold: bool = True) -> Reader:

@@ -12,8 +12,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from tracelens.account import Account, Seen
 from tracelens.framing import patterns
-from tracelens.records import Account, Dump, Item, Reader, Record
+from tracelens.records import Dump, Item, Reader, Record
 from tracelens.runs import Run
 
 # A smaller file is read by one process: others would hardly be done before it.
@@ -27,7 +28,7 @@ _LINE = re.compile(rb"(?<=\n)(?!\[libssh2\] )")
 # A process gives a span up where so much of it tells something that handing it over takes longer than reading it.
 _ITEMS, _BYTES = 20_000, 32 << 20
 
-Read = tuple[list[Item], Account]
+Read = tuple[list[Item], Account, Seen]
 
 
 def cuts(path: str, size: int, span: int = SPAN) -> list[int]:
@@ -99,10 +100,13 @@ class ParallelReader:
             yield from self._joined(ahead, sum(map(len, self._chunks)))
 
     def _joined(self, ahead: Iterator[Read | None], size: int) -> Iterator[Item]:
+        seen = Seen()
         pending: Run | None = None  # the run that ends where the last span did
         for start, stop in [*self._spans, (self._last, size)]:
             read = next(ahead) if start != self._last else None
-            here = Reader(_blocks(self._path, start, stop)) if read is None else None
+            if read is not None and not _is_within(seen, read[2]):
+                read = None
+            here = Reader(_blocks(self._path, start, stop), seen=seen) if read is None else None
             offset = self.account.lines
             joining = True
             for item in here if here is not None else read[0] if read is not None else ():
@@ -121,9 +125,20 @@ class ParallelReader:
                     pending = item
                 else:
                     yield item
-            self.account.add(here.account if here is not None else read[1] if read is not None else Account())
+            if read is not None:
+                self.account.add(read[1])
+                seen.add(read[2], read[1].bytes)
+            elif here is not None:
+                self.account.add(here.account)
+                seen.bytes += here.account.bytes
         if pending is not None:
             yield pending
+
+
+def _is_within(seen: Seen, part: Seen) -> bool:
+    """Whether the part that follows comes to no limit that one reader of all would have come to."""
+    together = Seen(told=seen.told + part.told, read=seen.read + len(part.kinds), bytes=seen.bytes)
+    return together.tells(0) and together.reads(0)
 
 
 def _read(span: tuple[str, int, int]) -> Read | None:
@@ -136,7 +151,7 @@ def _read(span: tuple[str, int, int]) -> Read | None:
         size += item.size if isinstance(item, Dump) else len(item.text) if isinstance(item, Record) else 0
         if len(items) > _ITEMS or size > _BYTES:
             return None
-    return items, reader.account
+    return None if reader.account.counted else (items, reader.account, reader.seen)
 
 
 def _blocks(path: str, start: int, stop: int) -> Iterator[bytes]:

@@ -19,6 +19,8 @@ from tracelens.sessions.wording import phase_of
 _PATIENCE = 24
 # More sessions than this are not told apart; the oldest that never ended was abandoned.
 OPEN_AT_ONCE = 16
+# More sessions than this, and one more for so many lines, are not parted: a session that came to anything is longer.
+_SESSIONS, _LINES_A_SESSION = 5_000, 32
 # No packet is this large (RFC 4253, 6.1); a length that came out negative reads like this.
 IMPOSSIBLE_SIZE = 1 << 62
 _FRESH = {
@@ -34,7 +36,8 @@ class Assembler:
     """Takes the items of one trace in order; `sessions()` gives what they make.
 
     `unknown` counts records whose text no grammar knows, `interleaved` says whether two sessions took turns,
-    `restarts` how often the clock began anew.
+    `restarts` how often the clock began anew, `unparted` how many sessions were left with the one before them, because
+    there were more than a limit.
     """
 
     def __init__(self, observer: Observer | None = None) -> None:
@@ -42,6 +45,7 @@ class Assembler:
         self.unknown_quotes: list[Quote] = []
         self.restarts = 0
         self.interleaved = 0
+        self.unparted = 0
         self._tracks: list[Track] = []
         self._open: list[Track] = []
         self._current: Track | None = None
@@ -187,6 +191,10 @@ class Assembler:
     def _start(self, line: int, time: float | None) -> Track:
         if self._current is not None:
             self._release()
+            if len(self._tracks) >= _SESSIONS + self._place // _LINES_A_SESSION:
+                self.unparted += 1
+                self._open = [self._current]
+                return self._current
         track = Track(line, time, self._observer)
         self._tracks.append(track)
         self._open = [*[t for t in self._open if not t.freed][1 - OPEN_AT_ONCE :], track]
@@ -240,6 +248,7 @@ class Assembler:
 
     def _run(self, run: Run) -> None:
         self._records += sum(run.counts.values())
+        self.unknown += sum(count for name, count in run.counts.items() if name.endswith(".unknown"))
         if len(self._open) < 2:
             for raw in self._reader.flush():
                 self._packet(raw)

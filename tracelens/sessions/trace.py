@@ -18,3 +18,4 @@ class Trace:
     restarts: int = 0
     verdicts: tuple[str, ...] = ()
     skipped: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    unparted: int = 0

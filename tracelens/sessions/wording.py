@@ -1,6 +1,7 @@
 """What libssh2's error texts say about where a session stood: needed where a mask shows nothing but them."""
 
 import re
+from functools import lru_cache
 
 from tracelens.sessions.model import Channel, Failure
 
@@ -43,6 +44,7 @@ _COMPILED = tuple(
 )
 
 
+@lru_cache(maxsize=4096)
 def phase_of(message: str) -> str | None:
     """The phase in which libssh2 prints this error text, None where several do."""
     if message == "would block":
@@ -57,6 +59,7 @@ _METHODS = (
 )
 
 
+@lru_cache(maxsize=4096)
 def method_of(message: str) -> str | None:
     """The authentication method whose answer libssh2 waits for with this error text."""
     return next((method for method, pattern in _METHODS if pattern.search(message)), None)

@@ -21,6 +21,8 @@ def unrecognized(trace: Trace) -> Found | None:
     - Foreign lines: no tag `[libssh2]`, no clock with a known subsystem, no dump title, no row of a dump that is
       being read. A prefix in front of a record (a level, a stamp, `> `) does not make it foreign, and
       the rest of a text with newlines of its own (a server's login banner, RFC 4252, 5.4) does not either.
+    - Records beyond a limit: thousands of records of one kind, or of different wordings, in a file so short that no
+      program at work wrote it. They are counted, what is in them is not looked at.
     - Unknown texts: `[libssh2] TIME Context: ...` that fits none of the 369 formats of `_libssh2_debug()`
       calls. A newer or patched library, or a line that was cut, wrapped or edited.
 
@@ -46,7 +48,7 @@ def unrecognized(trace: Trace) -> Found | None:
     ```
     """
     account = trace.account
-    if not account.foreign_lines and not trace.unknown:
+    if not account.foreign_lines and not trace.unknown and not account.counted and not trace.unparted:
         return None
     parts = []
     if account.foreign_lines:
@@ -55,6 +57,10 @@ def unrecognized(trace: Trace) -> Found | None:
     if trace.unknown:
         verb = "record has" if trace.unknown == 1 else "records have"
         parts.append(f"{trace.unknown} {verb} a text that no known libssh2 prints")
+    if account.counted:
+        parts.append(f"{account.counted} of the trace's own records and dumps were beyond a limit and only counted")
+    if trace.unparted:
+        parts.append(f"{trace.unparted} sessions beyond a limit were not parted from the one before them")
     quotes = [Quote(line, text) for line, text in account.foreign[:_SHOWN]] + list(trace.unknown_quotes[:_SHOWN])
     damaged = trace.unknown or account.foreign_lines > _MANY * account.records
     advice = (client("if the trace was pasted, wrapped or edited, send the file itself, packed"),) if damaged else ()
