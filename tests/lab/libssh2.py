@@ -19,6 +19,9 @@ PACKAGE = "ssh2-python"
 # So the regular builds use their own, and one build is kept that doesn't.
 OPENSSL_CTR = "-DHAVE_EVP_AES_128_CTR=ON"
 OWN_CTR = "-DHAVE_EVP_AES_128_CTR=OFF"
+GCRYPT = "-DCRYPTO_BACKEND=Libgcrypt"
+MBEDTLS = "-DCRYPTO_BACKEND=mbedTLS"
+SPECIAL = {OPENSSL_CTR: "-openssl-ctr", GCRYPT: "-gcrypt", MBEDTLS: "-mbedtls"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Source:
     @property
     def name(self) -> str:
         """What its folder is called: the version, or the version with what is special about this build."""
-        return self.version + ("-openssl-ctr" if OPENSSL_CTR in self.options else "")
+        return self.version + next((end for option, end in SPECIAL.items() if option in self.options), "")
 
 
 # A new libssh2 is one more entry. The two "_DEV" are snapshots: 1.8.1_DEV lies between 1.8.0 and 1.9.0.
@@ -74,6 +77,20 @@ SOURCES = {
             "libssh2",
             "f981465ace35f96e0935b36091b61d17689d9e0e4f29b33a50882b92c45ddcbd",
         ),
+        Source(
+            "1.11.1",
+            "1.2.0.post1",
+            "libssh2",
+            "f981465ace35f96e0935b36091b61d17689d9e0e4f29b33a50882b92c45ddcbd",
+            (GCRYPT,),
+        ),
+        Source(
+            "1.11.1",
+            "1.2.0.post1",
+            "libssh2",
+            "f981465ace35f96e0935b36091b61d17689d9e0e4f29b33a50882b92c45ddcbd",
+            (MBEDTLS,),
+        ),
     )
 }
 VERSIONS = tuple(name for name, source in SOURCES.items() if name == source.version)
@@ -110,6 +127,14 @@ CMAKE = (
 )
 
 
+HEADERS = {
+    "openssl/ssl.h": "libssl-dev",
+    "zlib.h": "zlib1g-dev",
+    "gcrypt.h": "libgcrypt20-dev",
+    "mbedtls/version.h": "libmbedtls-dev",
+}
+
+
 class BuildError(Exception):
     """A version could not be built; the message is the end of what the tools said."""
 
@@ -126,7 +151,7 @@ def library(name: str) -> Path:
     if found.exists():
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / "lock"):
+    with locked(folder / "lock"):
         if not found.exists():
             _build(SOURCES[name], found)
     return found
@@ -136,14 +161,12 @@ def missing() -> list[str]:
     """What a build needs and this machine lacks, as Debian packages."""
     tools = {"cmake": "cmake", "cc": "gcc", "make": "make"}
     return [package for tool, package in tools.items() if shutil.which(tool) is None] + [
-        package
-        for header, package in {"openssl/ssl.h": "libssl-dev", "zlib.h": "zlib1g-dev"}.items()
-        if not Path("/usr/include", header).exists()
+        package for header, package in HEADERS.items() if not Path("/usr/include", header).exists()
     ]
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

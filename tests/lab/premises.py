@@ -1,6 +1,7 @@
 """What every scenario finds set up: a folder, test users with their files, keys, and processes that are sure to end."""
 
 import fcntl
+import importlib.util
 import itertools
 import os
 import shutil
@@ -32,13 +33,16 @@ class User:
     password: str
     shell: str = "/bin/bash"
     bashrc: str = ""
+    aged: tuple[str, ...] = ()  # chage's options
 
 
 DEVI = User("devi", "Ochre.Lantern.5")
 VERA = User("vera", "Tram.Kumquat.8", bashrc="echo 'Welcome to depot. Backup runs at 23:00.'\n")
 NILS = User("nils", "Fjord7Bramble", shell="/usr/sbin/nologin")
 ZORA = User("zora", "Quince-Pebble-4", shell="/bin/false")
-USERS = (DEVI, VERA, NILS, ZORA)
+LENA = User("lena", "Maple_Tundra_3", aged=("-d", "0"))  # must change her password
+OLAF = User("olaf", "Otter=Granite1", aged=("-E", "1"))  # whose account has expired
+USERS = (DEVI, VERA, NILS, ZORA, LENA, OLAF)
 FIRST_ID = 47101  # of the users, so that listings show the same numbers everywhere
 WRITTEN = 1736498760  # when all their files were: 2025-01-10 08:46 UTC
 READ = 2051222400  # when they were read last: in 2035, since the system notes a reading only after a later change
@@ -88,6 +92,10 @@ class Site:
         made = self.folder / f"{self._serial:04}-{name}"
         made.mkdir()
         return made
+
+    def will_kill(self, pid: int) -> None:
+        """If it is still there when the lab ends, however that ends."""
+        self._janitor.will_kill(pid)
 
     @contextmanager
     def running(self, command: Sequence[str], log: IO[bytes] | int, **more: str) -> Iterator[int]:
@@ -168,6 +176,13 @@ class Ready:
         return self._log.exists() and self._text in self._log.read_text(errors="replace")
 
 
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
+
+
 def missing() -> list[str]:
     """What the lab lacks here, as commands that would mend it (or a reason that none would)."""
     programs = {
@@ -177,13 +192,14 @@ def missing() -> list[str]:
         "/usr/sbin/vsftpd": "vsftpd",
         "/usr/sbin/useradd": "passwd",
         "/usr/bin/openssl": "openssl",
+        "/usr/sbin/lshd": "lsh-server",
+        "/usr/sbin/tinysshd": "tinysshd",
     }
     packages = [name for path, name in programs.items() if not Path(path).exists()] + libssh2.missing()
     lacks = [f"apt-get install -y --no-install-recommends {' '.join(packages)}"] if packages else []
-    try:
-        import asyncssh  # noqa: F401
-    except ImportError:
-        lacks.append("pip install asyncssh")
+    modules = {"asyncssh": "asyncssh", "paramiko": "paramiko", "twisted.conch": "twisted[conch]"}
+    if absent := [name for module, name in modules.items() if not _importable(module)]:
+        lacks.append(f"pip install {' '.join(absent)}")
     if os.geteuid() != 0:
         lacks.append("run it as root in a container: it makes test users and starts sshd")
     return lacks
@@ -209,6 +225,8 @@ def _make_user(user: User, number: int, janitor: Janitor) -> None:
         check=True,
         capture_output=True,
     )
+    if user.aged:
+        subprocess.run(["chage", *user.aged, user.name], check=True, capture_output=True)
 
 
 def _furnish(user: User, keys: Path) -> None:

@@ -150,7 +150,7 @@ class Vsftpd:
         config.write_text("".join(f"{name}={value}\n" for name, value in options.items()))
         with site.running(["/usr/sbin/vsftpd", str(config)], subprocess.DEVNULL):
             # It logs nothing when it is ready, and a trial connection would show in its numbers.
-            wait_until(lambda: _listens(port), "vsftpd")
+            wait_until(lambda: listens(port), "vsftpd")
             yield Running(port)
 
 
@@ -173,7 +173,7 @@ class Scripted:
             yield Running(port, control)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     wanted = f":{port:04X}"
     rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
     return any(row.split()[1].endswith(wanted) and row.split()[3] == "0A" for row in rows)

@@ -7,6 +7,7 @@ from tests.lab.servers import Dropbear, Scripted, Sshd
 
 PLAIN = Sshd()
 NO_KEYS = Sshd(("PubkeyAuthentication no",))
+MBEDTLS, GCRYPT = ("1.11.1-mbedtls",), ("1.11.1-gcrypt",)
 MINUS_16 = "-16 stands for a wrong passphrase and for a file that is no key alike"
 ASK = step("ask_methods", user=DEVI.name)
 
@@ -164,6 +165,52 @@ SCENARIOS = (
         private("stranger", "rsa.pub"),
         expect="auth-key-mismatch",
         blocking=False,
+    ),
+    # mbedTLS says in its own words what is wrong with a file.
+    scenario(
+        "key-no-file-mbedtls",
+        PLAIN,
+        HANDSHAKE,
+        private("lost"),
+        expect="auth-key-unreadable",
+        versions=MBEDTLS,
+    ),
+    scenario("key-putty-mbedtls", PLAIN, HANDSHAKE, private("putty.ppk"), expect="auth-key-format", versions=MBEDTLS),
+    scenario(
+        "key-passphrase-wrong-mbedtls",
+        PLAIN,
+        HANDSHAKE,
+        private("rsa_locked", passphrase="walnut"),
+        expect="auth-key-passphrase",
+        versions=MBEDTLS,
+    ),
+    scenario(
+        "key-passphrase-missing-mbedtls",
+        PLAIN,
+        HANDSHAKE,
+        private("rsa_locked"),
+        expect="auth-key-passphrase",
+        versions=MBEDTLS,
+    ),
+    scenario("key-openssh-mbedtls", PLAIN, HANDSHAKE, private("ed25519"), expect="auth-key-format", versions=MBEDTLS),
+    scenario(
+        "key-alone-gcrypt",
+        PLAIN,
+        HANDSHAKE,
+        private("rsa"),
+        expect="auth-key-format",
+        note="libgcrypt's backend can't compute the public key from the private one",
+        versions=GCRYPT,
+    ),
+    scenario(
+        "key-putty-gcrypt",
+        PLAIN,
+        HANDSHAKE,
+        private("putty.ppk", "rsa.pub"),
+        expect="auth-key-format",
+        or_else=("auth-key-passphrase",),
+        because=MINUS_16,
+        versions=GCRYPT,
     ),
     scenario(
         "key-agent-none",

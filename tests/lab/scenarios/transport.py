@@ -273,6 +273,22 @@ SCENARIOS = (
         blocking=False,
     ),
     scenario(
+        "client-gcrypt-dh",
+        Dropbear(),
+        HANDSHAKE,
+        expect="client-crypto-failed",
+        or_else=("client-error",),
+        because="libgcrypt's backend can't begin Diffie-Hellman, and says that memory ran out",
+        versions=("1.11.1-gcrypt",),
+    ),
+    scenario(
+        "client-mbedtls-cbc",
+        CBC,
+        HANDSHAKE,
+        expect="client-crypto-failed",
+        versions=("1.11.1-mbedtls",),
+    ),
+    scenario(
         "client-fips", Sshd(), HANDSHAKE, expect="client-crypto-failed", environment={"OPENSSL_CONF": "{keys}/fips.cnf"}
     ),
     scenario(

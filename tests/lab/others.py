@@ -1,0 +1,168 @@
+"""Further servers, which word and order things in their own ways: ProFTPD's mod_sftp, lsh, TinySSH, Paramiko, Twisted Conch."""
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.lab import libssh2
+from tests.lab.plain import Running, serving
+from tests.lab.premises import PYTHON, Ready, Site, free_port, wait_until
+from tests.lab.servers import SFTP_SERVER, listens
+
+PACKAGES = ("proftpd-core", "proftpd-mod-crypto")
+
+
+def proftpd() -> Path:
+    """ProFTPD, unpacked beside the libssh2 builds: as a package, it can't be installed together with vsftpd."""
+    folder = libssh2.cache_folder() / "packages" / "proftpd"
+    with libssh2.locked(libssh2.cache_folder() / "packages.lock"):
+        if not (folder / "usr/sbin/proftpd").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            for command in (["apt-get", "download", "-qq", *PACKAGES],):
+                subprocess.run(command, cwd=folder, check=True, capture_output=True)
+            for package in folder.glob("*.deb"):
+                subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
+                package.unlink()
+    return folder
+
+
+@dataclass(frozen=True)
+class Proftpd:
+    """ProFTPD with mod_sftp; `config` are lines more."""
+
+    config: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"ProFTPD mod_sftp ({' '.join(', '.join(self.config).split())})" if self.config else "ProFTPD mod_sftp"
+
+    @contextmanager
+    def start(self, site: Site) -> Iterator[Running]:
+        folder, port = site.new_folder("proftpd"), free_port()
+        unpacked = proftpd()
+        log = folder / "log"
+        lines = [
+            f"ModulePath {unpacked / 'usr/lib/proftpd'}",
+            "LoadModule mod_sftp.c",
+            "ServerType standalone",
+            "DefaultAddress 127.0.0.1",
+            f"Port {port}",
+            "SocketBindTight on",
+            "UseReverseDNS off",
+            "RequireValidShell off",
+            "WtmpLog off",
+            f"PidFile {folder / 'pid'}",
+            f"ScoreboardFile {folder / 'scoreboard'}",
+            f"SystemLog {log}",
+            "User nobody",
+            "Group nogroup",
+            "SFTPEngine on",
+            f"SFTPLog {folder / 'sftp.log'}",
+            f"SFTPHostKey {site.keys / 'host_rsa'}",
+            f"SFTPHostKey {site.keys / 'host_ed25519'}",
+            f"SFTPAuthorizedUserKeys file:{site.keys / 'authorized_rfc4716'}",
+            *self.config,
+        ]
+        known = site.keys / "authorized_rfc4716"
+        if not known.exists():
+            done = subprocess.run(["ssh-keygen", "-e", "-f", site.keys / "rsa.pub"], capture_output=True, check=True)
+            known.write_bytes(done.stdout)
+        config = folder / "proftpd.conf"
+        config.write_text("\n".join(lines) + "\n")
+        command = [str(unpacked / "usr/sbin/proftpd"), "-n", "-c", str(config)]
+        with (folder / "out").open("wb") as out, site.running(command, out):
+            wait_until(lambda: listens(port), f"ProFTPD (log: {log})")
+            yield Running(port)
+
+
+@dataclass(frozen=True)
+class Lshd:
+    """GNU lsh: an SSH server of the early 2000s, with the algorithms of then."""
+
+    options: tuple[str, ...] = ()
+    subsystems: tuple[str, ...] = (f"sftp={SFTP_SERVER}",)
+
+    @property
+    def title(self) -> str:
+        return " ".join(("lshd", *self.options, *([] if self.subsystems else ["without subsystems"])))
+
+    @contextmanager
+    def start(self, site: Site) -> Iterator[Running]:
+        folder, port = site.new_folder("lshd"), free_port()
+        key = site.keys / "lsh_rsa"
+        seed = {"LSH_YARROW_SEED_FILE": str(site.keys / "lsh_seed")}
+        with libssh2.locked(site.keys / "lsh.lock"):
+            if not key.exists():
+                _lsh_key(key, {**os.environ, **seed})
+        log = folder / "log"
+        command = [
+            *("/usr/sbin/lshd", "-p", str(port), "--interface", "127.0.0.1", "-h", str(key), "--no-pid-file"),
+            *("--no-tcpwrappers", *(f"--subsystems={one}" for one in self.subsystems), *self.options),
+        ]
+        with log.open("wb") as out, site.running(command, out, SEXP_CONV="/usr/bin/sexp-conv", **seed):
+            wait_until(lambda: listens(port), f"lshd (log: {log})")
+            yield Running(port)
+
+
+def _lsh_key(path: Path, environment: dict[str, str]) -> None:
+    def run(*command: str, said: bytes = b"") -> bytes:
+        return subprocess.run(command, input=said, capture_output=True, check=True, env=environment).stdout
+
+    run("lsh-make-seed", "--sloppy", "-q", "-o", environment["LSH_YARROW_SEED_FILE"])
+    run("lsh-writekey", "--server", "-o", str(path), said=run("lsh-keygen", "-a", "rsa", "-l", "2048"))
+
+
+@dataclass(frozen=True)
+class Tinyssh:
+    """TinySSH: Ed25519, ChaCha20 and public keys, and nothing else. A process a connection, as from inetd."""
+
+    options: tuple[str, ...] = ("-x", f"sftp={SFTP_SERVER}")
+
+    @property
+    def title(self) -> str:
+        return " ".join(("tinysshd", *self.options))
+
+    @contextmanager
+    def start(self, site: Site) -> Iterator[Running]:
+        folder = site.new_folder("tinyssh")
+        keys = folder / "keys"
+        subprocess.run(["/usr/sbin/tinysshd-makekey", "-q", str(keys)], check=True)
+
+        def talk(connection: socket.socket) -> None:
+            process = subprocess.Popen(
+                ["/usr/sbin/tinysshd", "-v", *self.options, str(keys)],
+                stdin=connection,
+                stdout=connection,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            site.will_kill(process.pid)
+            process.wait()
+
+        with serving(talk) as port:
+            yield Running(port)
+
+
+@dataclass(frozen=True)
+class Module:
+    """A server in Python, a process of its own: `tests.lab.NAME` with its options as JSON."""
+
+    title: str
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @contextmanager
+    def start(self, site: Site) -> Iterator[Running]:
+        folder, port = site.new_folder(self.name), free_port()
+        log = folder / "log"
+        told = {"port": port, "keys": str(site.keys), **self.options}
+        command = [PYTHON, "-m", f"tests.lab.{self.name}", json.dumps(told)]
+        with log.open("wb") as out, site.running(command, out):
+            wait_until(Ready(log, "listening on"), f"{self.name} (log: {log})", 20)
+            yield Running(port)
