@@ -1,3 +1,4 @@
+# ruff: noqa: N802 - the names are Twisted's
 """Twisted Conch as a server: options as JSON in argv.
 
 port, keys    where to listen, the folder with the keys

@@ -64,6 +64,8 @@ CASES = (
     ("client-no-login", "1.10.0"),
     ("client-no-login-exec", "1.11.1"),
     ("client-openssl-ctr", "1.8.1_DEV-openssl-ctr"),
+    ("conch-key-unknown", "1.11.1"),
+    ("jail-no-program", "1.11.1"),
     ("kex-cipher", "1.11.1"),
     ("kex-closed", "1.11.1"),
     ("kex-compression", "1.9.0_DEV"),
@@ -80,6 +82,9 @@ CASES = (
     ("key-no-file", "1.11.1"),
     ("key-no-private-file", "1.9.0_DEV"),
     ("key-not-allowed-scripted", "1.9.0_DEV"),
+    ("key-no-file-mbedtls", "1.11.1-mbedtls"),
+    ("key-passphrase-wrong-mbedtls", "1.11.1-mbedtls"),
+    ("key-putty-mbedtls", "1.11.1-mbedtls"),
     ("key-passphrase-openssh", "1.9.0_DEV"),
     ("key-passphrase-wrong", "1.11.1"),
     ("key-public-garbage", "1.8.1_DEV"),
@@ -90,6 +95,10 @@ CASES = (
     ("ok-partial-dropbear", "1.10.0"),
     ("ok-password-changed", "1.9.0_DEV"),
     ("ok-scp-put", "1.11.1"),
+    ("paramiko-no-channel", "1.11.1"),
+    ("proftpd-mkdir-exists", "1.10.0"),
+    ("proftpd-second-missing", "1.11.1"),
+    ("proftpd-too-many", "1.11.1"),
     ("scp-no-file", "1.11.1"),
     ("scp-sftp-only", "1.11.1"),
     ("sftp-denied-get", "1.8.1_DEV"),
@@ -140,7 +149,7 @@ def regenerate(root: Path = REPOSITORY, patterns: Iterable[str] = ()) -> list[Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         said = truth.row(recording)
-        return path, {**said, "origin": f"lab: {scenario}, libssh2 {said['libssh2_version']}"}
+        return path, {**said, "origin": f"lab: {scenario}, libssh2 {version}"}
 
     with open_site(steady=True) as site, ThreadPoolExecutor(WORKERS) as pool:
         made = dict(pool.map(make, chosen))

@@ -1,4 +1,4 @@
-"""Further servers, which word and order things in their own ways: ProFTPD's mod_sftp, lsh, TinySSH, Paramiko, Twisted Conch."""
+"""Further servers, with words of their own: ProFTPD's mod_sftp, lsh, TinySSH, Paramiko, Twisted Conch."""
 
 import json
 import os
@@ -24,8 +24,7 @@ def proftpd() -> Path:
     with libssh2.locked(libssh2.cache_folder() / "packages.lock"):
         if not (folder / "usr/sbin/proftpd").exists():
             folder.mkdir(parents=True, exist_ok=True)
-            for command in (["apt-get", "download", "-qq", *PACKAGES],):
-                subprocess.run(command, cwd=folder, check=True, capture_output=True)
+            subprocess.run(["apt-get", "download", "-qq", *PACKAGES], cwd=folder, check=True, capture_output=True)
             for package in folder.glob("*.deb"):
                 subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
                 package.unlink()

@@ -127,7 +127,7 @@ SCENARIOS = (
         step("sftp"),
         expect="auth-password-expired",
         or_else=("sftp-start-failed",),
-        because="sshd lets in whoever must change a password and only tells the session that it has no terminal to do it",
+        because="sshd lets in whoever must change a password, and tells only the session that it has no terminal",
         patience=2,
     ),
     scenario(

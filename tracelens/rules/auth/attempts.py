@@ -152,7 +152,7 @@ def accepted(session: Session, refusal: Refusal) -> bool | None:
 
 def vouches_for_any_key(session: Session) -> bool:
     """Whether the server calls every key acceptable, so that only the signed request is a real answer."""
-    return "mod_sftp" in (session.server_banner or "")
+    return any(name in (session.server_banner or "") for name in ("mod_sftp", "Twisted"))
 
 
 def the_list(session: Session, attempt: Attempt) -> tuple[Quote, ...]:

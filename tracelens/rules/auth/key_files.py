@@ -12,11 +12,11 @@ Kind = Literal["unreadable", "passphrase", "format"]
 # libssh2's texts, by what they say for certain (userauth.c, pem.c, openssl.c, libgcrypt.c, wincng.c, mbedtls.c).
 UNREADABLE = re.compile(
     r"Unable to open|Unable to read public key|Opening the private key file failed|Bad (?:read|seek)"
-    r"|Error determining size"
+    r"|Error determining size|Read/write of file failed"
 )
 PASSPHRASE = re.compile(
     r"^Wrong passphrase for private key|without passphrase|correct password|key (?:full packet )?decrypt failed"
-    r"|GCM auth tag invalid"
+    r"|GCM auth tag invalid|^PK - .*password"
 )
 FORMAT = re.compile(
     r"Invalid key data|Invalid public key|Invalid data in public|Missing public key|Missing private key|key blob"
@@ -25,7 +25,7 @@ FORMAT = re.compile(
     r"|cipher|Multiple keys|Invalid private key|Private key (?:data|is not)|in decrypted key data|invalid format"
     r"|PEM|auth tag missing|^(?:RSA|DSA|ECDSA) (?:no|could)|^No SK|^Wrong (?:public|private) key length|^Wrong padding"
     r"|key is malformed|raw_public_key|^Public key method contains|Unable to read comment|type is invalid"
-    r"|could not create ED25519"
+    r"|could not create ED25519|^PK - |^ASN1 - |^BASE64 - "
 )
 # One text for several reasons: nothing but the version and what else is there leans to one side.
 FILE_REFUSED = re.compile(r"Unable to initialize private key")

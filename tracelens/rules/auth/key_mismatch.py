@@ -77,7 +77,7 @@ def mismatch(session: Session) -> Found | None:
     server_is = session.server_banner
     if server_is is None:
         known = (
-            "some servers (ProFTPD's mod_sftp) call every key acceptable; the server's banner (mask bit 2) would decide"
+            "some servers (mod_sftp, Conch) call every key acceptable; the server's banner (mask bit 2) would decide"
         )
     elif session.server_openssh is not None:
         known = "ruled out: OpenSSH calls only a key acceptable that is authorized"

@@ -54,7 +54,7 @@ def rejected(session: Session) -> Found | None:
       answers USERAUTH_FAILURE (packet 51) in place of PK_OK (packet 60). The list of methods names
       `publickey`, and the last byte of packet 51 is 0.
     - Text: `-18 - Username/PublicKey combination invalid` from libssh2_userauth_publickey*().
-    - ProFTPD's mod_sftp says PK_OK to every key and refuses the signed request: there the text is
+    - ProFTPD's mod_sftp and Twisted Conch say PK_OK to every key and refuse the signed request: there the text is
       `-19 - Invalid signature for supplied public key...`, and it means this cause.
     - An unknown user and DenyUsers look the same.
 
@@ -94,7 +94,7 @@ def rejected(session: Session) -> Found | None:
         return None
     attempt, any_key = refusal.attempt, vouches_for_any_key(session)
     name = attempt.user or session.user or "USER"
-    said = ", though it had called the key acceptable, as this server (mod_sftp) does with any" if any_key else ""
+    said = ", though it had called the key acceptable, as this server does with any" if any_key else ""
     return Found(
         f"The server does not accept this public key for {who(session, attempt)}{said}.",
         (refusal.failure.quote, *shown_key(attempt), *the_list(session, attempt)),

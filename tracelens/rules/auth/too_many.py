@@ -16,6 +16,8 @@ SAID = re.compile(
 LOST = re.compile(
     r"Waiting for .*response|Failed waiting|Would block waiting|transport read|Unable to send (?:userauth|keyboard)"
 )
+# Words that only say that it is over: ProFTPD's, whatever its reason.
+WORDLESS = re.compile(r"^(?:application disconnected)?$", re.IGNORECASE)
 # A server that closes because of its limit does so at once; a longer pause before is LoginGraceTime or a lost line.
 PROMPT_SECONDS = 10.0
 
@@ -35,6 +37,7 @@ def too_many(session: Session) -> Found | None:
     - A disconnect (packet 1; RFC 4253, 11.1) during the login whose text speaks of attempts, such as
       reason 2 "Too many authentication failures"; or whose reason is 14 (no more authentication
       methods available) after refusals.
+    - ProFTPD says no more than "Application disconnected": two or more refusals, and that at once.
     - Without the text: a refusal and then `-13 - socket disconnect`, which libssh2 prints for a
       received disconnect only. The likeliest reading, no more.
     - Servers that say nothing (dropbear, Cisco): two or more refusals, then at once a connection
@@ -80,7 +83,7 @@ def too_many(session: Session) -> Found | None:
     if failed is None or failed.phase != "auth":
         return None
     refused = [r for r in refusals(session) if not r.attempt.partial]
-    proof = _said(session, len(refused)) or cut(session, [r.failure for r in refused])
+    proof = _said(session, [r.failure for r in refused]) or cut(session, [r.failure for r in refused])
     if proof is None:
         return None
     tried = ",".join(dict.fromkeys(a.method for a in session.attempts if a.method != "none"))
@@ -122,8 +125,9 @@ def too_many(session: Session) -> Found | None:
     )
 
 
-def _said(session: Session, refused: int) -> Quote | None:
+def _said(session: Session, refusals: list[Failure]) -> Quote | None:
     """The server's disconnect, where it is about attempts."""
+    refused = len(refusals)
     said = session.server_disconnect()
     if said is None:
         # "socket disconnect" is printed for a received disconnect and nothing else.
@@ -131,11 +135,23 @@ def _said(session: Session, refused: int) -> Quote | None:
         return next((f.quote for f in told if refused), None)
     words = said.description.replace("(null)", "").strip()
     tried = any(a.method != "none" for a in session.attempts) or refused
-    silent_limit = not words and refused and said.reason in (2, 11, None)
+    silent_limit = WORDLESS.match(words) and (_promptly(session, refusals) if words else refused)
+    silent_limit = silent_limit and said.reason in (2, 11, None)
     no_more = said.reason == 14 and tried and (refused > 1 or not words or "no more" in words.lower())
     if SAID.search(words) or no_more or silent_limit:
         return Quote(said.line, f"the server disconnects (reason {said.reason}): {words}")
     return None
+
+
+def _promptly(session: Session, refusals: list[Failure]) -> bool:
+    """Whether the received disconnect came at once with the attempt after two refusals or more."""
+    if len(refusals) < 2:
+        return False
+    last = refusals[-1]
+    end = next((f for f in session.failures if f.line > last.line and f.code == -13), None)
+    if end is None:
+        return False
+    return end.time is None or last.time is None or end.time - last.time <= PROMPT_SECONDS
 
 
 def cut(session: Session, refused: list[Failure], *, least: int = 2) -> Quote | None:
