@@ -3,11 +3,17 @@
 `python tests/test_docs.py` rewrites all of it.
 """
 
+import atexit
+import gzip
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from tracelens import rules
@@ -17,7 +23,66 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 TABLES = ROOT / "TABLES.md"
 RUN = re.compile(r"(<!-- run: (tracelens .*?) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
+SCAN = re.compile(
+    r"(```sh\n(tracelens scan .*?)\n```\n\n<!-- what scan says at its end -->\n```text\n)(.*?)(```\n)", re.DOTALL
+)
+QUERY = re.compile(r"(```sql\n([^`]*?)\n```\n\n<!-- answer -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 CAUSES = re.compile(r"(<!-- generated: causes -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+ENVIRONMENT = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
+
+
+@cache
+def archive() -> Path:
+    """A folder with `cases`: the samples as a year of support cases, one of them damaged."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    samples = sorted((ROOT / "sample_logs").iterdir())
+    for number, sample in enumerate([*samples, *samples[::2]]):
+        month = 1 + number % 12
+        place = folder / "cases" / f"2025-{month:02}" / f"case-{1000 + number}.log"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(sample.read_bytes())
+        if number == 3:
+            place = place.rename(place.with_suffix(".log.gz"))
+            place.write_bytes(gzip.compress(sample.read_bytes(), mtime=0)[:-200])
+        stamp = datetime(2025, month, 15, tzinfo=UTC).timestamp()
+        os.utime(place, (stamp, stamp))
+    note = folder / "cases" / "2025-01" / "mail.txt"
+    note.write_text("Dear support, see the trace.\n")
+    os.utime(note, (0, 0))
+    return folder
+
+
+def scanned(command: str) -> str:
+    """The block that a scan ends with; how long it took is another each time."""
+    folder = archive()
+    arguments = [*shlex.split(command)[1:], "--jobs", "2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tracelens", *arguments],
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        timeout=120,
+        env=ENVIRONMENT,
+    )
+    assert done.returncode == 2
+    return re.sub(r"[\d.,]+ s, [\d,]+ inputs/s", "... s, ... inputs/s", done.stderr.decode())
+
+
+def answered(sql: str) -> str:
+    """What a query over the scan's results prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tracelens", "query", sql, "results"],
+        capture_output=True,
+        check=False,
+        cwd=archive(),
+        timeout=60,
+        env=ENVIRONMENT,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode()
 
 
 def output(command: str) -> str:
@@ -29,7 +94,7 @@ def output(command: str) -> str:
         check=True,
         cwd=ROOT,
         timeout=60,
-        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)},
+        env=ENVIRONMENT,
     )
     shown = done.stdout.decode()
     if pattern:
@@ -52,12 +117,16 @@ def table() -> str:
 
 def current(text: str) -> str:
     text = RUN.sub(lambda m: m[1] + output(m[2]) + m[4], text)
+    text = SCAN.sub(lambda m: m[1] + scanned(m[2]) + m[4], text)
+    text = QUERY.sub(lambda m: m[1] + answered(m[2]) + m[4], text)
     return CAUSES.sub(lambda m: m[1] + table() + m[3], text)
 
 
 def test_readme_shows_what_the_commands_give() -> None:
     text = README.read_text(encoding="utf-8")
     assert len(RUN.findall(text)) >= 5
+    assert len(SCAN.findall(text)) == 1
+    assert len(QUERY.findall(text)) == 10
     assert current(text) == text, "run: python tests/test_docs.py"
 
 

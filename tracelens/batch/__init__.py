@@ -48,7 +48,6 @@ class Progress:
     packed: int = 0
     packed_total: int = 0
     seconds: float = 0.0
-    unreadable: int = 0
     causes: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
@@ -110,7 +109,7 @@ def scan(
         run = _Run(store, selection, watch)
         run.enlist([os.fspath(path) for path in inputs], target, rehash=rehash)
         run.work(engine, jobs, scheduler)
-        summary = results.write(store, target, {"left_out": run.plan.left_out})
+        summary = results.write(store, target)
         return Scan(target, summary, run.progress)
     finally:
         store.close()
@@ -226,7 +225,6 @@ class _Run:
         self.progress.known += leaf.status is None
         self.progress.files += leaf.status is not None
         self.progress.bytes += leaf.bytes or 0
-        self.progress.unreadable += leaf.damage is not None
         self.progress.causes.update(leaf.root_causes)
 
     def _look(self, *, last: bool = False) -> None:

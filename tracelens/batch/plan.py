@@ -36,13 +36,11 @@ class Plan:
     Attributes:
         tasks: gives batches; None while it is busy with something that gives none.
         large: tasks of large things, as far as `tasks` has come upon them.
-        left_out: how many inputs the selection leaves out, as far as this process has seen them.
         packed: bytes of the files that are read or given out.
     """
 
     def __init__(self, store: Store, selection: Selection, take: Callable[[Leaf], None]) -> None:
         self.large: deque[Task] = deque()
-        self.left_out = 0
         self.packed = 0
         self.tasks = self._tasks()
         self._store = store
@@ -113,18 +111,14 @@ class Plan:
         packed = self._is_packed(top)
         named = self._selection.names(top.name) and self._selection.times(top.modified)
         if not (self._selection.opens(top.name) if packed else named):
-            self._leave_out(top)
+            self.packed += size
+            self._store.done(top.id)
         elif packed and (size > _PACKED or top.size is None or self._again) and self._is_archive(top):
             archives.append(top)
         else:
             known = self._store.known(size) if not packed and size else ()
             self._give(Whole(top.id, top.path, top.name, top.size, known), size * _FACTOR if packed else size)
             self.packed += size
-
-    def _leave_out(self, top: Top) -> None:
-        self.left_out += 1
-        self.packed += top.size or 0
-        self._store.done(top.id)
 
     def _is_packed(self, top: Top) -> bool:
         try:
@@ -186,7 +180,6 @@ class Plan:
             return 0
         compression, modified = "+".join(content.layers) or None, content.stream.modified
         if not wanted or not self._selection.times(modified):
-            self.left_out += 1
             return 0
         if top.path in source.STDIN:
             # Nobody else can read it.

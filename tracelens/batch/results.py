@@ -24,13 +24,12 @@ _COUNTED = SCAN["files"].index("encoding")
 _SESSION = {name: place for place, name in enumerate(SCAN["sessions"][2:])}
 
 
-def write(store: Store, folder: Path, extra: dict[str, Any]) -> dict[str, Any]:
+def write(store: Store, folder: Path) -> dict[str, Any]:
     """Writes `files.parquet`, `sessions.parquet`, `findings.parquet` and `summary.json`, each whole or not at all.
 
     Args:
         store: the scan's checkpoints.
         folder: where to.
-        extra: what the summary says besides, such as what was left out.
 
     Returns:
         the summary.
@@ -51,7 +50,7 @@ def write(store: Store, folder: Path, extra: dict[str, Any]) -> dict[str, Any]:
             for finding in facts["findings"]:
                 tables["findings"].add((row.path, *finding))
             summary.add(row, modified, facts["sessions"])
-    made = summary.document() | extra
+    made = summary.document()
     text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
     replace_with(folder / "summary.json", lambda path: path.write_text(text, encoding="utf-8", newline="\n"))
     return made

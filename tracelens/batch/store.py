@@ -35,7 +35,7 @@ CREATE INDEX leaves_of_content ON leaves (sha256);
 
 
 class Top(NamedTuple):
-    """A file of the scan: `id` is its number, `fresh` says that nothing of it is known yet."""
+    """A file of the scan: `id` is its number in the folder."""
 
     id: int
     path: str
@@ -66,7 +66,6 @@ class Store:
 
     Attributes:
         outdated: how many contents another version has diagnosed; they are done again.
-        resumed: whether the folder has checkpoints of an earlier run.
 
     Raises:
         BadOutput: the folder holds something else, another scan writes into it, or it can't be written.
@@ -113,7 +112,6 @@ class Store:
             database.execute(f"PRAGMA application_id = {_APPLICATION}")
             database.execute(f"PRAGMA user_version = {_FORMAT}")
         self._run = (database.execute("SELECT max(run) FROM tops").fetchone()[0] or 0) + 1
-        self.resumed = self._run > 1
         count = database.execute("SELECT count(*) FROM contents WHERE version != ?", (self._version,))
         self.outdated: int = count.fetchone()[0]
         if self.outdated:

@@ -144,8 +144,7 @@ def _closing(done: "Scan") -> str:
     lines = [
         f"{files['total']:,} inputs: {files['ok']:,} traces, {files['not_a_trace']:,} not a trace, "
         f"{files['unreadable']:,} unreadable"
-        + (f", {files['damaged']:,} of the traces damaged" if files["damaged"] else "")
-        + (f"; {summary['left_out']:,} left out" if summary["left_out"] else ""),
+        + (f", {files['damaged']:,} of the traces damaged" if files["damaged"] else ""),
         f"{sessions['total']:,} sessions: {sessions['cause']:,} failed with a known cause, "
         f"{sessions['unexplained']:,} failed unexplained, {sessions['healthy']:,} healthy, "
         f"{sessions['insufficient']:,} show too little",

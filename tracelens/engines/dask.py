@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Generic
@@ -11,7 +12,8 @@ from tracelens.errors import EngineFailed
 
 # Jobs beyond the cluster's threads that wait at the workers, so that none waits for the next.
 _AHEAD = 1
-_PATIENCE = 20.0  # seconds
+# Seconds until a scheduler must answer; seconds without a result until somebody asks whether there are workers.
+_PATIENCE, _LONELY = 20.0, 30.0
 # Dask's workers may have several threads; what diagnoses is made for one.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -44,6 +46,7 @@ class Cluster(Generic[Job, Result]):
         self.slots = jobs or threads * (1 + _AHEAD)
         self._function = function
         self._jobs: dict[str, tuple[Any, Job]] = {}
+        self._seen = time.monotonic()
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     @property
@@ -73,7 +76,18 @@ class Cluster(Generic[Job, Result]):
                     raise EngineFailed(f"Dask's scheduler is gone: {error}") from error
                 future = self._done.get_nowait()
         except queue.Empty:
+            self._look(bool(results))
             return results
+
+    def _look(self, done: bool) -> None:
+        """A cluster without workers would be waited for without end."""
+        now = time.monotonic()
+        if done or not self._jobs:
+            self._seen = now
+        elif now - self._seen > _LONELY:
+            if not self._client.nthreads():
+                raise EngineFailed("Dask has no worker left; what was done is kept, the same command takes it up")
+            self._seen = now
 
     def close(self) -> None:
         """Takes back what is not done, and leaves the cluster as it was."""

@@ -4,10 +4,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from typing import Generic
 
@@ -40,12 +40,13 @@ class Pool(Generic[Job, Result]):
     def submit(self, job: Job) -> None:
         """Takes a job."""
         executor = self._idle.pop() if self._idle else _executor()
-        try:
-            future = executor.submit(self._function, job)
-        except BrokenProcessPool:  # killed while it had nothing to do
-            executor.shutdown(wait=False)
-            executor = _executor()
-            future = executor.submit(self._function, job)
+        with _deaf():  # a process that starts now
+            try:
+                future = executor.submit(self._function, job)
+            except BrokenProcessPool:  # killed while it had nothing to do
+                executor.shutdown(wait=False)
+                executor = _executor()
+                future = executor.submit(self._function, job)
         self._busy[future] = (executor, job)
 
     def ready(self, timeout: float) -> list[tuple[Job, Result | None]]:
@@ -91,8 +92,21 @@ def _executor() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """The parent alone answers the keyboard: a process that starts meanwhile inherits that it does not."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _begin() -> None:
-    """In the process: the parent alone answers the keyboard, and no process outlives it."""
+    """In the process: it does not answer the keyboard, and does not outlive its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
