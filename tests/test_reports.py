@@ -301,3 +301,25 @@ class TestCommand:
     def test_without_a_usable_input_nothing_is_written(self, tmp_path: Path) -> None:
         assert run("report", tmp_path / "missing.log", "-o", tmp_path / "r.html").returncode == 2
         assert not (tmp_path / "r.html").exists()
+
+
+class TestAnonymize:
+    def test_names_are_pseudonyms_and_all_else_is_the_same(self, tmp_path: Path) -> None:
+        (tmp_path / "secret-customer.log").write_bytes(WRONG.read_bytes())
+        plain = json.loads(run("report", WRONG, "-f", "json").stdout)["analyses"][0]
+        done = run("report", tmp_path / "secret-customer.log", "--anonymize", "-f", "json")
+        hidden = json.loads(done.stdout)["analyses"][0]
+        own, other = plain["sessions"][0], hidden["sessions"][0]
+        assert own["user"] not in done.stdout.decode()
+        assert b"secret-customer" not in done.stdout
+        assert PASSWORD not in done.stdout
+        assert other["root_cause"] == own["root_cause"]
+        assert hidden["source"]["sha256"] == plain["source"]["sha256"]
+        lines = [[q["line"] for f in s["findings"] for q in f["evidence"]] for s in (own, other)]
+        assert lines[0] == lines[1]
+
+    @pytest.mark.parametrize("name", ["html", "md"])
+    def test_the_report_says_so(self, name: str) -> None:
+        text = run("report", WRONG, "--anonymize", "-f", name).stdout.decode()
+        assert "have pseudonyms" in text
+        assert "--anonymize" in text

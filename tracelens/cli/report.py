@@ -1,14 +1,21 @@
 """`tracelens report`."""
 
+import tempfile
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tracelens.cli.analyze import MASKED, analyses, give
 from tracelens.cli.app import app
 from tracelens.cli.terminal import fail
+from tracelens.errors import UnsafeCopy
+
+ANONYMOUS = (
+    "Secrets (passwords, answers to prompts, key material) are masked; users, hosts, addresses, paths and keys have "
+    "pseudonyms, the same one for the same name throughout."
+)
 
 
 class ReportFormat(str, Enum):  # noqa: UP042
@@ -31,6 +38,10 @@ def report(
     format: Annotated[
         ReportFormat | None, typer.Option("-f", "--format", help="Overrules the ending; without -o, md is printed.")
     ] = None,
+    anonymize: Annotated[
+        bool,
+        typer.Option("--anonymize", help="Give users, hosts, paths and keys pseudonyms, as redact does."),
+    ] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Markdown of at most a page.")] = False,
 ) -> None:
     """Write a report that the vendor's support or the other side's admin can act on, safe to send."""
@@ -44,11 +55,12 @@ def report(
     if brief and name != "markdown":
         fail("--brief is for Markdown: name the file .md, or give -f md")
     unusable: list[tuple[str, str]] = []
-    documents = list(analyses(inputs, unusable))
+    documents = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
     if documents:
+        flags = [flag for flag, on in (("--anonymize", anonymize), ("--brief", brief)) if on]
         options = {
-            "masking": MASKED,
-            "command": f"tracelens report{' --brief' if brief else ''} -f {'md' if name == 'markdown' else name}",
+            "masking": ANONYMOUS if anonymize else MASKED,
+            "command": " ".join(["tracelens report", *flags, "-f", "md" if name == "markdown" else name]),
             "unusable": unusable,
             "brief": brief,
             "report": True,
@@ -56,3 +68,59 @@ def report(
         give(formats.render(name, documents, options), output)
     if unusable or not documents:
         raise typer.Exit(2)
+
+
+def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The analyses of copies that `redact` makes, with lines, size and hash those of the inputs, which get numbers."""
+    from tracelens import analysis, source
+    from tracelens.layers import Stream
+    from tracelens.redact import Redaction
+
+    if "-" in inputs:
+        fail("report --anonymize reads an input twice: give a file in place of standard input")
+    documents = []
+    found: list[tuple[str, str]] = []
+    originals = list(analyses(inputs, found))
+    names = {document["source"]["name"]: number for number, document in enumerate(originals, 1)}
+    for number, (name, why) in enumerate(found, 1):
+        known = f"trace {names[name]}" if name in names else f"input {number} that could not be used"
+        unusable.append((known, why.replace(name, known)))
+    with Redaction(anonymize=True) as redaction:
+        for origin in source.find(inputs):
+            if isinstance(origin, source.Source) and origin.name in names:
+                redaction.survey(origin)
+        for original in originals:
+            name = original["source"]["name"]
+            with tempfile.TemporaryFile() as copy:
+                redaction.write(name, copy)
+                copy.seek(0)
+                called = f"trace {names[name]}"
+                document = analysis.analyze(source.Source(called, None, Stream(copy.read, called))).document
+            # The copy has no notice of secrets any more; the original's speaks of counts alone.
+            kept = [n for n in original["notices"] if n["id"] not in {m["id"] for m in document["notices"]}]
+            document["notices"] += [n for n in kept if n["id"] == "trace-secrets"]
+            like = {
+                **original,
+                "notices": [n for m in document["notices"] for n in original["notices"] if n["id"] == m["id"]],
+            }
+            document = _with_lines_of(like, document)
+            documents.append(document | {"source": original["source"] | {"name": called}, "holds": original["holds"]})
+    return documents
+
+
+_LINES = ("line", "first_line", "last_line")
+
+
+def _with_lines_of(original: Any, copy: Any) -> Any:
+    """The copy's document with the original's line numbers: a mask may be longer than what it hides."""
+    if isinstance(copy, dict):
+        return {
+            key: original[key] if key in _LINES else _with_lines_of(original.get(key), value)
+            for key, value in copy.items()
+            if key != "holds"
+        }
+    if isinstance(copy, list):
+        if not isinstance(original, list) or len(copy) != len(original):
+            raise UnsafeCopy("report", "the anonymized copy does not read like the original: nothing is given out")
+        return [_with_lines_of(*pair) for pair in zip(original, copy, strict=True)]
+    return copy
