@@ -11,6 +11,7 @@ from tracelens.cli import analyze  # noqa: F401
 from tracelens.cli import report  # noqa: F401
 from tracelens.cli import diff  # noqa: F401
 from tracelens.cli import watch  # noqa: F401
+from tracelens.cli import lnav  # noqa: F401
 from tracelens.cli import timeline  # noqa: F401
 from tracelens.cli import scan  # noqa: F401
 from tracelens.cli import query  # noqa: F401

@@ -1,0 +1,15 @@
+"""`tracelens lnav`."""
+
+from pathlib import Path
+
+from tracelens.cli.app import app
+from tracelens.cli.terminal import emit
+
+
+@app.command()
+def lnav() -> None:
+    """Print the format file that lets lnav (lnav.org) read libssh2 traces: `tracelens lnav > libssh2.json`."""
+    import tracelens
+
+    path = Path(tracelens.__file__).parent / "integrations" / "lnav" / "libssh2.json"
+    emit(path.read_text(encoding="utf-8"))
