@@ -75,8 +75,6 @@ def test_local_and_dask_with_a_worker_killed_give_the_same_bytes(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    reference = scan(cases, folder=tmp_path / "local", jobs=1)
-    monkeypatch.setattr(batch, "run", killers.slow)
     monkeypatch.setattr(plan, "_BATCH_PIECES", 2)
     monkeypatch.setattr(plan, "_PACKED", 0)
     killed: list[int] = []
@@ -86,7 +84,11 @@ def test_local_and_dask_with_a_worker_killed_give_the_same_bytes(
             killed.append(progress.files)
             cluster.workers[0].kill()
 
-    result = scan(cases, folder=tmp_path / "dask", jobs=None, engine="dask", scheduler=cluster.address, watch=watch)
+    monkeypatch.chdir(cases.parent)  # which is not where the workers are
+    reference = scan(cases.name, folder=tmp_path / "local", jobs=1)
+    monkeypatch.setattr(batch, "run", killers.slow)
+    options = {"engine": "dask", "scheduler": cluster.address, "jobs": None}
+    result = scan(cases.name, folder=tmp_path / "dask", watch=watch, **options)
     assert killed
     assert killed[0] < result.summary["files"]["total"]
     assert read(result.folder) == read(reference.folder)

@@ -203,6 +203,20 @@ class TestSame:
         assert again.summary["causes"][0]["root_cause"] == "auth-password-rejected"
 
 
+class TestNames:
+    @pytest.mark.skipif(sys.platform != "linux", reason="names are any bytes on Linux")
+    def test_a_name_that_is_no_text(self, tmp_path: Path) -> None:
+        logs = tmp_path / "logs"
+        logs.mkdir()
+        for name in (b"caf\xe9.log", b"a\nb.log", "\u00fcmlaut.log".encode()):
+            Path(os.fsdecode(os.fsencode(logs) + b"/" + name)).write_bytes(WRONG + name)
+        result = scan(logs, folder=tmp_path / "r")
+        files = pd.read_parquet(result.folder / "files.parquet")
+        assert [p.removeprefix(f"{logs}/") for p in files["path"]] == ["a\\nb.log", "caf\\udce9.log", "\u00fcmlaut.log"]
+        assert set(files["status"]) == {"ok"}
+        assert scan(logs, folder=tmp_path / "r").progress.files == 0
+
+
 class TestSelection:
     def paths(self, cases: Path, tmp_path: Path, **which: Any) -> set[str]:
         result = scan(cases, folder=tmp_path / "r", selection=batch.Selection(**which))

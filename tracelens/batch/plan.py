@@ -6,10 +6,11 @@ compressed file that is none, goes to a worker as it is.
 """
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from tracelens import layers, source
+from tracelens import layers, remote, source
 from tracelens.batch.store import Store, Top
 from tracelens.batch.work import HANDED, Handed, Leaf, Members, Piece, Selection, Task, Whole, diagnosed, unreadable
 from tracelens.errors import UnreadableInput
@@ -117,7 +118,7 @@ class Plan:
             archives.append(top)
         else:
             known = self._store.known(size) if not packed and size else ()
-            self._give(Whole(top.id, top.path, top.name, top.size, known), size * _FACTOR if packed else size)
+            self._give(Whole(top.id, _anywhere(top), top.name, top.size, known), size * _FACTOR if packed else size)
             self.packed += size
 
     def _is_packed(self, top: Top) -> bool:
@@ -154,7 +155,7 @@ class Plan:
                         group.append((number, content.name))
                         grouped += size
                     if group and grouped >= _GROUP:
-                        self._give(Members(top.id, top.path, top.name, tuple(group)), _LARGE)
+                        self._give(Members(top.id, _anywhere(top), top.name, tuple(group)), _LARGE)
                         group, grouped = [], 0
                     if top.path not in source.STDIN:
                         self.packed += max(file.tell() - position, 0)
@@ -163,7 +164,7 @@ class Plan:
         except (OSError, ValueError) as error:
             self._take(unreadable(top.id, 0, top.name, layers.reason(error, "file")))
         if group:
-            self._give(Members(top.id, top.path, top.name, tuple(group)), _LARGE)
+            self._give(Members(top.id, _anywhere(top), top.name, tuple(group)), _LARGE)
         self.packed += max((top.size or 0) - position, 0)
         self._open.discard(top.id)
         self._close(top.id)
@@ -193,6 +194,11 @@ class Plan:
         else:
             self._give(Handed(top.id, number, content.name, compression, modified, data, damage), len(data))
         return 0
+
+
+def _anywhere(top: Top) -> str:
+    """The file's path, good in a worker with another working directory as well."""
+    return top.path if remote.is_url(top.path) else os.path.abspath(top.path)
 
 
 def _read(stream: layers.Stream) -> tuple[bytes | None, str | None, int, str]:

@@ -5,6 +5,7 @@ stopped and a later run does only what is new. It holds nothing that the tables 
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,7 +23,7 @@ CREATE TABLE contents (sha256 TEXT PRIMARY KEY, bytes INTEGER, version TEXT, sta
 WITHOUT ROWID;
 CREATE INDEX contents_of_size ON contents (bytes);
 CREATE TABLE tops (
-    id INTEGER PRIMARY KEY, path TEXT UNIQUE, name TEXT, size INTEGER, modified REAL, mark TEXT,
+    id INTEGER PRIMARY KEY, path BLOB UNIQUE, name TEXT, size INTEGER, modified REAL, mark TEXT,
     run INTEGER, done INTEGER, selection TEXT
 );
 CREATE INDEX tops_of_run ON tops (run, done, size);
@@ -138,9 +139,10 @@ class Store:
         `trust` allows to rely on that. What is known of a file that has changed is forgotten, its contents are not.
         """
         execute = self._database.execute
-        row = execute("SELECT id, mark, done, selection, run FROM tops WHERE path = ?", (place.path,)).fetchone()
+        path = os.fsencode(place.path)  # a file's name need not be text
+        row = execute("SELECT id, mark, done, selection, run FROM tops WHERE path = ?", (path,)).fetchone()
         if row is None:
-            told = (place.path, place.name, place.size, place.modified, place.mark, self._run, selection)
+            told = (path, place.name, place.size, place.modified, place.mark, self._run, selection)
             execute(
                 "INSERT INTO tops (path, name, size, modified, mark, run, done, selection) VALUES (?,?,?,?,?,?,0,?)",
                 told,
@@ -167,7 +169,7 @@ class Store:
 
     def refuse(self, number: int, name: str, why: str) -> None:
         """Notes an input of the command line that is no file."""
-        path = f"\\0{number}"
+        path = b"\0%d" % number
         execute = self._database.execute
         execute("DELETE FROM leaves WHERE top IN (SELECT id FROM tops WHERE path = ?)", (path,))
         execute("DELETE FROM tops WHERE path = ?", (path,))
@@ -192,7 +194,7 @@ class Store:
 
     def pending(self, *, over: int | None = None, under: int | None = None) -> Iterator[Top]:
         """The files that are to do, by size bounds, in the order of their paths."""
-        after = ""
+        after = b""
         while True:
             rows = self._database.execute(
                 "SELECT id, path, name, size, modified FROM tops WHERE run = ? AND done = 0 AND path > ?"
@@ -201,9 +203,9 @@ class Store:
             ).fetchall()
             if not rows:
                 return
-            for row in rows:
-                yield Top(*row)
-            after = rows[-1][1]
+            for top, path, *told in rows:
+                yield Top(top, os.fsdecode(path), *told)
+                after = path
 
     def done(self, top: int) -> None:
         """All that is in the file has its leaf."""

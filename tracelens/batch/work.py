@@ -224,14 +224,14 @@ def diagnosed(origin: source.Source, top: int, number: int) -> Leaf:
     try:
         document = analysis.analyze(origin).document
     except NotATrace as error:
-        looks = f"no libssh2 record in it; {error.looks_like}"
+        looks = _text(f"no libssh2 record in it; {error.looks_like}")
         return replace(leaf, status="not-a-trace", sha256=origin.sha256, bytes=origin.bytes, error=looks)
     except UnreadableInput as error:
         return replace(leaf, damage=error.reason)
     except Exception as error:  # the boundary: one input must never end the scan of the others
         return replace(leaf, damage=_bug(error))
     damage = document["source"]["damage"]
-    facts = json.dumps(_facts(document), ensure_ascii=False, separators=(",", ":"))
+    facts = _text(json.dumps(_facts(document), ensure_ascii=False, separators=(",", ":")))
     causes = tuple(s["root_cause"] for s in document["sessions"] if s["root_cause"])
     return replace(
         leaf,
@@ -242,6 +242,11 @@ def diagnosed(origin: source.Source, top: int, number: int) -> Leaf:
         facts=facts,
         root_causes=causes,
     )
+
+
+def _text(text: str) -> str:
+    """A text that every file takes: half a surrogate pair has no UTF-8."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _bug(error: Exception) -> str:
