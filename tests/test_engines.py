@@ -18,6 +18,7 @@ from tracelens.batch import plan
 from tracelens.errors import EngineFailed
 
 TESTS = Path(__file__).parent
+pytestmark = pytest.mark.filterwarnings("default")  # of Dask's own
 dask = pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="the extra dask is not installed")
 
 

@@ -10,7 +10,7 @@ pattern only when a text begins like it.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from tracelens import vocabulary
@@ -266,6 +266,7 @@ def _join(one: Span | None, other: Span) -> Span:
     return min(one[0], other[0], key=_RANK.__getitem__), max(one[1], other[1], key=_RANK.__getitem__)
 
 
+@lru_cache(maxsize=4096)  # traces of an archive say the same
 def versions(context: str, text: str) -> Span | None:
     """The first and the last libssh2 release that can have printed this text.
 
