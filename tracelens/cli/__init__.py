@@ -19,6 +19,7 @@ from tracelens.cli import redact  # noqa: F401
 from tracelens.cli import explain  # noqa: F401
 from tracelens.cli import mask  # noqa: F401
 from tracelens.cli import rules  # noqa: F401
+from tracelens.cli import manual  # noqa: F401
 
 # isort: on
 from tracelens.cli.app import app

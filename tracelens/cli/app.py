@@ -18,14 +18,19 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:
     if value:
-        print(f"tracelens {__version__}")
+        from tracelens import rules
+
+        print(f"tracelens {__version__} ({rules.version()})")
         raise typer.Exit
 
 
 @app.callback()
 def common(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and that of the rules, and exit."
+        ),
     ] = False,
 ) -> None:
     """Reads libssh2 trace files and says what failed, where the proof stands, and who must do what."""

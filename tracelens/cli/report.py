@@ -1,6 +1,8 @@
 """`tracelens report`."""
 
+import json
 import tempfile
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +32,7 @@ class ReportFormat(str, Enum):  # noqa: UP042
 def report(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Trace files, folders, globs, archives, or - for standard input."),
+        typer.Argument(metavar="INPUT...", help="Traces as analyze takes them, or the folder of one scan."),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", help="Write to this file; its ending names the format: html, md, json.")
@@ -42,6 +44,10 @@ def report(
         bool,
         typer.Option("--anonymize", help="Give users, hosts, paths and keys pseudonyms, as redact does."),
     ] = False,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", formats=["%Y-%m-%d"], help="Of a scan: from when on a cause is new."),
+    ] = None,
     brief: Annotated[bool, typer.Option("--brief", help="Markdown of at most a page.")] = False,
 ) -> None:
     """Write a report that the vendor's support or the other side's admin can act on, safe to send."""
@@ -54,6 +60,14 @@ def report(
         fail(f"{output}: a report is html, md or json: name the file so, or give -f")
     if brief and name != "markdown":
         fail("--brief is for Markdown: name the file .md, or give -f md")
+    folder = Path(inputs[0])
+    if len(inputs) == 1 and (folder / "summary.json").is_file() and (folder / "sessions.parquet").is_file():
+        if anonymize or brief:
+            fail("--anonymize and --brief are for traces; a scan's report names files and software")
+        give(_of_archive(folder, name, since), output)
+        return
+    if since is not None:
+        fail("--since is for the folder of a scan")
     unusable: list[tuple[str, str]] = []
     documents = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
     if documents:
@@ -68,6 +82,19 @@ def report(
         give(formats.render(name, documents, options), output)
     if unusable or not documents:
         raise typer.Exit(2)
+
+
+def _of_archive(folder: Path, format: str, since: datetime | None) -> str:
+    from tracelens.batch.overview import overview
+
+    found = overview(folder, since)
+    if format == "json":
+        return json.dumps({"schema": "tracelens/archive/1", **found}, ensure_ascii=False, indent=1) + "\n"
+    from tracelens.reports import render
+
+    flags = f" --since {since.date()}" if since else ""
+    options = {"name": folder.resolve().name, "masking": MASKED, "command": f"tracelens report{flags}"}
+    return render.of_archive(format, found, options)
 
 
 def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> list[dict[str, Any]]:

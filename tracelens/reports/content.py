@@ -48,7 +48,7 @@ def content(documents: list[dict[str, Any]], options: dict[str, Any], limits: Li
     shown: list[dict[str, Any]] = []
     left = limits.sessions
     for number, document in enumerate(documents, 1):
-        trace = _trace(_printable(document), number, limits, left)
+        trace = _trace(printable(document), number, limits, left)
         left -= len(trace["sessions"])
         shown.append(trace)
     return {
@@ -65,14 +65,14 @@ def content(documents: list[dict[str, Any]], options: dict[str, Any], limits: Li
     }
 
 
-def _printable(part: Any) -> Any:
-    """The document with every text made printable: no control or direction character of the trace is left in it."""
+def printable(part: Any) -> Any:
+    """A document with every text made printable: no control or direction character of the trace is left in it."""
     if isinstance(part, str):
         return escaped(part)
     if isinstance(part, list):
-        return [_printable(entry) for entry in part]
+        return [printable(entry) for entry in part]
     if isinstance(part, dict):
-        return {key: _printable(value) for key, value in part.items()}
+        return {key: printable(value) for key, value in part.items()}
     return part
 
 
@@ -95,6 +95,7 @@ def _trace(document: dict[str, Any], number: int, limits: Limits, left: int) -> 
         "sessions_left_out": len(sessions) - len(chosen & {s["number"] for s in sessions}),
         "index": [_index_row(s, source, number, s["number"] in chosen) for s in sessions],
         "notices": [_finding(n, {}, limits) for n in document["notices"]],
+        "comparisons": document.get("comparisons", []),
         "untraced": _untraced(document),
         "environment": _environment(source, trace),
         "damage": source.get("damage"),

@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from tracelens.reports import archive
 from tracelens.reports.content import Limits, content
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -30,12 +31,19 @@ _LINKLIKE = re.compile(r"\S*(?:@|://|www\.)\S*")
 
 def html(documents: list[dict[str, Any]], options: dict[str, Any]) -> str:
     """A report as one HTML file; `documents` and `options` as `content` takes them."""
-    return _within_bounds(documents, options, "report.html.j2")
+    return _within_bounds("report.html.j2", lambda limits: content(documents, options, limits))
 
 
 def markdown(documents: list[dict[str, Any]], options: dict[str, Any], *, brief: bool = False) -> str:
     """A report as Markdown (GitHub's flavour); `brief` keeps it to a page a session."""
-    return _within_bounds(documents, options, "brief.md.j2" if brief else "report.md.j2").rstrip("\n") + "\n"
+    template = "brief.md.j2" if brief else "report.md.j2"
+    return _within_bounds(template, lambda limits: content(documents, options, limits)).rstrip("\n") + "\n"
+
+
+def of_archive(format: str, found: dict[str, Any], options: dict[str, Any]) -> str:
+    """A report about a scan, "html" or "markdown"; `found` and `options` as `archive.content` takes them."""
+    template = "archive.html.j2" if format == "html" else "archive.md.j2"
+    return _within_bounds(template, lambda limits: archive.content(found, options, limits)).rstrip("\n") + "\n"
 
 
 def page(template: str, values: Mapping[str, Any]) -> str:
@@ -43,10 +51,11 @@ def page(template: str, values: Mapping[str, Any]) -> str:
     return _template(template).render(values)
 
 
-def _within_bounds(documents: list[dict[str, Any]], options: dict[str, Any], template: str) -> str:
+def _within_bounds(template: str, values: Callable[[Limits], Mapping[str, Any]]) -> str:
+    """The template filled with as much as fits."""
     limits = Limits()
     while True:
-        text = page(template, content(documents, options, limits))
+        text = page(template, values(limits))
         tighter = limits.halved()
         if len(text.encode()) <= LARGEST or tighter == limits:
             return text

@@ -1,0 +1,36 @@
+"""`tracelens manual`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tracelens.cli.analyze import give
+from tracelens.cli.app import app
+
+
+@app.command()
+def manual(
+    output: Annotated[Path | None, typer.Option("-o", help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Write the manual as one HTML page: commands, rules, tables and their columns, the JSON's schema."""
+    import tracelens
+    from tracelens import rules
+    from tracelens.frames.columns import page
+    from tracelens.reports import manual as pages
+
+    schema = (Path(tracelens.__file__).parent / "schemas" / "analysis-1.json").read_text(encoding="utf-8")
+    give(pages.render(_commands(), rules.load(), page(), schema), output)
+
+
+def _commands() -> list[tuple[str, str]]:
+    """Each command and its help, at 100 columns whatever the terminal is."""
+    group: Any = typer.main.get_command(app)
+    wide: dict[str, Any] = {"resilient_parsing": True, "terminal_width": 100, "max_content_width": 100}
+    context: Any = group.make_context("tracelens", [], **wide)
+    made = [("tracelens", group.get_help(context))]
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        inner = command.make_context(f"tracelens {name}", [], **wide)
+        made.append((f"tracelens {name}", command.get_help(inner)))
+    return made
