@@ -60,7 +60,7 @@ def follow(
     identity: tuple[int, int] | None = None
     size, since, due = 0, clock(), 0.0
     document: dict[str, Any] | None = None
-    problem = f"{path.name} is not there yet"
+    problem, looked = f"{path.name} is not there yet", False
     try:
         while True:
             change: Change = ""
@@ -80,7 +80,9 @@ def follow(
                 if length != size and clock() >= due:
                     begun = clock()
                     document, problem = _analyzed(handle, path)
-                    due = clock() + _SHARE * (clock() - begun)
+                    # The first one also loads what the next ones have at hand.
+                    due = clock() + _SHARE * (clock() - begun) if looked else 0.0
+                    looked = True
                     size, since = length, clock()
                     change = change or "grew"
             yield Look(change, document, problem, clock() - since, size, last)
