@@ -120,7 +120,9 @@ def _session(session: dict[str, Any], document: dict[str, Any], anchor: str, lim
     root = findings[0] if findings and findings[0]["kind"] == "cause" else None
     failing = _failing_line(session, root)
     notices = [_finding(f, session, limits) for f in findings if f["kind"] == "notice"]
-    operations = session.get("operations", [])
+    operations, errors = session.get("operations", []), session.get("errors", [])
+    proofs = {quote["line"] for quote in root["evidence"]} if root else set()
+    proven = all(error["line"] in proofs for error in errors)  # the evidence says it all
     lasted = None if session["started"] is None or session["ended"] is None else session["ended"] - session["started"]
     return {
         "anchor": anchor,
@@ -145,8 +147,8 @@ def _session(session: dict[str, Any], document: dict[str, Any], anchor: str, lim
         "auth_left_out": max(len(session["auth"]) - limits.rows, 0),
         "operations": [_operation(o) for o in operations[: limits.rows]],
         "operations_left_out": max(len(operations) - limits.rows, 0),
-        "errors": [{**e, "fate": FATES.get(e["fate"], e["fate"])} for e in session.get("errors", ())[: limits.rows]],
-        "errors_left_out": max(len(session.get("errors", ())) - limits.rows, 0),
+        "errors": [] if proven else [{**e, "fate": FATES.get(e["fate"], e["fate"])} for e in errors[: limits.rows]],
+        "errors_left_out": 0 if proven else max(len(errors) - limits.rows, 0),
         "noise": [_noise(f, session) for f in session.get("noise_findings", ())],
         "notices": notices,
         "ask": _ask(session.get("ask")),
@@ -161,7 +163,7 @@ def _session(session: dict[str, Any], document: dict[str, Any], anchor: str, lim
 
 def _headline(session: dict[str, Any], lasted: float | None) -> str:
     where = PHASES.get(session["phase"], session["phase"])
-    after = f" after {seconds(lasted)}" if lasted else ""
+    after = f" after {seconds(lasted)}".replace("after under", "within") if lasted else ""
     return {
         "cause": f"Failed {where}{after}",
         "unexplained": f"Failed {where}{after}; no rule knows why",
@@ -278,26 +280,40 @@ def _failing_x(session: dict[str, Any], line: int | None) -> float | None:
     return round(chart.WIDTH * min(max(share, 0.0), 1.0), 1)
 
 
+# From which phase on a subsystem has anything to say.
+_SPEAKS_FROM = {"Key Ex": 1, "Userauth": 2, "Conn": 3, "SCP": 4, "SFTP": 4}
+_SILENT = ("transport-timeout", "banner-timeout", "banner-closed")
+_ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 4, "scp": 4, "done": 5}
+
+
 def _untraced(document: dict[str, Any]) -> dict[str, Any]:
-    """What the trace has not, what stays unknown for it, and how to get it."""
+    """What the trace has not, what stays unknown for it, and how to get it.
+
+    What no session came to is told apart from what was not traced. No login or transfer needs Publickey.
+    """
     trace = document["trace"]
-    missing = [
-        {"context": bit.context, "bit": bit.value, "without": bit.without}
-        for bit in masks.BITS
-        if bit.context not in trace["contexts"] and not (bit.value == 2 and trace["dumps"])
-    ]
+    reached = max((_ORDER[s["phase"]] for s in document["sessions"]), default=0)
+    missing, ahead = [], []
+    for bit in masks.BITS:
+        if bit.context in trace["contexts"] or bit.context == "Publickey" or (bit.value == 2 and trace["dumps"]):
+            continue
+        if _SPEAKS_FROM.get(bit.context, 0) > reached:
+            ahead.append(f"{bit.context} ({bit.value})")
+        else:
+            missing.append({"context": bit.context, "bit": bit.value, "without": bit.without})
     if "Transport" in trace["contexts"] and not trace["dumps"]:
-        missing.insert(0, {"context": "hex dumps", "bit": 2, "without": masks.BITS[0].without})
+        without = masks.BITS[0].without.removeprefix("no hex dumps: ")
+        missing.insert(0, {"context": "hex dumps", "bit": 2, "without": without})
     silent = any(
         s["root_cause"] in ("transport-timeout", "banner-timeout", "banner-closed") for s in document["sessions"]
     )
     mask = _WITH_SOCKETS if silent else _FULL
     return {
         "missing": missing,
+        "ahead": ahead,
         "mask": mask,
         "objectscript": masks.objectscript(mask),
         "c": masks.c_call(mask),
-        "secrets": masks.describe(mask).secrets,
     }
 
 

@@ -67,8 +67,8 @@ def seconds(value: float | None) -> str:
     """A duration as a reader wants it: milliseconds below a second, whole seconds above a minute."""
     if value is None:
         return ""
-    if value < 0.0005:
-        return "0 ms"
+    if value < 0.001:
+        return "under 1 ms" if value > 0 else "0 ms"
     if value < 1:
         return f"{value * 1000:.0f} ms"
     return f"{value:.1f} s" if value < 60 else f"{int(value // 60)} min {int(value % 60)} s"
@@ -85,9 +85,12 @@ def shows(quote: dict[str, Any], session: dict[str, Any]) -> str:
     error = _ERROR.match(text)
     if error is not None:
         known = libssh2_error(int(error[1]))
-        fate = next((FATES.get(e["fate"], "") for e in session.get("errors", ()) if e["line"] == line), "")
+        final = any(e["line"] == line and e["fate"] == "final" for e in session.get("errors", ()))
+        fate = FATES["final"] if final else ""
         meaning = f"libssh2's error {known.name}: {known.meaning}" if known else "an error that libssh2 raised"
         return f"{meaning.rstrip('.')}{f' ({fate})' if fate else ''}."
+    if re.match(r"(?:subsystem )?request|starting request|\S+ for user ", text):
+        return "What the client asked for."
     if text.startswith("no answer until"):
         return "Silence: the client waited up to here, and nothing came."
     if re.match(r"(?:key file|Loading|Computing)", text):
