@@ -46,6 +46,7 @@ class Shape:
     name: str
     context: str
     head: int  # characters before the text: the context, and what ends it
+    tail: int = 0  # carriage returns at the line's end
     number: bytes = b""
     at: int = 0
     digits: int = 0
@@ -58,7 +59,7 @@ class Lines:
     """Lines one after the other, each a record with a clock. All arrays have an entry a line.
 
     `codes` are indices into `Shapes.all`, `times` seconds, `texts` where "Context: text" begins in `block`, `ends`
-    where its newline stands.
+    where its newline stands; `first` is the number of the first one.
     """
 
     block: bytes
@@ -66,6 +67,8 @@ class Lines:
     times: Any
     texts: Any
     ends: Any
+    shapes: "Shapes"
+    first: int = 0
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -74,7 +77,8 @@ class Lines:
         """The first lines."""
         if count == len(self):
             return self
-        return Lines(self.block, self.codes[:count], self.times[:count], self.texts[:count], self.ends[:count])
+        arrays = (self.codes[:count], self.times[:count], self.texts[:count], self.ends[:count])
+        return Lines(self.block, *arrays, self.shapes, self.first)
 
     @property
     def length(self) -> int:
@@ -151,24 +155,30 @@ class Shapes:
         self._codes: dict[bytes, int] = {}
         self._moving: Any = None
 
-    def learn(self, line: bytes, whole: bytes, context: str, name: str) -> None:
-        """Takes a line that is one record and nothing else, with a clock; `whole` is its "Context: text"."""
+    def learn(self, line: bytes, whole: bytes, context: str, name: str, *, numbers: bool = True) -> None:
+        """Takes a line that is one record and nothing else, with a clock; `whole` is its "Context: text".
+
+        Where `numbers` decide, lines of the shape with another number than this one's are not of it.
+        """
         # A tag or an arrow that only a digit makes one would end the text.
         if len(self.all) >= _KEPT or b"[libssh" in whole or b"=> " in whole:
             return
         head = len(context) + 2 if whole[len(context) + 1 : len(context) + 2] == b" " else len(context) + 1
-        shape = Shape(name, context, head)
-        if context == "Failure Event":
+        tail = len(line) - len(line.rstrip(b"\r"))
+        shape = Shape(name, context, head, tail)
+        if not numbers:
+            pass
+        elif context == "Failure Event":
             found = _RETRIED.match(whole)
             if found is None:
                 return
             message = decoded(whole.partition(b" - ")[2])
-            shape = Shape(name, context, head, found[1], found.start(1), 2, message)
+            shape = Shape(name, context, head, tail, found[1], found.start(1), 2, message)
         elif name == TYPED:
             found = _TYPED.match(whole)
             if found is None:
                 return
-            shape = Shape(name, context, head, found[1], found.start(1))
+            shape = Shape(name, context, head, tail, found[1], found.start(1))
         key = line.translate(None, DIGITS)
         if key not in self._codes and len(key) >= _SHORTEST:
             self._codes[key] = len(self.all)
@@ -212,7 +222,7 @@ class Shapes:
         micros >>= _BYTE
         micros <<= 2 * _BYTE
         seconds += _number(micros)
-        lines = Lines(block, codes, seconds / 1_000_000, dots + 8, ends)
+        lines = Lines(block, codes, seconds / 1_000_000, dots + 8, ends, self)
         for code in np.bincount(codes).nonzero()[0].tolist():
             if self.all[code].number:
                 right &= self._has_number(lines, code, width, words)

@@ -7,18 +7,19 @@ Nothing about text raises. Every byte is counted as record, dump, blank or forei
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import cast
 
 from tracelens import events
 from tracelens.account import COUNTED, FOREIGN_KEPT, LIKE, SHAPES_DATED, TITLES_KEPT, UNREAD, Account, Seen
 from tracelens.blocks import LINE_KEPT, Blocks
-from tracelens.bulk import DIGITS, WINDOW, Shapes
+from tracelens.bulk import DIGITS, WINDOW, Lines, Shapes
 from tracelens.dumps import KEPT, Dump, Layout, OpenDump
 from tracelens.framing import decoded, patterns
 from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, POLLS, TYPED, Retry, Run
 
-__all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]
+__all__ = ["Account", "Dump", "Item", "Lines", "Reader", "Record", "Retry", "Run", "read"]
 
 _TEXT_KEPT = 1 << 16
 # numpy takes longer to import than this many bytes take without it.
@@ -84,16 +85,25 @@ class Reader(Blocks):
         self.seen = seen or Seen()
         self._shapes = Shapes()
         self._taught: set[bytes] = set()
+        self._but: Container[str] | None = None  # events whose records are not given in bulk; None: none are
         self._bulk_from = bulk_from
         self._window = _SMALL  # how much the next bulk read looks at
         self._streak, self._due = 0, _PATIENCE  # records folded one by one since the last; how many it takes
         self._at = patterns()
 
     def __iter__(self) -> Iterator[Item]:
+        return cast(Iterator[Item], self._items())
+
+    def with_lines(self, but: Container[str]) -> Iterator[Item | Lines]:
+        """Iterates with records in bulk where they come so; those of the events named in `but` come one by one."""
+        self._but = but
+        return self._items()
+
+    def _items(self) -> Iterator[Item | Lines]:
         record_at, title_at = self._at.record.match, self._at.title.match
         while True:
             while self._streak >= self._due and self._bulk_from <= self.account.bytes and self._may_transfer():
-                self._transfer()
+                yield from self._transfer()
             buffer, pos = self._buffer, self._pos
             if pos >= len(buffer):
                 if self._more():
@@ -138,23 +148,30 @@ class Reader(Blocks):
     # -- records ---------------------------------------------------------------------------------------------------
 
     def _may_transfer(self) -> bool:
-        return self._run is not None and self._line_start and not self._open
+        return (self._run is not None or self._but is not None) and self._line_start and not self._open
 
-    def _transfer(self) -> None:
-        """Reads on in bulk while whole lines are folded: the same as `_record` does."""
-        run, buffer, begin = self._run, self._buffer, self._pos
-        assert run is not None
+    def _transfer(self) -> Iterator[Lines]:
+        """Reads on in bulk while whole lines are folded, or given in bulk: the same as `_record` does one by one."""
+        buffer, begin = self._buffer, self._pos
         self._streak, self._due = 0, 1
         stop = buffer.rfind(b"\n", begin, begin + self._window) + 1
         if not stop:
             return
-        lines = self._shapes.read(buffer[begin:stop])
-        taken = lines.fold(self._shapes, run, self._line) if lines is not None else 0
+        block = buffer[begin:stop]
+        if self._but is not None and not block.isascii():  # one by one it is seen how a text is encoded
+            self._window, self._due = _SMALL, _PATIENCE
+            return
+        lines = self._shapes.read(block)
+        taken = 0
+        if lines is not None:
+            taken = len(lines) if self._run is None else lines.fold(self._shapes, self._run, self._line)
         if lines is not None and taken:
             lines = lines.upto(taken)
+            if self._but is not None:
+                yield replace(lines, first=self._line)
             self.account.records += taken
             self.account.record_bytes += lines.length
-            self._pos, self._line, self._time = begin + lines.length, self._line + taken, run.ended
+            self._pos, self._line, self._time = begin + lines.length, self._line + taken, float(lines.times[-1])
         # A window as large as what it is good for, whatever breaks the transfer.
         if self._pos == stop:
             self._window = min(2 * self._window, WINDOW)
@@ -198,6 +215,11 @@ class Reader(Blocks):
                 self._shapes.learn(buffer[begin : pos - 1], whole, context.decode(), kind)
             yield from self._add_to_run(kind, line, time, decoded(text))
             return
+        if self._but is not None and kind not in self._but and alone and self._line_start and time is not None:
+            self._streak += 1
+            if shape not in self._taught and not _CONTINUES.match(whole):
+                self._taught.add(shape)
+                self._shapes.learn(buffer[begin : pos - 1], whole, context.decode(), kind, numbers=False)
         yield from self._tell(kind, Record(line, time, context.decode(), decoded(text)))
 
     def _tell(self, name: str, record: Record) -> Iterator[Record | Run]:
@@ -211,7 +233,8 @@ class Reader(Blocks):
             yield from self._add_to_run(counted, record.line, record.time, record.text)
             return
         self.seen.told += 1
-        yield from self._flush_run()
+        if self._run is not None:
+            yield from self._flush_run()
         yield record
 
     def _continued(self, size: int) -> int:

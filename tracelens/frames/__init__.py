@@ -5,26 +5,20 @@ frames, so that the one with a row a record never stands in memory as a whole.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from tracelens import analysis, events, records, secrets, source
+from tracelens import analysis, records, source
 from tracelens.errors import NotATrace, UnreadableInput
-from tracelens.events import Event
-from tracelens.frames import documents, sequences
+from tracelens.frames import documents, rows, sequences
 from tracelens.frames.columns import COLUMNS, TABLES, Row
-from tracelens.packets import PacketReader, RawPacket, decode
-from tracelens.records import Dump, Record
-from tracelens.sessions.track import shown
-from tracelens.ssh.wire import Secret
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ROWS", "TABLES", "Timeline", "frame", "framed", "of_document"]
 
+T = TypeVar("T")
 ROWS = 100_000
-# Messages that hold secrets: USERAUTH_REQUEST, USERAUTH_INFO_RESPONSE, CHANNEL_REQUEST (env).
-_SECRETIVE = (50, 61, 98)
 _SEQUENCES = {"events": sequences.events, "packets": sequences.packets, "requests": sequences.requests}
 
 
@@ -42,15 +36,15 @@ class Timeline:
     def __init__(self, origin: source.Source, table: str) -> None:
         self.damage: str | None = None
         if table == "records":
-            rows = self._records(origin)
+            self.frames = self._records(origin)
         else:
-            rows = (self._followed if table in _SEQUENCES else self._analyzed)(origin, table)
-        self.frames = framed(TABLES[table], rows)
+            made = (self._followed if table in _SEQUENCES else self._analyzed)(origin, table)
+            self.frames = framed(TABLES[table], made)
 
-    def _items(self, origin: source.Source, reader: records.Reader) -> Iterator[records.Item]:
+    def _items(self, origin: source.Source, reader: records.Reader, items: Iterable[T]) -> Iterator[T]:
         """The reader's items; what damages the input is kept for later, unless nothing came before it."""
         try:
-            yield from reader
+            yield from items
         except UnreadableInput as error:
             self.damage = error.reason
         if not reader.account.records and not reader.account.dumps:
@@ -65,62 +59,18 @@ class Timeline:
 
     def _followed(self, origin: source.Source, table: str) -> Iterator[Row]:
         reader = records.read(source.decoded(origin.chunks())[1])
-        yield from _SEQUENCES[table](reader, self._items(origin, reader))
+        yield from _SEQUENCES[table](reader, self._items(origin, reader, reader))
 
-    def _records(self, origin: source.Source) -> Iterator[Row]:
-        # What is secret is in the packets; the rows of a frame are masked with all that was seen by its end.
-        reader = records.read(source.decoded(origin.chunks())[1], fold=False)
-        packets, known = PacketReader(), set[bytes]()
-        held: list[Row] = []
-        for item in self._items(origin, reader):
-            if isinstance(item, Record):
-                name, fields = events.parse(item.context, item.text)
-                text = shown(Event(item.line, item.time, item.context, name, fields, item.text))
-                held.append((item.line, item.time, item.context, name, text))
-            elif isinstance(item, Dump):
-                held.append((item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)"))
-                for raw in packets.add(item):
-                    known.update(_secrets(raw, held))
-            if len(held) >= ROWS and isinstance(item, Record):
-                yield from _masked(held, known)
-                held = []
-        for raw in packets.flush():
-            known.update(_secrets(raw, held))
-        yield from _masked(held, known)
+    def _records(self, origin: source.Source) -> "Iterator[pd.DataFrame]":
+        reader = records.Reader(source.decoded(origin.chunks())[1], fold=False)
+        yield from rows.records(self._items(origin, reader, reader.with_lines(rows.BUT)), ROWS)
 
 
-def _secrets(raw: RawPacket, held: list[Row]) -> Iterator[bytes]:
-    """The secrets that a packet holds: passwords, answers to prompts, values of environment variables.
-
-    The titles of its dumps, among the rows that are held, lose their sizes, which would tell the secrets' lengths.
-    """
-    if raw.direction != "out" or raw.number not in _SECRETIVE:
-        return
-    fields = decode(raw).fields
-    if not sequences.holds_secret(fields):
-        return
-    for at in range(len(held) - 1, -1, -1):
-        line, time, context, event, text = held[at]
-        if line < raw.line:
-            break
-        if event in ("dump.plain", "dump.plain2"):
-            held[at] = (line, time, context, event, f"{text.rpartition(' (')[0]} (size not shown)")
-    for value in fields.values():
-        for secret in value if isinstance(value, tuple) else (value,):
-            if isinstance(secret, Secret):
-                yield secret.reveal()
-
-
-def _masked(rows: list[Row], known: set[bytes]) -> Iterator[Row]:
-    hide = secrets.hider(known)
-    return ((*row[:-1], hide(row[-1])) for row in rows)
-
-
-def framed(columns: tuple[str, ...], rows: Iterable[Row]) -> "Iterator[pd.DataFrame]":
+def framed(columns: tuple[str, ...], values: Iterable[Row]) -> "Iterator[pd.DataFrame]":
     """Rows -> frames of at most `ROWS` rows, at least one frame, with the types of `COLUMNS`."""
     batch: list[Row] = []
     given = False
-    for row in rows:
+    for row in values:
         batch.append(row)
         if len(batch) == ROWS:
             yield frame(columns, batch)
