@@ -14,11 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any
 
-from tracelens.framing import decoded
+from tracelens.framing import DIGITS, decoded
 from tracelens.runs import DATA, EAGAIN, HANDSHAKE, MICROSECONDS, POLLS, RESTART, TYPED, Retry, Run
 
-DIGITS = b"0123456789"
-WINDOW = 1 << 17  # what the processor's cache holds is read fastest
 _KEPT = 4096
 _TAG = b"[libssh2] "
 _NEWLINE = 10
@@ -89,14 +87,14 @@ class Lines:
         """One of them: "Context: text"."""
         return self.block[int(self.texts[line]) : int(self.ends[line])].rstrip(b"\r")
 
-    def fold(self, shapes: "Shapes", run: Run, first: int) -> int:
+    def fold(self, run: Run, first: int) -> int:
         """Folds the lines into a run, as if they had come one by one; `first` is the number of the first one.
 
         Gives how many were taken: all up to where another session may begin, see `runs`.
         """
         import numpy as np
 
-        codes, times = self.codes, self.times
+        codes, times, shapes = self.codes, self.times, self.shapes
         last = float(times[0]) if run.ended is None else run.ended
         fallen = times[1:] < times[:-1] - RESTART
         count = 0 if times[0] < last - RESTART else int(fallen.argmax()) + 1 if fallen.any() else len(self)
@@ -106,7 +104,7 @@ class Lines:
             if code in present and shapes.all[code].message not in run.retries:
                 count = min(count, int((codes == code).argmax()))
         if count < len(self):
-            return self.upto(count).fold(shapes, run, first) if count else 0
+            return self.upto(count).fold(run, first) if count else 0
         known = shapes.all
         if any(known[code].name not in run.counts for code in present):  # which are in order of appearance
             firsts = np.empty(len(tally), np.intp)

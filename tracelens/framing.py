@@ -6,6 +6,7 @@ from functools import cache
 
 from tracelens import grammar
 
+DIGITS = b"0123456789"
 _TEXT_KEPT = 1 << 16
 
 

@@ -9,23 +9,25 @@ Nothing about text raises. Every byte is counted as record, dump, blank or forei
 import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from tracelens import events
 from tracelens.account import COUNTED, FOREIGN_KEPT, LIKE, SHAPES_DATED, TITLES_KEPT, UNREAD, Account, Seen
 from tracelens.blocks import LINE_KEPT, Blocks
-from tracelens.bulk import DIGITS, WINDOW, Lines, Shapes
 from tracelens.dumps import KEPT, Dump, Layout, OpenDump
-from tracelens.framing import decoded, patterns
+from tracelens.framing import DIGITS, decoded, patterns
 from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, POLLS, TYPED, Retry, Run
 
-__all__ = ["Account", "Dump", "Item", "Lines", "Reader", "Record", "Retry", "Run", "read"]
+if TYPE_CHECKING:
+    from tracelens.bulk import Lines, Shapes
+
+__all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]
 
 _TEXT_KEPT = 1 << 16
 # numpy takes longer to import than this many bytes take without it.
 _BULK_FROM = 1 << 20
-# Bytes that a bulk read looks at before it knows how far it comes.
-_SMALL = 1 << 12
+# Bytes that a bulk read looks at: before it knows how far it comes, and at most, which the processor's cache holds.
+_SMALL, _WINDOW = 1 << 12, 1 << 17
 # So many records are folded one by one before a bulk read is worth trying, and so many make one worth it.
 _PATIENCE, _WORTH = 16, 64
 _SHAPES_KEPT = 20_000
@@ -83,7 +85,7 @@ class Reader(Blocks):
         self._open: list[OpenDump] = []
         self._run: Run | None = None
         self.seen = seen or Seen()
-        self._shapes = Shapes()
+        self._shapes: Shapes | None = None
         self._taught: set[bytes] = set()
         self._but: Container[str] | None = None  # events whose records are not given in bulk; None: none are
         self._bulk_from = bulk_from
@@ -94,12 +96,12 @@ class Reader(Blocks):
     def __iter__(self) -> Iterator[Item]:
         return cast(Iterator[Item], self._items())
 
-    def with_lines(self, but: Container[str]) -> Iterator[Item | Lines]:
+    def with_lines(self, but: Container[str]) -> "Iterator[Item | Lines]":
         """Iterates with records in bulk where they come so; those of the events named in `but` come one by one."""
         self._but = but
         return self._items()
 
-    def _items(self) -> Iterator[Item | Lines]:
+    def _items(self) -> "Iterator[Item | Lines]":
         record_at, title_at = self._at.record.match, self._at.title.match
         while True:
             while self._streak >= self._due and self._bulk_from <= self.account.bytes and self._may_transfer():
@@ -150,7 +152,7 @@ class Reader(Blocks):
     def _may_transfer(self) -> bool:
         return (self._run is not None or self._but is not None) and self._line_start and not self._open
 
-    def _transfer(self) -> Iterator[Lines]:
+    def _transfer(self) -> "Iterator[Lines]":
         """Reads on in bulk while whole lines are folded, or given in bulk: the same as `_record` does one by one."""
         buffer, begin = self._buffer, self._pos
         self._streak, self._due = 0, 1
@@ -161,10 +163,10 @@ class Reader(Blocks):
         if self._but is not None and not block.isascii():  # one by one it is seen how a text is encoded
             self._window, self._due = _SMALL, _PATIENCE
             return
-        lines = self._shapes.read(block)
+        lines = self._shapes.read(block) if self._shapes is not None else None
         taken = 0
         if lines is not None:
-            taken = len(lines) if self._run is None else lines.fold(self._shapes, self._run, self._line)
+            taken = len(lines) if self._run is None else lines.fold(self._run, self._line)
         if lines is not None and taken:
             lines = lines.upto(taken)
             if self._but is not None:
@@ -174,11 +176,22 @@ class Reader(Blocks):
             self._pos, self._line, self._time = begin + lines.length, self._line + taken, float(lines.times[-1])
         # A window as large as what it is good for, whatever breaks the transfer.
         if self._pos == stop:
-            self._window = min(2 * self._window, WINDOW)
+            self._window = min(2 * self._window, _WINDOW)
             self._due = 0
         else:
-            self._window = min(max(2 * (self._pos - begin), _SMALL), WINDOW)
+            self._window = min(max(2 * (self._pos - begin), _SMALL), _WINDOW)
             self._due = 1 if taken >= _WORTH else _PATIENCE
+
+    def _learn(self, shape: bytes, line: bytes, whole: bytes, context: bytes, kind: str) -> None:
+        """Teaches the bulk reading a line, once it is at work; small traces do without it."""
+        if self.account.bytes < self._bulk_from or shape in self._taught:
+            return
+        if self._shapes is None:
+            from tracelens.bulk import Shapes
+
+            self._shapes = Shapes()
+        self._taught.add(shape)
+        self._shapes.learn(line, whole, context.decode(), kind, numbers=self._but is None)
 
     def _record(self, found: re.Match[bytes]) -> Iterator[Item]:
         clock, whole, context, text = found.group(1, 2, 3, 4)
@@ -210,16 +223,14 @@ class Reader(Blocks):
         kind, folded = self.seen.kinds.get(shape) or self._kind(context.decode(), decoded(text), shape)
         if folded and self._fold and not (kind == TYPED and not DATA.search(whole)):
             self._streak += 1
-            if alone and self._line_start and time is not None and shape not in self._taught:
-                self._taught.add(shape)
-                self._shapes.learn(buffer[begin : pos - 1], whole, context.decode(), kind)
+            if alone and self._line_start and time is not None:
+                self._learn(shape, buffer[begin : pos - 1], whole, context, kind)
             yield from self._add_to_run(kind, line, time, decoded(text))
             return
         if self._but is not None and kind not in self._but and alone and self._line_start and time is not None:
             self._streak += 1
-            if shape not in self._taught and not _CONTINUES.match(whole):
-                self._taught.add(shape)
-                self._shapes.learn(buffer[begin : pos - 1], whole, context.decode(), kind, numbers=False)
+            if not _CONTINUES.match(whole):
+                self._learn(shape, buffer[begin : pos - 1], whole, context, kind)
         yield from self._tell(kind, Record(line, time, context.decode(), decoded(text)))
 
     def _tell(self, name: str, record: Record) -> Iterator[Record | Run]:

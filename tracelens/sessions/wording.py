@@ -1,7 +1,7 @@
 """What libssh2's error texts say about where a session stood: needed where a mask shows nothing but them."""
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from tracelens.sessions.model import Channel, Failure
 
@@ -39,9 +39,13 @@ _PHASES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("channel", (r"channel", r"SFTP", r"FXP", r"pty", r"x11", r"subsystem", r"forward", r"setenv", r"EOF")),
 )  # fmt: skip
-_COMPILED = tuple(
-    (phase, re.compile("|".join(parts), re.IGNORECASE if phase != "sftp" else 0)) for phase, parts in _PHASES
-)
+
+
+@cache
+def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple(
+        (phase, re.compile("|".join(parts), re.IGNORECASE if phase != "sftp" else 0)) for phase, parts in _PHASES
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -49,7 +53,7 @@ def phase_of(message: str) -> str | None:
     """The phase in which libssh2 prints this error text, None where several do."""
     if message == "would block":
         return "channel"  # in lower case it comes from channel.c alone
-    return next((phase for phase, pattern in _COMPILED if pattern.search(message)), None)
+    return next((phase for phase, pattern in _compiled() if pattern.search(message)), None)
 
 
 _METHODS = (

@@ -1,0 +1,1 @@
+"""How fast tracelens is, against programs that read the same files; see `__main__`."""
