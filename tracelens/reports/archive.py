@@ -106,7 +106,7 @@ def _chart(periods: list[dict[str, Any]]) -> dict[str, Any] | None:
             if count:
                 y = round(y - height, 1)
                 parts.append({"colour": colour, "y": y, "height": height, "cause": cause, "count": count})
-        x, width = round(number * step + 1, 1), round(max(step - 2, 1), 1)
+        x, width = round(number * step + 1, 1), round(min(max(step - 2, 1), 60), 1)
         bars.append({"x": x, "width": width, "from": period["from"], "parts": parts})
     legend = [{"colour": n, "cause": cause, "count": totals[cause]} for n, cause in enumerate(named)]
     rest = sum(totals.values()) - sum(totals[cause] for cause in named)
