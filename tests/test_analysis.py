@@ -13,7 +13,7 @@ SESSION = {
 }  # fmt: skip
 TRACE = {"libssh2", "contexts", "mask", "records", "dumps", "unknown_records", "foreign_lines"}
 SOURCE = {"name", "sha256", "bytes", "lines", "encoding", "compression"}
-FINDING = {"id", "kind", "phase", "summary", "evidence", "advice", "rivals"}
+FINDING = {"id", "basis", "kind", "phase", "summary", "evidence", "advice", "rivals"}
 FILES = sorted(p for p in [*SAMPLES.iterdir(), *CASES.glob("*/*")] if p.is_file())
 
 

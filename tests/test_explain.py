@@ -227,3 +227,46 @@ def test_any_text_is_bearable(text):
 @given(st.from_regex(r"(disconnect|status|error|Failure Event:|0x|\[)? ?-?[0-9A-Fx]{0,24}( - .*)?"))
 def test_anything_with_numbers_is_bearable(text):
     explain(text)
+
+
+class TestCompleteness:
+    """Whatever a table holds is answered, by number and by name."""
+
+    @pytest.mark.parametrize("id", VOCABULARY)
+    def test_every_finding(self, id):
+        assert page(id).kind == "finding"
+        assert "What to do" in [part.heading for part in page(id).body]
+
+    @pytest.mark.parametrize("number", codes.LIBSSH2_ERRORS)
+    def test_every_libssh2_error(self, number):
+        name = codes.LIBSSH2_ERRORS[number].name
+        short = name.removeprefix("LIBSSH2_ERROR_")
+        for query in (f"Failure Event: {number} - x", f"error {number}", name, short, short.lower()):
+            assert name in page(query).title or page(query).kind == "trace-line", query
+
+    @pytest.mark.parametrize("number", [number for number in codes.LIBSSH2_ERRORS if number < 0])
+    def test_every_status_of_intersystems_in_all_forms(self, number):
+        status = 0x80101000 - number
+        name = codes.LIBSSH2_ERRORS[number].name
+        for query in (
+            f"{status:08X}", f"0x{status:08x}", f"FFFFFFFF{status:08X}", f"{status - (1 << 32)}", f"{status}",
+            f"ERROR #7500: SSH Connect Error '{status - (1 << 32)}': SSH Error [{status:08X}]: x [{status:08X}] at "
+            "Session.cpp:231,0",
+        ):  # fmt: skip
+            assert page(query).title.startswith(name), query
+
+    @pytest.mark.parametrize("number", codes.DISCONNECT_REASONS)
+    def test_every_disconnect_reason(self, number):
+        code = codes.DISCONNECT_REASONS[number]
+        for query in (f"disconnect {number}", f"Disconnect({number}): text", code.name):
+            assert code.name in page(query).title, query
+
+    @pytest.mark.parametrize("number", codes.SFTP_STATUSES)
+    def test_every_sftp_status(self, number):
+        code = codes.SFTP_STATUSES[number]
+        for query in (f"SFTP status {number}", f"sftp {number}", f"FXP_STATUS {number}", code.name):
+            assert code.name in page(query).title, query
+
+    @pytest.mark.parametrize("number", codes.OPEN_FAILURES)
+    def test_every_reason_of_a_refused_channel(self, number):
+        assert codes.OPEN_FAILURES[number].name in page(codes.OPEN_FAILURES[number].name).title

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support import CASES, SAMPLES, diagnose_bytes, diagnose_text
+from test_fewer_masks import cut
 
 HEALTHY = CASES / "none"
 
@@ -185,3 +186,43 @@ class TestOthers:
     def test_prefixes_are_no_foreign_lines(self) -> None:
         trace = (SAMPLES / "wrong-password.log").read_bytes().splitlines(keepends=True)
         assert "trace-unrecognized" not in shown(diagnose_bytes(b"".join(b"> " + line for line in trace)))
+
+
+class TestHowTheTraceWasWritten:
+    """Newlines between records, and clocks that begin anew."""
+
+    DATA = (SAMPLES / "wrong-password.log").read_bytes()
+
+    def test_as_libssh2_writes(self) -> None:
+        assert diagnose_bytes(self.DATA)["trace"]["newlines"] == "normal"
+
+    def test_by_a_handler_that_adds_newlines_of_its_own(self) -> None:
+        assert diagnose_bytes(self.DATA.replace(b"\n", b"\n\n"))["trace"]["newlines"] == "doubled"
+
+    def test_by_a_handler_that_adds_none(self) -> None:
+        joined = re.sub(rb"(?m)^(\[libssh2\][^\n]*)\n(?=\[libssh2\]|=> )", rb"\1", self.DATA)
+        assert diagnose_bytes(joined)["trace"]["newlines"] == "none"
+
+    def test_by_two_processes(self) -> None:
+        assert diagnose_bytes(self.DATA.replace(b"[libssh2] 0.", b"[libssh2] 7.") + self.DATA)["trace"][
+            "clock_restarts"
+        ]
+
+
+class TestMaskToSetNext:
+    """The mask that is advised adds to the one in use."""
+
+    def advised(self, mask: int) -> str:
+        document = diagnose_bytes(cut((SAMPLES / "no-such-file.log").read_bytes(), mask))
+        (found,) = [n for n in document["notices"] if n["id"] == "trace-mask-incomplete"]
+        return str(found["advice"][0]["action"])
+
+    def test_nothing_is_dropped(self) -> None:
+        assert "SetTraceMask(222," in self.advised(128 + 64)
+        assert "SetTraceMask(222," in self.advised(508)
+
+    def test_dumps_come_with_a_warning(self) -> None:
+        assert "passwords" in self.advised(128)
+
+    def test_in_both_languages(self) -> None:
+        assert "LIBSSH2_TRACE_TRANS" in self.advised(128)

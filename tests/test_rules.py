@@ -5,11 +5,12 @@ import re
 import pytest
 from support import diagnose_text
 
-from tracelens import rules
+from tracelens import rulecheck, rules
 from tracelens.findings import HEADINGS, Rule
 from tracelens.vocabulary import VOCABULARY
 
 RULES = rules.load()
+PAGES = {rule.id: rule.page for rule in RULES}
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -47,6 +48,16 @@ class TestEachRule:
         else:
             shown = [f["id"] for s in document["sessions"] for f in s["findings"]]
             assert rule.id in shown + [f["id"] for f in document["notices"]]
+
+    def test_has_a_near_miss(self, rule: Rule) -> None:
+        """A neighbour that its page names, on whose example it is silent; a cause is silent on all of them."""
+        near = {id: PAGES[id] for id in rulecheck.neighbours(rule.page) if id in PAGES and id != "trace-empty"}
+        fired = {
+            id: any(rulecheck.fires(rule, text, RULES)[0] for text in rulecheck.examples(page))
+            for id, page in near.items()
+        }
+        assert fired, "names no neighbour"
+        assert not (any if rule.kind == "cause" else all)(fired.values()), fired
 
 
 def test_every_id_of_the_vocabulary_has_its_rule() -> None:

@@ -11,9 +11,11 @@ from typing import Any
 
 from tracelens import __version__, masks, records, rules, secrets, source, spans
 from tracelens.catalogue import Dating
+from tracelens.comparisons import Comparison, compare
 from tracelens.diagnosis import Diagnosis, diagnose
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.findings import Finding
+from tracelens.serverlog import Ask, ask
 from tracelens.sessions import LISTS, Assembler, Session, Trace
 from tracelens.sessions.steps import Steps
 
@@ -81,6 +83,7 @@ def analyze(origin: source.Source, *, jobs: int = 1, show_secrets: bool = False)
         tuple(assembler.unknown_quotes),
         assembler.interleaved > 1,
         assembler.restarts,
+        assembler.shared,
         tuple(d.verdict for d in diagnoses),
         tuple({pair for d in diagnoses for pair in d.skipped}),
         assembler.unparted,
@@ -101,6 +104,7 @@ def analyze(origin: source.Source, *, jobs: int = 1, show_secrets: bool = False)
         "holds": _holds(sessions, notices),
         "trace": _trace(trace),
         "sessions": told,
+        "comparisons": [_comparison(c, hide) for c in compare(sessions, diagnoses)],
         "notices": [_finding(f, hide) for f in notices],
     }
     if show_secrets:
@@ -198,6 +202,7 @@ def _trace(trace: Trace) -> dict[str, Any]:
         "clock_restarts": trace.restarts,
         "counted_only": account.counted,
         "unparted_sessions": trace.unparted,
+        "newlines": trace.newlines,
     }
 
 
@@ -291,6 +296,7 @@ def _session(session: Session, diagnosis: Diagnosis, steps: Steps, hide: Callabl
         if failed and diagnosis.root is None
         else None,
         "findings": [_finding(f, hide) for f in findings],
+        "ask": _ask(asked) if (asked := ask(session, diagnosis, hide)) is not None else None,
         "noise": {f.id: f.count for f in diagnosis.noise},
         "noise_findings": [_finding(f, hide) for f in diagnosis.noise],
         "skipped_rules": [{"id": id, "needs": list(needs)} for id, needs in diagnosis.skipped],
@@ -313,12 +319,29 @@ def _text(value: str | None, hide: Callable[[str], str]) -> str | None:
     return None if value is None else hide(value)
 
 
+def _ask(asked: Ask) -> dict[str, Any]:
+    return {
+        "log": [{"look_for": entry.look_for, "why": entry.why} for entry in asked.log],
+        "window": {"started": asked.started, "ended": asked.ended},
+        "reproduce": list(asked.reproduce),
+    }
+
+
+def _comparison(comparison: Comparison, hide: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        "sessions": list(comparison.sessions),
+        "differs": [{"what": d.what, "values": [hide(value) for value in d.values]} for d in comparison.differs],
+        "summary": comparison.summary,
+    }
+
+
 def _finding(finding: Finding, hide: Callable[[str], str]) -> dict[str, Any]:
     return {
         "id": finding.id,
         "kind": finding.kind,
         "phase": finding.phase,
         "summary": hide(finding.summary),
+        "basis": finding.basis,
         "evidence": [{"line": q.line, "text": hide(q.text)} for q in finding.evidence[:EVIDENCE_KEPT]],
         "advice": [{"who": a.who, "action": hide(a.action)} for a in finding.advice],
         "rivals": [{"id": r.id, "because": hide(r.because)} for r in finding.rivals],

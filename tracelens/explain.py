@@ -152,6 +152,7 @@ _NUMBER = re.compile(
     r"(?:libssh2)?[\s_]*(?:error|err|errno|rc|code)?[\s:=#(\[]*(-?)\s?([0-9]{1,2})[\s)\].,;:]*", re.IGNORECASE
 )
 _CODE_NEARBY = re.compile(r"(?<![\w.])(-[0-9]{1,2})(?![0-9.])")
+_PLUGIN = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 
 
@@ -191,7 +192,8 @@ def _suggestions() -> tuple[str, ...]:
 def _read_finding(asked: str) -> Explanation | None:
     entry = VOCABULARY.get(asked.casefold().replace("_", "-"))
     if entry is None:
-        return None
+        page = _rule_page(asked) if _PLUGIN.fullmatch(asked) else None
+        return Explanation(f"{asked} (rule of a plugin)", "finding", _sections_of(page)) if page else None
     page = _rule_page(entry.id)
     of_phase = f"{entry.kind} in phase {entry.phase}" if entry.phase else entry.kind
     body = _sections_of(page) if page else (Section("What it means", (entry.meaning,)),)

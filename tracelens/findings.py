@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tracelens.sessions import Quote, Session
+from tracelens.sessions import Quote, Session, Trace
 
 Kind = Literal["cause", "noise", "notice"]
 Who = Literal["client", "server", "network", "vendor"]
+# What a finding rests on: packets as the dumps hold them, libssh2's texts and error numbers, or what did not come, or
+# came in an order or at a time that says it.
+Basis = Literal["packet", "text", "silence"]
 
 # What a page must have, in this order; `tests/test_rules.py` holds every rule to it.
 HEADINGS = ("What it means", "How it is seen", "What to do", "Not to be confused with", "Example")
@@ -37,7 +40,8 @@ class Rival:
 class Found:
     """What a rule gives where it fires. The first evidence is the event that the rule stands on.
 
-    `count` is for noise: how many events were of this kind.
+    `count` is for noise: how many events were of this kind. `basis` is for rules that look at order, time or absence;
+    else it follows from the evidence.
     """
 
     summary: str
@@ -45,6 +49,7 @@ class Found:
     advice: tuple[Advice, ...] = ()
     rivals: tuple[Rival, ...] = ()
     count: int = 1
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Finding:
     evidence: tuple[Quote, ...]
     advice: tuple[Advice, ...]
     rivals: tuple[Rival, ...]
+    basis: Basis
     count: int = 1
 
 
@@ -94,8 +100,19 @@ class Rule:
             found.evidence,
             found.advice,
             found.rivals,
+            found.basis or _basis(found, subject),
             found.count,
         )
+
+
+def _basis(found: Found, subject: Session | Trace) -> Basis:
+    """What the evidence is made of: a packet that decides outweighs a text, and a text a silence."""
+    sessions = subject.sessions if isinstance(subject, Trace) else (subject,)
+    decisive = [quote for quote in found.evidence if not quote.aside]
+    if any(quote.line in session.packet_lines for quote in decisive for session in sessions):
+        return "packet"
+    silent = {s.failed.line for s in sessions if s.failed is not None and s.failed.kind == "silence"}
+    return "silence" if any(quote.line in silent for quote in decisive) else "text"
 
 
 Check = Callable[[Session], Found | None]

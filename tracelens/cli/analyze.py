@@ -87,8 +87,9 @@ def analyses(inputs: list[str], unusable: list[tuple[str, str]], jobs: int | Non
 
     What could not be used, or not as a whole, is said on stderr at once, and added to `unusable` as (name, reason).
     """
-    from tracelens import analysis, source, spans
+    from tracelens import analysis, rules, source, spans
 
+    rules.load()  # a plugin that does not load is no input's fault: without its rules no diagnosis is whole
     for found in source.find(inputs):
         if isinstance(found, source.Source):
             try:

@@ -1,23 +1,31 @@
 """`tracelens rules`."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tracelens.cli.app import app
 from tracelens.cli.explain import explain
-from tracelens.cli.terminal import emit
+from tracelens.cli.terminal import emit, fail
 
 
 @app.command()
 def rules(
     show: Annotated[str | None, typer.Option("--show", metavar="ID", help="Show the whole page of one rule.")] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", metavar="FILE", help="Run the rules of a Python file against their own examples."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the rules: what each finds, its phase, and what it needs from the trace."""
     from tracelens import rules as registry
 
+    if check is not None:
+        _check(check, as_json)
+        return
     if show is not None:
         explain([show], as_json)
         return
@@ -44,3 +52,32 @@ def rules(
             lines.append(f"  {rule.id}{needs}\n      {rule.page.partition(chr(10))[0]}")
         lines.append("")
     emit("\n".join(lines))
+
+
+def _check(path: Path, as_json: bool) -> None:
+    """Prints each check of a rule file; exit status 2 where one failed or the file does not load."""
+    from tracelens import rulecheck
+    from tracelens.errors import TracelensError
+
+    try:
+        outcomes = rulecheck.check(path)
+    except TracelensError as error:
+        fail(str(error))
+    if as_json:
+        rows = [{"rule": o.rule, "check": o.what, "good": o.good, "found": o.found} for o in outcomes]
+        emit(json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+    else:
+        width = max(len(o.rule) for o in outcomes)
+        emit(
+            "".join(
+                f"{'ok  ' if o.good else 'BAD '} {o.rule:<{width}}  {_told(o.what, o.good, o.found)}\n"
+                for o in outcomes
+            )
+        )
+    bad = sum(not o.good for o in outcomes)
+    if bad:
+        fail(f"{path}: {bad} of {len(outcomes)} checks failed")
+
+
+def _told(what: str, good: bool, found: str) -> str:
+    return what if good else f"{what} -- no: {found}"

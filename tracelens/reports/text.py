@@ -27,12 +27,24 @@ _NOISE = {
     "noise-recovered": "error that the session got over",
 }
 
+_BASES = {
+    "packet": "packets, as the dumps show them",
+    "text": "libssh2's texts and error numbers",
+    "silence": "order and silence: what did not come, or came too late",
+}
+_NEWLINES = {
+    "normal": "",
+    "doubled": "; a blank line after each line: the trace handler adds newlines of its own",
+    "none": "; no newline between records: the trace handler must add one",
+}
 _ANY_UNDECIDED = "the program may have gone on, and well"
 _UNDECIDED = {
     "auth": "a second method may have followed and gone well",
     "sftp": "a program that only asks whether something is there gets this for a no, and goes on",
 }
 
+# More comparisons than this are not shown; the JSON has them.
+_COMPARED = 5
 # A list of names, long enough to need more than a line: it may be wrapped after its commas.
 _LIST = re.compile(r"\S{40,}")
 
@@ -57,11 +69,17 @@ def render(document: dict[str, Any], verbosity: int = 0, paint: Paint = plain) -
     for session in sessions:
         lines.append("")
         lines += _session(session, verbosity, paint)
+    for number, comparison in enumerate(document["comparisons"][:_COMPARED]):
+        lines += [""] if number == 0 else []
+        lines += _field("Compared" if number == 0 else "", comparison["summary"])
+        if verbosity:
+            for difference in comparison["differs"]:
+                lines += _field("", f"{difference['what']}: {' / '.join(difference['values'])}")
     notices = [n for n in document["notices"] if n["id"] != "trace-secrets"]
     if notices:
         lines.append("")
     for number, found in enumerate(notices):
-        lines += _field("Note" if number == 0 else "", found["summary"])
+        lines += _field("Notice" if number == 0 else "", found["summary"])
         lines += _advice("", found["advice"]) if verbosity or found["id"] == "trace-mask-incomplete" else []
         if verbosity:
             lines += _quotes("", found["evidence"][:3])
@@ -125,13 +143,19 @@ def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[
         yield from _field("Cause", root["id"], paint, "strong")
         yield from _field("", root["summary"])
         yield from _quotes("Proof", root["evidence"] if verbosity else root["evidence"][:4])
+        yield from _field("Rests on", _BASES[root["basis"]])
         yield from _advice("Do", root["advice"])
         if verbosity > 1 or any("would decide" in r["because"] for r in root["rivals"]):
             shown = root["rivals"] if verbosity > 1 else [r for r in root["rivals"] if "would decide" in r["because"]]
-            for number, rival in enumerate(shown):
-                yield from _field("Or else" if number == 0 else "", f"{rival['id']}: {rival['because']}")
+            alike: dict[str, list[str]] = {}
+            for rival in shown:
+                alike.setdefault(rival["because"], []).append(rival["id"])
+            for number, (because, ids) in enumerate(alike.items()):
+                yield from _field("Or else" if number == 0 else "", f"{', '.join(ids)}: {because}")
     elif session["unexplained"]:
         yield from _quotes("1st error", [session["unexplained"]])
+    if session["ask"] is not None:
+        yield from _ask(session["ask"], verbosity)
     undecided = [e for e in session["errors"] if e["fate"] == "undecided"]
     if undecided:
         yield from _quotes("Undecided", undecided[:2])
@@ -143,6 +167,23 @@ def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[
     yield from _noise(session, verbosity)
     if verbosity:
         yield from _facts(session)
+
+
+def _ask(ask: dict[str, Any], verbosity: int) -> Iterable[str]:
+    """What to ask the server's admin for: the first line of its log, all of it where more is wanted."""
+    started, ended = ask["window"]["started"], ask["window"]["ended"]
+    for number, entry in enumerate(ask["log"] if verbosity else ask["log"][:1]):
+        yield from _field("Server log" if number == 0 else "", f"{entry['look_for']}: {entry['why']}")
+    if not verbosity:
+        return
+    if started is not None and ended is not None:
+        yield from _field(
+            "",
+            f"between {started:.3f} and {ended:.3f} s on the trace's clock; up to libssh2 1.11.1 the digits after the "
+            "point are those of the wall clock, the seconds count from the first line",
+        )
+    for command in ask["reproduce"]:
+        yield f"  Try        {escaped(command)}"  # in one piece, to be copied
 
 
 def _who(session: dict[str, Any]) -> Iterable[str]:
@@ -215,7 +256,10 @@ def _trace(document: dict[str, Any], verbosity: int) -> Iterable[str]:
         span = first if first == last else f"{first} to {last}"
         wording = f"wording of libssh2 {span}" if first else "wording of no single libssh2 release"
         count = f"{trace['records']} records, {trace['dumps']} dumps, {trace['foreign_lines']} foreign lines"
-        yield from _field("Trace", f"{count}; {wording}")
+        yield from _field("Trace", f"{count}; {wording}{_NEWLINES[trace['newlines']]}")
+    if trace["clock_restarts"]:
+        times = "once" if trace["clock_restarts"] == 1 else f"{trace['clock_restarts']} times"
+        yield from _field("", f"The clock began anew {times}: several processes wrote to it, or files were joined.")
 
 
 def _bits() -> Iterable[tuple[str, int]]:

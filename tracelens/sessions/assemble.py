@@ -10,7 +10,7 @@ from tracelens.records import Dump, Item, Record, Run
 from tracelens.runs import RESTART
 from tracelens.sessions.core import Observer
 from tracelens.sessions.fitting import IMPOSSIBLE, fits_event, fits_packet
-from tracelens.sessions.model import Quote, Session
+from tracelens.sessions.model import RANK, Quote, Session
 from tracelens.sessions.outcome import judge
 from tracelens.sessions.track import Track
 from tracelens.sessions.wording import phase_of
@@ -29,7 +29,6 @@ _FRESH = {
     "transport.local_banner_set",
     "transport.callback_set",
 }
-_ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 3, "scp": 3}
 
 
 class Assembler:
@@ -72,6 +71,11 @@ class Assembler:
                 self._packet(raw)
         else:
             self._run(item)
+
+    @property
+    def shared(self) -> int:
+        """How many items begin on a line on which another one ends: no newline stands between them."""
+        return len(self._lines)
 
     def line_of(self, place: int) -> int:
         """The line of the input that a session's line number stands for; see `_placed`."""
@@ -244,7 +248,7 @@ class Assembler:
             return False
         if phase == "kex" and track.session.kex_done:
             return message.startswith("Unable to exchange encryption keys") and not track.session.offers
-        return _ORDER[phase] < _ORDER.get(track.phase, 3)
+        return RANK[phase] < RANK[track.phase]
 
     def _run(self, run: Run) -> None:
         self._records += sum(run.counts.values())

@@ -125,12 +125,13 @@ class Channels(Login):
         channel = self._channel_of(event)
         status = event.fields.get("status")
         channel.exit_status = status if isinstance(status, int) else None
-        channel.exit_line = event.line
+        channel.exit_line = channel.exit_line or event.line
 
     @on("conn.exit_signal")
     def _exit_signal(self, event: Event) -> None:
         channel = self._channel_of(event)
-        channel.exit_signal, channel.exit_line = str(event.fields.get("signal", "")), event.line
+        channel.exit_signal = str(event.fields.get("signal", ""))
+        channel.exit_line = channel.exit_line or event.line
 
     def _conn_packet(self, line: int) -> None:
         if self.phase in ("banner", "kex", "auth"):
@@ -175,29 +176,29 @@ class Channels(Login):
 
     @packet("in", "channel_success")
     def _in_channel_success(self, packet: Packet) -> None:
-        self._answered(self._channel_number(packet.fields["recipient"], packet.line), True)
+        self._answered(self._channel_number(packet.fields["recipient"], packet.line), True, packet.line)
 
     @packet("in", "channel_failure")
     def _in_channel_failure(self, packet: Packet) -> None:
-        self._answered(self._channel_number(packet.fields["recipient"], packet.line), False)
+        self._answered(self._channel_number(packet.fields["recipient"], packet.line), False, packet.line)
 
-    def _answered(self, channel: Channel, granted: bool) -> None:
+    def _answered(self, channel: Channel, granted: bool, line: int) -> None:
         for request in channel.requests:
             if request.granted is None:
-                request.granted = granted
+                request.granted, request.answer_line = granted, line
                 break
 
     @packet("in", "request_failure")
     def _in_request_failure(self, packet: Packet) -> None:
         channel = next((c for c in self.session.channels if c.number == -1), None)
         if channel is not None:
-            self._answered(channel, False)
+            self._answered(channel, False, packet.line)
 
     @packet("in", "request_success")
     def _in_request_success(self, packet: Packet) -> None:
         channel = next((c for c in self.session.channels if c.number == -1), None)
         if channel is not None:
-            self._answered(channel, True)
+            self._answered(channel, True, packet.line)
 
     @packet("in", "channel_eof")
     def _in_channel_eof(self, packet: Packet) -> None:

@@ -11,7 +11,7 @@ from tracelens.events import Event
 from tracelens.packets import Packet
 from tracelens.records import Run
 from tracelens.secrets import is_mask
-from tracelens.sessions.model import Channel, Held, Operation, Phase, Session
+from tracelens.sessions.model import RANK, Channel, Held, Operation, Phase, Session
 from tracelens.ssh.sftp import SftpPacket, SftpStream
 from tracelens.ssh.wire import Secret
 
@@ -138,8 +138,7 @@ class Core:
             entered.by_error = by_error
 
     def _go_on_to(self, phase: str, line: int) -> None:
-        order = ("banner", "kex", "auth", "channel", "sftp", "scp")
-        if order.index(phase) > order.index(self.phase if self.phase in order else "banner"):
+        if RANK[phase] > RANK[self.phase]:
             if phase == "kex":
                 self.enter("kex", line)
             elif phase == "auth":

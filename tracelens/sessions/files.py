@@ -138,6 +138,7 @@ class Files(Channels):
             self._sftp(found)
         if stream.problem and not had and raw.direction == "in":
             self.session.sftp_problem, self.session.sftp_problem_line = stream.problem, raw.line
+            self.session.packet_lines.add(raw.line)
 
     def _sftp(self, packet: SftpPacket) -> None:
         session, fields = self.session, packet.fields
@@ -181,6 +182,8 @@ class Files(Channels):
         if packet.name == "data":
             session.content_bytes += 0 if packet.blank else fields.get("length", 0)
         status = fields.get("status")
+        if status:
+            session.packet_lines.add(packet.line)
         if isinstance(number, int) and number in self._requests:
             verb = self._requests.pop(number)
             if status == 1:

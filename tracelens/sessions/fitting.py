@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from tracelens.events import Event
 from tracelens.packets import RawPacket
+from tracelens.sessions.model import RANK
 from tracelens.sessions.track import Track
 
 EXPECTED, POSSIBLE, UNLIKELY, IMPOSSIBLE = 3, 2, 1, 0
@@ -169,11 +170,9 @@ def _failure(track: Track, event: Event) -> int:
     phase = phase_of(str(event.fields.get("message", "")))
     if phase is None:
         return POSSIBLE
-    order = ("banner", "kex", "auth", "channel", "sftp", "scp")
-    here = order.index(track.phase) if track.phase in order else 3
-    there = order.index(phase)
-    if there >= 3:
-        return POSSIBLE if here >= 3 else IMPOSSIBLE
+    here, there = RANK[track.phase], RANK[phase]
+    if there >= RANK["channel"]:
+        return POSSIBLE if here >= RANK["channel"] else IMPOSSIBLE
     return EXPECTED if here == there else IMPOSSIBLE
 
 

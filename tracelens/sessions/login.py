@@ -132,7 +132,7 @@ class Login(Handshake):
         session.user = fields.get("user")
         method = fields.get("method", "")
         attempt = self._begin(method, packet.line, sent=method != "publickey")
-        attempt.user, attempt.sent = session.user, True
+        attempt.user, attempt.sent, attempt.request_line = session.user, True, packet.line
         if method == "password":
             self._hide("password", packet.line, fields.get("password"), fields.get("new_password"))
         elif method == "publickey":

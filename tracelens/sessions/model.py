@@ -8,6 +8,7 @@ from tracelens.ssh.algorithms import negotiate
 
 # How far a session came, in order; "done" is a session whose work was finished.
 PHASES = ("banner", "kex", "auth", "channel", "sftp", "scp", "done")
+RANK = {name: rank for rank, name in enumerate(PHASES)}
 
 # How far back an unanswered request is looked for among channels and operations: more are never open at once.
 RECENT = 256
@@ -32,10 +33,14 @@ Offer = dict[str, tuple[str, ...]]
 
 @dataclass(slots=True)
 class Quote:
-    """A place in the trace: 1-based line of the decompressed input, and what stands there."""
+    """A place in the trace: 1-based line of the decompressed input, and what stands there.
+
+    `aside` is what helps a reader and decides nothing: where something was asked, which file it is about.
+    """
 
     line: int
     text: str
+    aside: bool = False
 
 
 @dataclass(slots=True)
@@ -65,6 +70,7 @@ class Attempt:
     answered: int | None = None
     change_requested: int = 0
     fingerprint: str | None = None
+    request_line: int = 0
 
     @property
     def pending(self) -> bool:
@@ -96,6 +102,7 @@ class Request:
     message: str = ""
     granted: bool | None = None
     packet: bool = False
+    answer_line: int = 0
 
 
 @dataclass(slots=True)
@@ -296,6 +303,7 @@ class Session:
     blocked_on: Quote | None = None
     dumped: bool = False
     packets: dict[str, int] = field(default_factory=dict)
+    packet_lines: set[int] = field(default_factory=set, repr=False)
     agent_line: int = 0
     lines: dict[str, Quote] = field(default_factory=dict)
     # Set by `outcome`.

@@ -8,13 +8,12 @@ import re
 from bisect import bisect_left
 from itertools import pairwise
 
-from tracelens.sessions.model import Channel, Failure, Operation, Session
+from tracelens.sessions.model import RANK, Channel, Failure, Operation, Session
 from tracelens.sessions.track import Track
 
 # A pause of this many seconds on an unanswered request, at the end of a session, is giving up; shorter ones are not
 # told from a program that stopped for reasons of its own.
 GAVE_UP = 0.5
-_ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 4, "scp": 4, "done": 5}
 _DEEPEST = 64  # folders within folders that are looked at
 _JUDGED = 1000  # errors of a session that has failed already: what comes after so many more changes nothing
 # Texts of error -37 that a program gets when it asks for something more, not when it tidies up.
@@ -147,7 +146,7 @@ def _fate(session: Session, failure: Failure, done: _Done) -> str:
         return _auth_fate(session, failure)
     if failure.kind == "disconnect":
         return "cleanup" if _work_was_over(session, failure.line) else "final"
-    if _ORDER[failure.phase] < _progress_after(session, failure.line):
+    if RANK[failure.phase] < _progress_after(session, failure.line):
         return "recovered"
     if failure.phase in ("channel", "sftp", "scp"):
         return _work_fate(session, failure, done)
@@ -192,7 +191,7 @@ def _work_was_over(session: Session, line: int) -> bool:
 
 def _progress_after(session: Session, line: int) -> int:
     """The phase that the session reached after a line, as a rank."""
-    return max((_ORDER[p.name] for p in session.phases if p.first_line > line and not p.by_error), default=-1)
+    return max((RANK[p.name] for p in session.phases if p.first_line > line and not p.by_error), default=-1)
 
 
 def _auth_fate(session: Session, failure: Failure) -> str:
@@ -332,5 +331,5 @@ def _reached(session: Session, track: Track, final: Failure | None) -> str:
     if session.undecided is not None:
         return session.undecided.phase
     if final is not None:
-        return final.phase if _ORDER[final.phase] > _ORDER[phase] else phase
+        return final.phase if RANK[final.phase] > RANK[phase] else phase
     return "done" if session.pending() is None else phase

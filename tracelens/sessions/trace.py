@@ -1,9 +1,13 @@
 """A whole trace: what its bytes were, and the sessions in it. What rules of scope "trace" look at."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tracelens.records import Account
 from tracelens.sessions.model import Quote, Session
+
+# So large a share of blank lines is no chance.
+_MOST = 0.8
 
 
 @dataclass(slots=True)
@@ -16,6 +20,15 @@ class Trace:
     unknown_quotes: tuple[Quote, ...] = ()
     interleaved: bool = False
     restarts: int = 0
+    shared: int = 0  # items that begin on a line on which another one ends
     verdicts: tuple[str, ...] = ()
     skipped: tuple[tuple[str, tuple[str, ...]], ...] = ()
     unparted: int = 0
+
+    @property
+    def newlines(self) -> Literal["normal", "doubled", "none"]:
+        """How records are parted: by a newline, by two (a handler adds its own), or run on (a handler adds none)."""
+        account = self.account
+        if 2 * self.shared > account.records:
+            return "none"
+        return "doubled" if account.blank_bytes > _MOST * account.records else "normal"

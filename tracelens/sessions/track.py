@@ -125,6 +125,7 @@ class Track(Files):
             return packet
         step = STEPS.get((raw.direction, packet.name))
         if step is not None and packet.problem is None:
+            session.packet_lines.add(raw.line)
             step(self, packet)
         return packet
 
@@ -147,7 +148,7 @@ class Track(Files):
         elif number == 6:
             self.session.service_accepted = True
         elif number in (99, 100) and channel is not None:
-            self._answered(channel, number == 99)
+            self._answered(channel, number == 99, line)
         elif number == 21:
             self.newkeys = True
 

@@ -3,7 +3,7 @@
 from tracelens.findings import Found, Rival, cause, client, server
 from tracelens.rules.auth.attempts import listed, vouches_for_any_key, who
 from tracelens.rules.auth.publickey import key_files, key_refused, shown_key
-from tracelens.sessions import Session
+from tracelens.sessions import Quote, Session
 
 
 @cause(
@@ -101,7 +101,12 @@ def mismatch(session: Session) -> Found | None:
         if attempt.partial is False
         else f"The server called the public key of {whose} acceptable and took the signature for no login: most likely "
         "the private key is not the other half of it.",
-        (refusal.failure.quote, *shown_key(attempt), *key_files(attempt)),
+        (
+            refusal.failure.quote,
+            *((Quote(attempt.end_line, "USERAUTH_FAILURE, no partial success"),) if attempt.partial is False else ()),
+            *shown_key(attempt),
+            *key_files(attempt),
+        ),
         (
             client(
                 "compare: `ssh-keygen -y -f PRIVATE_KEY` must print the same key as the public key file; then "

@@ -118,7 +118,11 @@ def failed(session: Session) -> Found | None:
         )
     return Found(
         summary,
-        (refusal.failure.quote, Quote(attempt.line, f"keyboard-interactive for {who(session, attempt)}")),
+        (
+            refusal.failure.quote,
+            Quote(attempt.line, f"keyboard-interactive for {who(session, attempt)}", aside=True),
+            *the_list(session, attempt),
+        ),
         (
             client(
                 "check what the prompt callback answers, prompt by prompt: the server may ask for a password, a "
@@ -142,7 +146,7 @@ def _no_answer(session: Session, attempt: Attempt) -> Found:
     return Found(
         "The server sent a prompt (keyboard-interactive) that the client never answered"
         + (", and there the trace ends." if silent else ", until the connection ended."),
-        (Quote(attempt.line, f"keyboard-interactive for {who(session, attempt)}"), failed.quote),
+        (Quote(attempt.line, f"keyboard-interactive for {who(session, attempt)}", aside=True), failed.quote),
         (
             client(
                 "the prompt callback must return with an answer: one that waits for a person or a code holds the "

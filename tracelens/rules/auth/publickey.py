@@ -16,8 +16,9 @@ def key_refused(session: Session) -> Refusal | None:
 def shown_key(attempt: Attempt) -> tuple[Quote, ...]:
     """Which key it was: its fingerprint where a dump has it, else the file."""
     if attempt.fingerprint:
-        return (Quote(attempt.line, f"key offered: {attempt.algorithm or 'unknown type'} {attempt.fingerprint}"),)
-    return (Quote(attempt.line, f"key file {attempt.key_file}"),) if attempt.key_file else ()
+        line = attempt.request_line or attempt.line
+        return (Quote(line, f"key offered: {attempt.algorithm or 'unknown type'} {attempt.fingerprint}"),)
+    return (Quote(attempt.line, f"key file {attempt.key_file}", aside=True),) if attempt.key_file else ()
 
 
 def key_files(attempt: Attempt) -> tuple[Quote, ...]:

@@ -1,6 +1,6 @@
 """What the two rules about refused channel requests share."""
 
-from tracelens.sessions import Failure, Request, Session
+from tracelens.sessions import Failure, Quote, Request, Session
 
 SUBSYSTEM = ("Unable to request SFTP subsystem", "Unable to request publickey subsystem")
 
@@ -27,3 +27,11 @@ def is_subsystem(session: Session, failed: Failure) -> bool:
     if request is not None:
         return request.name == "subsystem"
     return any(f.line >= failed.line and f.says(*SUBSYSTEM) for f in session.failures)
+
+
+def answer(failed: Failure) -> tuple[Quote, ...]:
+    """The server's refusal itself, where it was traced."""
+    request = request_of(failed)
+    if request is None or not request.answer_line or request.granted is not False:
+        return ()
+    return (Quote(request.answer_line, f"the server refuses {request.name!r} (packet 100, or 82 for a port)"),)

@@ -1,7 +1,7 @@
 """A request on a channel, or for a port, was refused."""
 
 from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.channel.refusals import is_subsystem, refused, request_of
+from tracelens.rules.channel.refusals import answer, is_subsystem, refused, request_of
 from tracelens.sessions import Quote, Session
 
 # What error texts call a request -> its name in RFC 4254.
@@ -106,8 +106,9 @@ def request_refused(session: Session) -> Found | None:
         f"The server refused the channel request {name!r}.",
         (
             failed.quote,
+            *answer(failed),
             *(
-                (Quote(request.line, f"request: {request.name} {request.message}".strip()),)
+                (Quote(request.line, f"request: {request.name} {request.message}".strip(), aside=True),)
                 if request and asked
                 else ()
             ),

@@ -1,7 +1,7 @@
 """A subsystem was refused."""
 
 from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.channel.refusals import is_subsystem, refused, request_of
+from tracelens.rules.channel.refusals import answer, is_subsystem, refused, request_of
 from tracelens.sessions import Quote, Session
 
 
@@ -67,7 +67,11 @@ def subsystem_refused(session: Session) -> Found | None:
     user = f" of {session.user}" if session.user else ""
     return Found(
         f"The login went well, but the server does not have the subsystem {name!r}.",
-        (failed.quote, *((Quote(request.line, f"subsystem request: {name}"),) if request else ())),
+        (
+            failed.quote,
+            *answer(failed),
+            *((Quote(request.line, f"subsystem request: {name}", aside=True),) if request else ()),
+        ),
         (
             server(
                 f"add it in sshd_config: `Subsystem sftp internal-sftp` (or the path of sftp-server), "

@@ -82,6 +82,7 @@ def slow_phase(session: Session) -> Found | None:
             Quote(slowest.last_line, f"{slowest.name} ends, {took:.1f} s later"),
         ),
         _hurry(session, slowest, waited / took),
+        basis="silence",
     )
 
 

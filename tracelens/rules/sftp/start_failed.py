@@ -158,7 +158,7 @@ def _why(session: Session, failed: Failure, died: Channel | None) -> tuple[str, 
         "check that `Subsystem sftp ...` in sshd_config starts a program that answers, that no shell "
         "start file of the "
         "account waits for input, and look for its process at this moment",
-        (Quote(session.sftp_line, "SFTP is started here"),) if session.sftp_line else (),
+        (Quote(session.sftp_line, "SFTP is started here", aside=True),) if session.sftp_line else (),
     )
 
 

@@ -58,4 +58,5 @@ def empty(trace: Trace) -> Found | None:
                 f"{c_call(_USUAL)} before the handshake, with a libssh2 that was built with tracing (LIBSSH2DEBUG)"
             ),
         ),
+        basis="silence",
     )

@@ -70,4 +70,5 @@ def interleaved(trace: Trace) -> Found | None:
             ),
         ),
         count=len(trace.sessions),
+        basis="silence",
     )

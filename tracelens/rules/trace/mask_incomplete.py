@@ -1,7 +1,7 @@
 """The notice about what the trace does not show, though the diagnosis needs it."""
 
 from tracelens.findings import Found, client, notice
-from tracelens.masks import c_call, covers, objectscript
+from tracelens.masks import bits_of, c_call, objectscript
 from tracelens.sessions import Session, Trace
 
 # Contexts without which a failure in a phase can't be told from its rivals.
@@ -14,7 +14,7 @@ NEEDED = {
     "scp": ("Failure Event", "Transport", "Conn", "SCP"),
 }
 MASK = {"banner": 134, "kex": 134, "auth": 142, "channel": 158, "sftp": 222, "scp": 190}
-_USUAL = 511
+_DUMP_BIT = 2
 # The packet without which a context has nothing to print.
 _OPENS = {"Key Ex": "kexinit", "Userauth": "userauth_request", "Conn": "channel_open"}
 _DUMPS = "the hex dumps (Transport prints them)"
@@ -52,7 +52,8 @@ def mask_incomplete(trace: Trace) -> Found | None:
     ## Not to be confused with
     - `trace-truncated`: everything was traced, the end is missing.
     - `trace-empty`: nothing was traced.
-    - `kex-no-common-algorithm`: a mismatch is certain, and the lists are in dumps that are not there.
+    - `kex-no-common-algorithm`: a mismatch is certain, and the lists are in dumps that are not there;
+      `kex-no-common-kex` has them, and nothing is missing.
 
     ## Example
     Mask 128, errors only:
@@ -80,8 +81,13 @@ def mask_incomplete(trace: Trace) -> Found | None:
     mask = 0
     for phase in phases:
         mask |= MASK.get(phase, 0)
-    mask = mask if covers(_USUAL, mask) else _USUAL
-    advice = client(f"trace once more with {objectscript(mask)} (511 collects all of it); in C {c_call(mask)}")
+    # What was traced so far stays on: a session that gets further next time must not be blind there.
+    mask |= bits_of(trace.account.contexts) | (_DUMP_BIT if trace.account.dumps else 0)
+    dumps = " Its dumps hold passwords and file contents in clear: keep the file, send what tracelens prints"
+    warning = dumps if mask & _DUMP_BIT else ""
+    advice = client(
+        f"trace once more with {objectscript(mask)} (511 collects all but Socket); in C {c_call(mask)}{warning}"
+    )
     if tuple(missing) == (_DUMPS,):
         advice = client("send the file as it was written, with the rows below each line that begins with =>")
     return Found(f"Not in this trace, though it would help: {', '.join(missing)}.", (), (advice,), count=len(missing))
@@ -90,7 +96,9 @@ def mask_incomplete(trace: Trace) -> Found | None:
 def _due(session: Session, context: str) -> bool:
     """Whether the context would have printed something, had it been traced."""
     if context == "Failure Event":
-        return session.failed is not None and session.failed.kind not in ("silence", "disconnect", "closed")
+        if session.failed is None:
+            return not session.shows_outcomes and session.pending() is None
+        return session.failed.kind not in ("silence", "disconnect", "closed")
     return not session.dumped or context not in _OPENS or _OPENS[context] in session.packets
 
 

@@ -46,6 +46,7 @@ def secrets(trace: Trace) -> Found | None:
     ## Not to be confused with
     - A name of a user, a host or a path is no credential.
     - The server's fingerprints, public keys and signatures are public.
+    - `auth-publickey-rejected`: the packets of a login with a key hold nothing secret.
 
     ## Example
     The rows of `plain2` are the password:

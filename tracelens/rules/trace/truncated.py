@@ -3,7 +3,8 @@
 import re
 
 from tracelens.catalogue import error_texts
-from tracelens.findings import Found, client, notice
+from tracelens.findings import Found, client, notice, server
+from tracelens.rules.transport.timeout import USUAL
 from tracelens.sessions import Quote, Session, Trace
 
 _ERROR = re.compile(r"-?\d{1,9} - (.*)", re.DOTALL)
@@ -77,10 +78,18 @@ def _in_mid_operation(session: Session, phase: str, line: int) -> Found:
     waited = f", after {session.waited_last:.1f} s of waiting" if session.waited_last >= 0.1 else ""
     waits = [w for w in session.waits.values() if w.last_line >= line]
     on = f" for {max(waits, key=lambda w: w.last_line).what!r}" if waits else ""
-    asked = Quote(line, "what was asked and not answered begins here")
+    times = [(a.line, a.time) for a in session.attempts] + [(o.line, o.time) for o in session.operations]
+    time = next((t for at, t in times if at == line and t is not None), None)
+    since = f", at {time:.3f} s on the trace's clock" if time is not None else ""
+    asked = Quote(line, f"what was asked and not answered begins here{since}")
+    usual = USUAL.get(phase)
     return Found(
         f"The trace ends in the middle of an operation ({phase}{on}){waited}: copied too early, stopped, or still "
         "waiting.",
         (asked, session.last) if session.last else (asked,),
-        (client("let the program run until it gives up by itself, then copy the trace"),),
+        (
+            client("let the program run until it gives up by itself, then copy the trace"),
+            *((server(f"if it goes on waiting: {usual}"),) if usual else ()),
+        ),
+        basis="silence",
     )

@@ -125,7 +125,7 @@ def _since(line: int, time: float | None, words: str) -> tuple[Quote, ...]:
     if not line:
         return ()
     clock = f" at {time:.3f} s on the trace's clock" if time is not None else ""
-    return (Quote(line, f"asked here{clock}: {words}"),)
+    return (Quote(line, f"asked here{clock}: {words}", aside=True),)
 
 
 def unseen_banner(session: Session, failed: Failure) -> tuple[Rival, ...]:
