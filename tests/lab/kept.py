@@ -48,6 +48,8 @@ CASES = (
     ("auth-prompts-unanswered", "1.8.1_DEV"),
     ("auth-prompts-wrong-code", "1.11.1"),
     ("auth-second-missing-key", "1.8.1_DEV"),
+    ("auth-second-missing-goes-on", "1.10.0"),
+    ("auth-refused-goes-on", "1.8.1_DEV"),
     ("auth-second-wrong", "1.9.0_DEV"),
     ("auth-too-many", "1.10.0"),
     ("banner-closed-nonblocking", "1.8.1_DEV"),

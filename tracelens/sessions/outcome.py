@@ -197,7 +197,7 @@ def _progress_after(session: Session, line: int) -> int:
 def _auth_fate(session: Session, failure: Failure) -> str:
     attempt = failure.attempt
     if session.authenticated and (not session.auth_line or session.auth_line > failure.line):
-        return "partial-auth"
+        return "final" if _went_on_regardless(session) else "partial-auth"
     if (
         attempt is not None
         and attempt.partial
@@ -205,6 +205,18 @@ def _auth_fate(session: Session, failure: Failure) -> str:
     ):
         return "partial-auth"
     return "final"
+
+
+def _went_on_regardless(session: Session) -> bool:
+    """Whether the client went on though every login was answered with a refusal, and the server opened nothing for it."""
+    sent = [a for a in session.attempts if a.sent and a.method != "none"]
+    return (
+        not session.auth_line
+        and session.service_accepted
+        and bool(sent)
+        and all(a.outcome in ("refused", "partial") for a in sent)
+        and not any(c.opened for c in session.channels)
+    )
 
 
 def _work_fate(session: Session, failure: Failure, done: _Done) -> str:
