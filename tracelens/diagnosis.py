@@ -53,6 +53,8 @@ def diagnose(session: Session, rules: tuple[Rule, ...]) -> Diagnosis:
     doubt = _doubt(session) if root is not None else None
     if root is not None and doubt is not None:
         root = replace(root, rivals=(*root.rivals, doubt))
+    if root is not None:
+        root = replace(root, rivals=(*root.rivals, *_passed_over(session)))
     notices = tuple(found for rule in own if rule.kind == "notice" and (found := rule.ask(session)))
     return Diagnosis(_verdict(session, root), root, noise, notices, tuple(skipped))
 
@@ -73,6 +75,26 @@ def _doubt(session: Session) -> Rival | None:
     if last.line > told and not last.text.startswith(_SAME_STEP):
         return None
     return Rival("noise-recovered", "the trace ends right after it; whether the program went on would decide")
+
+
+# What a refused login may be, by libssh2's text for it.
+_REFUSED = (
+    ("username/password", ("auth-password-rejected",)),
+    ("keyboard-interactive", ("auth-keyboard-interactive-failed",)),
+    ("Invalid signature", ("auth-second-factor-missing", "auth-key-mismatch")),
+    ("Username/PublicKey", ("auth-publickey-rejected",)),
+)
+
+
+def _passed_over(session: Session) -> tuple[Rival, ...]:
+    """Refused logins before a failure on a channel that never opened, where nothing shows that a later one was good."""
+    failed = session.failed
+    if failed is None or session.auth_line or any(c.opened for c in session.channels):
+        return ()
+    before = [f for f in session.failures if f.line < failed.line and f.fate in ("partial-auth", "undecided")]
+    ids = (ids for f in before[-1:] for text, ids in _REFUSED if f.says(text))
+    because = "a login was refused, and the program may have gone on without one; packets (mask bit 2) would decide"
+    return tuple(Rival(one, because) for found in ids for one in found)
 
 
 def _verdict(session: Session, root: Finding | None) -> Verdict:

@@ -7,15 +7,36 @@ import pytest
 HERE = Path(__file__).parent
 
 
+def asked(config: pytest.Config) -> bool:
+    """Whether the command line names the lab: as a path, or by its mark."""
+    named = any(Path(argument.partition("::")[0]).resolve().is_relative_to(HERE) for argument in config.args)
+    return named or "lab" in str(config.option.markexpr)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "lab: records traces with real servers and a real libssh2 (minutes; as root)")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    named = any(Path(argument.partition("::")[0]).resolve().is_relative_to(HERE) for argument in config.args)
-    if named or "lab" in str(config.option.markexpr):
-        return
-    reason = pytest.mark.skip(reason="the lab runs if it is asked for: pytest -m lab, or pytest tests/lab")
-    for item in items:
-        if item.get_closest_marker("lab"):
-            item.add_marker(reason)
+class Unasked(pytest.File):
+    """Stands for all tests of the lab: one line of the report, not a thousand."""
+
+    def collect(self) -> list[pytest.Item]:
+        return [Skipped.from_parent(self, name="lab")]
+
+
+class Skipped(pytest.Item):
+    def runtest(self) -> None:
+        pytest.skip("the lab runs if it is asked for: pytest -m lab, or pytest tests/lab")
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self.path, None, "the lab"
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.name == "conftest.py" and not asked(parent.config):
+        return Unasked.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if collection_path.name.startswith("test_") and not asked(config) else None

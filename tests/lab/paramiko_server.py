@@ -97,7 +97,7 @@ class Files(paramiko.SFTPServerInterface):
 
 def main() -> None:
     OPTIONS.update(json.loads(sys.argv[1]))
-    host_key = paramiko.RSAKey(filename=f"{OPTIONS['keys']}/host_rsa")
+    host_key = paramiko.Ed25519Key(filename=f"{OPTIONS['keys']}/host_ed25519")
     listener = socket.create_server(("127.0.0.1", OPTIONS["port"]))
     print(f"listening on {OPTIONS['port']}", flush=True)
     keep = []

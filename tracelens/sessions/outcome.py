@@ -208,7 +208,7 @@ def _auth_fate(session: Session, failure: Failure) -> str:
 
 
 def _went_on_regardless(session: Session) -> bool:
-    """Whether the client went on though every login was answered with a refusal, and the server opened nothing for it."""
+    """Whether the client went on though every login was refused, and the server opened nothing for it."""
     sent = [a for a in session.attempts if a.sent and a.method != "none"]
     return (
         not session.auth_line

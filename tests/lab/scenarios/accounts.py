@@ -29,6 +29,7 @@ SCENARIOS = (
         *LOGIN,
         step("exec", command="true"),
         expect="transport-connection-lost",
+        versions=("1.10.0", "1.11.1"),
         note=JAIL,
     ),
     scenario(

@@ -3,11 +3,12 @@
 from tests.lab.others import Lshd, Module, Proftpd, Tinyssh
 from tests.lab.premises import DEVI
 from tests.lab.scenario import scenario, step, trying
-from tests.lab.scenarios.common import HANDSHAKE, HOME, LOGIN, PASSWORD, SFTP, WRONG_PASSWORD, key
+from tests.lab.scenarios.common import HANDSHAKE, HOME, LOGIN, PASSWORD, SFTP, SHA2, WRONG_PASSWORD, key
 
 ASK = step("ask_methods", user=DEVI.name)
 LS = step("ls", path=f"{HOME}/inbox")
-MODERN = ("1.9.0_DEV", "1.10.0", "1.11.1")
+# lshd has ciphers in CBC mode only; libssh2 up to 1.9 fails in that with OpenSSL 3.
+MODERN, CBC_FAILS = ("1.10.0", "1.11.1"), ("1.8.1_DEV", "1.9.0_DEV")
 TRIES = tuple(trying(step("password", user=DEVI.name, password=text)) for text in ("Ochre1", "Ochre2", "Ochre3"))
 
 
@@ -75,10 +76,10 @@ SCENARIOS = (
     ),
     scenario(
         "proftpd-login-timeout",
-        Proftpd(("TimeoutLogin 1",)),
+        Proftpd(("TimeoutLogin 3",)),
         HANDSHAKE,
         ASK,
-        step("sleep", seconds=2.5),
+        step("sleep", seconds=4),
         PASSWORD,
         expect="transport-connection-lost",
         or_else=("transport-server-disconnect",),
@@ -121,9 +122,12 @@ SCENARIOS = (
     scenario(
         "proftpd-wrong-mask-508", Proftpd(), HANDSHAKE, ASK, WRONG_PASSWORD, expect="auth-password-rejected", mask=508
     ),
-    scenario("lshd-ok", Lshd(), *SFTP, LS, expect="none"),
-    scenario("lshd-ok-exec", Lshd(), *LOGIN, step("exec", command="exit 3"), expect="none"),
-    scenario("lshd-password-wrong", Lshd(), HANDSHAKE, ASK, WRONG_PASSWORD, expect="auth-password-rejected"),
+    scenario("lshd-crypto", Lshd(), HANDSHAKE, PASSWORD, expect="client-crypto-failed", versions=CBC_FAILS),
+    scenario("lshd-ok", Lshd(), *SFTP, LS, expect="none", versions=MODERN),
+    scenario("lshd-ok-exec", Lshd(), *LOGIN, step("exec", command="exit 3"), expect="none", versions=MODERN),
+    scenario(
+        "lshd-password-wrong", Lshd(), HANDSHAKE, ASK, WRONG_PASSWORD, expect="auth-password-rejected", versions=MODERN
+    ),
     scenario(
         "lshd-prompts",
         Lshd(),
@@ -131,6 +135,7 @@ SCENARIOS = (
         ASK,
         step("keyboard", user=DEVI.name, answers=["x"]),
         expect="auth-keyboard-interactive-not-allowed",
+        versions=MODERN,
     ),
     scenario(
         "lshd-key-unknown",
@@ -141,22 +146,48 @@ SCENARIOS = (
         expect="auth-publickey-rejected",
         or_else=("auth-rsa-sha1-refused",),
         because="lshd knows ssh-rsa only; so does an old client",
+        versions=MODERN,
     ),
-    scenario("lshd-no-subsystem", Lshd(subsystems=()), *SFTP, expect="channel-subsystem-refused"),
-    scenario("lshd-no-pty", Lshd(("--no-pty-support",)), *LOGIN, step("pty"), expect="channel-request-refused"),
+    scenario("lshd-no-subsystem", Lshd(subsystems=()), *SFTP, expect="channel-subsystem-refused", versions=MODERN),
     scenario(
-        "lshd-env", Lshd(), *LOGIN, step("setenv", name="DEPOT_REGION", value="north"), expect="channel-request-refused"
+        "lshd-no-pty",
+        Lshd(("--no-pty-support",)),
+        *LOGIN,
+        step("pty"),
+        expect="channel-request-refused",
+        versions=MODERN,
     ),
     scenario(
-        "lshd-forward", Lshd(("--no-tcpip-forward",)), *LOGIN, step("forward", port=9), expect="channel-open-refused"
+        "lshd-env",
+        Lshd(),
+        *LOGIN,
+        step("setenv", name="DEPOT_REGION", value="north"),
+        expect="channel-request-refused",
+        versions=MODERN,
     ),
-    scenario("lshd-no-file", Lshd(), *SFTP, step("get", path=f"{HOME}/nothing.csv"), expect="sftp-no-such-file"),
+    scenario(
+        "lshd-forward",
+        Lshd(("--no-tcpip-forward",)),
+        *LOGIN,
+        step("forward", port=9),
+        expect="channel-open-refused",
+        versions=MODERN,
+    ),
+    scenario(
+        "lshd-no-file",
+        Lshd(),
+        *SFTP,
+        step("get", path=f"{HOME}/nothing.csv"),
+        expect="sftp-no-such-file",
+        versions=MODERN,
+    ),
     scenario(
         "lshd-cipher",
         Lshd(("-c", "3des-cbc")),
         step("prefer", method=2, algorithms="aes128-ctr"),
         HANDSHAKE,
         expect="kex-no-common-cipher",
+        versions=MODERN,
     ),
     scenario(
         "tinyssh-ok-key",
@@ -166,7 +197,7 @@ SCENARIOS = (
         key("ed25519"),
         step("exec", command="true"),
         expect="none",
-        versions=MODERN,
+        versions=SHA2,
     ),
     scenario(
         "tinyssh-no-password",
@@ -175,7 +206,7 @@ SCENARIOS = (
         ASK,
         PASSWORD,
         expect="auth-password-not-allowed",
-        versions=("1.11.1",),
+        versions=SHA2,
     ),
     scenario(
         "tinyssh-no-password-old", Tinyssh(), HANDSHAKE, PASSWORD, expect="kex-no-common-cipher", versions=("1.10.0",)
@@ -186,7 +217,7 @@ SCENARIOS = (
         HANDSHAKE,
         key("stranger"),
         expect="auth-publickey-rejected",
-        versions=("1.11.1",),
+        versions=SHA2,
     ),
     scenario("paramiko-ok", paramiko(), *SFTP, LS, expect="none"),
     scenario("paramiko-ok-exec", paramiko(), *LOGIN, step("exec", command="x"), expect="none"),

@@ -12,6 +12,9 @@ HOW = {
 }
 
 
+ANY_KEY = "some servers (mod_sftp, Conch) call every key acceptable; the server's banner (mask bit 2) would decide"
+
+
 @cause("auth-second-factor-missing", phase="auth", yields_to=("auth-too-many-failures", "auth-password-expired"))
 def second_factor_missing(session: Session) -> Found | None:
     """One method was accepted, the server wants another, none was tried.
@@ -100,6 +103,11 @@ def second_factor_missing(session: Session) -> Found | None:
             Rival(same, "ruled out: the last byte of packet 51 says partial success, so the method was accepted")
             if certain
             else Rival(same, "the last byte of packet 51 (mask bit 2) would decide: 1 is partial success, 0 a refusal"),
+            *(
+                (Rival("auth-publickey-rejected", ANY_KEY),)
+                if attempt.method == "publickey" and not certain and session.server_banner is None
+                else ()
+            ),
         ),
     )
 
