@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="every scenario with one version only, in turn")
     parser.add_argument("--list", action="store_true", help="print the scenarios and end")
     parser.add_argument("--check", action="store_true", help="diagnose each trace and print how it went")
+    parser.add_argument("--readme", action="store_true", help="put the outcome of this --check into README.md")
     parser.add_argument("--recorded", action="store_true", help="record nothing: check what --out holds already")
     parser.add_argument(
         "--regenerate",
@@ -84,6 +85,13 @@ def folder(out: Path | None) -> Iterator[Path]:
         yield Path(made)
 
 
+def into_readme(proof: str) -> None:
+    readme = premises.REPOSITORY / "README.md"
+    before, start, rest = readme.read_text(encoding="utf-8").partition("<!-- generated: lab -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    readme.write_text(before + start + proof + end + after, encoding="utf-8")
+
+
 def main() -> int:
     options = arguments()
     pairs = choose(options.only, options.version, options.quick)
@@ -110,6 +118,8 @@ def main() -> int:
             (out / "MISSES.md").write_text(check.misses(verdicts))
             (out / "TABLE.md").write_text(check.table(verdicts))
             print(check.table(verdicts))
+            if options.readme:
+                into_readme(check.proof(verdicts, time.strftime("%Y-%m-%d")))
             for verdict in wrong:
                 print(f"miss {verdict.truth['file']}: expected {verdict.expected}, got {verdict.got}")
         traces = len(truth.read(out / "TRUTH.tsv"))

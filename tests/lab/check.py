@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,27 @@ def table(verdicts: Iterable[Verdict]) -> str:
             f"| {', '.join(sorted(servers)) or '-'} | {sum(one.right for one in its)} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def proof(verdicts: Sequence[Verdict], day: str) -> str:
+    """README's paragraph and table of a run."""
+    right = sum(one.right for one in verdicts)
+    scenarios = {
+        one.trace.name.removesuffix(".log").rpartition(f"-{one.truth['libssh2_version']}")[0] for one in verdicts
+    }
+    versions = sorted(
+        {one.truth["libssh2_version"] for one in verdicts}, key=lambda v: [*map(int, re.findall(r"\d+", v))]
+    )
+    told = sum(len(one.expected) != sum(map(len, one.allowed)) for one in verdicts)
+    provoked = {cause for one in verdicts for cause in one.expected}
+    never = [f"`{one.id}`" for one in VOCABULARY.values() if one.kind == "cause" and one.id not in provoked]
+    said = (
+        f"The run of {day}: {len(scenarios)} scenarios, {len(verdicts)} traces of libssh2 {', '.join(versions)}; "
+        f"{right} diagnosed right, {len(verdicts) - right} wrong. {told} traces count as right with another id too, "
+        f"which they can't tell from the expected one; their scenarios say why. "
+        f"Never provoked: {', '.join(never) or 'none'}."
+    )
+    return "\n".join(textwrap.wrap(said, 120)) + "\n\n" + table(verdicts)
 
 
 def _kind(title: str) -> str:

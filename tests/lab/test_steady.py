@@ -1,0 +1,68 @@
+"""What the lab leaves behind: the same bytes each time where it is asked to, and nothing where it is interrupted."""
+
+import pwd
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab import kept, premises
+from tests.lab.janitor import MARK
+
+pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(premises.missing()), reason="the lab lacks what it needs")]
+SERVERS = {"sshd", "dropbear", "vsftpd", "proftpd", "lshd", "tinysshd", "sftp-server"}
+A_FEW = ("auth-password-wrong", "banner-ftp", "kex-closed", "key-sha1", "sftp-no-file", "transport-stalled")
+
+
+def test_a_second_time_gives_the_same_bytes(tmp_path: Path) -> None:
+    first, second = (_recorded(tmp_path / name) for name in ("first", "second"))
+    assert len(first) == len(A_FEW) + 1
+    assert first == second
+
+
+def _recorded(root: Path) -> dict[str, bytes]:
+    (root / "tests").mkdir(parents=True)
+    kept.regenerate(root, A_FEW)
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("after", [0.3, 1.5, random.uniform(2, 7)], ids=["at once", "while it sets up", "at work"])
+def test_interrupted_it_leaves_no_process_no_user_and_no_file(number: signal.Signals, after: float) -> None:
+    before = _left()
+    run = subprocess.Popen(
+        [premises.PYTHON, "-m", "tests.lab", "--check", "--only", "sftp-*", "--only", "transport-*"],
+        cwd=premises.REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(after)
+    run.send_signal(number)
+    assert run.wait(120) != 0
+    # Killed outright, it leaves the cleaning to its janitor, and its clients end by themselves.
+    deadline = time.monotonic() + (60 if number == signal.SIGKILL else 10)
+    while _left() - before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    # An output folder of a run that was killed outright is nobody's to remove.
+    assert {one for one in _left() - before if number != signal.SIGKILL or "lab-out-" not in one} == set()
+
+
+def _left() -> set[str]:
+    """The lab's processes, users and files on this machine."""
+    found = {f"user {user.pw_name}" for user in pwd.getpwall() if user.pw_gecos == MARK}
+    found |= {str(path) for path in Path(tempfile.gettempdir()).glob("tracelens-lab*")}
+    found |= {str(path) for path in (Path("/home", user.name) for user in premises.USERS) if path.exists()}
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            said = command.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            name = command.with_name("comm").read_text().strip()
+        except OSError:
+            continue
+        if name in SERVERS or "tracelens-lab/" in said or ("tests.lab" in said and "pytest" not in said):
+            found.add(f"process {command.parent.name}: {said}")
+    return found
