@@ -76,7 +76,7 @@ class Proftpd:
         config.write_text("\n".join(lines) + "\n")
         command = [str(unpacked / "usr/sbin/proftpd"), "-n", "-c", str(config)]
         with (folder / "out").open("wb") as out, site.running(command, out):
-            wait_until(lambda: listens(port), f"ProFTPD (log: {log})")
+            wait_until(lambda: listens(port), f"ProFTPD (log: {log})", 30)
             yield Running(port)
 
 
@@ -105,7 +105,7 @@ class Lshd:
             *("--no-tcpwrappers", *(f"--subsystems={one}" for one in self.subsystems), *self.options),
         ]
         with log.open("wb") as out, site.running(command, out, SEXP_CONV="/usr/bin/sexp-conv", **seed):
-            wait_until(lambda: listens(port), f"lshd (log: {log})")
+            wait_until(lambda: listens(port), f"lshd (log: {log})", 30)
             yield Running(port)
 
 

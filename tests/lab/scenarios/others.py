@@ -3,7 +3,7 @@
 from tests.lab.others import Lshd, Module, Proftpd, Tinyssh
 from tests.lab.premises import DEVI
 from tests.lab.scenario import scenario, step, trying
-from tests.lab.scenarios.common import HANDSHAKE, HOME, LOGIN, PASSWORD, SFTP, SHA2, WRONG_PASSWORD, key
+from tests.lab.scenarios.common import HANDSHAKE, HOME, LOGIN, OLD, PASSWORD, SFTP, SHA2, WRONG_PASSWORD, key
 
 ASK = step("ask_methods", user=DEVI.name)
 LS = step("ls", path=f"{HOME}/inbox")
@@ -252,6 +252,7 @@ SCENARIOS = (
         expect="auth-publickey-rejected",
         or_else=("auth-rsa-sha1-refused",),
         because="an old client's SHA-1 key, which Paramiko may refuse",
+        versions=SHA2,
     ),
     scenario(
         "paramiko-second-missing",
@@ -260,6 +261,17 @@ SCENARIOS = (
         ASK,
         key("rsa"),
         expect="auth-second-factor-missing",
+        versions=SHA2,
+    ),
+    scenario(
+        "paramiko-key-sha1",
+        paramiko("keys", methods=["publickey"]),
+        HANDSHAKE,
+        key("rsa"),
+        expect="auth-rsa-sha1-refused",
+        or_else=("transport-server-disconnect",),
+        because="a signature with SHA-1: Paramiko hangs up with reason 14 and does not say over what",
+        versions=OLD,
     ),
     scenario(
         "paramiko-too-many",

@@ -134,10 +134,9 @@ def _said(session: Session, refusals: list[Failure]) -> Quote | None:
         told = (f for f in session.failures if f.code == -13 and f.says("socket disconnect"))
         return next((f.quote for f in told if refused), None)
     words = said.description.replace("(null)", "").strip()
-    tried = any(a.method != "none" for a in session.attempts) or refused
     silent_limit = WORDLESS.match(words) and (_promptly(session, refusals) if words else refused)
     silent_limit = silent_limit and said.reason in (2, 11, None)
-    no_more = said.reason == 14 and tried and (refused > 1 or not words or "no more" in words.lower())
+    no_more = said.reason == 14 and refused and (refused > 1 or not words or "no more" in words.lower())
     if SAID.search(words) or no_more or silent_limit:
         return Quote(said.line, f"the server disconnects (reason {said.reason}): {words}")
     return None
