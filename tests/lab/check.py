@@ -108,7 +108,7 @@ def proof(verdicts: Sequence[Verdict], day: str) -> str:
     provoked = {cause for one in verdicts for cause in one.expected}
     never = [f"`{one.id}`" for one in VOCABULARY.values() if one.kind == "cause" and one.id not in provoked]
     said = (
-        f"The run of {day}: {len(scenarios)} scenarios, {len(verdicts)} traces of libssh2 {', '.join(versions)}; "
+        f"Recorded up to {day}: {len(scenarios)} scenarios, {len(verdicts)} traces of libssh2 {', '.join(versions)}; "
         f"{right} diagnosed right, {len(verdicts) - right} wrong. {told} traces count as right with another id too, "
         f"which they can't tell from the expected one; their scenarios say why. "
         f"Never provoked: {', '.join(never) or 'none'}."
