@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ PLAIN = [p for p in FILES if p.read_bytes()[:10].startswith(b"[libssh2] ") and b
 
 def verdicts(data: bytes) -> list[tuple[str, str | None]]:
     return [(s["verdict"], s["root_cause"]) for s in diagnose_bytes(data)["sessions"]]
+
+
+@cache
+def untouched(path: Path) -> list[tuple[str, str | None]]:
+    """What every change of a trace is held against."""
+    return verdicts(path.read_bytes())
 
 
 def lines_of(data: bytes) -> list[bytes]:
@@ -67,8 +74,7 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("path", PLAIN, ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_diagnosis_stays(path: Path, change: str) -> None:
-    data = path.read_bytes()
-    assert verdicts(CHANGES[change](data)) == verdicts(data)
+    assert verdicts(CHANGES[change](path.read_bytes())) == untouched(path)
 
 
 @pytest.mark.parametrize("path", PLAIN, ids=lambda p: f"{p.parent.name}/{p.name}")
@@ -76,7 +82,7 @@ def test_diagnosis_stays_without_newlines_between_records(path: Path) -> None:
     """A handler that adds none; up to 1.11.1 dumps carry their own."""
     data = path.read_bytes()
     joined = re.sub(rb"(?m)^(\[libssh2\][^\n]*)\n(?=\[libssh2\]|=> )", rb"\1", data)
-    assert verdicts(joined) == verdicts(data)
+    assert verdicts(joined) == untouched(path)
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.log")), ids=lambda p: p.name)
