@@ -24,7 +24,15 @@ def proftpd() -> Path:
     with libssh2.locked(libssh2.cache_folder() / "packages.lock"):
         if not (folder / "usr/sbin/proftpd").exists():
             folder.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["apt-get", "download", "-qq", *PACKAGES], cwd=folder, check=True, capture_output=True)
+            # With the libraries that it needs and this machine lacks.
+            planned = subprocess.run(
+                ["apt-get", "--simulate", "--no-install-recommends", "install", *PACKAGES],
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
+            names = [line.split()[1] for line in planned.splitlines() if line.startswith("Inst ")]
+            subprocess.run(["apt-get", "download", "-qq", *names], cwd=folder, check=True, capture_output=True)
             for package in folder.glob("*.deb"):
                 subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
                 package.unlink()
@@ -75,7 +83,8 @@ class Proftpd:
         config = folder / "proftpd.conf"
         config.write_text("\n".join(lines) + "\n")
         command = [str(unpacked / "usr/sbin/proftpd"), "-n", "-c", str(config)]
-        with (folder / "out").open("wb") as out, site.running(command, out):
+        libraries = ":".join(str(path) for path in unpacked.glob("usr/lib/*-linux-gnu"))
+        with (folder / "out").open("wb") as out, site.running(command, out, LD_LIBRARY_PATH=libraries):
             wait_until(lambda: listens(port), f"ProFTPD (log: {log})", 30)
             yield Running(port)
 
