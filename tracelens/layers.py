@@ -6,6 +6,7 @@ Nothing is unpacked to a path: archives are read as streams, and a zip inside of
 an anonymous temporary file, because its table of contents stands at its end.
 """
 
+import os
 import re
 import stat
 import sys
@@ -23,12 +24,15 @@ _STEP = 1 << 16  # a decoder's output at a time: no more than this is lost in fr
 _HEAD = 512  # enough for every magic number; a tar header is the longest
 _BOMB = 64 << 20  # the compression ratio does not matter below this size
 _TAR_METADATA = 1 << 20  # of a member's long name and attributes, which tarfile holds in memory
+_LIMITS = "TRACELENS_LIMITS"
 _NO_ZSTD = 'zstd needs the extra: pip install "libssh2-tracelens[zstd]"'
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far one input may unfold.
+    """How far one input may unfold, and how much of one that never ends is read.
+
+    The environment variable TRACELENS_LIMITS sets others: `TRACELENS_LIMITS=depth=12,ratio=50000`.
 
     Args:
         depth: layers (archives and compression) around a trace.
@@ -36,6 +40,8 @@ class Limits:
         expanded_bytes: bytes that decompression may make out of one input, all layers together.
         ratio: decompressed to compressed size, looked at from 64 MiB on.
         kept_bytes: of an input that is to be read twice and is no plain file, kept in a temporary one.
+        piped_bytes: of standard input or a FIFO.
+        silent_bytes: at the begin of standard input or a FIFO, without a sign of a record.
     """
 
     depth: int = 8
@@ -43,6 +49,24 @@ class Limits:
     expanded_bytes: int = 64 << 30
     ratio: int = 10_000
     kept_bytes: int = 16 << 30
+    piped_bytes: int = 64 << 30
+    silent_bytes: int = 64 << 20
+
+    @classmethod
+    def in_force(cls) -> Self:
+        """The limits of this process.
+
+        Raises:
+            UnreadableInput: TRACELENS_LIMITS names none, or no number.
+        """
+        given = {}
+        for part in filter(None, os.environ.get(_LIMITS, "").split(",")):
+            name, _, value = part.strip().partition("=")
+            if name not in cls.__dataclass_fields__ or not value.isascii() or not value.isdigit():
+                known = ", ".join(cls.__dataclass_fields__)
+                raise UnreadableInput(_LIMITS, f"{shown(part)}: say name=number; limits are {known}")
+            given[name] = int(value)
+        return cls(**given)
 
 
 class Stream:

@@ -29,7 +29,6 @@ _LARGE_BLOCK = 4 << 20
 _WAITING = 4  # blocks
 _SAMPLE = 1 << 16  # looked at for the encoding
 STDIN = ("-", "/dev/stdin")
-_LIMITS = Limits()
 
 
 class Source:
@@ -45,9 +44,12 @@ class Source:
         modified: file time, seconds since 1970: the member's own in an archive; None where nothing says so.
     """
 
-    __slots__ = ("_stream", "bytes", "compression", "modified", "name", "path", "sha256")
+    __slots__ = ("_silent", "_stream", "bytes", "compression", "modified", "name", "path", "sha256")
 
-    def __init__(self, name: str, compression: str | None, stream: Stream, path: str | None = None) -> None:
+    def __init__(
+        self, name: str, compression: str | None, stream: Stream, path: str | None = None, silent: int | None = None
+    ) -> None:
+        self._silent = silent
         self.path = path
         self.name = name
         self.compression = compression
@@ -75,6 +77,8 @@ class Source:
             raise RuntimeError(f"{self.name} can be read once, before the next input is asked for")
         digest, count = _Digest(), 0
         try:
+            if self._silent is not None:
+                stream = _speaking(stream, size, self._silent)
             while block := stream.read(size if count < _LARGE else max(size, _LARGE_BLOCK)):
                 digest.update(block)
                 count += len(block)
@@ -128,15 +132,66 @@ class _Digest:
         return self._digest.hexdigest()
 
 
-def find(inputs: Iterable[str], limits: Limits = _LIMITS) -> Iterator[Source | UnreadableInput]:
+# Something that only a trace has, in ASCII or UTF-16.
+_SIGN = re.compile(rb"ssh2_|libssh2|[0-9]\.[0-9]{6} [A-Z]|s\0s\0h\0002")
+
+
+def _speaking(stream: Stream, size: int, most: int) -> Stream:
+    """A stream that shows a sign of a trace soon.
+
+    Raises:
+        UnreadableInput: it does not, in so many bytes.
+    """
+    blocks: list[bytes] = []
+    count, tail = 0, b""
+    while block := stream.read(size):
+        blocks.append(block)
+        count += len(block)
+        if _SIGN.search(tail + block):
+            break
+        tail = block[-16:]
+        if count > most:
+            raise UnreadableInput("", f"no libssh2 record before the limit: silent_bytes = {most:,}")
+    kept = iter(blocks)
+    return Stream(lambda wanted: next(kept, None) or stream.read(wanted), "input")
+
+
+def _is_pipe(path: str) -> bool:
+    """Whether what is read may never end: a FIFO, or a standard input that is no file."""
+    try:
+        mode = os.fstat(0).st_mode if path in STDIN else os.stat(path).st_mode
+    except (OSError, ValueError):
+        return path in STDIN
+    return not stat.S_ISREG(mode)
+
+
+class _Piped:
+    """Standard input or a FIFO, up to a limit."""
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file, self._most, self._count = file, most, 0
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size) or b""
+        self._count += len(data)
+        if self._count > self._most:
+            raise UnreadableInput("", f"goes on beyond the limit: piped_bytes = {self._most:,}")
+        return data
+
+    def seekable(self) -> bool:
+        return False
+
+
+def find(inputs: Iterable[str], limits: Limits | None = None) -> Iterator[Source | UnreadableInput]:
     """Open every input and look into its archives; what can't be read is an item too, and the rest goes on.
 
     A source must be read, if at all, before the next item is asked for: an archive is one stream.
 
     Args:
         inputs: files, folders, glob patterns, `-` for standard input.
-        limits: where an input that unfolds too far is given up.
+        limits: where an input that unfolds too far, or never ends, is given up; by default those of the environment.
     """
+    limits = limits or Limits.in_force()
     for place in places(inputs):
         if isinstance(place, UnreadableInput):
             yield place
@@ -148,13 +203,16 @@ def find(inputs: Iterable[str], limits: Limits = _LIMITS) -> Iterator[Source | U
             yield UnreadableInput(name, reason(error, "file"))
             continue
         with stream as file:
-            for content in unfold(name, file, limits, place.modified):
+            piped = _is_pipe(place.path)
+            given: Any = _Piped(file, limits.piped_bytes) if piped else file
+            for content in unfold(name, given, limits, place.modified):
                 if isinstance(content, UnreadableInput):
                     yield content
                 else:
                     plain = not content.layers and place.path not in STDIN and os.path.isfile(place.path)
                     packed = "+".join(content.layers) or None
-                    source = Source(content.name, packed, content.stream, place.path if plain else None)
+                    silent = limits.silent_bytes if piped else None
+                    source = Source(content.name, packed, content.stream, place.path if plain else None, silent)
                     yield source
                     source.expire()
 

@@ -50,9 +50,13 @@ def analyze(
         int | None,
         typer.Option("--jobs", "-j", min=1, help="How many processes may read a large file; by default one a core."),
     ] = None,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Show passwords and what else is masked otherwise.")
+    ] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 where a root cause was found.")] = False,
 ) -> None:
     """Say what failed in each trace, what proves it, and who must do what."""
+    from tracelens.exporters import refuse_inputs
     from tracelens.reports import formats
 
     name = format.value if format is not None else formats.of_path(output) or "text"
@@ -60,7 +64,10 @@ def analyze(
     unusable: list[tuple[str, str]] = []
     causes = 0
     parts: list[str] = []
-    for document in analyses(inputs, unusable, jobs):
+    refuse_inputs(output, inputs)
+    if show_secrets:
+        complain("--show-secrets: what follows holds passwords and other secrets; do not send it")
+    for document in analyses(inputs, unusable, jobs, show_secrets=show_secrets):
         causes += sum(session["root_cause"] is not None for session in document["sessions"])
         if name != "text":
             documents.append(document)
@@ -82,7 +89,9 @@ def analyze(
         raise typer.Exit(1)
 
 
-def analyses(inputs: list[str], unusable: list[tuple[str, str]], jobs: int | None = None) -> Iterator[dict[str, Any]]:
+def analyses(
+    inputs: list[str], unusable: list[tuple[str, str]], jobs: int | None = None, *, show_secrets: bool = False
+) -> Iterator[dict[str, Any]]:
     """The analysis of each input as its JSON document.
 
     What could not be used, or not as a whole, is said on stderr at once, and added to `unusable` as (name, reason).
@@ -93,7 +102,7 @@ def analyses(inputs: list[str], unusable: list[tuple[str, str]], jobs: int | Non
     for found in source.find(inputs):
         if isinstance(found, source.Source):
             try:
-                document = analysis.analyze(found, jobs=jobs or spans.cores()).document
+                document = analysis.analyze(found, jobs=jobs or spans.cores(), show_secrets=show_secrets).document
             except TracelensError as error:
                 name, why = found.name, reason(error)
             else:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tracelens.cli.app import app
-from tracelens.cli.terminal import emit, fail
+from tracelens.cli.terminal import complain, emit, fail
 
 FORMATS = "csv, tsv, json, jsonl, parquet, xlsx, md, html, sqlite or duckdb"
 
@@ -48,6 +48,9 @@ def timeline(
         str | None,
         typer.Option("-f", "--format", help=f"{FORMATS}; overrules the ending."),
     ] = None,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Show passwords and what else is masked otherwise.")
+    ] = False,
     columns: Annotated[
         bool,
         typer.Option(
@@ -64,10 +67,13 @@ def timeline(
     count = sum(1 for _ in source.find([input])) if input != "-" else 1
     if count != 1:
         fail(f"{input}: timeline takes one trace, this is {count}: name one of them")
+    exporters.refuse_inputs(output, [input])
+    if show_secrets:
+        complain("--show-secrets: what follows holds passwords and other secrets; do not send it")
     for found in source.find([input]):
         if not isinstance(found, source.Source):
             raise found
-        made = frames.Timeline(found, table.value)
+        made = frames.Timeline(found, table.value, show_secrets=show_secrets)
         if output is not None:
             exporters.export(made.frames, output, format, table.value)
         else:

@@ -28,13 +28,15 @@ class Timeline:
     Args:
         origin: the input.
         table: a name in `TABLES`.
+        show_secrets: whether the table holds what is masked otherwise.
 
     `frames` gives it in frames of at most `ROWS` rows, at least one, which may be empty; it raises NotATrace where no
     libssh2 record is in the input. `damage` says, when the frames have been taken, why the input ended early.
     """
 
-    def __init__(self, origin: source.Source, table: str) -> None:
+    def __init__(self, origin: source.Source, table: str, *, show_secrets: bool = False) -> None:
         self.damage: str | None = None
+        self._show_secrets = show_secrets
         if table == "records":
             self.frames = self._records(origin)
         else:
@@ -53,17 +55,17 @@ class Timeline:
             raise NotATrace(origin.name, "see what `tracelens analyze` says of it")
 
     def _analyzed(self, origin: source.Source, table: str) -> Iterator[Row]:
-        document = analysis.analyze(origin).document
+        document = analysis.analyze(origin, show_secrets=self._show_secrets).document
         self.damage = document["source"]["damage"]
         yield from documents.ROWS[table](document)
 
     def _followed(self, origin: source.Source, table: str) -> Iterator[Row]:
         reader = records.read(source.decoded(origin.chunks())[1])
-        yield from _SEQUENCES[table](reader, self._items(origin, reader, reader))
+        yield from _SEQUENCES[table](reader, self._items(origin, reader, reader), self._show_secrets)
 
     def _records(self, origin: source.Source) -> "Iterator[pd.DataFrame]":
         reader = records.Reader(source.decoded(origin.chunks())[1], fold=False)
-        yield from rows.records(self._items(origin, reader, reader.with_lines(rows.BUT)), ROWS)
+        yield from rows.records(self._items(origin, reader, reader.with_lines(rows.BUT)), ROWS, self._show_secrets)
 
 
 def framed(columns: tuple[str, ...], values: Iterable[Row]) -> "Iterator[pd.DataFrame]":

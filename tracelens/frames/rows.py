@@ -23,7 +23,7 @@ BUT = frozenset(HIDDEN_FIELDS)
 Part = list[Row] | Lines
 
 
-def records(items: Iterable[Item | Lines], size: int) -> "Iterator[pd.DataFrame]":
+def records(items: Iterable[Item | Lines], size: int, show_secrets: bool = False) -> "Iterator[pd.DataFrame]":
     """Items -> frames of about `size` rows, at least one frame.
 
     What is secret is in the packets; the rows of a frame are masked with all that was seen by its end.
@@ -41,18 +41,21 @@ def records(items: Iterable[Item | Lines], size: int) -> "Iterator[pd.DataFrame]
             count += len(item)
         elif isinstance(item, Record):
             name, fields = events.parse(item.context, item.text)
-            text = shown(Event(item.line, item.time, item.context, name, fields, item.text))
+            event = Event(item.line, item.time, item.context, name, fields, item.text)
+            text = item.text if show_secrets else shown(event)
+            if not show_secrets:
+                known.update(_told(event))
             held.append((item.line, item.time, item.context, name, text))
             count += 1
         elif isinstance(item, Dump):
             held.append((item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)"))
             count += 1
-            for raw in packets.add(item):
+            for raw in () if show_secrets else packets.add(item):
                 known.update(_secrets(raw, held))
         if count >= size and not isinstance(item, Dump):
             yield _frame([*parts, held], known)
             parts, held, count, given = [], [], 0, True
-    for raw in packets.flush():
+    for raw in () if show_secrets else packets.flush():
         known.update(_secrets(raw, held))
     if count or not given:
         yield _frame([*parts, held], known)
@@ -78,6 +81,14 @@ def _secrets(raw: RawPacket, held: list[Row]) -> Iterator[bytes]:
         for secret in value if isinstance(value, tuple) else (value,):
             if isinstance(secret, Secret):
                 yield secret.reveal()
+
+
+def _told(event: Event) -> Iterator[bytes]:
+    """The secrets that a record's text tells: values of environment variables, cookies, credentials in commands."""
+    for name in HIDDEN_FIELDS.get(event.name, ()):
+        yield str(event.fields.get(name, "")).encode()
+    if event.name == "conn.request_started":
+        yield from secrets.credentials(event.text.encode())
 
 
 def _frame(parts: list[Part], known: set[bytes]) -> "pd.DataFrame":

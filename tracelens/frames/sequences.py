@@ -20,22 +20,22 @@ _LARGEST = 1 << 63
 Seen = Event | Run | Packet | SftpPacket
 
 
-def events(reader: Reader, items: Iterable[Item]) -> Iterator[Row]:
+def events(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
     """The rows of `events`."""
     rows: list[tuple[Track, Row]] = []
     deltas = _Deltas()
 
     def observe(track: Track, item: Seen) -> None:
         time = item.started if isinstance(item, Run) else item.time
-        rows.append((track, _event_row(track, item, time, deltas.of(track, time))))
+        rows.append((track, _event_row(track, item, time, deltas.of(track, time), show_secrets)))
 
-    number, line_of, hide = _follow(reader, items, observe)
+    number, line_of, hide = _follow(reader, items, observe, show_secrets)
     rows.sort(key=lambda pair: pair[1][0])
     for track, row in rows:
         yield (number(track), line_of(row[0]), line_of(row[1]), *row[2:-2], hide(row[-2]), hide(row[-1]))
 
 
-def packets(reader: Reader, items: Iterable[Item]) -> Iterator[Row]:
+def packets(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
     """The rows of `packets`."""
     rows: list[tuple[Track, Row]] = []
     deltas = _Deltas()
@@ -45,17 +45,19 @@ def packets(reader: Reader, items: Iterable[Item]) -> Iterator[Row]:
             delta = deltas.of(track, item.time)
             layer = "sftp" if isinstance(item, SftpPacket) else "packet"
             named = (track.phase, layer, item.direction, item.number if item.number >= 0 else None, item.name)
-            size = item.size if item.size < _LARGEST and not holds_secret(item.fields) else None
-            said = (size, _said(item), item.problem, _json(item.fields))
+            untold = not show_secrets and holds_secret(item.fields)
+            size = item.size if item.size < _LARGEST and not untold else None
+            fields = _revealed(item.fields) if show_secrets else item.fields
+            said = (size, _said(fields), item.problem, _json(fields))
             rows.append((track, (item.line, item.time, delta, *named, *said)))
 
-    number, line_of, hide = _follow(reader, items, observe)
+    number, line_of, hide = _follow(reader, items, observe, show_secrets)
     rows.sort(key=lambda pair: pair[1][0])
     for track, (line, *middle, said, problem, fields) in rows:
         yield (number(track), line_of(line), *middle, hide(said), problem, hide(fields))
 
 
-def requests(reader: Reader, items: Iterable[Item]) -> Iterator[Row]:
+def requests(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
     """The rows of `requests`: each with its answer, or without one."""
     ledgers: dict[Track, _Ledger] = {}
 
@@ -65,7 +67,7 @@ def requests(reader: Reader, items: Iterable[Item]) -> Iterator[Row]:
             ledger = ledgers[track] = _Ledger()
         ledger.see(track, item)
 
-    number, line_of, hide = _follow(reader, items, observe)
+    number, line_of, hide = _follow(reader, items, observe, show_secrets)
     asked = [(track, request) for track, ledger in ledgers.items() for request in ledger.requests]
     asked.sort(key=lambda pair: pair[1].line)
     for track, r in asked:
@@ -78,7 +80,7 @@ def requests(reader: Reader, items: Iterable[Item]) -> Iterator[Row]:
 
 
 def _follow(
-    reader: Reader, items: Iterable[Item], observe: Callable[[Track, Seen], None]
+    reader: Reader, items: Iterable[Item], observe: Callable[[Track, Seen], None], show_secrets: bool
 ) -> tuple[Callable[[Track], int | None], Callable[[int], int], Callable[[str], str]]:
     """Reads the trace to its end; gives a track's session number, the line of a place, and what masks secrets."""
     assembler = Assembler(observe)
@@ -86,7 +88,7 @@ def _follow(
         assembler.add(item)
     sessions = assembler.sessions(reader.account.contexts)
     numbers = {id(session): session.number for session in sessions}
-    hide = secrets.hider(value for session in sessions for value in session.hidden)
+    hide = secrets.hider(() if show_secrets else (value for session in sessions for value in session.hidden))
     return lambda track: numbers.get(id(track.session)), assembler.line_of, hide
 
 
@@ -240,16 +242,18 @@ def _asked(
 ) -> _Request:
     direction = packet.direction
     return _Request(
-        packet.line, track.clock, track.phase, source, direction, name, number, channel, _said(packet)
+        packet.line, track.clock, track.phase, source, direction, name, number, channel, _said(packet.fields)
     )  # fmt: skip
 
 
-def _event_row(track: Track, item: Seen, time: float | None, delta: float | None) -> Row:
+def _event_row(track: Track, item: Seen, time: float | None, delta: float | None, show_secrets: bool) -> Row:
     phase = track.phase
     if isinstance(item, Event):
-        fields = {name: value for name, value in item.fields.items() if name not in HIDDEN_FIELDS.get(item.name, ())}
+        hidden = () if show_secrets else HIDDEN_FIELDS.get(item.name, ())
+        fields = {name: value for name, value in item.fields.items() if name not in hidden}
         return (
-            item.line, item.line, time, delta, phase, "text", None, item.context, item.name, 1, shown(item),
+            item.line, item.line, time, delta, phase, "text", None, item.context, item.name, 1,
+            item.text if show_secrets else shown(item),
             _json(fields),
         )  # fmt: skip
     if isinstance(item, Run):
@@ -259,9 +263,10 @@ def _event_row(track: Track, item: Seen, time: float | None, delta: float | None
             item.last_text, _json(item.counts),
         )  # fmt: skip
     kind = "sftp" if isinstance(item, SftpPacket) else "packet"
+    said = _revealed(item.fields) if show_secrets else item.fields
     return (
         item.line, item.line, time, delta, phase, kind, item.direction, None, item.name, 1,
-        item.problem or _said(item), _json(item.fields),
+        item.problem or _said(said), _json(said),
     )  # fmt: skip
 
 
@@ -271,8 +276,19 @@ def holds_secret(fields: Mapping[str, Any]) -> bool:
     return any(isinstance(value, Secret) for value in values)
 
 
-def _said(packet: Packet | SftpPacket) -> str:
-    return ", ".join(f"{name}={_short(value)}" for name, value in packet.fields.items())
+def _revealed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with their secrets in the clear."""
+
+    def revealed(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(revealed, value))
+        return value.reveal().decode("utf-8", "backslashreplace") if isinstance(value, Secret) else value
+
+    return {name: revealed(value) for name, value in fields.items()}
+
+
+def _said(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_short(value)}" for name, value in fields.items())
 
 
 def _short(value: Any) -> str:

@@ -104,7 +104,7 @@ class Redaction:
     ) -> None:
         self.known = Secrets()
         self.names = Pseudonyms() if anonymize else None
-        self._choices, self._limits = choices or Choices(), limits or source.Limits()
+        self._choices, self._limits = choices or Choices(), limits or source.Limits.in_force()
         self._surveys: dict[str, tuple[_Input, Survey]] = {}
 
     def survey(self, origin: source.Source) -> str | None:

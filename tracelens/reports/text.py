@@ -165,6 +165,8 @@ def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[
         if verbosity:
             yield from _advice("", found["advice"])
     yield from _noise(session, verbosity)
+    for number, held in enumerate(session.get("secrets", ())):
+        yield from _field("Secrets" if number == 0 else "", f"line {held['line']}: {held['kind']} {held['value']}")
     if verbosity:
         yield from _facts(session)
 

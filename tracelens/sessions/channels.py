@@ -51,6 +51,7 @@ class Channels(Login):
             event.line,
             str(event.fields.get("message", "")),
         )
+        self._hide("credential", event.line, *credentials(str(event.fields.get("message", "")).encode()))
 
     @on("conn.pty_requested")
     def _pty(self, event: Event) -> None:
@@ -169,7 +170,7 @@ class Channels(Login):
         message = str(fields.get("subsystem") or fields.get("command") or fields.get("variable") or "")
         self._hide("variable", packet.line, fields.get("value"))
         self._hide("cookie", packet.line, fields.get("cookie"))
-        self._hide("password", packet.line, *credentials(str(fields.get("command") or "").encode()))
+        self._hide("credential", packet.line, *credentials(str(fields.get("command") or "").encode()))
         request = self._requested(channel, fields["request"], packet.line, message, packet=True)
         if not fields.get("want_reply", True):
             request.granted = True

@@ -112,7 +112,7 @@ class Core:
         for value in values:
             plain = value.reveal() if isinstance(value, Secret) else value
             if plain and not is_mask(plain):
-                if kind in ("variable", "cookie") and (kind, plain) in self._hidden:
+                if kind in ("variable", "cookie", "credential") and (kind, plain) in self._hidden:
                     continue  # the text told it, and the packet does
                 self._hidden.add((kind, plain))
                 self.session.held.append(Held(kind, line, plain))

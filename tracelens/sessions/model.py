@@ -222,7 +222,7 @@ class Phase:
 
 @dataclass(slots=True)
 class Held:
-    """A secret that the trace holds: `kind` is "password", "answer", "variable" or "cookie".
+    """A secret that the trace holds: `kind` is "password", "answer", "variable", "cookie" or "credential".
 
     `value` is for masking it wherever else it stands; nothing prints it unless the user asks for that.
     """

@@ -9,8 +9,13 @@ _KINDS = {
     "answer": "answer to a prompt",
     "variable": "value of an environment variable",
     "cookie": "X11 cookie",
+    "credential": "credential in a command",
 }
-_PLURAL = {"answer": "answers to prompts", "variable": "values of environment variables"}
+_PLURAL = {
+    "answer": "answers to prompts",
+    "variable": "values of environment variables",
+    "credential": "credentials in commands",
+}
 
 
 @notice("trace-secrets", scope="trace")
