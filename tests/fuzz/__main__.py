@@ -44,7 +44,7 @@ def main() -> None:
     else:
         (findings / "corpus").mkdir()
         corpus(findings / "corpus")
-        options = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=30", "-rss_limit_mb=3000",
+        options = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=120", "-rss_limit_mb=3000",
                    f"-artifact_prefix={findings}/", "-print_final_stats=1", str(findings / "corpus")]  # fmt: skip
     print(f"findings go to {findings}", flush=True)
     atheris.Setup([sys.argv[0], *options], check)
