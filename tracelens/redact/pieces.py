@@ -19,6 +19,7 @@ _ROWS_KEPT = KEPT // ROW  # more rows than this only a size that lies has; they 
 _COLOUR = re.compile(rb"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]")
 _BEGUN = re.compile(rb"\x1b(?:\[[0-9;:?]{0,40}[ -/]{0,4})?\Z")
 _COLUMN = re.compile(rb" *: ?")
+_BLANK = re.compile(rb"[\r\n]+(?<=\n)")
 
 
 @dataclass(slots=True)
@@ -294,6 +295,9 @@ class Pieces:
 
     def _other(self) -> Iterator[Piece]:
         buffer, pos = self._buffer, self._pos
+        if self._open is None and not self._line and (blank := _BLANK.match(buffer, pos, pos + _LINE_KEPT)) is not None:
+            yield Loose(self._step(blank.end()))
+            return
         newline = buffer.find(b"\n", pos, pos + _LINE_KEPT)
         stop = min(len(buffer), pos + _LINE_KEPT) if newline < 0 else newline
         begin = self._at.begin.search(buffer, pos, stop)
