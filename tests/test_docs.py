@@ -1,4 +1,4 @@
-"""README is true: its commands give what it shows, its tables are those of the rules; TABLES.md is that of the columns.
+"""README is true: its commands give what it shows, its tables are those of the rules; so is the page of the columns.
 
 `python tests/test_docs.py` rewrites all of it.
 """
@@ -21,7 +21,7 @@ from tracelens.frames import columns
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-TABLES = ROOT / "TABLES.md"
+TABLES = ROOT / "tracelens" / "schemas" / "tables.md"
 RUN = re.compile(r"(<!-- run: (tracelens .*?) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 SCAN = re.compile(
     r"(```sh\n(tracelens scan .*?)\n```\n\n<!-- what scan says at its end -->\n```text\n)(.*?)(```\n)", re.DOTALL

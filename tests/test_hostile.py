@@ -349,13 +349,14 @@ class TestOutputs:
             assert target.read_bytes() == b"old"
             assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
-    @pytest.mark.parametrize("command", ["analyze", "timeline", "redact"])
+    @pytest.mark.parametrize("command", ["analyze", "timeline", "redact", "report", "diff"])
     def test_an_input_is_no_output(self, command: str, tmp_path: Path) -> None:
-        (tmp_path / "trace.csv").write_bytes(WRONG)
-        (tmp_path / "link.csv").symlink_to("trace.csv")
-        ended = run(command, tmp_path / "trace.csv", "-o", tmp_path / "link.csv")
-        check(ended, (2,), b"is one of the inputs")
-        assert (tmp_path / "trace.csv").read_bytes() == WRONG
+        trace, link = tmp_path / "trace.csv", tmp_path / "link.csv"
+        trace.write_bytes(WRONG)
+        link.symlink_to("trace.csv")
+        more = {"report": ["-f", "md"], "diff": [trace, "-f", "json"]}.get(command, [])
+        check(run(command, trace, *more, "-o", link), (2,), b"is one of the inputs")
+        assert trace.read_bytes() == WRONG
 
     @pytest.mark.parametrize("target", ["/dev/null", "/", "/nowhere/x.csv"])
     def test_places_that_are_no_file(self, target: str) -> None:

@@ -43,7 +43,7 @@ def analyze(path: str | os.PathLike[str]) -> Analysis:
 def tables(analysis: Analysis) -> "dict[str, pd.DataFrame]":
     """The tables that an analysis makes: `attempts`, `operations`, `phases`, `sessions`, `findings`.
 
-    Their columns and types are those of `tracelens timeline`, listed in TABLES.md.
+    Their columns and types are those of `tracelens timeline`, listed in `tracelens/schemas/tables.md`.
     """
     from tracelens import frames
 

@@ -40,12 +40,14 @@ def diff(
     output: Annotated[Path | None, typer.Option("-o", help="Write to this file instead of standard output.")] = None,
 ) -> None:
     """Say where a failing session first leaves the way of a working one, and what differs that matters."""
+    from tracelens.exporters import refuse_inputs
     from tracelens.reports import diff as comparing
     from tracelens.reports import formats
 
     name = format.value if format is not None else formats.of_path(output) or ("text" if output is None else "")
     if name not in ("text", "json", "html"):
         fail(f"{output}: a diff is text, json or html: name the file so, or give -f")
+    refuse_inputs(output, [good, bad])
     wanted = _numbers(session)
     own = _session(good, wanted[0], ("healthy",))
     other = _session(bad, wanted[1], ("cause", "unexplained"))

@@ -37,6 +37,7 @@ def query(
     if format is not None and output is None:
         fail("-f says how to write a file: name it with -o")
     if output is not None:
+        exporters.refuse_inputs(output, map(str, folder.glob("*.parquet")))
         exporters.export(asked(sql, folder), output, format, "result")
     else:
         grid.show(asked(sql, folder))

@@ -51,6 +51,7 @@ def report(
     brief: Annotated[bool, typer.Option("--brief", help="Markdown of at most a page.")] = False,
 ) -> None:
     """Write a report that the vendor's support or the other side's admin can act on, safe to send."""
+    from tracelens.exporters import refuse_inputs
     from tracelens.reports import formats
 
     name = {"md": "markdown", None: None}.get(format, format.value if format else None) or formats.of_path(output)
@@ -64,10 +65,12 @@ def report(
     if len(inputs) == 1 and (folder / "summary.json").is_file() and (folder / "sessions.parquet").is_file():
         if anonymize or brief:
             fail("--anonymize and --brief are for traces; a scan's report names files and software")
+        refuse_inputs(output, [str(table) for table in (*folder.glob("*.parquet"), *folder.glob("*.json"))])
         give(_of_archive(folder, name, since), output)
         return
     if since is not None:
         fail("--since is for the folder of a scan")
+    refuse_inputs(output, inputs)
     unusable: list[tuple[str, str]] = []
     documents = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
     if documents:
