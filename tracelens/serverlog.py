@@ -225,6 +225,10 @@ def _commands(session: Session, id: str, hide: Callable[[str], str]) -> Iterator
         yield "ssh -v -p PORT HOST"
         return
     options = [*_algorithms(session), *_method(session)]
+    if id == "auth-rsa-sha1-refused" and not any("PubkeyAcceptedAlgorithms" in option for option in options):
+        options.append("-o PubkeyAcceptedAlgorithms=ssh-rsa")
+    if any(r.name == "pty-req" for c in session.channels for r in c.requests):
+        options.append("-tt")
     target = f"{shlex.quote(hide(session.user))}@HOST" if session.user else "USER@HOST"
     last = session.failed.operation if session.failed is not None else None
     if id.startswith("scp-"):

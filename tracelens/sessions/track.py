@@ -71,11 +71,11 @@ class Track(Files):
             wait = session.waits.setdefault(message, Wait(message, line=retry.first_line))
             wait.count += retry.count
             wait.seconds += retry.waited
-            session.phases[-1].waited += retry.waited
             wait.last_line = retry.last_line
             phase = phase_of(message)
             if phase is not None:
                 self._seen_phase(phase, retry.first_line)
+            session.phases[-1].waited += retry.waited
             method = method_of(message)
             if method is not None and self.phase == "auth":
                 self._begin(method, retry.first_line)

@@ -49,8 +49,8 @@ def rsa_sha1(session: Session) -> Found | None:
     ## What it means
 
     An RSA key can sign with SHA-1 (`ssh-rsa`) or SHA-2 (`rsa-sha2-256`, `rsa-sha2-512`; RFC 8332).
-    libssh2 up to 1.10 knows only `ssh-rsa`; OpenSSH refuses it since 8.8. The key itself is fine:
-    the same key works with OpenSSH's own client on the same machine. The client's age is the answer.
+    libssh2 up to 1.10 knows only `ssh-rsa`; OpenSSH refuses it since 8.8. Where the key is
+    authorized at all, it works with OpenSSH's own client, which signs with SHA-2. The client's age is the answer.
 
     ## How it is seen
 

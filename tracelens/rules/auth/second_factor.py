@@ -22,7 +22,7 @@ def second_factor_missing(session: Session) -> Found | None:
     ## What it means
 
     The server asks for two methods, such as a key and then a password. The first one was right: the
-    server says so and names what is left. The client took the answer for a failure and gave up.
+    server's packet says so and names what is left. The client took the answer for a failure and gave up.
 
     ## How it is seen
 

@@ -116,7 +116,7 @@ def no_common_hostkey(session: Session) -> Found | None:
     ## What it means
 
     The server must prove who it is with its host key. It has keys and signature algorithms that this
-    client does not know, and none that it does. The connection ends before anything is encrypted.
+    client does not offer, and none that it does. The connection ends before anything is encrypted.
 
     ## How it is seen
 
