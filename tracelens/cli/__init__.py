@@ -1,6 +1,10 @@
 """The command line: alone prints, alone picks exit codes. A module a command; each imports what it needs when run."""
 
+# ruff: noqa: E402
 import gc
+
+gc.set_threshold(100_000, 20, 20)  # what is imported and built at the start stays: looking for garbage is idle
+
 import os
 import sys
 from contextlib import suppress
@@ -32,7 +36,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-    gc.set_threshold(100_000, 20, 20)  # what is imported and built at the start stays: looking for garbage is idle
     try:
         app()
     except TracelensError as error:
