@@ -114,6 +114,17 @@ def connection_lost(session: Session) -> Found | None:
 
 
 def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
+    if failed.phase in ("kex", "auth"):  # nothing was idle yet
+        grace = failed.phase == "auth" and _lasted(session, failed) >= GRACE
+        return (
+            server(f"look in the log at this second: {_suspects(session, failed)}"),
+            network("look for what cuts young sessions: a firewall, a load balancer, a VPN"),
+            client(
+                "finish the login sooner: sshd's LoginGraceTime is 120 s by default, prompts included"
+                if grace
+                else "try once more; where it comes again, the server's log says why"
+            ),
+        )
     rest = idle(session, failed)
     quiet = f"the session was idle for {rest:.0f} s before this request; " if rest >= IDLE else ""
     return (
@@ -131,9 +142,14 @@ def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
     )
 
 
+def _lasted(session: Session, failed: Failure) -> float:
+    """How long the session had lasted when it failed, seconds."""
+    return (failed.time or 0.0) - (session.started or 0.0)
+
+
 def _suspects(session: Session, failed: Failure) -> str:
     if failed.phase == "auth":
-        lasted = (failed.time or 0.0) - (session.started or 0.0)
+        lasted = _lasted(session, failed)
         if lasted >= GRACE:
             return (
                 f'the login had lasted {lasted:.0f} s: LoginGraceTime ("Timeout before authentication"), '

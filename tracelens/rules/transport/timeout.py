@@ -24,9 +24,7 @@ NARROWER = (
     "kex-no-common-compression",
 )
 USUAL = {
-    "kex": "a slow key exchange is rare: suspect a machine between that passes small packets and drops "
-    "large ones "
-    "(path MTU), and the server's load",
+    "kex": "look at the server's load; a slow key exchange is rare",
     "auth": "check what the login waits for: PAM modules, LDAP or Active Directory, name look-ups "
     "(UseDNS), a second "
     "factor that a user must confirm; LoginGraceTime (120 s in sshd by default) ends it in the end",
@@ -138,6 +136,18 @@ def timeout(session: Session) -> Found | None:
 
 
 def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
+    slow = "a longer timeout (libssh2_session_set_timeout) helps only if the server is slow"
+    if failed.phase in ("kex", "auth"):  # nothing was idle yet
+        large = (
+            "; small ones passed, and the key exchange's are the first large ones: path MTU"
+            if failed.phase == "kex"
+            else ""
+        )
+        return (
+            network(f"check for packet loss and for a firewall that drops packets without a word{large}"),
+            server(USUAL.get(failed.phase, "check the load and log of the server at this moment")),
+            client(slow),
+        )
     rest = idle(session, failed)
     quiet = f"the session was idle for {rest:.0f} s before this request: " if rest >= IDLE else ""
     return (
@@ -147,9 +157,5 @@ def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
             "help against the first (libssh2_keepalive_config and libssh2_keepalive_send)"
         ),
         server(USUAL.get(failed.phase, "check the load and log of the server at this moment")),
-        client(
-            "a longer timeout (libssh2_session_set_timeout) helps only if the server is slow; on "
-            "IRIS/Caché make a new "
-            "Connect for each batch instead of keeping an idle session"
-        ),
+        client(f"{slow}; on IRIS/Caché make a new Connect for each batch instead of keeping an idle session"),
     )
