@@ -1,6 +1,6 @@
 """What a reader keeps of a trace beside its items: what its bytes were, and what was seen of its kinds of records."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 TITLES_KEPT = 64
 FOREIGN_KEPT = 20
@@ -15,8 +15,7 @@ UNREAD, COUNTED = "unread", "failure_event.counted"
 Shape = bytes  # of a text: the text without its digits, but for a Failure Event, where its number counts
 
 
-@dataclass(slots=True)
-class Account:
+class Account(Struct):
     """What the bytes of a trace were: record, dump, blank and foreign bytes add up to `bytes`.
 
     `counted` counts records and empty dumps that were beyond the limits: they are in no item but a `Run`.
@@ -68,8 +67,7 @@ _SUMS = (
 )  # fmt: skip
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """What a reader remembers of the records that it has read: how many of which kind, for its limits.
 
     `kinds` has for each shape the event's name and whether it is folded, `like` the records by event name, errors by

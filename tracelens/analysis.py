@@ -6,8 +6,9 @@ values that packets show to be secret are masked wherever else they turn up.
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from tracelens import __version__, masks, records, rules, secrets, source, spans
 from tracelens.catalogue import Dating
@@ -25,8 +26,7 @@ EVIDENCE_KEPT = 200
 _HEAD = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(Struct, frozen=True):
     """One input's analysis. `document` is its JSON form, as the contract has it; nothing else is kept."""
 
     document: dict[str, Any]

@@ -10,9 +10,11 @@ Alone imports numpy, and only when asked for lines: small traces never need it.
 """
 
 import re
-from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tracelens.framing import DIGITS, decoded
 from tracelens.runs import DATA, EAGAIN, HANDSHAKE, MICROSECONDS, POLLS, RESTART, TYPED, Retry, Run
@@ -32,8 +34,7 @@ _RETRIED = re.compile(rb"Failure Event: ?-(%d) - [^0-9]*\Z" % -EAGAIN)
 _TYPED = re.compile(rb"[^0-9]*(?=%s)[^0-9]*(103)" % DATA.pattern)
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """What all lines of one shape say.
 
     `name` is the event's, `context` libssh2's. Where a number decides what a line is, `number` are its digits and `at`
@@ -52,8 +53,7 @@ class Shape:
     length: int = 0
 
 
-@dataclass(frozen=True)
-class Lines:
+class Lines(Struct, frozen=True):
     """Lines one after the other, each a record with a clock. All arrays have an entry a line.
 
     `codes` are indices into `Shapes.all`, `times` seconds, `texts` where "Context: text" begins in `block`, `ends`

@@ -9,9 +9,10 @@ pattern only when a text begins like it.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from tracelens import vocabulary
 
@@ -48,8 +49,7 @@ _FITS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One message of libssh2's source.
 
     Attributes:
@@ -123,8 +123,7 @@ def texts_for(code: int) -> list[str]:
     return list(dict.fromkeys(row.text for row in rows() if row.kind == "error" and row.code == code))
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What an error text stands for when it comes with certain numbers.
 
     Attributes:
@@ -233,8 +232,7 @@ def _expression(text: str) -> str:
     return "".join([*parts, re.escape(text[end:])])
 
 
-@dataclass(slots=True)
-class _Index:
+class _Index(Struct):
     """The formats of one context: by whole text, and by the literal text before the first conversion."""
 
     exact: dict[str, Span]

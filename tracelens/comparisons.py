@@ -1,7 +1,8 @@
 """Several sessions of one trace -> what those that failed had other than those that worked."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tracelens.diagnosis import Diagnosis
 from tracelens.sessions import Session
@@ -13,16 +14,14 @@ _LONG = 120
 _HIDDEN = "[hidden]"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One thing that two sessions did not have in common, with its value in each."""
 
     what: str
     values: tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """Two sessions, by their numbers, and what of the things they were given differs."""
 
     sessions: tuple[int, int]

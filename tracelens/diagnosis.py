@@ -1,7 +1,9 @@
 """A session -> its diagnosis: noise first, then causes, then notices; at most one root cause."""
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tracelens.findings import Finding, Rival, Rule
 from tracelens.sessions import Session
@@ -9,8 +11,7 @@ from tracelens.sessions import Session
 Verdict = Literal["cause", "healthy", "unexplained", "insufficient"]
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """What was found about one session.
 
     `root` is set exactly where the verdict is "cause"; `skipped` are the rules that could not be asked because the

@@ -7,7 +7,7 @@ from the size in the title, whatever a program puts before each line or leaves o
     0000: 32 00 00 00 04 72 6F 6F  74 00 00 00 0E 73 73 68 : 2....root....ssh
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 ROW = 16
 # A dump with more bytes than this is read row by row, and not kept beyond it: no SSH packet is that large (RFC 4253,
@@ -24,8 +24,7 @@ def _digits(row: int) -> int:
     return 4 if row < 0x1000 else len(f"{row * ROW:x}")
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """Where rows stand: `prefix` characters before each offset, `end` characters that end each line."""
 
     prefix: int

@@ -10,8 +10,9 @@ their numbers masked), so that most texts are answered from a table and never me
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from tracelens.grammar import Token, Tree, UnexpectedInput, load
 
@@ -35,8 +36,7 @@ LONGEST = 64 * 1024  # characters of a text that are looked at; libssh2 itself s
 KEPT = 16 * 1024  # distinct texts, and distinct shapes, that are remembered
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """What one trace record says.
 
     Args:
@@ -57,8 +57,7 @@ class Event:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(Struct, frozen=True):
     """How to read a text whose digit runs are all integer fields, and nothing but integer fields.
 
     Args:

@@ -9,8 +9,9 @@ import importlib
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from tracelens import catalogue, masks
 from tracelens.ssh import codes
@@ -24,16 +25,14 @@ _LONGEST = 2000
 _TRACE_IT = masks.objectscript(511)
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A heading and its lines; each line is a paragraph of its own and not wrapped."""
 
     heading: str
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """One page.
 
     Attributes:
@@ -71,8 +70,7 @@ class Explanation:
         return "\n\n".join(blocks) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class _Family:
+class _Family(Struct, frozen=True):
     """The codes of one protocol: how to spell a query for one, and which findings they lead to."""
 
     kind: str

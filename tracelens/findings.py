@@ -5,8 +5,9 @@ Its docstring is the page that `tracelens explain ID` shows.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from tracelens.sessions import Quote, Session, Trace
 
@@ -20,24 +21,21 @@ Basis = Literal["packet", "text", "silence"]
 HEADINGS = ("What it means", "How it is seen", "What to do", "Not to be confused with", "Example")
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """What somebody should do: `who` is the client's side, the server's admin, the network's, or the vendor."""
 
     who: Who
     action: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rival:
+class Rival(Struct, frozen=True):
     """Another cause that looks alike: why it was ruled out, or what would decide where it was not."""
 
     id: str
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a rule gives where it fires. The first evidence is the event that the rule stands on.
 
     `count` is for noise: how many events were of this kind. `basis` is for rules that look at order, time or absence;
@@ -52,8 +50,7 @@ class Found:
     basis: Basis | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What a rule found, under its id."""
 
     id: str
@@ -67,8 +64,7 @@ class Finding:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A rule: `needs` are the contexts without which it can't be asked, `yields_to` the causes that explain more."""
 
     id: str

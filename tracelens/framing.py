@@ -1,8 +1,9 @@
 """The frame of a trace as patterns over bytes, made from the terminals of `grammars/trace.lark`."""
 
 import re
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from tracelens import grammar
 
@@ -10,8 +11,7 @@ DIGITS = b"0123456789"
 _TEXT_KEPT = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Patterns:
+class Patterns(Struct, frozen=True):
     """The bulk patterns, made from the terminals of `grammars/trace.lark`.
 
     `record`: clock, "Context: text", context, text. `untagged`: as `record`, for lines that lost their tag.

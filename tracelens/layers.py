@@ -12,10 +12,11 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Any, NamedTuple, Self, cast
+
+from msgspec import Struct
 
 from tracelens.errors import UnreadableInput
 
@@ -28,8 +29,7 @@ _LIMITS = "TRACELENS_LIMITS"
 _NO_ZSTD = 'zstd needs the extra: pip install "libssh2-tracelens[zstd]"'
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How far one input may unfold, and how much of one that never ends is read.
 
     The environment variable TRACELENS_LIMITS sets others: `TRACELENS_LIMITS=depth=12,ratio=50000`.
@@ -62,8 +62,8 @@ class Limits:
         given = {}
         for part in filter(None, os.environ.get(_LIMITS, "").split(",")):
             name, _, value = part.strip().partition("=")
-            if name not in cls.__dataclass_fields__ or not value.isascii() or not value.isdigit():
-                known = ", ".join(cls.__dataclass_fields__)
+            if name not in cls.__struct_fields__ or not value.isascii() or not value.isdigit():
+                known = ", ".join(cls.__struct_fields__)
                 raise UnreadableInput(_LIMITS, f"{shown(part)}: say name=number; limits are {known}")
             given[name] = int(value)
         return cls(**given)

@@ -5,11 +5,11 @@ libssh2 takes the mask in `libssh2_trace()`, IRIS and Caché in `%Net.SSH.Sessio
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Bit:
+class Bit(Struct, frozen=True):
     """One bit of the mask.
 
     Attributes:
@@ -29,8 +29,7 @@ class Bit:
     secrets: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Purpose:
+class Purpose(Struct, frozen=True):
     """A question, and the smallest mask whose trace can answer it."""
 
     name: str
@@ -38,8 +37,7 @@ class Purpose:
     answers: str
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Struct, frozen=True):
     """What a mask collects, what it misses, and how to set it.
 
     Attributes:

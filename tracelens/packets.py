@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from tracelens.ssh.messages import decode_message, shape_of
 
@@ -19,8 +20,7 @@ _UNSENT_KEPT = 4
 _KEXINIT = 20
 
 
-@dataclass(frozen=True, slots=True)
-class RawPacket:
+class RawPacket(Struct, frozen=True):
     """One SSH payload as dumped (RFC 4253 section 6), not decoded. It holds its dumps: do not pickle it.
 
     Args:
@@ -41,11 +41,10 @@ class RawPacket:
     size: int
     sent: bool | None
     retried: int
-    read: Callable[[int, int], bytes] = field(repr=False, compare=False)
+    read: Callable[[int, int], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(Struct, frozen=True):
     """One decoded SSH packet.
 
     Args:
@@ -69,8 +68,7 @@ class Packet:
     problem: str | None
 
 
-@dataclass(slots=True)
-class _Outgoing:
+class _Outgoing(Struct):
     """An outgoing packet that may yet be sent again: how to know it, and what became of it."""
 
     line: int

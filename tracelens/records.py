@@ -8,8 +8,10 @@ Nothing about text raises. Every byte is counted as record, dump, blank or forei
 
 import re
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tracelens import events
 from tracelens.account import COUNTED, FOREIGN_KEPT, LIKE, SHAPES_DATED, TITLES_KEPT, UNREAD, Account, Seen
@@ -45,8 +47,7 @@ _UNKNOWN = "unknown.unknown"
 _BLANK = re.compile(rb"[\r\n]+(?<=\n)")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One line of text from libssh2.
 
     `time` is in seconds on the trace's own clock, None where the line has none; `line` is 1-based in the decompressed

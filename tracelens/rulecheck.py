@@ -6,9 +6,10 @@ for outcome in check(Path("slow_disk.py")): print(outcome.rule, outcome.what, ou
 import importlib.util
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+
+from msgspec import Struct
 
 from tracelens import records, rules
 from tracelens.diagnosis import diagnose
@@ -20,8 +21,7 @@ _FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ID = re.compile(r"[a-z]+(?:-[a-z0-9]+)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One check of one rule: what was looked at, whether it was as it must be, and what was found instead."""
 
     rule: str

@@ -1,7 +1,8 @@
 """Records that come by the hundred thousand and tell nothing one by one, folded into runs: counted, not stored."""
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 # Events that a transfer prints all the time. A received SFTP packet is one of them only as DATA (type 103), a
 # Failure Event only as error -37.
@@ -28,8 +29,7 @@ TYPED = "sftp.packet_type_received"
 DATA = re.compile(rb"packet(?: type)? 103\b")
 
 
-@dataclass(slots=True)
-class Retry:
+class Retry(Struct):
     """Error -37 with one text, within one `Run`: how often, and how long the pauses after it were (microseconds)."""
 
     count: int
@@ -43,8 +43,7 @@ class Retry:
         return self.paused / MICROSECONDS
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """Folded records next to each other: counted by event name.
 
     `anew` says that it comes right after another run, and apart from it because a session may begin there. `retries`

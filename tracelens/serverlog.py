@@ -6,23 +6,22 @@ servers word it differently, so each line says what it would prove.
 
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tracelens.diagnosis import Diagnosis
 from tracelens.sessions import AEAD, LISTS, Session
 from tracelens.ssh.algorithms import openssh_has, usable
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     """Words to look for in the server's log, and what a line with them would prove."""
 
     look_for: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """What to ask the server's admin for.
 
     Attributes:

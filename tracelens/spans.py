@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec.structs import force_setattr
+
 from tracelens.account import Account, Seen
 from tracelens.framing import patterns
 from tracelens.records import Dump, Item, Reader, Record
@@ -173,7 +175,7 @@ def _shift(item: Item, lines: int) -> None:
     elif isinstance(item, Dump):
         item.line += lines
     else:
-        object.__setattr__(item, "line", item.line + lines)
+        force_setattr(item, "line", item.line + lines)
 
 
 def _ignore_interrupts() -> None:

@@ -4,11 +4,10 @@ Data only. `VOCABULARY` has an entry for each id (an id never changes its meanin
 error text stands for together with its number (`catalogue.readings` looks it up).
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One id.
 
     Attributes:

@@ -8,9 +8,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
+
+from msgspec import Struct
 
 from tracelens.analysis import analyze
 from tracelens.errors import NotATrace, TracelensError, UnreadableInput
@@ -23,8 +24,7 @@ _SHARE = 5.0
 Change = Literal["", "appeared", "grew", "truncated", "rotated", "vanished"]
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What was seen at one look.
 
     `document` is the analysis of what the file holds now, None while no record is in it; `problem` says why then.

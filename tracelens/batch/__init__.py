@@ -7,9 +7,11 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tracelens import engines, source
 from tracelens.batch import results
@@ -28,8 +30,7 @@ _LOST = "its worker was lost over it twice (killed, crashed, or out of memory): 
 _CHECKPOINT, _LOOK = 1.0, 0.5
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """How far a scan has come, all as of now.
 
     Attributes:
@@ -52,8 +53,7 @@ class Progress:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """What a scan has come to.
 
     Args:

@@ -6,7 +6,6 @@ Pieces go to a worker and leaves come back; both are small and can be pickled, a
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from importlib.metadata import entry_points
@@ -14,6 +13,9 @@ from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 import tracelens
 from tracelens import analysis, grammar, rules, source
@@ -28,8 +30,7 @@ Status = Literal["ok", "not-a-trace", "unreadable"]
 HANDED = 16 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """Which inputs are wanted.
 
     Args:
@@ -65,8 +66,7 @@ def _fits(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(n, pattern) for pattern in patterns for n in names)
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """A file that the worker opens itself, with all that is in it.
 
     Args:
@@ -84,8 +84,7 @@ class Whole:
     known: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+class Members(Struct, frozen=True):
     """Members of an archive that are too large to be handed over: the worker reads them out of the archive.
 
     Args:
@@ -98,8 +97,7 @@ class Members:
     members: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(Struct, frozen=True):
     """A member of an archive, with its bytes.
 
     Args:
@@ -119,8 +117,7 @@ class Handed:
 Piece = Whole | Members | Handed
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """What a worker takes at a time. `losses`: how often its worker was lost over it alone."""
 
     pieces: tuple[Piece, ...]
@@ -129,8 +126,7 @@ class Task:
     losses: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """One input, also inside of an archive: what it is and what was found.
 
     Args:

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from tracelens import secrets
 from tracelens.events import Event
@@ -105,8 +106,7 @@ class _Deltas:
         return round(time - before, 6) if time is not None and before is not None else None
 
 
-@dataclass(slots=True)
-class _Request:
+class _Request(Struct):
     line: int
     started: float | None
     phase: str
@@ -147,8 +147,7 @@ _REFUSALS = {"userauth_failure", "request_failure", "channel_open_failure", "cha
 _SFTP_ANSWERS = {"version", "status", "handle", "data", "name", "attrs", "extended_reply"}
 
 
-@dataclass(slots=True)
-class _Ledger:
+class _Ledger(Struct):
     """The requests of one session, and those of them that wait for their answer.
 
     An answer's dump stands before the line that announces it, so the clock of that line is when it came.

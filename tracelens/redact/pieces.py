@@ -6,7 +6,8 @@ lines in between and the places of a dump's rows. The frame is the same: the pat
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tracelens.dumps import KEPT, ROW, Dump, Layout
 from tracelens.framing import patterns
@@ -22,15 +23,13 @@ _COLUMN = re.compile(rb" *: ?")
 _BLANK = re.compile(rb"[\r\n]+(?<=\n)")
 
 
-@dataclass(slots=True)
-class Loose:
+class Loose(Struct):
     """Bytes that are no record and no dump: a program's prefix, a line in between, a line's end."""
 
     text: bytes
 
 
-@dataclass(slots=True)
-class Told:
+class Told(Struct):
     """A record: `head` is all before its text; `tail` its line's end."""
 
     head: bytes
@@ -40,8 +39,7 @@ class Told:
     tail: bytes
 
 
-@dataclass(slots=True)
-class Row:
+class Row(Struct):
     """One row of a dump: what a program put before it, label, hex digits, the column of characters, the line's end."""
 
     before: bytes
@@ -138,15 +136,13 @@ class Hexdump:
         self.layout, self.block = None, b""
 
 
-@dataclass(slots=True)
-class Begun:
+class Begun(Struct):
     """A dump's title was read; its rows follow, or are in it."""
 
     dump: Hexdump
 
 
-@dataclass(slots=True)
-class Closed:
+class Closed(Struct):
     """A dump is whole, or was given up."""
 
     dump: Hexdump

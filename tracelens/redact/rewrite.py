@@ -3,7 +3,8 @@
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tracelens import events, secrets
 from tracelens.framing import decoded
@@ -29,16 +30,14 @@ _NUMBER = re.compile(rb"[0-9]{1,20}")
 _KEY_LINE = re.compile(rb"[A-Za-z0-9+/=]{16,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(Struct, frozen=True):
     """What stays in the copy, and what is replaced besides secrets."""
 
     keep_content: bool = False
     keep_ciphertext: bool = False
 
 
-@dataclass(slots=True)
-class _Begin:
+class _Begin(Struct):
     """The title of a dump, held until it is known what becomes of its bytes."""
 
     dump: Hexdump

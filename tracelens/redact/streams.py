@@ -1,6 +1,6 @@
 """Which bytes of channel data are content: files, output of commands, messages of an agent."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tracelens.ssh import sftp
 
@@ -14,8 +14,7 @@ _PATHS = {3: 1, 7: 1, 9: 1, 11: 1, 13: 1, 14: 1, 15: 1, 16: 1, 17: 1, 18: 2, 19:
 _EXTENDED, _HANDLES = 200, frozenset((4, 5, 8, 10, 12, 102))
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A stretch of channel data: "content", "names" (paths and entries of folders) or "words" (all other text)."""
 
     start: int

@@ -3,8 +3,9 @@
 All text that comes from the trace is made printable here; the templates escape it for their format.
 """
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from tracelens import __version__, masks, rules
 from tracelens.reports import chart, offers
@@ -16,8 +17,7 @@ _WITH_SOCKETS = 1023
 _QUOTE = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much of each kind a report shows; what is left out is counted in it."""
 
     sessions: int = 12

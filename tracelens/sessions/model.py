@@ -1,8 +1,9 @@
 """What a session is: the nouns that rules, tables and reports read. Filled by `track`, judged by `outcome`."""
 
 import re
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from tracelens.ssh.algorithms import negotiate
 
@@ -31,8 +32,7 @@ AEAD = (
 Offer = dict[str, tuple[str, ...]]
 
 
-@dataclass(slots=True)
-class Quote:
+class Quote(Struct):
     """A place in the trace: 1-based line of the decompressed input, and what stands there.
 
     `aside` is what helps a reader and decides nothing: where something was asked, which file it is about.
@@ -43,8 +43,7 @@ class Quote:
     aside: bool = False
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct):
     """One authentication attempt (RFC 4252), or a local failure before one could be sent.
 
     `partial` is the flag of USERAUTH_FAILURE, None where no dump shows it. `remaining` are the methods that can go on.
@@ -93,8 +92,7 @@ class Attempt:
         return False if ending == "pub" and "." not in private else None
 
 
-@dataclass(slots=True)
-class Request:
+class Request(Struct):
     """A request on a channel (RFC 4254, 5.4 and 6): `name` such as "exec"; `granted` None while no answer came."""
 
     name: str
@@ -105,8 +103,7 @@ class Request:
     answer_line: int = 0
 
 
-@dataclass(slots=True)
-class Channel:
+class Channel(Struct):
     """A channel (RFC 4254, 5), by the client's number."""
 
     number: int
@@ -131,8 +128,7 @@ class Channel:
         return next((r for r in reversed(self.requests) if r.name == name), None)
 
 
-@dataclass(slots=True)
-class Operation:
+class Operation(Struct):
     """An SFTP or SCP operation: `verb` is SFTP's name of the request, "read" and "write" only where they failed.
 
     `status` is the SFTP status that ended it, `message` the server's sentence, None where no dump shows them.
@@ -151,8 +147,7 @@ class Operation:
     outcome: Literal["pending", "done", "failed"] = "pending"
 
 
-@dataclass(slots=True)
-class Failure:
+class Failure(Struct):
     """Something that went wrong: a Failure Event, a received disconnect, a refusal without either, or a silence.
 
     `fate`: "partial-auth", "recovered" and "cleanup" are noise; "final" is the first that nothing recovered from,
@@ -196,8 +191,7 @@ class Failure:
         return any(part.lower() in low for part in parts)
 
 
-@dataclass(slots=True)
-class Wait:
+class Wait(Struct):
     """Time spent waiting for the peer for one reason: `what` is libssh2's text, `count` the -37 of it."""
 
     what: str
@@ -207,8 +201,7 @@ class Wait:
     last_line: int = 0
 
 
-@dataclass(slots=True)
-class Phase:
+class Phase(Struct):
     """A stretch of the session: `waited` is the part of its time spent waiting for the peer (seconds)."""
 
     name: str
@@ -220,8 +213,7 @@ class Phase:
     by_error: bool = False  # only an error's wording says so, on the heels of another: no progress
 
 
-@dataclass(slots=True)
-class Held:
+class Held(Struct):
     """A secret that the trace holds: `kind` is "password", "answer", "variable", "cookie" or "credential".
 
     `value` is for masking it wherever else it stands; nothing prints it unless the user asks for that.
@@ -229,11 +221,13 @@ class Held:
 
     kind: str
     line: int
-    value: bytes = field(repr=False)
+    value: bytes
+
+    def __repr__(self) -> str:
+        return f"Held(kind={self.kind!r}, line={self.line})"
 
 
-@dataclass(slots=True)
-class Disconnect:
+class Disconnect(Struct):
     """An SSH disconnect (RFC 4253, 11.1)."""
 
     line: int
@@ -242,8 +236,7 @@ class Disconnect:
     sent: bool
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Struct):
     """One SSH connection as the trace shows it. Read it; only `track` and `outcome` write."""
 
     number: int = 0
@@ -303,7 +296,7 @@ class Session:
     blocked_on: Quote | None = None
     dumped: bool = False
     packets: dict[str, int] = field(default_factory=dict)
-    packet_lines: set[int] = field(default_factory=set, repr=False)
+    packet_lines: set[int] = field(default_factory=set)
     agent_line: int = 0
     lines: dict[str, Quote] = field(default_factory=dict)
     # Set by `outcome`.

@@ -6,8 +6,9 @@ the text alone.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from tracelens.events import Event
 from tracelens.packets import Packet
@@ -23,8 +24,7 @@ _LONGEST = 160
 _EAGAIN = -37
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Struct):
     """One message or error: `sender` is "client" or "server"; `count` folds repeats, which end on `last_line`.
 
     `time` is in seconds on the trace's own clock, for a dump that of the record before it.
@@ -41,8 +41,7 @@ class Step:
     last_time: float | None = None
 
 
-@dataclass(slots=True)
-class _Kept:
+class _Kept(Struct):
     """Steps as they come: the first ones, the last ones, and how many between them were let go."""
 
     first: list[Step] = field(default_factory=list)

@@ -1,7 +1,8 @@
 """A whole trace: what its bytes were, and the sessions in it. What rules of scope "trace" look at."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from tracelens.records import Account
 from tracelens.sessions.model import Quote, Session
@@ -10,8 +11,7 @@ from tracelens.sessions.model import Quote, Session
 _MOST = 0.8
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(Struct):
     """The facts about one trace; `verdicts` and `skipped` (rule id, missing contexts) come from its diagnoses."""
 
     account: Account

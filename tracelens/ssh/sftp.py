@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from tracelens.ssh.wire import Choice, Field, Layout, Reader, Shape, Short, Span, Surveyor, read_layout
 
@@ -121,8 +122,7 @@ SHAPES: Mapping[int, Shape] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SftpPacket:
+class SftpPacket(Struct, frozen=True):
     """One SFTP packet (section 3 of the draft).
 
     Args:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 
 class Short(Exception):  # noqa: N818  never leaves the decoders: it becomes a problem in words
@@ -144,8 +145,7 @@ class Reader:
         return data
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Where a string stands in a message.
 
     Args:
@@ -186,8 +186,7 @@ class Surveyor(Reader):
         return self.skip(self._noted("opaque"))
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One value of a message: its name, and how to read it.
 
     A name that starts with `_` is read and dropped; the name `*` stands for a reader that gives several
@@ -198,8 +197,7 @@ class Field:
     read: Callable[[Reader], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What follows depends on a field read before; a value without a case leaves the rest unread."""
 
     by: str
@@ -209,8 +207,7 @@ class Choice:
 Layout = tuple[Field | Choice, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """A message: its name, its values in order, and how strictly its end is known.
 
     Args:

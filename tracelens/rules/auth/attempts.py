@@ -1,8 +1,9 @@
 """How a login ended: which refusal decides, what the lists of methods say, and what was accepted in silence."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from tracelens.sessions import Attempt, Failure, Quote, Session
 
@@ -17,8 +18,7 @@ REFUSED = {
 SIGNED = "Invalid signature for supplied public key"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """An attempt that the server answered with USERAUTH_FAILURE; `attempt` is made up where only errors were traced."""
 
     failure: Failure
