@@ -145,6 +145,8 @@ def unfold(
 
 def shown(name: str) -> str:
     """The name, fit for any terminal and any file: control characters and undecodable bytes as escapes."""
+    if name.isprintable():
+        return name
     return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda char: ascii(char[0])[1:-1], name)
 
 

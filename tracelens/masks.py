@@ -214,9 +214,9 @@ _FILLER = frozenset(
         "with",
     ]
 )
-_NUMBER = re.compile(r"0x[0-9a-f]{1,8}|[0-9]{1,10}")
-_SEPARATORS = re.compile(r"[\s,;|+]+")
-_TWO_WORDS = re.compile(r"\b(key[\s_-]?ex(?:change)?|failure[\s_-]event(?:s)?|host[\s_-]key|no[\s_-]dumps)\b")
+_NUMBER = r"0x[0-9a-f]{1,8}|[0-9]{1,10}"
+_SEPARATORS = r"[\s,;|+]+"
+_TWO_WORDS = r"\b(key[\s_-]?ex(?:change)?|failure[\s_-]event(?:s)?|host[\s_-]key|no[\s_-]dumps)\b"
 
 
 def parse(text: str) -> int | None:
@@ -232,8 +232,8 @@ def parse(text: str) -> int | None:
     Returns:
         The mask, None where a word of it is unknown, or nothing is said at all.
     """
-    folded = _TWO_WORDS.sub(lambda found: re.sub(r"[\s_-]", "", found[0]), text.casefold().strip())
-    words = [word for word in _SEPARATORS.split(folded.strip("\"'.?!")) if word]
+    folded = re.sub(_TWO_WORDS, lambda found: re.sub(r"[\s_-]", "", found[0]), text.casefold().strip())
+    words = [word for word in re.split(_SEPARATORS, folded.strip("\"'.?!")) if word]
     purposeful = any(word in {"for", "problem", "problems"} for word in words)
     words = [word for word in words if word not in _FILLER]
     purposeful |= len(words) == 1 and words[0] not in {"userauth", "authentication"}
@@ -247,7 +247,7 @@ def parse(text: str) -> int | None:
 
 
 def _value_of(word: str, purposeful: bool) -> int | None:
-    if _NUMBER.fullmatch(word):
+    if re.fullmatch(_NUMBER, word):
         value = int(word, 0) if word.startswith("0x") else int(word)
         return value if value < 1 << 31 else None
     if word.startswith("libssh2_trace_"):

@@ -1,4 +1,4 @@
-"""The command line: alone prints, alone picks exit codes. A module a command; each imports what it needs when run."""
+"""The command line: alone prints, alone picks exit codes. A module a command, imported when it is run."""
 
 # ruff: noqa: E402
 import gc
@@ -9,23 +9,6 @@ import os
 import sys
 from contextlib import suppress
 
-# Each adds its command to the application; help lists them in this order.
-# isort: off
-from tracelens.cli import analyze  # noqa: F401
-from tracelens.cli import report  # noqa: F401
-from tracelens.cli import diff  # noqa: F401
-from tracelens.cli import watch  # noqa: F401
-from tracelens.cli import lnav  # noqa: F401
-from tracelens.cli import timeline  # noqa: F401
-from tracelens.cli import scan  # noqa: F401
-from tracelens.cli import query  # noqa: F401
-from tracelens.cli import redact  # noqa: F401
-from tracelens.cli import explain  # noqa: F401
-from tracelens.cli import mask  # noqa: F401
-from tracelens.cli import rules  # noqa: F401
-from tracelens.cli import manual  # noqa: F401
-
-# isort: on
 from tracelens.cli.app import app
 from tracelens.cli.terminal import complain, reason
 from tracelens.errors import TracelensError

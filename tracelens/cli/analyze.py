@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
 from tracelens.cli.terminal import complain, emit, reason, write
 from tracelens.errors import TracelensError
 
@@ -29,6 +29,9 @@ class AnalysisFormat(str, Enum):  # noqa: UP042  typer shows the values of str e
     sarif = "sarif"
     junit = "junit"
     ecs = "ecs"
+
+
+app = one_command()
 
 
 @app.command()

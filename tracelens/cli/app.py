@@ -1,13 +1,44 @@
-"""The Typer application, to which each module of this folder adds its command."""
+"""The Typer application: its commands, each of which is imported when it is asked for."""
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from tracelens import __version__
 
+# In the order in which the help lists them. The command NAME is that of `app` in the module tracelens.cli.NAME.
+COMMANDS = (
+    "analyze", "report", "diff", "watch", "lnav", "timeline", "scan", "query", "redact", "explain", "mask", "rules",
+    "manual",
+)  # fmt: skip
+
+
+class Commands(TyperGroup):
+    """The commands by name; what the others need is not imported to run one."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, None where there is none."""
+        if cmd_name not in COMMANDS:
+            # Typer suggests a close name out of this mapping.
+            self.commands.update((name, self.get_command(ctx, name)) for name in COMMANDS)
+            return None
+        return typer.main.get_command(import_module(f"tracelens.cli.{cmd_name}").app)
+
+
+def one_command() -> typer.Typer:
+    """A Typer application for a single command."""
+    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
 app = typer.Typer(
     name="tracelens",
+    cls=Commands,
     help="Reads libssh2 trace files and says what failed, where the proof stands, and who must do what.",
     no_args_is_help=True,
     rich_markup_mode=None,  # rich takes as long to import as all else that --help needs

@@ -9,7 +9,7 @@ import typer
 
 from tracelens import __version__
 from tracelens.cli.analyze import MASKED, analyses, give
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
 from tracelens.cli.terminal import fail
 
 
@@ -19,6 +19,9 @@ class DiffFormat(str, Enum):  # noqa: UP042
     text = "text"
     json = "json"
     html = "html"
+
+
+app = one_command()
 
 
 @app.command()

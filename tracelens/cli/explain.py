@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
 from tracelens.cli.terminal import emit, fail
+
+app = one_command()
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

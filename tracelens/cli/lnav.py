@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
 from tracelens.cli.terminal import emit
+
+app = one_command()
 
 
 @app.command()

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from tracelens.cli.analyze import give
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
+
+app = one_command()
 
 
 @app.command()

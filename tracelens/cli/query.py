@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
 from tracelens.cli.terminal import emit, fail
 from tracelens.cli.timeline import FORMATS
 
@@ -16,6 +16,9 @@ def _columns(value: bool) -> None:
 
         emit(page())
         raise typer.Exit
+
+
+app = one_command()
 
 
 @app.command()

@@ -9,11 +9,13 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
 from tracelens.cli.terminal import complain, fail, reason
 
 if TYPE_CHECKING:
     from tracelens.redact import Redaction
+
+app = one_command()
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tracelens.cli.analyze import MASKED, analyses, give
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
 from tracelens.cli.terminal import fail
 from tracelens.errors import UnsafeCopy
 
@@ -26,6 +26,9 @@ class ReportFormat(str, Enum):  # noqa: UP042
     html = "html"
     md = "md"
     json = "json"
+
+
+app = one_command()
 
 
 @app.command()

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
 from tracelens.cli.explain import explain
 from tracelens.cli.terminal import emit, fail
+
+app = one_command()
 
 
 @app.command()

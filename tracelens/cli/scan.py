@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
 from tracelens.cli.terminal import complain, fail
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ class EngineName(str, Enum):  # noqa: UP042
 
 
 _TIME = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
+
+app = one_command()
 
 
 @app.command()

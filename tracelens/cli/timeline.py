@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
 from tracelens.cli.terminal import complain, emit, fail
 
 FORMATS = "csv, tsv, json, jsonl, parquet, xlsx, md, html, sqlite or duckdb"
@@ -32,6 +32,9 @@ def _columns(value: bool) -> None:
 
         emit(page())
         raise typer.Exit
+
+
+app = one_command()
 
 
 @app.command()

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from tracelens.cli.app import app
+from tracelens.cli.app import one_command
 from tracelens.cli.terminal import complain, emit, fail
 
 # A session that ended may be followed by another one: so many seconds of silence end the watch.
 _SETTLED = 1.0
 _VERDICTS = {"cause": "FAILED", "unexplained": "FAILED", "insufficient": "under way", "healthy": "healthy"}
+
+app = one_command()
 
 
 @app.command()

@@ -17,15 +17,13 @@ GAVE_UP = 0.5
 _DEEPEST = 64  # folders within folders that are looked at
 _JUDGED = 1000  # errors of a session that has failed already: what comes after so many more changes nothing
 # Texts of error -37 that a program gets when it asks for something more, not when it tidies up.
-_GOES_ON = re.compile(
-    r"^Would block$|^Waiting for|status message|FXP_(?!CLOSE)|starting|sftp_|channel-open|SFTP subsystem"
-)
+_GOES_ON = r"^Would block$|^Waiting for|status message|FXP_(?!CLOSE)|starting|sftp_|channel-open|SFTP subsystem"
 # What libssh2 says of any status to stat, mkdir, rmdir, remove, rename and readlink: a program that asks whether a file
 # is there goes on after it, and where the server answers at once nothing of that shows among the errors.
 _ANY_STATUS = "SFTP Protocol Error"
 # No agent: programs that look for one first go on with another method.
 _NO_AGENT = ("auth sock", "AUTH_SOCK", "failed connecting with agent", "no pageant", "agent pipe")
-_AWAITS_STATUS = re.compile(r"status message|FXP_(?!VERSION|INIT|CLOSE)|FXP STATUS")
+_AWAITS_STATUS = r"status message|FXP_(?!VERSION|INIT|CLOSE)|FXP STATUS"
 # Operations that only look: a failed one answers a question, and the session went on to use the answer.
 _LOOKS = {"stat", "lstat", "realpath", "opendir", "readlink", "statvfs", "fstatvfs"}
 _MAKES = {"open", "mkdir", "rename", "symlink"}
@@ -173,14 +171,14 @@ def _undecidable(session: Session, failure: Failure) -> bool:
         return True  # most programs do without the variable
     if failure.message == _ANY_STATUS and not _waits_for_statuses(session, failure):
         return True
-    return any(wait.last_line > failure.line and _GOES_ON.search(wait.what) for wait in session.waits.values())
+    return any(wait.last_line > failure.line and re.search(_GOES_ON, wait.what) for wait in session.waits.values())
 
 
 def _waits_for_statuses(session: Session, failure: Failure) -> bool:
     """Whether the answer itself was waited for, so that a client that had gone on would have had to wait again."""
     before = [wait for wait in session.waits.values() if wait.last_line < failure.line]
     last = max(before, key=lambda wait: wait.last_line, default=None)
-    return last is not None and _AWAITS_STATUS.search(last.what) is not None
+    return last is not None and re.search(_AWAITS_STATUS, last.what) is not None
 
 
 def _work_was_over(session: Session, line: int) -> bool:

@@ -1,7 +1,7 @@
 """What libssh2's error texts say about where a session stood: needed where a mask shows nothing but them."""
 
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from tracelens.sessions.model import Channel, Failure
 
@@ -41,32 +41,28 @@ _PHASES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-@cache
-def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple(
-        (phase, re.compile("|".join(parts), re.IGNORECASE if phase != "sftp" else 0)) for phase, parts in _PHASES
-    )
-
-
 @lru_cache(maxsize=4096)
 def phase_of(message: str) -> str | None:
     """The phase in which libssh2 prints this error text, None where several do."""
     if message == "would block":
         return "channel"  # in lower case it comes from channel.c alone
-    return next((phase for phase, pattern in _compiled() if pattern.search(message)), None)
+    for phase, parts in _PHASES:
+        if re.search("|".join(parts), message, re.IGNORECASE if phase != "sftp" else 0):
+            return phase
+    return None
 
 
 _METHODS = (
-    ("password", re.compile(r"^Waiting for password response")),
-    ("keyboard-interactive", re.compile(r"^Waiting for keyboard USERAUTH")),
-    ("publickey", re.compile(r"^(?:Would block )?[Ww]aiting for (?:publickey )?USERAUTH response")),
+    ("password", r"^Waiting for password response"),
+    ("keyboard-interactive", r"^Waiting for keyboard USERAUTH"),
+    ("publickey", r"^(?:Would block )?[Ww]aiting for (?:publickey )?USERAUTH response"),
 )
 
 
 @lru_cache(maxsize=4096)
 def method_of(message: str) -> str | None:
     """The authentication method whose answer libssh2 waits for with this error text."""
-    return next((method for method, pattern in _METHODS if pattern.search(message)), None)
+    return next((method for method, pattern in _METHODS if re.search(pattern, message)), None)
 
 
 def is_clean_up(failure: Failure, channel: Channel | None) -> bool:

@@ -10,15 +10,15 @@ from tracelens.sessions import Failure, Quote, Session
 Kind = Literal["unreadable", "passphrase", "format"]
 
 # libssh2's texts, by what they say for certain (userauth.c, pem.c, openssl.c, libgcrypt.c, wincng.c, mbedtls.c).
-UNREADABLE = re.compile(
+UNREADABLE = (
     r"Unable to open|Unable to read public key|Opening the private key file failed|Bad (?:read|seek)"
     r"|Error determining size|Read/write of file failed"
 )
-PASSPHRASE = re.compile(
+NOT_OPENED = (
     r"^Wrong passphrase for private key|without passphrase|correct password|key (?:full packet )?decrypt failed"
     r"|GCM auth tag invalid|^PK - .*password"
 )
-FORMAT = re.compile(
+FORMAT = (
     r"Invalid key data|Invalid public key|Invalid data in public|Missing public key|Missing private key|key blob"
     r"|No handler for specified private key|No signing signature|[Mm]ethod (?:unimplemented|unsupported) in"
     r"|Unsupported|unsupported|not supported|not enabled|Key type|key type|key auth magic|key too short|[Kk][Dd][Ff]"
@@ -28,17 +28,15 @@ FORMAT = re.compile(
     r"|could not create ED25519|^PK - |^ASN1 - |^BASE64 - "
 )
 # One text for several reasons: nothing but the version and what else is there leans to one side.
-FILE_REFUSED = re.compile(r"Unable to initialize private key")
-UNPARSED = re.compile(r"^$|Wrong passphrase or invalid|Not an OpenSSH key|unrecognized private key")
+FILE_REFUSED = r"Unable to initialize private key"
+UNPARSED = r"^$|Wrong passphrase or invalid|Not an OpenSSH key|unrecognized private key"
 # What stands before the reason where the public key is computed from the private one.
-BEFORE = re.compile(
-    r"^Unable to (?:extract|load) \w+ (?:SK )?key from (?:private key(?: file| in memory)?|memory)[:.]?\s?"
-)
+BEFORE = r"^Unable to (?:extract|load) \w+ (?:SK )?key from (?:private key(?: file| in memory)?|memory)[:.]?\s?"
 # How libssh2 closes such an attempt; some of the texts before it do not tell their phase.
-CLOSING = re.compile(r"Callback returned error|Unable to initialize private key|Unable to extract public key")
-CERTAIN: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+CLOSING = r"Callback returned error|Unable to initialize private key|Unable to extract public key"
+CERTAIN: tuple[tuple[Kind, str], ...] = (
     ("unreadable", UNREADABLE),
-    ("passphrase", PASSPHRASE),
+    ("passphrase", NOT_OPENED),
     ("format", FORMAT),
 )
 CONVERT = "convert a copy with `ssh-keygen -p -m PEM -f COPY_OF_KEY`"
@@ -50,7 +48,9 @@ def _local(session: Session) -> list[Failure]:
     failed = session.failed
     if failed is None or failed.kind != "error" or went_on(session, failed.line):
         return []
-    if failed.phase != "auth" and not any(CLOSING.search(f.message) for f in session.failures if f.line > failed.line):
+    if failed.phase != "auth" and not any(
+        re.search(CLOSING, f.message) for f in session.failures if f.line > failed.line
+    ):
         return []
     attempt = failed.attempt
     if attempt is not None and (attempt.method != "publickey" or attempt.partial is not None):
@@ -77,13 +77,13 @@ def kind(session: Session) -> tuple[Kind, Failure, bool] | None:
     for failure in errors:
         words = _words(failure)
         for name, pattern in CERTAIN:
-            if pattern.search(words) and not UNPARSED.search(words):
+            if re.search(pattern, words) and not re.search(UNPARSED, words):
                 return name, failure, True
-    unparsed = next((f for f in errors if UNPARSED.search(_words(f))), None)
+    unparsed = next((f for f in errors if re.search(UNPARSED, _words(f))), None)
     if unparsed is not None:
         # From 1.9 on both parsers looked at the file, and OpenSSH's own would have told a wrong passphrase.
         return ("format" if any(f.says("Not an OpenSSH") for f in errors) else "passphrase"), unparsed, False
-    refused = next((f for f in errors if FILE_REFUSED.search(f.message)), None)
+    refused = next((f for f in errors if re.search(FILE_REFUSED, f.message)), None)
     if refused is None:
         return None
     version = session.client_version
@@ -92,13 +92,15 @@ def kind(session: Session) -> tuple[Kind, Failure, bool] | None:
 
 def _words(failure: Failure) -> str:
     """The reason that an error text gives."""
-    return BEFORE.sub("", failure.message).strip()
+    return re.sub(BEFORE, "", failure.message).strip()
 
 
 def _about_key(failure: Failure) -> bool:
     if failure.code in (-6, -18, -37) or failure.says("Waiting for", "agent", "userauth list", "userauth banner"):
         return False
-    return any(p.search(_words(failure)) for p in (UNREADABLE, PASSPHRASE, FORMAT, FILE_REFUSED, UNPARSED))
+    return any(
+        re.search(pattern, _words(failure)) for pattern in (UNREADABLE, NOT_OPENED, FORMAT, FILE_REFUSED, UNPARSED)
+    )
 
 
 def _file(session: Session) -> tuple[Quote, ...]:
@@ -323,7 +325,7 @@ def unsupported_format(session: Session) -> Found | None:
                         "this version says the same of a missing file; a look at the path would decide",
                     ),
                 )
-                if not sure and FILE_REFUSED.search(failure.message)
+                if not sure and re.search(FILE_REFUSED, failure.message)
                 else ()
             ),
         ),

@@ -7,17 +7,14 @@ from tracelens.rules.auth.attempts import refusals, who
 from tracelens.sessions import Failure, Quote, Session
 
 # What servers say when their limit is reached: OpenSSH, Go, Twisted, MINA, ProFTPD and others agree on little more.
-SAID = re.compile(
-    r"^(?!.*time).*(?:(?:too many|max|exceed|number of).*(?:auth|log[io]n|attempt|fail|tries|password)"
-    r"|(?:auth|log[io]n|attempt|tries).*(?:exceeded|limit reached))",
-    re.IGNORECASE | re.DOTALL,
+SAID = (
+    r"(?is)^(?!.*time).*(?:(?:too many|max|exceed|number of).*(?:auth|log[io]n|attempt|fail|tries|password)"
+    r"|(?:auth|log[io]n|attempt|tries).*(?:exceeded|limit reached))"
 )
 # How a connection that ended shows in an authentication step; -18, -19 and -9 only with these texts.
-LOST = re.compile(
-    r"Waiting for .*response|Failed waiting|Would block waiting|transport read|Unable to send (?:userauth|keyboard)"
-)
+LOST = r"Waiting for .*response|Failed waiting|Would block waiting|transport read|Unable to send (?:userauth|keyboard)"
 # Words that only say that it is over: ProFTPD's, whatever its reason.
-WORDLESS = re.compile(r"^(?:application disconnected)?$", re.IGNORECASE)
+WORDLESS = r"(?i)^(?:application disconnected)?$"
 # A server that closes because of its limit does so at once; a longer pause before is LoginGraceTime or a lost line.
 PROMPT_SECONDS = 10.0
 
@@ -134,10 +131,10 @@ def _said(session: Session, refusals: list[Failure]) -> Quote | None:
         told = (f for f in session.failures if f.code == -13 and f.says("socket disconnect"))
         return next((f.quote for f in told if refused), None)
     words = said.description.replace("(null)", "").strip()
-    silent_limit = WORDLESS.match(words) and (_promptly(session, refusals) if words else refused)
+    silent_limit = re.match(WORDLESS, words) and (_promptly(session, refusals) if words else refused)
     silent_limit = silent_limit and said.reason in (2, 11, None)
     no_more = said.reason == 14 and refused and (refused > 1 or not words or "no more" in words.lower())
-    if SAID.search(words) or no_more or silent_limit:
+    if re.search(SAID, words) or no_more or silent_limit:
         return Quote(said.line, f"the server disconnects (reason {said.reason}): {words}")
     return None
 
@@ -161,7 +158,7 @@ def cut(session: Session, refused: list[Failure], *, least: int = 2) -> Quote | 
     for failure in session.failures:
         if failure.line <= last.line or failure.kind != "error" or failure.fate == "cleanup":
             continue
-        ended = failure.code in (-43, -13, -7, -1) or LOST.search(failure.message)
+        ended = failure.code in (-43, -13, -7, -1) or re.search(LOST, failure.message)
         if not ended or failure.phase != "auth" or failure.says("agent"):
             continue
         known = failure.time is not None and last.time is not None

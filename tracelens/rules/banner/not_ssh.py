@@ -7,11 +7,10 @@ from tracelens.sessions import Quote, Session
 
 # What an SSH server says before its banner when it turns a client away. A line that begins with a
 # three-digit code is FTP or mail, whatever it says.
-TURNED_AWAY = re.compile(
-    r"(?!\d{3}[ -]).*(?:exceeded maxstartups|not allowed at this time|too many (?:connections|sessions)"
+TURNED_AWAY = (
+    r"(?i)(?!\d{3}[ -]).*(?:exceeded maxstartups|not allowed at this time|too many (?:connections|sessions)"
     r"|refused (?:connect|by)|connection refused|maximum (?:number of )?(?:connections|sessions)|server (?:is )?busy"
-    r"|access denied|not authorized)",
-    re.IGNORECASE,
+    r"|access denied|not authorized)"
 )
 # "Failed getting banner" with this number: a zero byte, or an empty line, where the banner should be.
 _NO_TEXT = -2
@@ -19,7 +18,7 @@ _NO_TEXT = -2
 
 def turned_away(session: Session) -> list[Quote]:
     """The lines by which an SSH server said that it would not talk to this client."""
-    return [line for line in session.banners if TURNED_AWAY.match(line.text)]
+    return [line for line in session.banners if re.match(TURNED_AWAY, line.text)]
 
 
 @cause("banner-not-ssh", phase="banner")

@@ -6,7 +6,7 @@ from tracelens.findings import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
 # "SSH-1.99" says that the server speaks 2.0 too (RFC 4253, 5.1).
-OLD = re.compile(r"SSH-1\.(?!99)")
+OLD = r"SSH-1\.(?!99)"
 
 
 @cause("banner-version-unsupported", phase="banner")
@@ -53,7 +53,7 @@ def version_unsupported(session: Session) -> Found | None:
     ```
     """
     failed = session.failed
-    old = next((b for b in session.banners if OLD.match(b.text)), None)
+    old = next((b for b in session.banners if re.match(OLD, b.text)), None)
     if failed is None or old is None or session.kex_done or "server" in session.offers:
         return None
     return Found(

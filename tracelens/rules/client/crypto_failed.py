@@ -5,7 +5,7 @@ import re
 from tracelens.findings import Found, Rival, cause, client, vendor
 from tracelens.sessions import Quote, Session
 
-CRYPTO = re.compile(
+CRYPTO = (
     r"key pair generation failed|Unable to create .*(?:private key|shared secret)|encryption context|derive"
     r"|hash context|calculate hash|calculate MAC|random bytes|Unable to generate IV"
 )
@@ -74,7 +74,7 @@ def crypto_failed(session: Session) -> Found | None:
     silent = _silent_step(session)
     if failed is None or (failed.kind != "error" and not silent):
         return None
-    if failed.code not in NUMBERS and not CRYPTO.search(failed.message) and not silent:
+    if failed.code not in NUMBERS and not re.search(CRYPTO, failed.message) and not silent:
         return None
     version = session.client_version
     mixed = failed.code == -44 and version is not None and version < (1, 10)

@@ -7,12 +7,11 @@ from tracelens.sessions import Failure, Quote, Session
 
 # Numbers that mean misuse, unless the text is of something that the peer sent or of a local file.
 NUMBERS = (-6, -33, -34, -35, -39, -40, -45)
-NOT_MISUSE = re.compile(
-    r"^unexpected |SFTP packet|modulus|private key|crypto backend|base ?64|partial octet|in libgcrypt|Windows CNG",
-    re.IGNORECASE,
+NOT_MISUSE = (
+    r"(?i)^unexpected |SFTP packet|modulus|private key|crypto backend|base ?64|partial octet|in libgcrypt|Windows CNG"
 )
 # Texts that mean misuse under a number that has other meanings too.
-MISUSE = re.compile(
+MISUSE = (
     r"Bad socket provided|blocking state|No method negotiated|^compression failure|Session is required|Input too large"
     r"|Input parameter length|(?:Username|Password)\b.*(?:too l|length)|or (?:password|public key length) too large"
     r"|already closed this channel|EOF has already been"
@@ -98,8 +97,8 @@ def misuse(session: Session) -> Found | None:
         return _not_logged_in(session, failed)
     if failed.kind != "error":
         return None
-    plain = failed.code in NUMBERS and not NOT_MISUSE.search(failed.message)
-    if not plain and not MISUSE.search(failed.message):
+    plain = failed.code in NUMBERS and not re.search(NOT_MISUSE, failed.message)
+    if not plain and not re.search(MISUSE, failed.message):
         return None
     memory = failed.code == -6
     return Found(

@@ -8,10 +8,9 @@ from tracelens.sessions import LISTS, Quote, Session
 from tracelens.ssh.algorithms import release_name
 
 # How servers word it when they leave because nothing matched.
-NO_MATCH = re.compile(
-    r"no (?:matching|common|mutual)|not? agree|(?:can't|cannot|unable to|could not|failed to) (?:agree|negotiate)"
-    r"|negotiat\w+ fail|algorithm negotiation",
-    re.IGNORECASE,
+NO_MATCH = (
+    r"(?i)no (?:matching|common|mutual)|not? agree|(?:can't|cannot|unable to|could not|failed to) (?:agree|negotiate)"
+    r"|negotiat\w+ fail|algorithm negotiation"
 )
 _SPELLED = {"comp": "compression"}
 # From this release on -5 is said of a mismatch only; before, of every failed key exchange.
@@ -73,7 +72,7 @@ def no_common_algorithm(session: Session) -> Found | None:
     if session.saw("key_ex.kex_initiated") or all(session.common(name) is not None for name in LISTS):
         return None
     said = session.server_disconnect()
-    told = said is not None and NO_MATCH.search(said.description) is not None
+    told = said is not None and re.search(NO_MATCH, said.description) is not None
     if not told and (failed.code != -5 or not failed.says("Unable to exchange encryption keys")):
         return None
     ours = session.offers.get("client", {})

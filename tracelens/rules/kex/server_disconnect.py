@@ -10,7 +10,7 @@ NO_COMMON = tuple(f"kex-no-common-{name}" for name in ("kex", "hostkey", "cipher
 LOST = (-1, -7, -13, -43)
 # libssh2 itself waits 60 s for a packet of the key exchange; what ends earlier under these words was no timeout.
 _PATIENCE = 50.0
-_WORDED_AS_TIMEOUT = re.compile(
+_WORDED_AS_TIMEOUT = (
     r"(?:Timed out|Timeout) waiting for (?:KEX|NEWKEYS|GEX|ECDH)|Would block|Unable to exchange"
     r"|Unrecoverable error"
 )
@@ -76,7 +76,7 @@ def server_disconnect(session: Session) -> Found | None:
     said = session.server_disconnect()
     # A -8 without an error before it is the server's doing only if one of its packets was still due.
     due = failed.code == -9 or (failed.code == -8 and _due(session))
-    hushed = due and bool(_WORDED_AS_TIMEOUT.search(failed.message)) and _waited(session) < _PATIENCE
+    hushed = due and bool(re.search(_WORDED_AS_TIMEOUT, failed.message)) and _waited(session) < _PATIENCE
     if said is None and failed.code not in LOST and not hushed and failed.kind != "closed":
         return None
     words = said.description.strip() if said is not None else ""

@@ -7,7 +7,7 @@ from tracelens.findings import Found, client, notice, server
 from tracelens.rules.transport.timeout import USUAL
 from tracelens.sessions import Quote, Session, Trace
 
-_ERROR = re.compile(r"-?\d{1,9} - (.*)", re.DOTALL)
+_ERROR = r"(?s)-?\d{1,9} - (.*)"
 
 
 @notice("trace-truncated", scope="trace")
@@ -70,7 +70,7 @@ def truncated(trace: Trace) -> Found | None:
 
 def _complete(session: Session) -> bool:
     """Whether the last record is an error's whole text, so that only the line's end is missing."""
-    error = _ERROR.fullmatch(session.last.text) if session.last else None
+    error = re.fullmatch(_ERROR, session.last.text) if session.last else None
     return error is not None and bool(error_texts(error[1]))
 
 

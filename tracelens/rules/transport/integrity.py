@@ -6,8 +6,8 @@ from tracelens.findings import Advice, client, network, vendor
 from tracelens.sessions import Disconnect, Session
 
 ETM_BROKEN = ((1, 11, 0), (1, 11, 1))
-_MAC_WORDS = re.compile(r"\bMAC\b|corrupted mac|packet corrupt", re.IGNORECASE)
-_LENGTH_WORDS = re.compile(r"bad packet length|packet length|padding error", re.IGNORECASE)
+_MAC_WORDS = r"(?i)\bMAC\b|corrupted mac|packet corrupt"
+_LENGTH_WORDS = r"(?i)bad packet length|packet length|padding error"
 
 
 def server_saw_bad_mac(session: Session) -> Disconnect | None:
@@ -15,13 +15,13 @@ def server_saw_bad_mac(session: Session) -> Disconnect | None:
     said = session.server_disconnect()
     if said is None or not session.kex_done:
         return None
-    return said if said.reason == 5 or (said.reason == 2 and _MAC_WORDS.search(said.description)) else None
+    return said if said.reason == 5 or (said.reason == 2 and re.search(_MAC_WORDS, said.description)) else None
 
 
 def server_saw_bad_length(session: Session) -> Disconnect | None:
     """The server's disconnect, if it says that a packet had an impossible length."""
     said = session.server_disconnect()
-    return said if said is not None and said.reason == 2 and _LENGTH_WORDS.search(said.description) else None
+    return said if said is not None and said.reason == 2 and re.search(_LENGTH_WORDS, said.description) else None
 
 
 def protection(session: Session) -> str:

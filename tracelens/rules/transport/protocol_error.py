@@ -10,11 +10,9 @@ from tracelens.sessions import Failure, Session
 CODES = (-14, -38, -24, -25, -23, -20, -29)
 # Server's faults that carry a number which mostly means something else.
 ELSEWHERE = {
-    -6: re.compile(r"Invalid SFTP packet size|empty SFTP packet"),
-    -36: re.compile(r"publickey subsystem"),
-    -41: re.compile(
-        r"Unexpected (?:packet|userauth)|Too many replies|Unable to decode|Host key length|Invalid SFTP packet size"
-    ),
+    -6: r"Invalid SFTP packet size|empty SFTP packet",
+    -36: r"publickey subsystem",
+    -41: r"Unexpected (?:packet|userauth)|Too many replies|Unable to decode|Host key length|Invalid SFTP packet size",
 }
 
 
@@ -115,7 +113,7 @@ def _is_breach(session: Session, failed: Failure) -> bool:
     if failed.code == -31:
         return failed.says(*PROTOCOL)
     if failed.code in ELSEWHERE:
-        return ELSEWHERE[failed.code].search(failed.message) is not None
+        return re.search(ELSEWHERE[failed.code], failed.message) is not None
     if failed.code not in CODES or is_lost(session, failed):
         return False
     if failed.phase == "kex" and failed.code == -14:
