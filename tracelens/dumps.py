@@ -106,34 +106,3 @@ class Dump:
             if len(out) != min((row + 1) * ROW, self.size) - first * ROW:
                 break
         return bytes(out[start - first * ROW : stop - first * ROW])
-
-
-class OpenDump:
-    """A dump whose rows are read one by one, because something stands between them or they do not fit its title."""
-
-    __slots__ = ("_broken", "_data", "line", "next", "size", "time", "title")
-
-    def __init__(self, line: int, time: float | None, title: str, size: int) -> None:
-        self.line, self.time, self.title, self.size = line, time, title, size
-        self.next = 0  # the offset of the row that is due
-        self._data = bytearray()
-        self._broken = False
-
-    def add(self, pairs: bytes) -> None:
-        """Takes the hex digits of the row that is due; after a blank or short one, nothing more is kept."""
-        if pairs and not self._broken and len(self._data) < KEPT:
-            got = bytes.fromhex(pairs.decode("ascii"))[: self.size - self.next]
-            self._data += got
-            self._broken = len(got) < min(ROW, self.size - self.next)
-        elif not pairs:
-            self._broken = True
-        self.next += ROW
-
-    @property
-    def shows_a_row(self) -> bool:
-        """Whether a whole row was seen, or all of the dump."""
-        return len(self._data) >= min(ROW, self.size)
-
-    def close(self) -> Dump:
-        """The dump, with the bytes that were seen."""
-        return Dump(self.line, self.time, self.title, self.size, bytes(self._data), None)

@@ -16,8 +16,9 @@ from msgspec.structs import replace
 from tracelens import events
 from tracelens.account import COUNTED, FOREIGN_KEPT, LIKE, SHAPES_DATED, TITLES_KEPT, UNREAD, Account, Seen
 from tracelens.blocks import LINE_KEPT, Blocks
-from tracelens.dumps import KEPT, Dump, Layout, OpenDump
+from tracelens.dumps import KEPT, Dump, Layout
 from tracelens.framing import DIGITS, decoded, patterns
+from tracelens.opendumps import OpenDumps, row_length
 from tracelens.runs import DATA, EAGAIN, FAILURE, FOLDED, POLLS, TYPED, Retry, Run
 
 if TYPE_CHECKING:
@@ -83,9 +84,9 @@ class Reader(Blocks):
         self._line = 1
         self._line_start = True
         self._time: float | None = None
-        self._open: list[OpenDump] = []
         self._run: Run | None = None
         self.seen = seen or Seen()
+        self._open = OpenDumps(self.account, self.seen, fold=fold)
         self._shapes: Shapes | None = None
         self._taught: set[bytes] = set()
         self._but: Container[str] | None = None  # events whose records are not given in bulk; None: none are
@@ -117,7 +118,9 @@ class Reader(Blocks):
                 if found.end() + 2 >= len(buffer) and found.end() - pos < LINE_KEPT and self._more():
                     continue
                 if self._open:
-                    yield from self._interrupted()
+                    while self._pos + _ROW_MAY_FOLLOW > len(self._buffer) and self._more():
+                        pass
+                    yield from self._open.interrupted(self._buffer[self._pos : self._pos + _ROW_MAY_FOLLOW])
                     found = record_at(self._buffer, self._pos) or found
                 yield from self._record(found)
                 continue
@@ -137,7 +140,7 @@ class Reader(Blocks):
             yield from self._other()
         yield from self._flush_run()
         self.account.cut_at_end |= bool(self._open)
-        yield from self._give_up()
+        yield from self._open.give_up()
         self._finish()
         if self._damage is not None:
             raise self._damage
@@ -332,7 +335,7 @@ class Reader(Blocks):
         if len(self.account.titles) < TITLES_KEPT:
             self.account.titles[title] = None
         yield from self._flush_run()
-        yield from self._give_up()
+        yield from self._open.give_up()
         self.account.dumps += 1
         newlines = line_end.count(b"\n")
         if whole:
@@ -341,13 +344,11 @@ class Reader(Blocks):
             self._line += newlines * ((size - 1) // 16 + 1 + closed)
             self._line_start = newlines > 0 and closed
         else:
-            self._open.append(OpenDump(self._line, self._time, title, size))
+            yield from self._open.open(self._line, self._time, title, size)
             newline = buffer.find(b"\n", at, at + 3)
             self._line_start = newline >= 0
             stop = newline + 1 if self._line_start else at
             self._line += self._line_start
-            if size == 0:
-                yield self._open.pop().close()
         self.account.dump_bytes += stop - self._pos
         self._pos = stop
 
@@ -365,41 +366,6 @@ class Reader(Blocks):
         before = self._buffer[max(start, reach) : self._pos]
         return 0 if len(before) == _PREFIX_KEPT or self._at.begin.search(before) else len(before)
 
-    def _give_up(self) -> Iterator[Dump]:
-        """The dumps that still wait for rows, as far as they came."""
-        for dump in self._open:
-            yield from self._cut(dump)
-        self._open.clear()
-
-    def _cut(self, dump: OpenDump) -> Iterator[Dump]:
-        """A dump that lacks rows, or no more than its count where it shows not even one and too many do not."""
-        self.account.cut_dumps += 1
-        if self._fold and not dump.shows_a_row:
-            like = self.seen.like[dump.title] = self.seen.like.get(dump.title, 0) + 1
-            if like > LIKE:
-                self.account.counted += 1
-                return
-        yield dump.close()
-
-    def _interrupted(self) -> Iterator[Dump]:
-        """A record stands where a row was due: the dump is over unless its next row follows soon."""
-        while self._pos + _ROW_MAY_FOLLOW > len(self._buffer) and self._more():
-            pass
-        for dump in list(self._open):
-            if self._buffer.find(b"%04x: " % dump.next, self._pos, self._pos + _ROW_MAY_FOLLOW) < 0:
-                self._open.remove(dump)
-                yield from self._cut(dump)
-
-    def _row(self, found: re.Match[bytes]) -> Iterator[Dump]:
-        offset = int(found.group(1), 16)
-        for dump in self._open:
-            if dump.next == offset:
-                dump.add(found.group(2) or b"")
-                if dump.next >= dump.size:
-                    self._open.remove(dump)
-                    yield dump.close()
-                return
-
     # -- all else --------------------------------------------------------------------------------------------------
 
     def _other(self) -> Iterator[Item]:
@@ -415,11 +381,11 @@ class Reader(Blocks):
             return
         upto = stop if begin is None else begin.start()
         part = buffer[pos:upto]
-        row = self._row_in(part) if self._open or self._line_start else None
+        row = self._open.row_in(part) if self._open or self._line_start else None
         account = self.account
         if row is not None and self._open:
-            taken = self._row_length(part, row)
-            yield from self._row(row)
+            taken = row_length(part, row)
+            yield from self._open.take(row)
             if part[taken:].strip():
                 upto = pos + taken
             account.dump_bytes += upto - pos
@@ -444,24 +410,6 @@ class Reader(Blocks):
             self._line += 1
             self._line_start = True
             self._pos += 1
-
-    def _row_in(self, part: bytes) -> re.Match[bytes] | None:
-        """The row that the line holds, behind whatever prefix."""
-        at = self._at.row.match(part)
-        if at is not None or not self._open:
-            return at
-        for dump in self._open:
-            due = part.find(b"%04x:" % dump.next)
-            if due >= 0 and (due == 0 or not part[due - 1 : due].isalnum()):
-                return self._at.row.match(part, due)
-        return None
-
-    @staticmethod
-    def _row_length(part: bytes, row: re.Match[bytes]) -> int:
-        """Where the row ends in its line: after a character a byte, if the column of characters is there."""
-        shown = len(bytes.fromhex((row.group(2) or b"").decode("ascii")))
-        column = re.match(rb" *: ?", part[row.end() :])
-        return row.end() if column is None else min(len(part), row.end() + column.end() + shown)
 
     def _damaged(self, pos: int, stop: int) -> Iterator[Item]:
         """A tag that no known context follows: cut off, or printed by somebody else. Or an arrow that is no title."""
