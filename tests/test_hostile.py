@@ -80,6 +80,13 @@ def nested(depth: int) -> bytes:
     return data
 
 
+def seven_zipped(data: bytes) -> bytes:
+    packed = io.BytesIO()
+    with pytest.importorskip("py7zr", reason="7z needs the extra 7z").SevenZipFile(packed, "w") as archive:
+        archive.writef(io.BytesIO(data), "a.log")
+    return packed.getvalue()
+
+
 def encrypted() -> bytes:
     packed = bytearray(zipped({"a.log": WRONG}))
     packed[packed.index(b"PK\x03\x04") + 6] |= 1
@@ -127,6 +134,9 @@ HOSTILE_BANNER = b"SSH-2.0-\x1b]0;owned\x07\x1b[2J<script>alert(1)</script>=cmd|
 FILES: dict[str, tuple[Callable[[], bytes], tuple[int, ...], bytes]] = {
     # archives
     "a gzip bomb": (lambda: gzip.compress(bytes(300 << 20)), (2,), b"looks like nothing but NUL bytes"),
+    "a 7z bomb": (lambda: seven_zipped(bytes(300 << 20)), (2,), b"looks like nothing but NUL bytes"),
+    "a 7z cut off": (lambda: seven_zipped(WRONG)[:-20], (2,), b"damaged 7z archive"),
+    "a 7z in which bits are turned": (lambda: seven_zipped(WRONG).replace(b"\0", b"\1"), (2,), b"damaged 7z archive"),
     "a bzip2 bomb": (lambda: bz2.compress(bytes(200 << 20)), (2,), b"limit: ratio"),
     "an xz bomb": (lambda: lzma.compress(bytes(200 << 20), preset=1), (2,), b""),
     "a gzip bomb in a gzip bomb": (lambda: gzip.compress(gzip.compress(bytes(300 << 20))), (2,), b"NUL"),

@@ -222,6 +222,56 @@ def test_archives_nest(put: Put) -> None:
     ]
 
 
+def seven_zipped(members: dict[str, bytes], **options: str) -> bytes:
+    py7zr = pytest.importorskip("py7zr", reason="7z needs the extra 7z")
+    packed = io.BytesIO()
+    with py7zr.SevenZipFile(packed, "w", **options) as archive:
+        for name, data in members.items():
+            archive.writef(io.BytesIO(data), name)
+    return packed.getvalue()
+
+
+def test_members_of_a_7z(put: Put) -> None:
+    inner = seven_zipped({"d/c.log.gz": gzip.compress(TRACE), "d.log": b"d" * 300_000, "e.log": TRACE})
+    put("a.7z", inner)
+    put("z.zip", zipped({"y": inner}))
+    assert read(["a.7z", "z.zip"]) == [
+        ("a.7z!d/c.log.gz", "7z+gzip", TRACE),
+        ("a.7z!d.log", "7z", b"d" * 300_000),
+        ("a.7z!e.log", "7z", TRACE),
+        ("z.zip!y!d/c.log.gz", "zip+7z+gzip", TRACE),
+        ("z.zip!y!d.log", "zip+7z", b"d" * 300_000),
+        ("z.zip!y!e.log", "zip+7z", TRACE),
+    ]
+    assert [item.name for item in find(["a.7z"])] == ["a.7z!d/c.log.gz", "a.7z!d.log", "a.7z!e.log"]
+    next(find(["a.7z"]))  # whoever stops in between leaves no thread behind
+    assert threading.active_count() == 1
+    assert sorted(os.listdir()) == ["a.7z", "z.zip"]
+
+
+def test_a_7z_that_cannot_be_read(put: Put) -> None:
+    whole = seven_zipped({"a": TRACE, "b": os.urandom(5000), "c": TRACE})
+    [(name, _, why)] = read([put("cut.7z", whole[:-30])])
+    assert (name, str(why)[:18]) == ("cut.7z", "damaged 7z archive")
+    bad = bytearray(whole)
+    bad[3000] ^= 0xFF
+    found = read([put("bad.7z", bytes(bad))])
+    assert str(found[-2][2]).startswith("damaged 7z member")
+    assert found[-1][0] == "bad.7z"  # what follows is lost with it
+    put("e.7z", seven_zipped({"a": TRACE}, password="walnut-Harbour-9"))
+    assert read(["e.7z"]) == [("e.7z", None, "is encrypted; unpack it with its password, then give the file")]
+    put("many.7z", seven_zipped({str(n): b"x" for n in range(20)}))
+    found = read(["many.7z"], Limits(members=10))
+    assert len(found) == 11
+    assert "limit: members" in str(found[-1][2])
+
+
+def test_without_py7zr_the_extra_is_named(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    put("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(100))
+    monkeypatch.setitem(sys.modules, "py7zr", None)
+    assert read(["a.7z"]) == [("a.7z", None, '7z needs the extra: pip install "libssh2-tracelens[7z]"')]
+
+
 def test_members_need_not_be_read(put: Put) -> None:
     put("a.tgz", tarred({"a": TRACE * 999, "b": tarred({"c": TRACE, "d": b"d"}), "e": b"e"}, "w:gz"))
     names = [item.name for item in find(["a.tgz"])]

@@ -1,8 +1,8 @@
-"""A file -> the streams that are packed in it: gzip, bzip2, xz, zstd, zip and tar, in any nesting.
+"""A file -> the streams that are packed in it: gzip, bzip2, xz, zstd, zip, 7z and tar, in any nesting.
 
     unfold("a.tar.gz", file, Limits())  ->  Content("a.tar.gz!b.log", ("gzip", "tar"), stream), ...
 
-Nothing is unpacked to a path: archives are read as streams, and a zip inside of something else goes through
+Nothing is unpacked to a path: archives are read as streams, and a zip or 7z inside of something else goes through
 an anonymous temporary file, because its table of contents stands at its end.
 """
 
@@ -209,14 +209,14 @@ class _Budget:
 
 _MAGIC = re.compile(
     rb"(?s:(?P<gzip>\x1f\x8b\x08)|(?P<bzip2>BZh[1-9](?:1AY&SY|\x17rE8P\x90))|(?P<xz>\xfd7zXZ\x00)"
-    rb"|(?P<zstd>\x28\xb5\x2f\xfd)|(?P<zip>PK(?:\x03\x04|\x05\x06|\x07\x08PK))|(?P<tar>.{257}ustar))"
+    rb"|(?P<zstd>\x28\xb5\x2f\xfd)|(?P<sevenzip>7z\xbc\xaf\x27\x1c)|(?P<zip>PK(?:\x03\x04|\x05\x06|\x07\x08PK))|(?P<tar>.{257}ustar))"
 )
 
 
 def layer(head: bytes) -> str | None:
     """What a file that begins like this is packed with; None where it is not. 512 bytes tell."""
     if match := _MAGIC.match(head):
-        return match.lastgroup
+        return "7z" if match.lastgroup == "sevenzip" else match.lastgroup
     # A tar older than POSIX has no magic, but its header has a checksum.
     field = re.fullmatch(rb" *([0-7]{1,6})[ \x00]+", head[148:156]) if len(head) == _HEAD else None
     return "tar" if field and int(field[1], 8) == sum(head[:148] + b" " * 8 + head[156:]) else None
@@ -250,6 +250,8 @@ def _inside(name: str, layer: str, stream: Stream, budget: _Budget) -> _Members:
         return _zip(name, stream, budget)
     if layer == "tar":
         return _tar(name, stream, budget)
+    if layer == "7z":
+        return _7z(name, stream, budget)
     read = budget.metered(_decoder(layer, stream), lambda: stream.position)
     return iter([(name, Stream(read, f"{layer} data"))])
 
@@ -334,6 +336,22 @@ def _seekable(stream: Stream, stack: ExitStack) -> IO[bytes]:
     while block := stream.read(_BLOCK):
         copy.write(block)
     return cast(IO[bytes], copy)
+
+
+def _7z(name: str, stream: Stream, budget: _Budget) -> _Members:
+    from tracelens import sevenzip
+
+    with ExitStack() as stack:
+        try:
+            file = _seekable(stream, stack)
+            for member in sevenzip.members(file):
+                budget.enter()
+                read = budget.metered(member.read, file.tell)
+                yield f"{name}!{shown(member.name)}", Stream(read, "7z member", None, member.modified)
+        except _LimitReached:
+            raise
+        except Exception as error:
+            yield name, UnreadableInput(name, reason(error, "7z archive"))
 
 
 def _tar(name: str, stream: Stream, budget: _Budget) -> _Members:
