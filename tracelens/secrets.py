@@ -8,17 +8,20 @@ SSH or of libssh2, such as "password": to mask those words everywhere would tell
 
 import re
 from base64 import b64encode
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from tracelens import catalogue
 from tracelens.ssh.algorithms import SINCE
 
+if TYPE_CHECKING:
+    from ahocorasick_rs import BytesAhoCorasick
+
 MASKED = "[hidden]"
 # A shorter secret cannot be told from ordinary text wherever its letters turn up.
 SHORTEST = 4
-# More forms than this are looked for by their first bytes.
-_FEW = 1000
 _DIGITS = tuple(b"%d" % digit for digit in range(10))
 _FIGURES = (*_DIGITS, b".")
 # Fewer characters of base64 than this say nothing.
@@ -109,6 +112,50 @@ def credentials(text: bytes) -> Iterator[bytes]:
             yield value
 
 
+class _Searched:
+    """Looks for many forms of secrets at once."""
+
+    def __init__(self, found: dict[bytes, bytes]) -> None:
+        self._values = list(found.values())
+        self._forms = list(found)
+
+    def __bool__(self) -> bool:
+        return bool(self._forms)
+
+    @cached_property
+    def _automaton(self) -> "BytesAhoCorasick":
+        from ahocorasick_rs import BytesAhoCorasick, MatchKind
+
+        return BytesAhoCorasick(self._forms, MatchKind.LeftmostLongest)
+
+    def find(self, data: bytes) -> list[tuple[int, int, bytes]]:
+        """Start, stop and secret, one behind the other."""
+        if not self._forms or not data:
+            return []
+        values = self._values
+        return [(start, stop, values[n]) for n, start, stop in self._automaton.find_matches_as_indexes(data)]
+
+
+class _Parts:
+    """Looks for first parts of values."""
+
+    def __init__(self, values: list[bytes]) -> None:
+        self._sorted = sorted(values)
+        self._begins = {value[:SHORTEST] for value in values}
+        self.longest = max(map(len, values), default=0)
+
+    def at_end(self, data: bytes) -> int:
+        """How many bytes at the end of the data a longer value begins with; none are fewer than SHORTEST."""
+        ordered, begins = self._sorted, self._begins
+        for at in range(max(0, len(data) - self.longest + 1), len(data) - SHORTEST + 1):
+            if data[at : at + SHORTEST] in begins:
+                part = data[at:]
+                next_one = bisect_right(ordered, part)
+                if next_one < len(ordered) and ordered[next_one].startswith(part):
+                    return len(part)
+        return 0
+
+
 class Needles:
     """Looks for secrets in whatever form; the longest counts where several begin at one place.
 
@@ -118,11 +165,12 @@ class Needles:
 
     def __init__(self, values: Iterable[bytes]) -> None:
         self.values = sorted({v for v in values if is_telling(v)}, key=lambda v: (-len(v), v))
-        self._forms = [(form, value) for value in self.values for form in forms(value)]
-        self._index: dict[bytes, list[tuple[bytes, bytes]]] = {}
-        if len(self._forms) > _FEW:
-            for form, value in sorted(self._forms, key=lambda pair: -len(pair[0])):
-                self._index.setdefault(form[:SHORTEST], []).append((form, value))
+        found = {form: value for value in reversed(self.values) for form in forms(value)}
+        figures = {form: value for form, value in found.items() if form == value and form.isdigit()}
+        self._all, self._figures = _Searched(found), _Searched(figures)
+        words = {form: value for form, value in found.items() if form not in figures}
+        self._words = _Searched(words) if figures else self._all
+        self._firsts, self._lasts = _Parts(self.values), _Parts([value[::-1] for value in self.values])
 
     def find(self, data: bytes, *, numbers: bool = True) -> list[tuple[int, int, bytes]]:
         """Where secrets stand: start, stop and the secret; none overlaps another.
@@ -131,12 +179,11 @@ class Needles:
             data: where to look.
             numbers: whether a secret of digits counts wherever its digits stand; else only where they stand alone.
         """
-        found = self._indexed(data) if self._index else self._each(data)
-        if not numbers:
-            found = [f for f in found if not f[2].isdigit() or f[1] - f[0] != len(f[2]) or _alone(data, f[0], f[1])]
-        if len(found) < 2:
-            return found
-        found.sort(key=lambda f: (f[0], -f[1]))
+        if numbers or not self._figures:
+            return self._all.find(data)
+        found = self._words.find(data)
+        found += [one for one in self._figures.find(data) if _alone(data, one[0], one[1])]
+        found.sort(key=lambda one: (one[0], -one[1]))
         kept, end = [], 0
         for one in found:
             if one[0] >= end:
@@ -144,23 +191,13 @@ class Needles:
                 end = one[1]
         return kept
 
-    def _each(self, data: bytes) -> list[tuple[int, int, bytes]]:
-        found = []
-        for form, value in self._forms:
-            at = data.find(form)
-            while at >= 0:
-                found.append((at, at + len(form), value))
-                at = data.find(form, at + len(form))
-        return found
+    def begun(self, data: bytes) -> int:
+        """How many bytes at the end of the data are the first part of a secret that is cut off there."""
+        return self._firsts.at_end(data)
 
-    def _indexed(self, data: bytes) -> list[tuple[int, int, bytes]]:
-        found, index = [], self._index
-        for at in range(len(data) - SHORTEST + 1):
-            for form, value in index.get(data[at : at + SHORTEST], ()):
-                if data.startswith(form, at):
-                    found.append((at, at + len(form), value))
-                    break
-        return found
+    def ended(self, data: bytes) -> int:
+        """How many bytes at the beginning of the data are the last part of a secret that began before it."""
+        return self._lasts.at_end(data[: self._lasts.longest][::-1])
 
     def replace(self, data: bytes, mask: Callable[[bytes], bytes], *, numbers: bool = True) -> bytes:
         """The data with each secret replaced by what `mask` makes of it."""
@@ -181,19 +218,14 @@ def _alone(data: bytes, start: int, stop: int) -> bool:
 def hider(values: Iterable[bytes]) -> Callable[[str], str]:
     """A function that masks secrets wherever a text holds one, or ends in the first part of one."""
     needles = Needles(values)
-    begun = {value[:n] for value in needles.values[:_FEW] for n in range(SHORTEST, min(len(value), 200))}
-    begun = {part for part in begun if not is_ordinary(part)}
-    longest = max(map(len, begun), default=0)
 
     def hide(text: str) -> str:
         data = text.encode("utf-8", "surrogatepass")
         data = needles.replace(data, lambda _: MASKED.encode(), numbers=False)
-        if begun:  # what was cut off may end in half a secret
-            body = data.rstrip(b".\"'\xe2\x80\xa6")
-            for n in range(min(longest, len(body)), SHORTEST - 1, -1):
-                if body[-n:] in begun:
-                    data = body[:-n] + MASKED.encode() + data[len(body) :]
-                    break
+        body = data.rstrip(b".\"'\xe2\x80\xa6")  # what was cut off may end in half a secret
+        half = needles.begun(body)
+        if half and not is_ordinary(body[-half:]):
+            data = body[:-half] + MASKED.encode() + data[len(body) :]
         return data.decode("utf-8", "surrogatepass")
 
     return hide if needles.values else lambda text: text

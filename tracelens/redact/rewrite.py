@@ -296,11 +296,7 @@ class Rewrite(Walk):
         """Secrets in channel data that stays; also the parts of one that goes on in the next packet."""
         found = self._overwritten(payload, edits, base)
         end = base + len(payload)
-        for value in self._needles.values:
-            lengths = range(min(len(value), len(payload)) - 1, secrets.SHORTEST - 1, -1)
-            begun = next((n for n in lengths if payload.endswith(value[:n])), 0)
-            ended = next((n for n in lengths if payload.startswith(value[-n:])), 0)
-            found += [(end - begun, end, b""), (base, base + ended, b"")]
+        found += [(end - self._needles.begun(payload), end, b""), (base, base + self._needles.ended(payload), b"")]
         merged: list[Edit] = []
         for start, stop, _ in sorted(found):
             if start == stop or any(a < stop and start < b for a, b, _ in edits):
