@@ -6,6 +6,7 @@ values that packets show to be secret are masked wherever else they turn up.
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from tracelens.sessions.steps import Steps
 SCHEMA = "tracelens/analysis/1"
 # More quotes than this prove nothing more.
 EVIDENCE_KEPT = 200
+_HIDDEN = 1024  # texts that need not be searched for secrets again
 _HEAD = 1 << 16
 
 
@@ -113,7 +115,7 @@ def analyze(origin: source.Source, *, jobs: int = 1, show_secrets: bool = False)
                 {"kind": h.kind, "line": h.line, "value": h.value.decode("utf-8", "backslashreplace")}
                 for h in session.held
             ]
-    return Analysis(_with_lines(document, assembler.line_of))
+    return Analysis(_with_lines(document, assembler.line_of) if assembler.shared else document)
 
 
 def _reader(
@@ -165,7 +167,7 @@ class _Head:
 def _hider(values: Iterable[bytes]) -> Callable[[str], str]:
     """Masks known secrets, and values that a text's own words call secret."""
     hide = secrets.hider(values)
-    return lambda text: hide(secrets.without_credentials(text))
+    return lru_cache(_HIDDEN)(lambda text: hide(secrets.without_credentials(text)))
 
 
 def _shown(text: str) -> str:

@@ -17,6 +17,7 @@ KEPT = 1 << 20
 # A row is its offset, ": ", three characters a byte and a blank in the middle, ": ", and a character a byte.
 _HEX_WIDTH = 3 * ROW + 1
 _FULL_ROW = 4 + 2 + _HEX_WIDTH + 2 + ROW
+_NARROW = 0x1000 * ROW  # bytes before the first row whose offset has more than four digits
 
 
 def _digits(row: int) -> int:
@@ -92,6 +93,9 @@ class Dump:
         if stop <= start:
             return b""
         first, last = start // ROW, (stop - 1) // ROW
+        whole = self._whole(first, last) if stop <= _NARROW else None
+        if whole is not None:
+            return whole[start - first * ROW : stop - first * ROW]
         out = bytearray()
         for row in range(first, last + 1):
             at = self._layout.pairs(row)
@@ -106,3 +110,19 @@ class Dump:
             if len(out) != min((row + 1) * ROW, self.size) - first * ROW:
                 break
         return bytes(out[start - first * ROW : stop - first * ROW])
+
+    def _whole(self, first: int, last: int) -> bytes | None:
+        """The bytes of rows whose offsets have four digits, None where something is missing in them."""
+        assert self._layout is not None
+        rows, at, length = self._rows, self._layout.pairs(first), self._layout.start(1)
+        pairs = []
+        for offset in range(first * ROW, (last + 1) * ROW, ROW):
+            if not rows.startswith(b"%04x: " % offset, at - 6):
+                return None
+            pairs.append(rows[at : at + _HEX_WIDTH])
+            at += length
+        try:
+            data = bytes.fromhex(b"".join(pairs).decode("ascii"))
+        except ValueError:
+            return None
+        return data if len(data) == min((last + 1) * ROW, self.size) - first * ROW else None

@@ -220,13 +220,13 @@ def hider(values: Iterable[bytes]) -> Callable[[str], str]:
     needles = Needles(values)
 
     def hide(text: str) -> str:
-        data = text.encode("utf-8", "surrogatepass")
-        data = needles.replace(data, lambda _: MASKED.encode(), numbers=False)
+        plain = text.encode("utf-8", "surrogatepass")
+        data = needles.replace(plain, lambda _: MASKED.encode(), numbers=False)
         body = data.rstrip(b".\"'\xe2\x80\xa6")  # what was cut off may end in half a secret
         half = needles.begun(body)
         if half and not is_ordinary(body[-half:]):
             data = body[:-half] + MASKED.encode() + data[len(body) :]
-        return data.decode("utf-8", "surrogatepass")
+        return text if data is plain else data.decode("utf-8", "surrogatepass")
 
     return hide if needles.values else lambda text: text
 
@@ -235,6 +235,8 @@ def without_credentials(text: str) -> str:
     """The text with the values masked that its own words call secret."""
     data = text.encode("utf-8", "surrogatepass")
     found = {value for value in credentials(data) if len(value) >= SHORTEST and not is_ordinary(value)}
+    if not found:
+        return text
     for value in sorted(found, key=len, reverse=True):
         data = data.replace(value, MASKED.encode())
     return data.decode("utf-8", "surrogatepass")

@@ -130,7 +130,7 @@ class Assembler:
     def _is_empty(track: Track) -> bool:
         session = track.session
         return (
-            set(session.lines) <= _FRESH
+            session.lines.keys() <= _FRESH
             and not session.packets
             and not session.waits
             and not session.failures
@@ -210,7 +210,7 @@ class Assembler:
         session, name = track.session, event.name
         if self._restarted(track, event.time):
             return True
-        if set(session.lines) <= _FRESH and not session.packets and not session.waits:
+        if not session.packets and not session.waits and session.lines.keys() <= _FRESH:
             return False
         if name in ("transport.new_session", "transport.session_startup"):
             return True

@@ -112,7 +112,10 @@ class Steps:
 
     @staticmethod
     def _of(kept: dict[int, _Kept], track: Track) -> _Kept:
-        return kept.setdefault(id(track.session), _Kept())
+        found = kept.get(id(track.session))
+        if found is None:
+            found = kept[id(track.session)] = _Kept()
+        return found
 
 
 _BANNERS = ("transport.banner_sent", "transport.banner_received")
