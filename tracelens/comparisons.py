@@ -1,5 +1,6 @@
 """Several sessions of one trace -> what those that failed had other than those that worked."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -9,6 +10,8 @@ from tracelens.sessions import Session
 
 # More failed sessions than this are not compared one by one: a loop over one mistake says nothing new each time.
 MOST = 50
+# As many that worked are looked at before each of those, and after it.
+NEAR = 50
 # A list of algorithms longer than this is not shown whole.
 _LONG = 120
 _HIDDEN = "[hidden]"
@@ -30,7 +33,7 @@ class Comparison(Struct, frozen=True):
 
 
 def compare(sessions: Sequence[Session], diagnoses: Sequence[Diagnosis]) -> tuple[Comparison, ...]:
-    """Each session that failed against the most similar one that worked; where none did, against the one before it.
+    """Each session that failed against the most similar one nearby that worked; where none did, against the one before.
 
     Only what a session was given counts (user, server, key, algorithms, what it asked for), not what came of it.
 
@@ -42,9 +45,12 @@ def compare(sessions: Sequence[Session], diagnoses: Sequence[Diagnosis]) -> tupl
     worked = [s for s, d in pairs if d.verdict == "healthy"]
     failed = [(s, d) for s, d in pairs if d.verdict in ("cause", "unexplained")][:MOST]
     found: list[Comparison] = []
+    numbers = [session.number for session in worked]
     for position, (session, diagnosis) in enumerate(failed):
         if worked:
-            other = min(worked, key=lambda s: (len(_differences(session, s)), abs(s.number - session.number)))
+            at = bisect_left(numbers, session.number)
+            near = worked[max(0, at - NEAR) : at + NEAR]
+            other = min(near, key=lambda s: (len(_differences(session, s)), abs(s.number - session.number)))
             found.append(_against_healthy(session, other))
         elif position:
             found.append(_against_failed((session, diagnosis), failed[position - 1]))

@@ -8,7 +8,7 @@ SSH or of libssh2, such as "password": to mask those words everywhere would tell
 
 import re
 from base64 import b64encode
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -26,6 +26,13 @@ _DIGITS = tuple(b"%d" % digit for digit in range(10))
 _FIGURES = (*_DIGITS, b".")
 # Fewer characters of base64 than this say nothing.
 _SHORTEST_BASE64 = 5
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+# Of more secrets than this, which no program's trace holds, base64 and UTF-16 are not looked for.
+_MANY = 2000
+# What stands between octets in hexadecimal.
+_BETWEEN = b" :"
+_LEFT_OUT = re.compile(b"[ :]")
+_LOWER = bytes.maketrans(b"ABCDEF", b"abcdef")
 # What `tracelens redact` puts in a secret's place: as long as any other, and numbered, so that two attempts with one
 # password still look like one password.
 _MASK = re.compile(rb"hidden-[a-z]{6}")
@@ -82,26 +89,31 @@ def vocabulary() -> bytes:
     return "\n".join([*texts, *SINCE, _NAMES]).encode()
 
 
-@lru_cache(4096)
-def forms(value: bytes) -> tuple[bytes, ...]:
-    """The ways in which a value can stand in a text or in a dump, itself first."""
-    found = [value]
+def _spellings(value: bytes, *, coded: bool) -> Iterator[bytes]:
+    """The ways in which a value can stand in a text or in a dump, itself first; hexadecimal is looked for apart.
+
+    Args:
+        value: a secret.
+        coded: whether base64 and UTF-16 count.
+    """
+    yield value
     text = value.decode("utf-8", "replace")
     if not value.isascii():
-        found += [value.decode("latin-1").encode(), value.decode("utf-8", "backslashreplace").encode()]
-        found += [text.encode("unicode_escape"), text.encode("latin-1", "replace") if "\ufffd" not in text else value]
-    found += [text.encode("utf-16-le"), text.encode("utf-16-be")]
-    digits = value.hex()
-    spaced = value.hex(" ")
-    rows = (spaced[: 3 * cut - 1] + "  " + spaced[3 * cut :] for cut in range(1, min(len(value), 64)))
-    found += [f.encode() for f in (digits, digits.upper(), spaced, spaced.upper(), value.hex(":"))]
-    found += [row.upper().encode() for row in rows]
+        yield value.decode("latin-1").encode()
+        yield value.decode("utf-8", "backslashreplace").encode()
+        yield text.encode("unicode_escape")
+        if "\ufffd" not in text:
+            yield text.encode("latin-1", "replace")
+    if not coded:
+        return
+    yield text.encode("utf-16-le")
+    yield text.encode("utf-16-be")
     for shift in range(3):
-        coded = b64encode(b"\0" * shift + value)
-        inner = coded[(0, 2, 3)[shift] : (shift + len(value)) * 8 // 6]
+        base64 = b64encode(b"\0" * shift + value)
+        inner = base64[(0, 2, 3)[shift] : (shift + len(value)) * 8 // 6]
         if len(inner) >= _SHORTEST_BASE64:
-            found += [inner, inner.translate(bytes.maketrans(b"+/", b"-_"))]
-    return tuple(dict.fromkeys(found))
+            yield inner
+            yield inner.translate(_URL_SAFE)
 
 
 def credentials(text: bytes) -> Iterator[bytes]:
@@ -113,27 +125,46 @@ def credentials(text: bytes) -> Iterator[bytes]:
 
 
 class _Searched:
-    """Looks for many forms of secrets at once."""
+    """Looks for many words at once, each of which stands for a secret."""
 
     def __init__(self, found: dict[bytes, bytes]) -> None:
         self._values = list(found.values())
-        self._forms = list(found)
+        self._words = list(found)
 
     def __bool__(self) -> bool:
-        return bool(self._forms)
+        return bool(self._words)
 
     @cached_property
     def _automaton(self) -> "BytesAhoCorasick":
         from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
-        return BytesAhoCorasick(self._forms, MatchKind.LeftmostLongest)
+        return BytesAhoCorasick(self._words, MatchKind.LeftmostLongest)
 
     def find(self, data: bytes) -> list[tuple[int, int, bytes]]:
         """Start, stop and secret, one behind the other."""
-        if not self._forms or not data:
+        if not self._words or not data:
             return []
         values = self._values
         return [(start, stop, values[n]) for n, start, stop in self._automaton.find_matches_as_indexes(data)]
+
+
+class _Hexadecimal:
+    """Looks for secrets in hexadecimal, in capitals or not, with blanks or colons between the octets or not."""
+
+    def __init__(self, values: list[bytes]) -> None:
+        self._searched = _Searched({value.hex().encode(): value for value in values})
+
+    def find(self, data: bytes) -> list[tuple[int, int, bytes]]:
+        """Start, stop and secret, one behind the other."""
+        found = self._searched.find(data.translate(_LOWER, _BETWEEN))
+        if not found:
+            return []
+        # Where in the data a place is, of which the characters between the octets were left out.
+        left_out = [at.start() - n for n, at in enumerate(_LEFT_OUT.finditer(data))]
+        return [
+            (start + bisect_right(left_out, start), stop + bisect_left(left_out, stop), value)
+            for start, stop, value in found
+        ]
 
 
 class _Parts:
@@ -165,11 +196,13 @@ class Needles:
 
     def __init__(self, values: Iterable[bytes]) -> None:
         self.values = sorted({v for v in values if is_telling(v)}, key=lambda v: (-len(v), v))
-        found = {form: value for value in reversed(self.values) for form in forms(value)}
+        coded = len(self.values) <= _MANY
+        found = {form: value for value in reversed(self.values) for form in _spellings(value, coded=coded)}
         figures = {form: value for form, value in found.items() if form == value and form.isdigit()}
         self._all, self._figures = _Searched(found), _Searched(figures)
         words = {form: value for form, value in found.items() if form not in figures}
         self._words = _Searched(words) if figures else self._all
+        self._hexadecimal = _Hexadecimal(self.values)
         self._firsts, self._lasts = _Parts(self.values), _Parts([value[::-1] for value in self.values])
 
     def find(self, data: bytes, *, numbers: bool = True) -> list[tuple[int, int, bytes]]:
@@ -179,10 +212,16 @@ class Needles:
             data: where to look.
             numbers: whether a secret of digits counts wherever its digits stand; else only where they stand alone.
         """
+        if not self.values:
+            return []
+        found = self._hexadecimal.find(data)
         if numbers or not self._figures:
-            return self._all.find(data)
-        found = self._words.find(data)
-        found += [one for one in self._figures.find(data) if _alone(data, one[0], one[1])]
+            found += self._all.find(data)
+        else:
+            found += self._words.find(data)
+            found += [one for one in self._figures.find(data) if _alone(data, one[0], one[1])]
+        if len(found) < 2:
+            return found
         found.sort(key=lambda one: (one[0], -one[1]))
         kept, end = [], 0
         for one in found:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tracelens.events import Event
 from tracelens.packets import RawPacket
-from tracelens.sessions.model import RANK
+from tracelens.sessions.model import RANK, RECENT
 from tracelens.sessions.track import Track
 
 EXPECTED, POSSIBLE, UNLIKELY, IMPOSSIBLE = 3, 2, 1, 0
@@ -29,7 +29,6 @@ _SFTP_EITHER = {
     "sftp.packet_got",
     "sftp.data_begun",
 }
-RECENT = 16  # channels that are looked at
 _AFTER_FREED = {"transport.packets_left", "transport.packet_left"}
 
 
@@ -107,7 +106,7 @@ def fits_number(track: Track, number: int) -> int:
     if 50 <= number <= 79:
         if session.authenticated or not session.service_accepted:
             return IMPOSSIBLE
-        asked = any(attempt.pending for attempt in session.attempts)
+        asked = any(attempt.pending for attempt in session.attempts[-RECENT:])
         return POSSIBLE if asked or not session.dumped else UNLIKELY
     if number >= 80 and not session.authenticated:
         return IMPOSSIBLE
@@ -149,7 +148,7 @@ def _connection(track: Track, event: Event) -> int:
         return POSSIBLE
     if event.name == "sftp.packet_id_received":
         number = event.fields.get("id")
-        wanted = any(o.request_id == number and o.outcome == "pending" for o in session.operations)
+        wanted = any(o.request_id == number and o.outcome == "pending" for o in session.operations[-RECENT:])
         return EXPECTED if wanted else POSSIBLE
     if event.context == "SFTP":
         if not session.sftp_line:
@@ -158,9 +157,13 @@ def _connection(track: Track, event: Event) -> int:
         return POSSIBLE if begun != (event.name in _SFTP_START) or event.name in _SFTP_EITHER else IMPOSSIBLE
     number = event.fields.get("channel")
     if event.name == "conn.channel_opened":
-        return EXPECTED if any(c.number == number and not c.requests for c in session.channels) else IMPOSSIBLE
+        return (
+            EXPECTED if any(c.number == number and not c.requests for c in session.channels[-RECENT:]) else IMPOSSIBLE
+        )
     if isinstance(number, int) and session.channels:
-        return EXPECTED if any(c.number == number and not c.freed_line for c in session.channels) else UNLIKELY
+        return (
+            EXPECTED if any(c.number == number and not c.freed_line for c in session.channels[-RECENT:]) else UNLIKELY
+        )
     return POSSIBLE if session.channels else UNLIKELY
 
 

@@ -6,7 +6,7 @@ from tracelens.events import Event
 from tracelens.packets import Packet
 from tracelens.sessions.core import on, packet
 from tracelens.sessions.handshake import Handshake
-from tracelens.sessions.model import Attempt
+from tracelens.sessions.model import RECENT, Attempt
 
 
 class Login(Handshake):
@@ -55,7 +55,7 @@ class Login(Handshake):
             session.offered_line = event.line
             if not session.attempts or session.attempts[-1].method != "none":
                 probe = Attempt("none", event.line, event.time, session.user, "refused", methods, end_line=event.line)
-                if not any(a.pending for a in session.attempts):
+                if not any(a.pending for a in session.attempts[-RECENT:]):
                     session.attempts.append(probe)
             elif session.attempts[-1].pending:
                 self._settle("refused", event.line, None, methods)

@@ -1,7 +1,10 @@
 """How a login ended: which refusal decides, what the lists of methods say, and what was accepted in silence."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
+from operator import itemgetter
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -35,8 +38,33 @@ class Refusal(Struct, frozen=True):
         return self.method == "publickey" and (self.attempt.signed or self.failure.says(SIGNED))
 
 
-def refusals(session: Session) -> Iterator[Refusal]:
+class _Login(NamedTuple):
+    """What all rules ask about a session's login, worked out once: there can be many attempts."""
+
+    session: Session
+    refusals: tuple[Refusal, ...]
+    lists: list[tuple[int, tuple[str, ...]]]
+    last_other: int  # the line of the last refusal of another method than publickey
+
+    @classmethod
+    def of(cls, session: Session) -> "_Login":
+        """That of a session that is judged."""
+        if not _LATEST or _LATEST[0].session is not session:
+            found = tuple(_refusals(session))
+            other = max((r.failure.line for r in found if r.method != "publickey"), default=0)
+            _LATEST[:] = [cls(session, found, _lists(session), other)]
+        return _LATEST[0]
+
+
+_LATEST: list[_Login] = []  # rules are asked about one session after the other
+
+
+def refusals(session: Session) -> tuple[Refusal, ...]:
     """All refusals of a session in order, those that it got over too."""
+    return _Login.of(session).refusals
+
+
+def _refusals(session: Session) -> Iterator[Refusal]:
     for failure in session.failures:
         attempt = failure.attempt
         if failure.kind == "refusal" and attempt is not None and attempt.method != "none":
@@ -104,6 +132,10 @@ AGENT = (
 
 def lists(session: Session) -> list[tuple[int, tuple[str, ...]]]:
     """Every list of methods that the server sent, with its line."""
+    return _Login.of(session).lists
+
+
+def _lists(session: Session) -> list[tuple[int, tuple[str, ...]]]:
     found = {a.end_line or a.line: a.remaining for a in session.attempts if a.remaining}
     if session.offered is not None:
         found.setdefault(session.offered_line, session.offered)
@@ -134,8 +166,11 @@ def accepted(session: Session, refusal: Refusal) -> bool | None:
     attempt = refusal.attempt
     if attempt.partial is not None:
         return attempt.partial
-    before = next((m for line, m in reversed(lists(session)) if line < attempt.line), None)
-    after = next((m for line, m in lists(session) if line > max(attempt.end_line, refusal.failure.line)), None)
+    known = lists(session)
+    here = bisect_left(known, attempt.line, key=itemgetter(0))
+    before = known[here - 1][1] if here else None
+    there = bisect_right(known, max(attempt.end_line, refusal.failure.line), key=itemgetter(0))
+    after = known[there][1] if there < len(known) else None
     if before and after and attempt.method in before and attempt.method not in after:
         return refusal.signed or bool(set(after) - set(before)) or None
     if not refusal.signed:
@@ -146,7 +181,7 @@ def accepted(session: Session, refusal: Refusal) -> bool | None:
     if before is not None:
         return True if paired and session.server_openssh is None and not vouches_for_any_key(session) else None
     # No list at all: who goes on with another method, and is refused there, had one accepted before or two mistakes.
-    other = any(r.failure.line > refusal.failure.line and r.method != "publickey" for r in refusals(session))
+    other = _Login.of(session).last_other > refusal.failure.line
     return True if other or (paired and not vouches_for_any_key(session)) else None
 
 
