@@ -5,7 +5,7 @@ from tracelens.packets import Packet
 from tracelens.secrets import credentials
 from tracelens.sessions.core import on, packet
 from tracelens.sessions.login import Login
-from tracelens.sessions.model import Channel, Quote, Request
+from tracelens.sessions.model import RECENT, Channel, Quote, Request
 
 
 class Channels(Login):
@@ -16,12 +16,15 @@ class Channels(Login):
         return self._channel_number(number if isinstance(number, int) else 0, event.line)
 
     def _channel_number(self, number: int, line: int) -> Channel:
-        for channel in reversed(self.session.channels):
-            if channel.number == number:
-                self._channel = channel
-                return channel
-        channel = Channel(number, line)
+        found = self._numbered.get(number)
+        if found is None:
+            return self._add_channel(Channel(number, line))
+        self._channel = found
+        return found
+
+    def _add_channel(self, channel: Channel) -> Channel:
         self.session.channels.append(channel)
+        self._numbered[channel.number] = channel
         self._channel = channel
         return channel
 
@@ -32,8 +35,7 @@ class Channels(Login):
     @on("conn.channel_allocated")
     def _allocated(self, event: Event) -> None:
         number = event.fields.get("channel", 0)
-        self.session.channels.append(Channel(number if isinstance(number, int) else 0, event.line, kind="session"))
-        self._channel = self.session.channels[-1]
+        self._add_channel(Channel(number if isinstance(number, int) else 0, event.line, kind="session"))
 
     @on("conn.channel_opened")
     def _opened(self, event: Event) -> None:
@@ -144,8 +146,7 @@ class Channels(Login):
         number = packet.fields["sender"]
         last = self.session.channels[-1] if self.session.channels else None
         if last is None or last.number != number or last.opened or last.refused_line:
-            last = Channel(number, packet.line)
-            self.session.channels.append(last)
+            last = self._add_channel(Channel(number, packet.line))
         last.kind = packet.fields["kind"]
         self._channel = last
 
@@ -184,20 +185,20 @@ class Channels(Login):
         self._answered(self._channel_number(packet.fields["recipient"], packet.line), False, packet.line)
 
     def _answered(self, channel: Channel, granted: bool, line: int) -> None:
-        for request in channel.requests:
+        for request in channel.requests[-RECENT:]:
             if request.granted is None:
                 request.granted, request.answer_line = granted, line
                 break
 
     @packet("in", "request_failure")
     def _in_request_failure(self, packet: Packet) -> None:
-        channel = next((c for c in self.session.channels if c.number == -1), None)
+        channel = self._numbered.get(-1)
         if channel is not None:
             self._answered(channel, False, packet.line)
 
     @packet("in", "request_success")
     def _in_request_success(self, packet: Packet) -> None:
-        channel = next((c for c in self.session.channels if c.number == -1), None)
+        channel = self._numbered.get(-1)
         if channel is not None:
             self._answered(channel, True, packet.line)
 

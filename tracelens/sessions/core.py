@@ -63,6 +63,7 @@ class Core:
         )
         self._waiting: str | None = None
         self._channel: Channel | None = None
+        self._numbered: dict[int, Channel] = {}  # the client's channel number -> the last channel that had it
         self._streams: dict[tuple[int, str], SftpStream] = {}
         self._remote: dict[int, int] = {}  # the peer's channel number -> ours
         self._unanswered: dict[int, Operation] = {}

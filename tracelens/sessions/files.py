@@ -115,7 +115,7 @@ class Files(Channels):
     def carries_sftp(self, direction: str, recipient: int) -> bool:
         """Whether data to this channel, by the recipient's number, is SFTP's."""
         number = self._own_number(direction, recipient)
-        channel = next((c for c in reversed(self.session.channels) if c.number == number), None)
+        channel = self._numbered.get(number)
         if channel is None or not channel.requests:
             return bool(self.session.sftp_line)
         subsystem = channel.request("subsystem")
