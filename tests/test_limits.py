@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support import diagnose_bytes
 
 from tracelens.records import Reader
+from tracelens.redact import Redaction
+from tracelens.source import Source, find
 
 SIZE = 2 << 20
 
@@ -25,6 +29,14 @@ HOSTILE: dict[str, bytes] = {
     "unknown texts": b"".join(b"[libssh2] 0.1%05d Conn: %s\n" % (n, words(n)) for n in DISTINCT),
     "failures": b"".join(b"[libssh2] 0.1%05d Failure Event: -%d - %s\n" % (n, n % 60, words(n)) for n in DISTINCT),
     "one failure": b"[libssh2] 0.100000 Failure Event: -31 - SFTP Protocol Error\n" * (SIZE // 60),
+    "attempts": b"".join(
+        b"[libssh2] 0.1%05d Userauth: Permitted auth methods: publickey,password\n"
+        b"[libssh2] 0.1%05d Failure Event: -18 - Authentication failed (username/password)\n" % (n, n)
+        for n in range(SIZE // 140)
+    ),
+    "channels": b"".join(
+        b"[libssh2] 0.1%05d Conn: Allocating tty on channel %d/%d\n" % (n, n, n) for n in range(SIZE // 55)
+    ),
     "sessions": b"[libssh2] 0.100000 Transport: session_startup for socket 4\n[libssh2] 0.1 Conn: x\n" * (SIZE // 82),
 }
 
@@ -37,6 +49,27 @@ def test_no_input_takes_out_of_measure(name: str) -> None:
     # Half a second a MB on a machine with nothing else to do; others may be slower.
     assert time.process_time() - begin < 10
     assert document["trace"]["records"] + document["trace"]["dumps"] >= len(data) // 90
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"password=x1y2 " * (SIZE // 14),
+        b"".join(b"login password=%s now\n" % words(n) for n in range(SIZE // 40)),
+        b"[libssh2]" * (SIZE // 40),
+    ],
+    ids=["one credential", "many credentials", "bare tags"],
+)
+def test_no_copy_takes_out_of_measure(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"[libssh2] 0.100000 Transport: Received Banner: SSH-2.0-x\n" + data)
+    begin = time.process_time()
+    for origin in find([str(path)]):
+        assert isinstance(origin, Source)
+        with Redaction() as redaction:
+            redaction.survey(origin)
+            redaction.write(origin.name, io.BytesIO())
+    assert time.process_time() - begin < 20
 
 
 @pytest.mark.parametrize("name", ["titles", "failures", "one failure", "sessions"])

@@ -124,6 +124,18 @@ def credentials(text: bytes) -> Iterator[bytes]:
             yield value
 
 
+def mask_credentials(text: bytes, mask: Callable[[bytes], bytes]) -> bytes:
+    """The text with `mask` of each such value where its own words call it secret."""
+
+    def masked(found: "re.Match[bytes]") -> bytes:
+        number = found.lastindex or 0
+        start, stop = found.start(number) - found.start(), found.end(number) - found.start()
+        value = found[number]
+        return found[0] if is_mask(value) else found[0][:start] + mask(value) + found[0][stop:]
+
+    return _CREDENTIAL.sub(masked, text)
+
+
 class _Searched:
     """Looks for many words at once, each of which stands for a secret."""
 

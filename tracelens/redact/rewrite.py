@@ -167,9 +167,7 @@ class Rewrite(Walk):
 
     def _clean(self, text: bytes) -> bytes:
         """A loose text without secrets: credentials by its own words, rows of hex digits, and all that is known."""
-        for value in secrets.credentials(text):
-            text = text.replace(value, self._known.mask(value))
-        text = self._masked(text)
+        text = self._masked(secrets.mask_credentials(text, self._known.mask))
         text = _ROW.sub(_zeroed, text)
         return self._names.words(text) if self._names is not None else text
 
