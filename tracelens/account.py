@@ -7,9 +7,9 @@ FOREIGN_KEPT = 20
 SHAPES_DATED = 2_000  # a real trace has a few hundred
 # Limits, which no trace of a program at work comes near. Beyond them records are counted and no longer told one by one:
 # where there are more than so many, and one more for so many bytes, those whose like has come so often before;
-_TOLD, _BYTES_TOLD, LIKE = 20_000, 512, 1_000
-# and where there are more shapes than so many, and one more for so many bytes, those of further shapes.
-_READ, _BYTES_READ = 4_000, 4_096
+_TOLD, _BYTES_TOLD, LIKE = 50_000, 128, 1_000
+# and where there are more wordings than so many, and one more for so many bytes, those of further wordings.
+_READ, _BYTES_READ = 8_000, 2_048
 UNREAD, COUNTED = "unread", "failure_event.counted"
 
 Shape = bytes  # of a text: the text without its digits, but for a Failure Event, where its number counts

@@ -58,17 +58,19 @@ class Event(Struct, frozen=True):
 
 
 class _Shape(Struct, frozen=True):
-    """How to read a text whose digit runs are all integer fields, and nothing but integer fields.
+    """How to read a text whose digit runs are all integer fields, or stand in fields that take any text.
 
     Args:
         name: the event's name.
         fields: the fields of one text of this shape; those without digits are the same in every text.
         numbers: per integer field its name, the digit run that it is, its sign and its base.
+        texts: per text that holds digit runs its name, what stands before each run, and which run; what follows.
     """
 
     name: str
     fields: Mapping[str, Value]
     numbers: tuple[tuple[str, int, int, int], ...]
+    texts: tuple[tuple[str, tuple[tuple[str, int], ...], str], ...]
 
 
 # A run is at most as long as INT and HEX of the grammars allow, so that both cut a text alike.
@@ -113,6 +115,7 @@ def parse_afresh(context: str, text: str) -> Parsed:
     name = f"{grammar}.{tree.data}"
     fields: dict[str, Value] = {}
     numbers: dict[tuple[int, int], tuple[str, int, int]] = {}
+    texts: list[tuple[str, int, int]] = []
     for child in tree.children:
         assert isinstance(child, Tree)
         field = str(child.data)
@@ -122,26 +125,60 @@ def parse_afresh(context: str, text: str) -> Parsed:
         token = child.children[0]
         assert isinstance(token, Token)
         fields[field] = _CONVERT.get(token.type, str.rstrip)(token)
+        if token.start_pos is None or token.end_pos is None:
+            continue
         base = _BASES.get(token.type)
-        if base and token.start_pos is not None and token.end_pos is not None:
+        if base:
             minus = token.startswith("-")
             numbers[token.start_pos + minus, token.end_pos] = (field, -1 if minus else 1, base)
-    spans = [run.span() for run in _RUN.finditer(text)]
-    if all(span in numbers for span in spans):
+        elif token.type in _ANY_TEXT:
+            texts.append((field, token.start_pos, token.end_pos))
+    shape = _shape(text, name, fields, numbers, texts)
+    if shape is not None:
         if len(_shapes) >= KEPT:
             _shapes.clear()
-        plan = []
-        for run, span in enumerate(spans):
-            field, sign, base = numbers[span]
-            plan.append((field, run, sign, base))
-        _shapes[context, "0".join(_split(text)[::2])] = _Shape(name, fields, tuple(plan))
+        _shapes[context, layout(text)] = shape
     return name, fields
+
+
+def layout(text: str) -> str:
+    """The text without its digits, but for where they stand; texts of a few layouts are read by the thousand."""
+    return "0".join(_split(text[:LONGEST])[::2])
+
+
+def _shape(
+    text: str,
+    name: str,
+    fields: Mapping[str, Value],
+    numbers: Mapping[tuple[int, int], tuple[str, int, int]],
+    texts: list[tuple[str, int, int]],
+) -> _Shape | None:
+    """How texts of this layout are read, None where a digit run is part of something else."""
+    plan: list[tuple[str, int, int, int]] = []
+    held: dict[str, list[tuple[str, int]]] = {}
+    done = {field: start for field, start, _ in texts}
+    for run, found in enumerate(_RUN.finditer(text)):
+        start, stop = found.span()
+        if (start, stop) in numbers:
+            field, sign, base = numbers[start, stop]
+            plan.append((field, run, sign, base))
+            continue
+        field = next((field for field, first, last in texts if first <= start and stop <= last), "")
+        if not field:
+            return None
+        held.setdefault(field, []).append((text[done[field] : start], run))
+        done[field] = stop
+    ends = {field: last for field, _, last in texts}
+    found_texts = ((field, tuple(pieces), text[done[field] : ends[field]]) for field, pieces in held.items())
+    return _Shape(name, fields, tuple(plan), tuple(found_texts))
 
 
 def _by_shape(shape: _Shape, runs: list[str]) -> Parsed:
     fields = dict(shape.fields)
     for field, run, sign, base in shape.numbers:
         fields[field] = sign * int(runs[run], base)
+    for field, pieces, rest in shape.texts:
+        fields[field] = ("".join([before + runs[run] for before, run in pieces]) + rest).rstrip()
     return shape.name, fields
 
 
@@ -176,3 +213,5 @@ _CONVERT: Mapping[str, Callable[[str], Value]] = {
     "NAMES": _names,
 }
 _BASES: Mapping[str, int] = {"INT": 10, "HEX": 16}
+# Terminals that take whatever stands there, digits as well as letters.
+_ANY_TEXT = frozenset({"TEXT", "WORD"})

@@ -45,6 +45,9 @@ _PREFIX_KEPT = 500
 # A dump is given up as cut when its next row does not follow within so many bytes of what came in between.
 _ROW_MAY_FOLLOW = 4000
 _UNKNOWN = "unknown.unknown"
+_DIGIT_RUN = re.compile(rb"[0-9]+")
+_NEW = ("", False)
+_NEWLINE = 10
 _BLANK = re.compile(rb"[\r\n]+(?<=\n)")
 
 
@@ -108,6 +111,8 @@ class Reader(Blocks):
         while True:
             while self._streak >= self._due and self._bulk_from <= self.account.bytes and self._may_transfer():
                 yield from self._transfer()
+            if self._run is not None and self._line_start and not self._open:
+                self._fold_on(self._run)
             buffer, pos = self._buffer, self._pos
             if pos >= len(buffer):
                 if self._more():
@@ -186,6 +191,49 @@ class Reader(Blocks):
             self._window = min(max(2 * (self._pos - begin), _SMALL), _WINDOW)
             self._due = 1 if taken >= _WORTH else _PATIENCE
 
+    def _fold_on(self, run: Run) -> None:
+        """Folds whole lines one by one while all are folded, and too few for a bulk read: `_record` in short."""
+        buffer, pos, line, last = self._buffer, self._pos, self._line, None
+        record_at, kinds, counts, stop = self._at.record.match, self.seen.kinds, run.counts, len(buffer) - 2
+        bulk = self._bulk_from <= self.account.bytes
+        streak, due = self._streak, self._due if bulk else stop
+        while streak < due:
+            found = record_at(buffer, pos)
+            if found is None or (end := found.end()) >= stop or buffer[end] != _NEWLINE:
+                break
+            clock, whole, context = found.group(1, 2, 3)
+            if clock is None:
+                break
+            if whole.endswith(b"\r"):
+                whole = whole.rstrip(b"\r")
+            shape = whole if context == b"Failure Event" else whole.translate(None, DIGITS)
+            kind, folded = kinds.get(shape, _NEW)
+            if not folded or (kind == TYPED and not DATA.search(whole)):
+                break
+            time = float(clock)
+            message = decoded(whole).partition(" - ")[2] if kind == FAILURE else ""
+            if run.begins_anew(kind, time, message):
+                break
+            if bulk and shape not in self._taught:
+                self._learn(shape, buffer[pos:end], whole, context, kind)
+            if run.waiting is not None:
+                run.pause(time)
+                run.waiting = None
+            counts[kind] = counts.get(kind, 0) + 1
+            run.ended = time
+            if kind not in POLLS:
+                run.moved = time
+            if kind == FAILURE:
+                run.retried(message, line)
+            last, pos, line, streak = found, end + 1, line + 1, streak + 1
+        if last is None:
+            return
+        account = self.account
+        account.records += line - self._line
+        account.record_bytes += pos - self._pos
+        run.last_line, run.last_text = line - 1, decoded((last[4] or b"").rstrip(b"\r"))
+        self._pos, self._line, self._streak, self._time = pos, line, streak, run.ended
+
     def _learn(self, shape: bytes, line: bytes, whole: bytes, context: bytes, kind: str) -> None:
         """Teaches the bulk reading a line, once it is at work; small traces do without it."""
         if self.account.bytes < self._bulk_from or shape in self._taught:
@@ -235,7 +283,20 @@ class Reader(Blocks):
             self._streak += 1
             if not _CONTINUES.match(whole):
                 self._learn(shape, buffer[begin : pos - 1], whole, context, kind)
+        if self._fold and kind != UNREAD and not self._is_affordable(whole, kind):
+            kind = UNREAD
         yield from self._tell(kind, Record(line, time, context.decode(), decoded(text)))
+
+    def _is_affordable(self, whole: bytes, kind: str) -> bool:
+        """Whether a text is like one before but for the values of its numbers, or may be read by its grammar."""
+        layout = _DIGIT_RUN.sub(b"0", whole)
+        if layout in self.seen.kinds:
+            return True
+        if not self.seen.reads(self.account.bytes):
+            return False
+        self.seen.read += 1
+        self.seen.kinds[layout] = kind, False
+        return True
 
     def _tell(self, name: str, record: Record) -> Iterator[Record | Run]:
         """The record, or no more than its count where there are too many."""

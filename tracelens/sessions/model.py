@@ -427,4 +427,4 @@ class Session(Struct):
         banner = self.client_banner or ""
         _, mark, version = banner.partition("libssh2_")
         digits = version.split("_")[0].split("-")[0].split(".") if mark else []
-        return tuple(int(d) for d in digits if d.isdigit()) or None
+        return tuple(int(d) for d in digits if d.isdecimal()) or None
