@@ -88,6 +88,7 @@ class Reader(Blocks):
         self._line_start = True
         self._time: float | None = None
         self._run: Run | None = None
+        self._out: list[Item] = []  # what was found and is to be given next
         self.seen = seen or Seen()
         self._open = OpenDumps(self.account, self.seen, fold=fold)
         self._shapes: Shapes | None = None
@@ -107,7 +108,7 @@ class Reader(Blocks):
         return self._items()
 
     def _items(self) -> "Iterator[Item | Lines]":
-        record_at, title_at = self._at.record.match, self._at.title.match
+        record_at, title_at, out = self._at.record.match, self._at.title.match, self._out
         while True:
             while self._streak >= self._due and self._bulk_from <= self.account.bytes and self._may_transfer():
                 yield from self._transfer()
@@ -125,15 +126,21 @@ class Reader(Blocks):
                 if self._open:
                     while self._pos + _ROW_MAY_FOLLOW > len(self._buffer) and self._more():
                         pass
-                    yield from self._open.interrupted(self._buffer[self._pos : self._pos + _ROW_MAY_FOLLOW])
+                    out += self._open.interrupted(self._buffer[self._pos : self._pos + _ROW_MAY_FOLLOW])
                     found = record_at(self._buffer, self._pos) or found
-                yield from self._record(found)
+                self._record(found)
+                if out:
+                    yield from out
+                    out.clear()
                 continue
             found = title_at(buffer, pos)
             if found is not None:
                 if found.end() + 4 >= len(buffer) and self._more():
                     continue
-                yield from self._dump(found)
+                self._dump(found)
+                if out:
+                    yield from out
+                    out.clear()
                 continue
             if self._line_start and (blank := _BLANK.match(buffer, pos)) is not None:
                 self.account.blank_bytes += blank.end() - pos
@@ -142,10 +149,15 @@ class Reader(Blocks):
                 continue
             if not self._line_at_hand() and self._more():
                 continue
-            yield from self._other()
-        yield from self._flush_run()
+            self._other()
+            if out:
+                yield from out
+                out.clear()
+        self._flush_run()
         self.account.cut_at_end |= bool(self._open)
-        yield from self._open.give_up()
+        out += self._open.give_up()
+        yield from out
+        out.clear()
         self._finish()
         if self._damage is not None:
             raise self._damage
@@ -245,7 +257,7 @@ class Reader(Blocks):
         self._taught.add(shape)
         self._shapes.learn(line, whole, context.decode(), kind, numbers=self._but is None)
 
-    def _record(self, found: re.Match[bytes]) -> Iterator[Item]:
+    def _record(self, found: re.Match[bytes]) -> None:
         clock, whole, context, text = found.group(1, 2, 3, 4)
         pos, line = found.end(), self._line
         if whole.endswith(b"\r"):
@@ -277,7 +289,7 @@ class Reader(Blocks):
             self._streak += 1
             if alone and self._line_start and time is not None:
                 self._learn(shape, buffer[begin : pos - 1], whole, context, kind)
-            yield from self._add_to_run(kind, line, time, decoded(text))
+            self._add_to_run(kind, line, time, decoded(text))
             return
         if self._but is not None and kind not in self._but and alone and self._line_start and time is not None:
             self._streak += 1
@@ -285,7 +297,7 @@ class Reader(Blocks):
                 self._learn(shape, buffer[begin : pos - 1], whole, context, kind)
         if self._fold and kind != UNREAD and not self._is_affordable(whole, kind):
             kind = UNREAD
-        yield from self._tell(kind, Record(line, time, context.decode(), decoded(text)))
+        self._tell(kind, Record(line, time, context.decode(), decoded(text)))
 
     def _is_affordable(self, whole: bytes, kind: str) -> bool:
         """Whether a text is like one before but for the values of its numbers, or may be read by its grammar."""
@@ -298,7 +310,7 @@ class Reader(Blocks):
         self.seen.kinds[layout] = kind, False
         return True
 
-    def _tell(self, name: str, record: Record) -> Iterator[Record | Run]:
+    def _tell(self, name: str, record: Record) -> None:
         """The record, or no more than its count where there are too many."""
         what = record.text if name == FAILURE else name
         like = self.seen.like[what] = self.seen.like.get(what, 0) + 1
@@ -306,12 +318,12 @@ class Reader(Blocks):
         if self._fold and (name == UNREAD or (like > LIKE and (unknown or not self.seen.tells(self.account.bytes)))):
             self.account.counted += not unknown
             counted = COUNTED if name == FAILURE else name
-            yield from self._add_to_run(counted, record.line, record.time, record.text)
+            self._add_to_run(counted, record.line, record.time, record.text)
             return
         self.seen.told += 1
         if self._run is not None:
-            yield from self._flush_run()
-        yield record
+            self._flush_run()
+        self._out.append(record)
 
     def _continued(self, size: int) -> int:
         """How many bytes after the record's first `size` belong to it: its text is the peer's, newlines and all."""
@@ -350,12 +362,12 @@ class Reader(Blocks):
         self.seen.kinds[shape] = name, folded
         return name, folded
 
-    def _add_to_run(self, kind: str, line: int, time: float | None, text: str) -> Iterator[Run]:
+    def _add_to_run(self, kind: str, line: int, time: float | None, text: str) -> None:
         run = self._run
         message = text.partition(" - ")[2] if kind == FAILURE else ""
         anew = run is not None and run.begins_anew(kind, time, message)
         if anew:
-            yield from self._flush_run()
+            self._flush_run()
             run = None
         if run is None:
             run = self._run = Run(line, time, line, time, anew=anew)
@@ -370,15 +382,15 @@ class Reader(Blocks):
         if kind == FAILURE:
             run.retried(message, line)
 
-    def _flush_run(self) -> Iterator[Run]:
+    def _flush_run(self) -> None:
         run, self._run = self._run, None
         self._streak = 0
         if run is not None:
-            yield run
+            self._out.append(run)
 
     # -- dumps -----------------------------------------------------------------------------------------------------
 
-    def _dump(self, found: re.Match[bytes]) -> Iterator[Item]:
+    def _dump(self, found: re.Match[bytes]) -> None:
         title, size = found.group(1).decode(), int(found.group(2))
         buffer, at = self._buffer, found.end()
         end = at
@@ -395,17 +407,17 @@ class Reader(Blocks):
             whole = text_end <= len(buffer) and layout.fits(buffer, end, size) and (closed or text_end == len(buffer))
         if len(self.account.titles) < TITLES_KEPT:
             self.account.titles[title] = None
-        yield from self._flush_run()
-        yield from self._open.give_up()
+        self._flush_run()
+        self._out += self._open.give_up()
         self.account.dumps += 1
         newlines = line_end.count(b"\n")
         if whole:
-            yield Dump(self._line, self._time, title, size, buffer[end:text_end], layout)
+            self._out.append(Dump(self._line, self._time, title, size, buffer[end:text_end], layout))
             stop = text_end + (len(line_end) if closed else 0)
             self._line += newlines * ((size - 1) // 16 + 1 + closed)
             self._line_start = newlines > 0 and closed
         else:
-            yield from self._open.open(self._line, self._time, title, size)
+            self._out += self._open.open(self._line, self._time, title, size)
             newline = buffer.find(b"\n", at, at + 3)
             self._line_start = newline >= 0
             stop = newline + 1 if self._line_start else at
@@ -429,7 +441,7 @@ class Reader(Blocks):
 
     # -- all else --------------------------------------------------------------------------------------------------
 
-    def _other(self) -> Iterator[Item]:
+    def _other(self) -> None:
         """One line, or the part of it before a record or a title: a row, a blank, a prefix, a foreign line."""
         buffer, pos = self._buffer, self._pos
         newline = self._line_stop()
@@ -438,7 +450,7 @@ class Reader(Blocks):
             stop, newline = pos + LINE_KEPT, -1
         begin = self._at.begin.search(buffer, pos, stop)
         if begin is not None and begin.start() == pos:
-            yield from self._damaged(pos, stop)
+            self._damaged(pos, stop)
             return
         upto = stop if begin is None else begin.start()
         part = buffer[pos:upto]
@@ -446,14 +458,14 @@ class Reader(Blocks):
         account = self.account
         if row is not None and self._open:
             taken = row_length(part, row)
-            yield from self._open.take(row)
+            self._out += self._open.take(row)
             if part[taken:].strip():
                 upto = pos + taken
             account.dump_bytes += upto - pos
         elif not part.strip():
             account.blank_bytes += len(part)
         elif self._line_start and (untagged := self._at.untagged.match(buffer, pos)) is not None:
-            yield from self._record(untagged)
+            self._record(untagged)
             return
         elif row is not None and row.group(2) and part[row.end() : row.end() + 51].lstrip().startswith(b":"):
             account.dump_bytes += len(part)  # a dump's row whose title was cut off
@@ -472,7 +484,7 @@ class Reader(Blocks):
             self._line_start = True
             self._pos += 1
 
-    def _damaged(self, pos: int, stop: int) -> Iterator[Item]:
+    def _damaged(self, pos: int, stop: int) -> None:
         """A tag that no known context follows: cut off, or printed by somebody else. Or an arrow that is no title."""
         found = self._at.rest.match(self._buffer, pos)
         end = min(stop, found.end()) if found is not None else pos + 3
@@ -480,7 +492,7 @@ class Reader(Blocks):
         account = self.account
         account.records += 1
         account.cut_at_end |= end == len(self._buffer) and self._ended
-        yield from self._tell(_UNKNOWN, Record(self._line, None, "Unknown", text))
+        self._tell(_UNKNOWN, Record(self._line, None, "Unknown", text))
         self._line_start = self._buffer[end : end + 1] == b"\n"
         end += self._line_start
         self._line += self._line_start
