@@ -224,6 +224,15 @@ FILES: dict[str, tuple[Callable[[], bytes], tuple[int, ...], bytes]] = {
     "a banner that steers terminals": (
         lambda: GOOD + told(b"Transport: Received Banner: " + HOSTILE_BANNER), (0, 2), b""
     ),
+    "versions in figures that are no digits": (
+        lambda: GOOD + told("Transport: Sending Banner: SSH-2.0-libssh2_1.\u00b9\u00b98.0".encode()), (0, 2), b""
+    ),
+    "versions without end": (
+        lambda: told(b"Transport: Sending Banner: SSH-2.0-libssh2_" + b"1" * 9_000)
+        + told(b"Transport: Received Banner: SSH-2.0-OpenSSH_" + b"8" * 9_000 + b"." + b"9" * 9_000),
+        (0, 2),
+        b"",
+    ),
     "a private key": (lambda: b"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n", (2,), b"keep it secret"),
 }  # fmt: skip
 

@@ -418,7 +418,7 @@ class Session(Struct):
     @property
     def server_openssh(self) -> tuple[int, int] | None:
         """OpenSSH's version as the server's banner says it, such as (9, 2); None for other servers."""
-        found = re.match(r"SSH-[\d.]+-OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)", self.server_banner or "")
+        found = re.match(r"SSH-[\d.]+-OpenSSH_(?:for_Windows_)?([0-9]{1,6})\.([0-9]{1,6})", self.server_banner or "")
         return (int(found[1]), int(found[2])) if found else None
 
     @property
@@ -427,4 +427,4 @@ class Session(Struct):
         banner = self.client_banner or ""
         _, mark, version = banner.partition("libssh2_")
         digits = version.split("_")[0].split("-")[0].split(".") if mark else []
-        return tuple(int(d) for d in digits if d.isdecimal()) or None
+        return tuple(int(d) for d in digits if re.fullmatch("[0-9]{1,6}", d)) or None
