@@ -45,7 +45,7 @@ def filled(text: str, number: int) -> str:
             else f"{number % 100_000:x}"
             if kind in "xXp"
             else str(number % 100_000)
-        )  # noqa: E501
+        )
 
     return CONVERSION.sub(value, text)
 
@@ -89,7 +89,7 @@ def packets() -> Iterator[tuple[str, Unit]]:
                 f"packet {direction} {number}, strings",
                 lambda n, d=direction, k=number: dump(
                     d, bytes([k]) + (n % 9).to_bytes(4) + string(word(n)) + b"\1" + string(word(n + 1))
-                ),  # type: ignore[misc]  # noqa: E501
+                ),  # type: ignore[misc]
             )
     for method in ("none", "password", "publickey", "keyboard-interactive"):
         head = b"\x32" + string("u") + string("ssh-connection") + string(method)
@@ -98,7 +98,7 @@ def packets() -> Iterator[tuple[str, Unit]]:
             f"login {method}, refused",
             lambda n, h=head: (
                 dump("write", h + b"\0" + string(word(n))) + dump("read()", b"\x33" + string("password") + b"\0")
-            ),  # type: ignore[misc]  # noqa: E501
+            ),  # type: ignore[misc]
         )
     for kind in range(1, 21):
         body = lambda n, k=kind: bytes([k]) + n.to_bytes(4) + string(word(n)) + (0).to_bytes(8)  # type: ignore[misc]  # noqa: E731
@@ -106,7 +106,7 @@ def packets() -> Iterator[tuple[str, Unit]]:
             f"SFTP request {kind}",
             lambda n, b=body: dump(
                 "write", b"\x5e" + bytes(4) + (len(b(n)) + 4).to_bytes(4) + len(b(n)).to_bytes(4) + b(n)
-            ),  # type: ignore[misc]  # noqa: E501
+            ),  # type: ignore[misc]
         )
     yield "answers", lambda n: dump("write", b"\x3d" + (1).to_bytes(4) + string(word(n)))
     yield "env", lambda n: dump("write", b"\x62" + bytes(4) + string("env") + b"\1" + string("A") + string(word(n)))
@@ -135,7 +135,8 @@ def odd() -> Iterator[tuple[str, Unit]]:
                   b" ", b"1", b"\x1b[", b"\x1b[1", b"\x1b[31m", b"x", b"\xff", b"\xc3", b"0000: 14 ", b"password=x1y2 ",
                   b"-----BEGIN RSA PRIVATE KEY-----\n", b"://u:p", b"pass=", b"auth: ", b"0000: 14 4D \n",
                   b"=> libssh2_transport_write plain (1000000 bytes)\n0000: 14 \n",
-                  b"=> libssh2_transport_write plain (44 bytes)\n", b"=> libssh2_transport_write plain (44 bytes)"):  # fmt: skip
+                  b"=> libssh2_transport_write plain (44 bytes)\n", b"=> libssh2_transport_write plain (44 bytes)",
+                  ):  # fmt: skip
         yield f"odd {piece!r}", lambda n, p=piece: record if n == 0 else p  # type: ignore[misc]
     yield "sessions", lambda n: b"[libssh2] 0.100000 Transport: session_startup for socket 4\n[libssh2] 0.1 Conn: x\n"
     yield "sessions of sockets", lambda n: b"[libssh2] 0.100000 Transport: session_startup for socket %d\n" % n

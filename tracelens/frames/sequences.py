@@ -65,7 +65,7 @@ def requests(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Itera
     def observe(track: Track, item: Seen) -> None:
         ledger = ledgers.get(track)
         if ledger is None:
-            ledger = ledgers[track] = _Ledger()
+            ledger = ledgers[track] = _Ledger(show_secrets)
         ledger.see(track, item)
 
     number, line_of, hide = _follow(reader, items, observe, show_secrets)
@@ -153,6 +153,7 @@ class _Ledger(Struct):
     An answer's dump stands before the line that announces it, so the clock of that line is when it came.
     """
 
+    show_secrets: bool
     requests: list[_Request] = field(default_factory=list)
     _waiting: dict[tuple[str, str, int | None], list[_Request]] = field(default_factory=dict)
     _channels: dict[int, int] = field(default_factory=dict)  # the server's channel number -> the client's
@@ -177,7 +178,7 @@ class _Ledger(Struct):
         if packet.name not in _SFTP_ANSWERS:
             name = str(packet.fields.get("request", packet.name)) if packet.name == "extended" else packet.name
             key = ("sftp", "out" if packet.direction == "out" else "in", number)
-            self._ask(key, _asked(track, packet, "sftp", name, number))
+            self._ask(key, self._request(track, packet, "sftp", name, number))
             return
         key = ("sftp", "in" if packet.direction == "out" else "out", number)
         status = packet.fields.get("status")
@@ -194,7 +195,7 @@ class _Ledger(Struct):
             if kind == "channel_request" and packet.direction == "out":
                 # Its answer bears the client's number, the request the server's.
                 channel = self._channels.get(channel, channel) if isinstance(channel, int) else channel
-            self._ask((kind, packet.direction, channel), _asked(track, packet, "packet", name, None, channel))
+            self._ask((kind, packet.direction, channel), self._request(track, packet, "packet", name, None, channel))
         for kind in _ANSWERS.get(packet.name, ()):
             if kind == "info_response" and packet.direction == "out":
                 continue
@@ -230,19 +231,19 @@ class _Ledger(Struct):
         self._just_answered.append(request)
         return True
 
-
-def _asked(
-    track: Track,
-    packet: Packet | SftpPacket,
-    source: str,
-    name: str,
-    number: int | None,
-    channel: int | None = None,
-) -> _Request:
-    direction = packet.direction
-    return _Request(
-        packet.line, track.clock, track.phase, source, direction, name, number, channel, _said(packet.fields)
-    )  # fmt: skip
+    def _request(
+        self,
+        track: Track,
+        packet: Packet | SftpPacket,
+        source: str,
+        name: str,
+        number: int | None,
+        channel: int | None = None,
+    ) -> _Request:
+        said = _said(_revealed(packet.fields) if self.show_secrets else packet.fields)
+        return _Request(
+            packet.line, track.clock, track.phase, source, packet.direction, name, number, channel, said
+        )  # fmt: skip
 
 
 def _event_row(track: Track, item: Seen, time: float | None, delta: float | None, show_secrets: bool) -> Row:
