@@ -20,7 +20,7 @@ from tracelens import remote
 from tracelens.errors import UnreadableInput
 from tracelens.layers import Limits, Stream, reason, shown, unfold
 
-__all__ = ["STDIN", "Limits", "Place", "Source", "decoded", "files", "find", "name_of", "opened", "places"]
+__all__ = ["STDIN", "Limits", "Place", "Source", "decoded", "files", "find", "is_pipe", "name_of", "opened", "places"]
 
 BLOCK = 1 << 20
 # From so many bytes on an input is large: it is read in larger blocks, and digested by a thread of its own.
@@ -156,13 +156,13 @@ def _speaking(stream: Stream, size: int, most: int) -> Stream:
     return Stream(lambda wanted: next(kept, None) or stream.read(wanted), "input")
 
 
-def _is_pipe(path: str) -> bool:
+def is_pipe(path: str) -> bool:
     """Whether what is read may never end: a FIFO, or a standard input that is no file."""
     try:
         mode = os.fstat(0).st_mode if path in STDIN else os.stat(path).st_mode
     except (OSError, ValueError):
         return path in STDIN
-    return not stat.S_ISREG(mode)
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 class _Piped:
@@ -203,7 +203,7 @@ def find(inputs: Iterable[str], limits: Limits | None = None) -> Iterator[Source
             yield UnreadableInput(name, reason(error, "file"))
             continue
         with stream as file:
-            piped = _is_pipe(place.path)
+            piped = is_pipe(place.path)
             given: Any = _Piped(file, limits.piped_bytes) if piped else file
             for content in unfold(name, given, limits, place.modified):
                 if isinstance(content, UnreadableInput):
