@@ -10,6 +10,8 @@
     ├── BadOutput          a result could not be written
     └── UnsafeCopy         a redacted copy is not proven to be free of secrets
 
+Their names say what is wrong, and do without "Error" (ruff's N818).
+
 Damaged text inside a trace never raises: it becomes an unknown event, a packet with a problem, or a notice.
 """
 
@@ -20,7 +22,19 @@ class TracelensError(Exception):
     exit_code = 2
 
 
-class NotATrace(TracelensError, ValueError):  # noqa: N818  the name says what the input is
+class _About(TracelensError):
+    """What is wrong, `reason`, with what the user named, `name`."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+class NotATrace(TracelensError, ValueError):
     """The input holds no libssh2 record.
 
     Args:
@@ -37,7 +51,7 @@ class NotATrace(TracelensError, ValueError):  # noqa: N818  the name says what t
         return f"{self.name}: no libssh2 record in it; {self.looks_like}"
 
 
-class UnreadableInput(TracelensError, OSError):  # noqa: N818
+class UnreadableInput(_About, OSError):
     """The input could not be opened, decompressed or read.
 
     Args:
@@ -45,24 +59,16 @@ class UnreadableInput(TracelensError, OSError):  # noqa: N818
         reason: why, in words.
     """
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(name, reason)
-        self.name = name
-        self.reason = reason
 
-    def __str__(self) -> str:
-        return f"{self.name}: {self.reason}"
-
-
-class BadPlugin(TracelensError):  # noqa: N818
+class BadPlugin(TracelensError):
     """A rule module could not be loaded, or its rules break the contract of a rule."""
 
 
-class EngineFailed(TracelensError):  # noqa: N818
+class EngineFailed(TracelensError):
     """The engine of a scan is not installed, does not answer, or went away."""
 
 
-class NotAScan(TracelensError, ValueError):  # noqa: N818
+class NotAScan(_About, ValueError):
     """The folder has no tables of a scan.
 
     Args:
@@ -70,20 +76,12 @@ class NotAScan(TracelensError, ValueError):  # noqa: N818
         reason: what is missing.
     """
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(name, reason)
-        self.name = name
-        self.reason = reason
 
-    def __str__(self) -> str:
-        return f"{self.name}: {self.reason}"
-
-
-class BadQuery(TracelensError, ValueError):  # noqa: N818
+class BadQuery(TracelensError, ValueError):
     """A question to a scan's tables is no SELECT, or DuckDB does not take it."""
 
 
-class BadOutput(TracelensError, OSError):  # noqa: N818
+class BadOutput(_About, OSError):
     """A result could not be written.
 
     Args:
@@ -91,27 +89,11 @@ class BadOutput(TracelensError, OSError):  # noqa: N818
         reason: why, in words.
     """
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(name, reason)
-        self.name = name
-        self.reason = reason
 
-    def __str__(self) -> str:
-        return f"{self.name}: {self.reason}"
-
-
-class UnsafeCopy(TracelensError):  # noqa: N818
+class UnsafeCopy(_About):
     """A redacted copy is not proven to be free of secrets: it is not given out.
 
     Args:
         name: the input as the user named it.
         reason: why, in words that hold no secret.
     """
-
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(name, reason)
-        self.name = name
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.reason}"
