@@ -113,6 +113,61 @@ def test_a_web_server(tmp_path: Path) -> None:
         server.shutdown()
 
 
+SFTP_SERVER = """
+import asyncio, sys, asyncssh
+from functools import partial
+
+class Server(asyncssh.SSHServer):
+    def begin_auth(self, username): return True
+    def password_auth_supported(self): return True
+    def validate_password(self, username, password): return (username, password) == ("devi", "walnut-Harbour-9")
+
+async def serve():
+    server = await asyncssh.listen(
+        "127.0.0.1", 0, server_factory=Server, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+        sftp_factory=partial(asyncssh.SFTPServer, chroot=sys.argv[1].encode()),
+    )
+    print(server.get_port(), flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(serve())
+"""
+
+
+@pytest.fixture
+def sftp_server(tmp_path: Path) -> Iterator[str]:
+    """An SFTP server, with the user's name and password in its URL."""
+    for module in ("asyncssh", "paramiko"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    (tmp_path / "in" / "t.log").write_bytes(WRONG)
+    (tmp_path / "in" / "sub" / "a.zip").write_bytes(zipped({"w.log": WRONG + b"\n", "n.txt": b"hello\n"}))
+    command = [sys.executable, "-c", SFTP_SERVER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield f"sftp://devi:walnut-Harbour-9@127.0.0.1:{int(server.stdout.readline())}/in"
+        finally:
+            server.kill()
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_sftp_server(sftp_server: str, tmp_path: Path) -> None:
+    scan(sftp_server, folder=tmp_path / "out")
+    files = pd.read_parquet(tmp_path / "out" / "files.parquet")
+    assert sorted((Path(path).name, status) for path, status in zip(files["path"], files["status"], strict=True)) == [
+        ("a.zip!n.txt", "not-a-trace"), ("a.zip!w.log", "ok"), ("t.log", "ok"),
+    ]  # fmt: skip
+    assert not any(b"walnut-Harbour-9" in path.read_bytes() for path in (tmp_path / "out").glob("*.parquet"))
+    document = tracelens.analyze(f"{sftp_server}/t.log").document
+    assert document["source"]["name"].startswith("sftp://devi@127.0.0.1:")
+    assert document["sessions"] == diagnose_file(tmp_path / "in" / "t.log")["sessions"]
+    (found,) = source.find([sftp_server.replace("walnut", "chestnut")])
+    assert isinstance(found, UnreadableInput)
+    assert "chestnut" not in str(found)
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
