@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from tracelens.cli.analyze import give
+from tracelens.cli.app import app as whole
 from tracelens.cli.app import one_command
 
 app = one_command()
@@ -27,7 +28,7 @@ def manual(
 
 def _commands() -> list[tuple[str, str]]:
     """Each command and its help, at 100 columns whatever the terminal is."""
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(whole)
     wide: dict[str, Any] = {"resilient_parsing": True, "terminal_width": 100, "max_content_width": 100}
     context: Any = group.make_context("tracelens", [], **wide)
     made = [("tracelens", group.get_help(context))]
