@@ -90,6 +90,10 @@ def seven_zipped(data: bytes) -> bytes:
     return packed.getvalue()
 
 
+def turned(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 8]) + data[at + 1 :]
+
+
 def encrypted() -> bytes:
     packed = bytearray(zipped({"a.log": WRONG}))
     packed[packed.index(b"PK\x03\x04") + 6] |= 1
@@ -139,7 +143,7 @@ FILES: dict[str, tuple[Callable[[], bytes], tuple[int, ...], bytes]] = {
     "a gzip bomb": (lambda: gzip.compress(bytes(300 << 20)), (2,), b"looks like nothing but NUL bytes"),
     "a 7z bomb": (lambda: seven_zipped(bytes(300 << 20)), (2,), b"looks like nothing but NUL bytes"),
     "a 7z cut off": (lambda: seven_zipped(WRONG)[:-20], (2,), b"damaged 7z archive"),
-    "a 7z in which bits are turned": (lambda: seven_zipped(WRONG).replace(b"\0", b"\1"), (2,), b"damaged 7z archive"),
+    "a 7z in which a bit is turned": (lambda: turned(seven_zipped(WRONG), 60), (2,), b"damaged 7z"),
     "a bzip2 bomb": (lambda: bz2.compress(bytes(200 << 20)), (2,), b"limit: ratio"),
     "an xz bomb": (lambda: lzma.compress(bytes(200 << 20), preset=1), (2,), b""),
     "a gzip bomb in a gzip bomb": (lambda: gzip.compress(gzip.compress(bytes(300 << 20))), (2,), b"NUL"),
@@ -235,6 +239,13 @@ FILES: dict[str, tuple[Callable[[], bytes], tuple[int, ...], bytes]] = {
         + told(b"Transport: Received Banner: SSH-2.0-OpenSSH_" + b"8" * 9_000 + b"." + b"9" * 9_000),
         (0, 2),
         b"",
+    ),
+    "a password without end": (
+        lambda: GOOD + dump(SENT, LOGIN + string(b"a" * 30_000 + b"zz")), (0, 2), b""
+    ),
+    "a text that ends in half a password": (
+        lambda: GOOD + dump(SENT, LOGIN + string("Walnut\u00e6blet".encode()))
+        + told("Failure Event: -18 - Walnut\u00e6".encode()), (0, 2), b""
     ),
     "a private key": (lambda: b"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n", (2,), b"keep it secret"),
 }  # fmt: skip

@@ -15,6 +15,7 @@ from tracelens import exporters
 from tracelens.cli import app
 from tracelens.cli.analyze import AnalysisFormat
 from tracelens.cli.timeline import Table
+from tracelens.secrets import hider
 
 TRACES = [
     SAMPLES / "wrong-password.log",
@@ -157,3 +158,21 @@ def test_the_first_line_says_what_a_trace_holds(tmp_path: Path) -> None:
     document = json.loads(run("analyze", SAMPLES / "wrong-password.log", "-f", "json")[0])["analyses"][0]
     assert document["holds"]["secrets"] == {"password": 1}
     assert document["holds"]["content_bytes"] == 0
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "hidden"),
+    [
+        (b"4444", "43 43 43 43 43", "43 43 43 43 43"),
+        (b"1234", "sizes 313 233 34", "sizes 313 233 34"),
+        (b"1234", "at 31:32:33:34.", "at [hidden]."),
+        (b"1234", "at 3132 3334", "at [hidden]"),
+        (b"1234", "x31323334y", "x[hidden]y"),
+        (b"JKLM", "0000: 00 4a 4B  4C 4d 00", "0000: 00 [hidden] 00"),
+        (b"\x33\x33\x33\x33", "3 33 33 33 33", "3 [hidden]"),
+        ("Walnut\u00e6blet".encode(), "and Walnut\u00e6\u2026", "and [hidden]\u2026"),
+        (b"\xa9xyzw1", "see \u00e9xyzw1", "see \ufffd[hidden]"),
+    ],
+)
+def test_octets_in_hexadecimal_and_halves(secret: bytes, text: str, hidden: str) -> None:
+    assert hider([secret])(text) == hidden

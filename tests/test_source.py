@@ -222,7 +222,7 @@ def test_archives_nest(put: Put) -> None:
     ]
 
 
-def seven_zipped(members: dict[str, bytes], **options: str) -> bytes:
+def seven_zipped(members: dict[str, bytes], **options: str | bool) -> bytes:
     py7zr = pytest.importorskip("py7zr", reason="7z needs the extra 7z")
     packed = io.BytesIO()
     with py7zr.SevenZipFile(packed, "w", **options) as archive:
@@ -249,6 +249,22 @@ def test_members_of_a_7z(put: Put) -> None:
     assert sorted(os.listdir()) == ["a.7z", "z.zip"]
 
 
+def test_names_in_a_7z_are_names_only(put: Put) -> None:
+    os.symlink("/tmp", "logs")
+    put("a.7z", seven_zipped({"logs/a.log": TRACE, "x/b": b"b", "c": b"c"}))
+    assert [(name, data) for name, _, data in read(["a.7z"])] == [
+        ("a.7z!logs/a.log", TRACE), ("a.7z!x/b", b"b"), ("a.7z!c", b"c"),
+    ]  # fmt: skip
+    assert sorted(os.listdir()) == ["a.7z", "logs"]
+
+
+def test_what_nobody_reads_of_a_7z_counts_too(put: Put) -> None:
+    put("a.7z", seven_zipped({"zeros": bytes(30_000_000), "b": b"b"}))
+    items = list(find(["a.7z"], Limits(expanded_bytes=1_000_000)))
+    assert [item.name for item in items] == ["a.7z!zeros", "a.7z"]
+    assert "limit: expanded_bytes" in str(items[-1])
+
+
 def test_a_7z_that_cannot_be_read(put: Put) -> None:
     whole = seven_zipped({"a": TRACE, "b": os.urandom(5000), "c": TRACE})
     [(name, _, why)] = read([put("cut.7z", whole[:-30])])
@@ -260,6 +276,8 @@ def test_a_7z_that_cannot_be_read(put: Put) -> None:
     assert found[-1][0] == "bad.7z"  # what follows is lost with it
     put("e.7z", seven_zipped({"a": TRACE}, password="walnut-Harbour-9"))
     assert read(["e.7z"]) == [("e.7z", None, "is encrypted; unpack it with its password, then give the file")]
+    put("h.7z", seven_zipped({"a": TRACE}, password="walnut-Harbour-9", header_encryption=True))
+    assert read(["h.7z"]) == [("h.7z", None, "is encrypted; unpack it with its password, then give the file")]
     put("many.7z", seven_zipped({str(n): b"x" for n in range(20)}))
     found = read(["many.7z"], Limits(members=10))
     assert len(found) == 11

@@ -71,7 +71,7 @@ class Seen(Struct):
     """What a reader remembers of the records that it has read: how many of which kind, for its limits.
 
     `kinds` has for each shape the event's name and whether it is folded, `like` the records by event name, errors by
-    text, `told` their sum, `read` how many shapes met a grammar; `bytes` is the size of earlier parts of the input.
+    text, `told` their sum, `read` how many wordings were new; `bytes` is the size of earlier parts of the input.
     """
 
     kinds: dict[Shape, tuple[str, bool]] = field(default_factory=dict)

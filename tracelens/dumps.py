@@ -119,10 +119,12 @@ class Dump:
         for offset in range(first * ROW, (last + 1) * ROW, ROW):
             if not rows.startswith(b"%04x: " % offset, at - 6):
                 return None
-            pairs.append(rows[at : at + _HEX_WIDTH])
+            digits = rows[at : at + _HEX_WIDTH].translate(None, b" ")
+            if len(digits) != 2 * min(ROW, self.size - offset):
+                return None
+            pairs.append(digits)
             at += length
         try:
-            data = bytes.fromhex(b"".join(pairs).decode("ascii"))
+            return bytes.fromhex(b"".join(pairs).decode("ascii"))
         except ValueError:
             return None
-        return data if len(data) == min((last + 1) * ROW, self.size) - first * ROW else None

@@ -347,7 +347,10 @@ def _7z(name: str, stream: Stream, budget: _Budget) -> _Members:
             for member in sevenzip.members(file):
                 budget.enter()
                 read = budget.metered(member.read, file.tell)
-                yield f"{name}!{shown(member.name)}", Stream(read, "7z member", None, member.modified)
+                if not member.is_link:
+                    yield f"{name}!{shown(member.name)}", Stream(read, "7z member", None, member.modified)
+                while read(_BLOCK):
+                    pass  # what nobody read counts too
         except _LimitReached:
             raise
         except Exception as error:

@@ -32,6 +32,7 @@ _MANY = 2000
 # What stands between octets in hexadecimal.
 _BETWEEN = b" :"
 _LEFT_OUT = re.compile(b"[ :]")
+_HEX_DIGITS = {b"%c" % digit for digit in b"0123456789abcdefABCDEF"}
 _LOWER = bytes.maketrans(b"ABCDEF", b"abcdef")
 # What `tracelens redact` puts in a secret's place: as long as any other, and numbered, so that two attempts with one
 # password still look like one password.
@@ -148,9 +149,10 @@ class _Searched:
 
     @cached_property
     def _automaton(self) -> "BytesAhoCorasick":
-        from ahocorasick_rs import BytesAhoCorasick, MatchKind
+        from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
-        return BytesAhoCorasick(self._words, MatchKind.LeftmostLongest)
+        # The other kind of automaton takes the square of a word's length to build.
+        return BytesAhoCorasick(self._words, MatchKind.LeftmostLongest, Implementation.ContiguousNFA)
 
     def find(self, data: bytes) -> list[tuple[int, int, bytes]]:
         """Start, stop and secret, one behind the other."""
@@ -165,18 +167,38 @@ class _Hexadecimal:
 
     def __init__(self, values: list[bytes]) -> None:
         self._searched = _Searched({value.hex().encode(): value for value in values})
+        self._longest = max(map(len, values), default=0)
 
     def find(self, data: bytes) -> list[tuple[int, int, bytes]]:
         """Start, stop and secret, one behind the other."""
-        found = self._searched.find(data.translate(_LOWER, _BETWEEN))
+        digits = data.translate(_LOWER, _BETWEEN)
+        found = self._searched.find(digits)
         if not found:
             return []
-        # Where in the data a place is, of which the characters between the octets were left out.
+        # Where in the digits a character between two of them was left out.
         left_out = [at.start() - n for n, at in enumerate(_LEFT_OUT.finditer(data))]
-        return [
-            (start + bisect_right(left_out, start), stop + bisect_left(left_out, stop), value)
-            for start, stop, value in found
-        ]
+        placed = []
+        for start, stop, value in found:
+            at = self._placed(data, left_out, start, stop, value)
+            if at is None:  # in another place among the same digits it may be octets
+                others = self._searched.find(digits[start + 1 : stop + 2 * self._longest])
+                more = ((start + 1 + a, start + 1 + b, v) for a, b, v in others)
+                placed += [one for one in (self._placed(data, left_out, *other) for other in more) if one is not None]
+            else:
+                placed.append(at)
+        return placed
+
+    @staticmethod
+    def _placed(data: bytes, left_out: list[int], start: int, stop: int, value: bytes) -> tuple[int, int, bytes] | None:
+        """Where digits stand in the data; None where they are no octets: what parts them stands inside of one."""
+        first, last = bisect_right(left_out, start), bisect_left(left_out, stop)
+        if any((place - start) % 2 for place in left_out[first:last]):
+            return None
+        begin, end = start + first, stop + last
+        parted = last > first
+        if parted and (data[begin - 1 : begin] in _HEX_DIGITS or data[end : end + 1] in _HEX_DIGITS):
+            return None
+        return begin, end, value
 
 
 class _Parts:
@@ -273,13 +295,23 @@ def hider(values: Iterable[bytes]) -> Callable[[str], str]:
     def hide(text: str) -> str:
         plain = text.encode("utf-8", "surrogatepass")
         data = needles.replace(plain, lambda _: MASKED.encode(), numbers=False)
-        body = data.rstrip(b".\"'\xe2\x80\xa6")  # what was cut off may end in half a secret
+        if data is not plain:
+            text = _decoded(data)
+        body = text.rstrip(".\"'\u2026").encode("utf-8", "surrogatepass")  # what was cut off may end in half a secret
         half = needles.begun(body)
         if half and not is_ordinary(body[-half:]):
-            data = body[:-half] + MASKED.encode() + data[len(body) :]
-        return text if data is plain else data.decode("utf-8", "surrogatepass")
+            rest = text.encode("utf-8", "surrogatepass")[len(body) :]
+            text = _decoded(body[:-half] + MASKED.encode() + rest)
+        return text
 
     return hide if needles.values else lambda text: text
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:  # a secret in Latin-1 was part of a character
+        return data.decode("utf-8", "replace")
 
 
 def without_credentials(text: str) -> str:

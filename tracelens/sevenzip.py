@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 
 from tracelens.errors import UnreadableInput
 
+_ENCRYPTED = "is encrypted; unpack it with its password, then give the file"
 _MISSING = '7z needs the extra: pip install "libssh2-tracelens[7z]"'
 _BLOCK = 1 << 18
 _WAITING = 4  # blocks
@@ -22,11 +23,13 @@ class Member(NamedTuple):
     Args:
         name: its path in the archive.
         modified: file time, seconds since 1970; None where the archive has none.
+        is_link: whether it only points to another place.
         read: gives up to so many bytes, none at its end; raises what py7zr raises at damage.
     """
 
     name: str
     modified: float | None
+    is_link: bool
     read: Any
 
 
@@ -35,7 +38,7 @@ class _Stop(Exception):  # noqa: N818  it is no error: nobody asks for the rest
 
 
 def members(file: IO[bytes]) -> Iterator[Member]:
-    """The files in an archive that is open and seekable, empty ones first; folders and links are left out.
+    """The files and links in an archive that is open and seekable, empty ones first.
 
     Raises:
         UnreadableInput: py7zr is not installed, or the archive is encrypted.
@@ -89,17 +92,26 @@ def members(file: IO[bytes]) -> Iterator[Member]:
             return Writer(filename)
 
     file.seek(0)
-    with py7zr.SevenZipFile(file) as archive:
+    try:
+        archive = py7zr.SevenZipFile(file)
+    except py7zr.exceptions.PasswordRequired:
+        raise UnreadableInput("", _ENCRYPTED) from None
+    with archive:
         if archive.needs_password():
-            raise UnreadableInput("", "is encrypted; unpack it with its password, then give the file")
-        about = {one.filename: one for one in archive.files}
-        files = {n: one for n, one in about.items() if not (one.is_directory or one.is_symlink or one.is_junction)}
-        yield from (Member(name, _time(one), lambda _: b"") for name, one in files.items() if one.emptystream)
-        wanted = [name for name, one in files.items() if not one.emptystream]
+            raise UnreadableInput("", _ENCRYPTED)
+        about = {}
+        for number, (one, entry) in enumerate(zip(archive.files, archive.files.files_list, strict=True)):
+            about[str(number)] = (one.filename, _time(one), one.is_symlink or one.is_junction)
+            if one.is_directory:
+                continue
+            if one.emptystream:
+                yield Member(*about[str(number)], lambda _: b"")
+            # py7zr holds names against the folder that it would write to, and changes some: numbers suit it.
+            entry["filename"] = str(number)
 
         def work() -> None:
             try:
-                archive.extract(targets=wanted, factory=Factory())
+                archive.extractall(factory=Factory())
                 hand(None)
             except _Stop:
                 pass
@@ -119,7 +131,9 @@ def members(file: IO[bytes]) -> Iterator[Member]:
             thread.join()
 
 
-def _pulled(handed: "queue.Queue[str | bytes | Exception | None]", about: dict[str, Any]) -> Iterator[Member]:
+def _pulled(
+    handed: "queue.Queue[str | bytes | Exception | None]", about: dict[str, tuple[str, float | None, bool]]
+) -> Iterator[Member]:
     following: str | Exception | None = None  # what ended the member before
     rest = memoryview(b"")
 
@@ -141,7 +155,7 @@ def _pulled(handed: "queue.Queue[str | bytes | Exception | None]", about: dict[s
     while following:
         name, following = following, None
         assert isinstance(name, str)
-        yield Member(name, _time(about.get(name)), read)
+        yield Member(*about[name], read)
         while read(_BLOCK):
             pass
 

@@ -1,7 +1,7 @@
 """What a session is: the nouns that rules, tables and reports read. Filled by `track`, judged by `outcome`."""
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -225,6 +225,9 @@ class Held(Struct):
 
     def __repr__(self) -> str:
         return f"Held(kind={self.kind!r}, line={self.line})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("kind", self.kind), ("line", self.line)]
 
 
 class Disconnect(Struct):
