@@ -348,6 +348,14 @@ class TestPaths:
         check(run("analyze", tmp_path), (0,))
         check(run("redact", tmp_path, "-o", tmp_path.parent / f"{tmp_path.name}-copies"), (0,))
 
+    def test_a_file_as_standard_input_is_read_from_its_begin(self, tmp_path: Path) -> None:
+        for table in ("records", "events"):
+            named, piped = tmp_path / f"{table}-named.csv", tmp_path / f"{table}-piped.csv"
+            check(run("timeline", SAMPLES / "wrong-password.log", "-t", table, "-o", named), (0,))
+            with (SAMPLES / "wrong-password.log").open("rb") as file:
+                check(run("timeline", "-", "-t", table, "-o", piped, stdin=file), (0,))
+            assert piped.read_bytes() == named.read_bytes()
+
     def test_devices(self) -> None:
         check(run("analyze", "/dev/zero"), (2,), b"is a device")
         check(run("analyze", "/dev/null"), (2,), b"is a device")

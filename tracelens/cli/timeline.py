@@ -67,7 +67,7 @@ def timeline(
 
     if format is not None and output is None:
         fail("-f says how to write a file: name it with -o")
-    count = 1 if source.is_pipe(input) else sum(1 for _ in source.find([input]))
+    count = 1 if input in source.STDIN or source.is_pipe(input) else sum(1 for _ in source.find([input]))
     if count != 1:
         fail(f"{input}: timeline takes one trace, this is {count}: name one of them")
     exporters.refuse_inputs(output, [input])
