@@ -137,13 +137,8 @@ def parse_afresh(context: str, text: str) -> Parsed:
     if shape is not None:
         if len(_shapes) >= KEPT:
             _shapes.clear()
-        _shapes[context, layout(text)] = shape
+        _shapes[context, "0".join(_split(text)[::2])] = shape
     return name, fields
-
-
-def layout(text: str) -> str:
-    """The text without its digits, but for where they stand; texts of a few layouts are read by the thousand."""
-    return "0".join(_split(text[:LONGEST])[::2])
 
 
 def _shape(

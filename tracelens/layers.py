@@ -209,7 +209,8 @@ class _Budget:
 
 _MAGIC = re.compile(
     rb"(?s:(?P<gzip>\x1f\x8b\x08)|(?P<bzip2>BZh[1-9](?:1AY&SY|\x17rE8P\x90))|(?P<xz>\xfd7zXZ\x00)"
-    rb"|(?P<zstd>\x28\xb5\x2f\xfd)|(?P<sevenzip>7z\xbc\xaf\x27\x1c)|(?P<zip>PK(?:\x03\x04|\x05\x06|\x07\x08PK))|(?P<tar>.{257}ustar))"
+    rb"|(?P<zstd>\x28\xb5\x2f\xfd)|(?P<sevenzip>7z\xbc\xaf\x27\x1c)"
+    rb"|(?P<zip>PK(?:\x03\x04|\x05\x06|\x07\x08PK))|(?P<tar>.{257}ustar))"
 )
 
 
@@ -332,7 +333,7 @@ def _seekable(stream: Stream, stack: ExitStack) -> IO[bytes]:
         return stream.file
     import tempfile
 
-    copy = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_BOMB))  # noqa: SIM115
+    copy = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_BOMB))  # noqa: SIM115  the stack closes it
     while block := stream.read(_BLOCK):
         copy.write(block)
     return cast(IO[bytes], copy)

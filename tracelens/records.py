@@ -110,6 +110,9 @@ class Reader(Blocks):
     def _items(self) -> "Iterator[Item | Lines]":
         record_at, title_at, out = self._at.record.match, self._at.title.match, self._out
         while True:
+            if out:
+                yield from out
+                out.clear()
             while self._streak >= self._due and self._bulk_from <= self.account.bytes and self._may_transfer():
                 yield from self._transfer()
             if self._run is not None and self._line_start and not self._open:
@@ -129,18 +132,12 @@ class Reader(Blocks):
                     out += self._open.interrupted(self._buffer[self._pos : self._pos + _ROW_MAY_FOLLOW])
                     found = record_at(self._buffer, self._pos) or found
                 self._record(found)
-                if out:
-                    yield from out
-                    out.clear()
                 continue
             found = title_at(buffer, pos)
             if found is not None:
                 if found.end() + 4 >= len(buffer) and self._more():
                     continue
                 self._dump(found)
-                if out:
-                    yield from out
-                    out.clear()
                 continue
             if self._line_start and (blank := _BLANK.match(buffer, pos)) is not None:
                 self.account.blank_bytes += blank.end() - pos
@@ -150,14 +147,10 @@ class Reader(Blocks):
             if not self._line_at_hand() and self._more():
                 continue
             self._other()
-            if out:
-                yield from out
-                out.clear()
         self._flush_run()
         self.account.cut_at_end |= bool(self._open)
         out += self._open.give_up()
         yield from out
-        out.clear()
         self._finish()
         if self._damage is not None:
             raise self._damage

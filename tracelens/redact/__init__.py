@@ -43,7 +43,7 @@ class _Input:
         if self._again:
             yield from blocks
             return
-        self._kept = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        self._kept = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  `close` closes it
         count = 0
         for block in blocks:
             count += len(block)

@@ -49,11 +49,14 @@ class _Login(NamedTuple):
     @classmethod
     def of(cls, session: Session) -> "_Login":
         """That of a session that is judged."""
-        if not _LATEST or _LATEST[0].session is not session:
-            found = tuple(_refusals(session))
-            other = max((r.failure.line for r in found if r.method != "publickey"), default=0)
-            _LATEST[:] = [cls(session, found, _lists(session), other)]
-        return _LATEST[0]
+        for latest in _LATEST:
+            if latest.session is session:
+                return latest
+        found = tuple(_refusals(session))
+        other = max((r.failure.line for r in found if r.method != "publickey"), default=0)
+        made = cls(session, found, _lists(session), other)
+        _LATEST[:] = [made]
+        return made
 
 
 _LATEST: list[_Login] = []  # rules are asked about one session after the other

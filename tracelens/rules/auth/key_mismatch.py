@@ -67,7 +67,7 @@ def mismatch(session: Session) -> Found | None:
     [libssh2] 0.955241 Transport: Packet type 51 received, length=24
     [libssh2] 0.955251 Failure Event: -19 - Invalid signature for supplied public key, or bad username/public key combination
     ```
-    """  # noqa: E501
+    """  # noqa: E501  a trace line is as long as it is
     refusal = key_refused(session)
     if refusal is None or not refusal.signed or refusal.attempt.partial:
         return None

@@ -64,7 +64,7 @@ def second_factor_missing(session: Session) -> Found | None:
     [libssh2] 0.154338 Transport: Packet type 51 received, length=14
     [libssh2] 0.154344 Failure Event: -19 - Invalid signature for supplied public key, or bad username/public key combination
     ```
-    """  # noqa: E501
+    """  # noqa: E501  a trace line is as long as it is
     refusal = decisive(session)
     if refusal is None:
         return None
