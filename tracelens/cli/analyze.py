@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ MASKED = (
 _COLOURS = {"bad": "red", "good": "green", "dim": "yellow"}
 
 
-class AnalysisFormat(str, Enum):  # noqa: UP042  typer shows the values of str enums
+class AnalysisFormat(StrEnum):
     """How `analyze` prints."""
 
     text = "text"

@@ -1,7 +1,7 @@
 """`tracelens diff`."""
 
 import json
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from tracelens.cli.app import one_command
 from tracelens.cli.terminal import fail
 
 
-class DiffFormat(str, Enum):  # noqa: UP042
+class DiffFormat(StrEnum):
     """How `diff` prints."""
 
     text = "text"

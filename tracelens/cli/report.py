@@ -3,7 +3,7 @@
 import json
 import tempfile
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ ANONYMOUS = (
 )
 
 
-class ReportFormat(str, Enum):  # noqa: UP042
+class ReportFormat(StrEnum):
     """What `report` writes."""
 
     html = "html"

@@ -2,7 +2,7 @@
 
 import sys
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracelens.batch import Progress, Scan
 
 
-class EngineName(str, Enum):  # noqa: UP042
+class EngineName(StrEnum):
     """Where the work is done."""
 
     local = "local"

@@ -1,6 +1,6 @@
 """`tracelens timeline`."""
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from tracelens.cli.terminal import complain, emit, fail
 FORMATS = "csv, tsv, json, jsonl, parquet, xlsx, md, html, sqlite or duckdb"
 
 
-class Table(str, Enum):  # noqa: UP042
+class Table(StrEnum):
     """The tables of `timeline`."""
 
     events = "events"
