@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tracelens import records, rulecheck, rules, source
-from tracelens.diagnosis import diagnose
+from tracelens.diagnosis import Diagnosis, diagnose
 from tracelens.findings import Rule
-from tracelens.sessions import Assembler, Session, Trace
+from tracelens.sessions import Assembler, Trace
 
 HERE = Path(__file__).parent
 FILES = sorted(p for p in [*HERE.glob("cases/*/*"), *(HERE.parent / "sample_logs").iterdir()] if p.is_file())
@@ -39,13 +39,12 @@ def _read(chunks: Any) -> Trace:
 
 def outcome(trace: Trace, in_force: tuple[Rule, ...]) -> list[object]:
     """What the tests look at: roots and verdicts, the noise and the notices."""
-    found: list[object] = [_of_session(session, in_force) for session in trace.sessions]
+    found = [_of_session(told) for told in diagnose(trace.sessions, in_force)]
     trace.verdicts = tuple(verdict for verdict, *_ in found)  # type: ignore[misc]
     return [*found, *(rule.id for rule in in_force if rule.scope == "trace" and rule.ask(trace) is not None)]
 
 
-def _of_session(session: Session, in_force: tuple[Rule, ...]) -> tuple[object, ...]:
-    told = diagnose(session, in_force)
+def _of_session(told: Diagnosis) -> tuple[object, ...]:
     return (
         told.verdict,
         told.root.id if told.root else None,

@@ -77,7 +77,7 @@ def analyze(origin: source.Source, *, jobs: int = 1, show_secrets: bool = False)
         raise NotATrace(origin.name, lookslike.describe(head.text(encoding)))
     sessions = assembler.sessions(account.contexts)
     in_force = rules.load()
-    diagnoses = [diagnose(session, in_force) for session in sessions]
+    diagnoses = diagnose(sessions, in_force)
     trace = Trace(
         account,
         tuple(sessions),

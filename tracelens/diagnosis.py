@@ -1,5 +1,7 @@
 """A session -> its diagnosis: noise first, then causes, then notices; at most one root cause."""
 
+from collections.abc import Iterable
+from functools import cache, partial
 from typing import Literal
 
 from msgspec import Struct
@@ -9,6 +11,8 @@ from tracelens.findings import Finding, Rival, Rule
 from tracelens.sessions import Session
 
 Verdict = Literal["cause", "healthy", "unexplained", "insufficient"]
+# Rules that could not be asked, and the contexts that each lacks.
+Skipped = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class Diagnosis(Struct, frozen=True):
@@ -22,26 +26,35 @@ class Diagnosis(Struct, frozen=True):
     root: Finding | None
     noise: tuple[Finding, ...]
     notices: tuple[Finding, ...]
-    skipped: tuple[tuple[str, tuple[str, ...]], ...]
+    skipped: Skipped
 
 
-def diagnose(session: Session, rules: tuple[Rule, ...]) -> Diagnosis:
-    """Asks every rule about the session.
+def diagnose(sessions: Iterable[Session], rules: tuple[Rule, ...]) -> list[Diagnosis]:
+    """Asks every rule about each session of a trace.
 
     Of several causes that fire, those step back that yield to another; of what is left the one with the earliest
     evidence stands, and the others become its rivals.
     """
-    own = [rule for rule in rules if rule.scope == "session"]
-    noise = tuple(found for rule in own if rule.kind == "noise" and (found := rule.ask(session)))
+    by_kind = {
+        kind: [rule for rule in rules if rule.scope == "session" and rule.kind == kind]
+        for kind in ("noise", "cause", "notice")
+    }
+    can_be_asked = cache(partial(_can_be_asked, by_kind["cause"]))
+    return [_diagnose(session, by_kind, *can_be_asked(session.traced)) for session in sessions]
+
+
+def _can_be_asked(rules: list[Rule], traced: frozenset[str]) -> tuple[list[Rule], Skipped]:
+    """The rules that have the contexts they need, and the others."""
+    skipped = tuple((rule.id, tuple(sorted(rule.needs - traced))) for rule in rules if not rule.needs <= traced)
+    return [rule for rule in rules if rule.needs <= traced], skipped
+
+
+def _diagnose(session: Session, by_kind: dict[str, list[Rule]], causes: list[Rule], skipped: Skipped) -> Diagnosis:
+    noise = tuple([found for rule in by_kind["noise"] if (found := rule.ask(session)) is not None])
     fired: dict[str, tuple[Rule, Finding]] = {}
-    skipped: list[tuple[str, tuple[str, ...]]] = []
-    for rule in own:
-        if rule.kind != "cause" or session.failed is None:
-            continue
-        missing = tuple(sorted(rule.needs - session.traced))
-        if missing:
-            skipped.append((rule.id, missing))
-            continue
+    if session.failed is None:
+        causes, skipped = [], ()
+    for rule in causes:
         found = rule.ask(session)
         if found is not None:
             fired[rule.id] = (rule, found)
@@ -56,8 +69,8 @@ def diagnose(session: Session, rules: tuple[Rule, ...]) -> Diagnosis:
         root = replace(root, rivals=(*root.rivals, doubt))
     if root is not None:
         root = replace(root, rivals=(*root.rivals, *_passed_over(session)))
-    notices = tuple(found for rule in own if rule.kind == "notice" and (found := rule.ask(session)))
-    return Diagnosis(_verdict(session, root), root, noise, notices, tuple(skipped))
+    notices = tuple([found for rule in by_kind["notice"] if (found := rule.ask(session)) is not None])
+    return Diagnosis(_verdict(session, root), root, noise, notices, skipped)
 
 
 # Records that belong to the step that failed: its packets, and its outcome in words.

@@ -130,7 +130,7 @@ class PacketReader:
 
     def flush(self) -> list[RawPacket]:
         """Gives the packet that is still held, at the end of the input."""
-        return self._close() + self._release()
+        return self._close() + self._release() if self._open or self._held is not None else []
 
     def _close(self) -> list[RawPacket]:
         """The open payload is whole: it is a repeat, or it takes the place of the held one."""

@@ -70,7 +70,7 @@ def fires(rule: Rule, text: str, in_force: tuple[Rule, ...]) -> tuple[bool, str]
     for item in reader:
         assembler.add(item)
     sessions = assembler.sessions(reader.account.contexts)
-    diagnoses = [diagnose(session, in_force) for session in sessions]
+    diagnoses = diagnose(sessions, in_force)
     roots = [d.root.id if d.root else d.verdict for d in diagnoses]
     if rule.kind == "cause":
         return rule.id in roots, ", ".join(roots) or "no session"

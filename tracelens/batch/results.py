@@ -1,6 +1,5 @@
 """A scan's checkpoints -> the files of its folder: Parquet tables and a summary, the same bytes whatever made them."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ from tracelens import __version__
 from tracelens.batch.store import Row, Store
 from tracelens.exporters import replace_with
 from tracelens.frames.columns import COLUMNS, SCAN
+from tracelens.jsontext import json_text
 
 SCHEMA = "tracelens/scan/1"
 # Rows in memory at a time, which become a row group.
@@ -51,7 +51,7 @@ def write(store: Store, folder: Path) -> dict[str, Any]:
                 tables["findings"].add((row.path, *finding))
             summary.add(row, modified, facts["sessions"])
     made = summary.document()
-    text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
+    text = json_text(made)
     replace_with(folder / "summary.json", lambda path: path.write_text(text, encoding="utf-8", newline="\n"))
     return made
 

@@ -1,6 +1,5 @@
 """`tracelens diff`."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from tracelens import __version__
 from tracelens.cli.analyze import MASKED, analyses, give
 from tracelens.cli.app import one_command
 from tracelens.cli.terminal import fail
+from tracelens.jsontext import json_text
 
 
 class DiffFormat(StrEnum):
@@ -62,7 +62,7 @@ def diff(
         whole = {"schema": "tracelens/diff/1", "tracelens": __version__, **result}
         for side, said in sides.items():
             whole[side] = {**said, **result[side]}
-        text = json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+        text = json_text(whole)
     else:
         from tracelens.reports import render
         from tracelens.reports.text import escaped

@@ -1,12 +1,12 @@
 """`tracelens explain`."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from tracelens.cli.app import one_command
 from tracelens.cli.terminal import emit, fail
+from tracelens.jsontext import json_text
 
 app = one_command()
 
@@ -33,6 +33,4 @@ def explain(
             f"nothing is known about {query!r}"
             + (f"; perhaps: {', '.join(near)}" if near else "; try `tracelens rules` for the ids")
         )
-    emit(
-        json.dumps(page.to_json(), ensure_ascii=False, indent=1) + "\n" if as_json else page.to_text(80).rstrip() + "\n"
-    )
+    emit(json_text(page.to_json()) if as_json else page.to_text(80).rstrip() + "\n")

@@ -1,12 +1,12 @@
 """`tracelens mask`."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from tracelens.cli.app import one_command
 from tracelens.cli.terminal import emit, fail
+from tracelens.jsontext import json_text
 
 app = one_command()
 
@@ -24,13 +24,7 @@ def mask(
 
     if not what:
         if as_json:
-            emit(
-                json.dumps(
-                    {p.name: {"mask": p.mask, "answers": p.answers} for p in masks.PURPOSES.values()},
-                    indent=1,
-                )
-                + "\n"
-            )
+            emit(json_text({p.name: {"mask": p.mask, "answers": p.answers} for p in masks.PURPOSES.values()}))
             return
         lines = [f"{p.name:<10}{p.mask:>5}  {p.answers}" for p in masks.PURPOSES.values()]
         emit(
@@ -49,7 +43,7 @@ def mask(
         fail(f"{query!r} is no mask; known names: {', '.join(masks.names())}")
     told = masks.describe(value)
     if as_json:
-        emit(json.dumps(told.to_json(), ensure_ascii=False, indent=1) + "\n")
+        emit(json_text(told.to_json()))
         return
     lines = [f"Mask {told.mask}", ""]
     for bit in told.collected:

@@ -1,6 +1,5 @@
 """`tracelens redact`."""
 
-import json
 import shutil
 import sys
 import tempfile
@@ -11,6 +10,7 @@ import typer
 
 from tracelens.cli.app import one_command
 from tracelens.cli.terminal import complain, fail, reason
+from tracelens.jsontext import json_text
 
 if TYPE_CHECKING:
     from tracelens.redact import Redaction
@@ -150,7 +150,7 @@ def _key(redaction: "Redaction", path: Path) -> None:
         if name != made and kind != "key"
     ]
     document = {"schema": "tracelens/pseudonyms/1", "pseudonyms": rows}
-    text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    text = json_text(document)
     exporters.replace_with(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), mode=0o600)
 
 

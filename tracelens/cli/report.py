@@ -1,6 +1,5 @@
 """`tracelens report`."""
 
-import json
 import tempfile
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +12,7 @@ from tracelens.cli.analyze import MASKED, analyses, give
 from tracelens.cli.app import one_command
 from tracelens.cli.terminal import fail
 from tracelens.errors import UnsafeCopy
+from tracelens.jsontext import json_text
 
 ANONYMOUS = (
     "Secrets (passwords, answers to prompts, key material) are masked; users, hosts, addresses, paths and keys have "
@@ -95,7 +95,7 @@ def _of_archive(folder: Path, format: str, since: datetime | None) -> str:
 
     found = overview(folder, since)
     if format == "json":
-        return json.dumps({"schema": "tracelens/archive/1", **found}, ensure_ascii=False, indent=1) + "\n"
+        return json_text({"schema": "tracelens/archive/1", **found})
     from tracelens.reports import render
 
     flags = f" --since {since.date()}" if since else ""

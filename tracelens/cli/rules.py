@@ -1,6 +1,5 @@
 """`tracelens rules`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from tracelens.cli.app import one_command
 from tracelens.cli.explain import explain
 from tracelens.cli.terminal import emit, fail
+from tracelens.jsontext import json_text
 
 app = one_command()
 
@@ -44,7 +44,7 @@ def rules(
             }
             for r in found
         ]
-        emit(json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+        emit(json_text(rows))
         return
     lines = []
     for kind in ("cause", "noise", "notice"):
@@ -67,7 +67,7 @@ def _check(path: Path, as_json: bool) -> None:
         fail(str(error))
     if as_json:
         rows = [{"rule": o.rule, "check": o.what, "good": o.good, "found": o.found} for o in outcomes]
-        emit(json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+        emit(json_text(rows))
     else:
         width = max(len(o.rule) for o in outcomes)
         emit(

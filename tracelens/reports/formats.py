@@ -1,13 +1,13 @@
 """The formats in which analyses are given, by name and by a file's ending."""
 
 import importlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tracelens import rules
 from tracelens.analysis import Analysis, to_json
+from tracelens.jsontext import json_text
 
 ENDINGS = {
     ".json": "json",
@@ -57,4 +57,4 @@ def _json(documents: list[dict[str, Any]], options: dict[str, Any]) -> str:
             "masking": options["masking"],
             "command": options["command"],
         }
-    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    return json_text(document)

@@ -1,10 +1,10 @@
 """Analyses as SARIF 2.1.0 (OASIS standard), for tools that show and track results in files."""
 
-import json
 from typing import Any
 from urllib.parse import quote
 
 from tracelens import __version__, rules
+from tracelens.jsontext import json_text
 from tracelens.reports.text import escaped
 from tracelens.reports.wording import SIDES
 
@@ -43,7 +43,7 @@ def render(documents: list[dict[str, Any]], options: dict[str, Any]) -> str:
         ],
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, ensure_ascii=False, indent=1) + "\n"
+    return json_text(log)
 
 
 def _artifact(source: dict[str, Any]) -> dict[str, Any]:

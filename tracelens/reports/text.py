@@ -6,6 +6,7 @@ steer the terminal.
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from textwrap import wrap
 from typing import Any
 
@@ -94,11 +95,21 @@ def escaped(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
+def _wrapped(text: str, width: int) -> tuple[str, ...]:
+    """The lines, at least one, of a text that is escaped; `textwrap` is slow, and most texts need it not, or again."""
+    return (text.rstrip(" "),) if len(text) <= width else _wrapped_long(text, width)
+
+
+@lru_cache(1024)
+def _wrapped_long(text: str, width: int) -> tuple[str, ...]:
+    return tuple(wrap(text, width, break_on_hyphens=False)) or ("",)
+
+
 def _head(document: dict[str, Any], paint: Paint) -> Iterable[str]:
     for found in document["notices"]:
         if found["id"] == "trace-secrets":
             said = escaped(found["summary"]).removeprefix("The trace ")
-            yield from wrap(f"{escaped(document['source']['name'])}: {said}", WIDTH, break_on_hyphens=False)
+            yield from _wrapped(f"{escaped(document['source']['name'])}: {said}", WIDTH)
             yield ""
     sessions = document["sessions"]
     count = f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
@@ -118,7 +129,7 @@ def _head(document: dict[str, Any], paint: Paint) -> Iterable[str]:
     )
     damage = document["source"].get("damage")
     if damage:
-        yield from wrap(f"The input is damaged, only its readable part was analyzed: {escaped(damage)}", WIDTH)
+        yield from _wrapped(f"The input is damaged, only its readable part was analyzed: {escaped(damage)}", WIDTH)
 
 
 def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[str]:
@@ -270,7 +281,7 @@ def _bits() -> Iterable[tuple[str, int]]:
 
 def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[str]:
     """A label and its text, wrapped under itself; escaped first, painted last."""
-    lines = wrap(escaped(text), WIDTH - _LABEL, break_on_hyphens=False) or [""]
+    lines = _wrapped(escaped(text), WIDTH - _LABEL)
     shown = [paint(line, role) if role else line for line in lines]
     first = f"  {label:<{_LABEL - 2}}{shown[0]}"
     return [first.rstrip(), *(" " * _LABEL + line for line in shown[1:])]
@@ -282,7 +293,7 @@ def _quotes(label: str, evidence: list[dict[str, Any]]) -> Iterable[str]:
         if len(text) > _QUOTE_LENGTH:
             text = text[:_QUOTE_LENGTH] + " ..."
         place = f"line {quote['line']}"
-        lines = wrap(text, WIDTH - _LABEL - len(place) - 2, break_on_hyphens=False) or [""]
+        lines = _wrapped(text, WIDTH - _LABEL - len(place) - 2)
         yield f"  {label if number == 0 else '':<{_LABEL - 2}}{place}  {lines[0]}"
         for line in lines[1:]:
             yield " " * (_LABEL + len(place) + 2) + line
@@ -291,7 +302,7 @@ def _quotes(label: str, evidence: list[dict[str, Any]]) -> Iterable[str]:
 def _advice(label: str, advice: list[dict[str, Any]]) -> Iterable[str]:
     for number, entry in enumerate(advice):
         who = _WHO.get(entry["who"], entry["who"])
-        lines = wrap(escaped(entry["action"]), WIDTH - _LABEL - 9, break_on_hyphens=False) or [""]
+        lines = _wrapped(escaped(entry["action"]), WIDTH - _LABEL - 9)
         yield f"  {label if number == 0 else '':<{_LABEL - 2}}{who:<9}{lines[0]}"
         for line in lines[1:]:
             yield " " * (_LABEL + 9) + line

@@ -87,11 +87,15 @@ class Assembler:
         What comes first decides what recovered from what, and without newlines between records many share a line. In
         most traces the numbers are the lines themselves; `line_of` gives the line where they are not.
         """
-        line = item.first_line if isinstance(item, Run) else item.line
-        place = max(self._place + 1, line)
-        self._place = max(place, item.last_line) if isinstance(item, Run) else place
-        if place == line:
+        if isinstance(item, Run):
+            line, last = item.first_line, max(item.first_line, item.last_line)
+        else:
+            line = last = item.line
+        if line > self._place:
+            self._place = last
             return item
+        place = self._place + 1
+        self._place = max(place, last)
         self._lines[place] = line
         if isinstance(item, Record):
             return Record(place, item.time, item.context, item.text)
@@ -150,7 +154,7 @@ class Assembler:
         if len(self._open) < 2:
             for raw in self._reader.flush():
                 self._packet(raw)
-            if name != "transport.packet_received":
+            if self._incoming and name != "transport.packet_received":
                 self._release()
         else:
             self._release(older_than=_PATIENCE)
@@ -214,7 +218,7 @@ class Assembler:
             return False
         if name in ("transport.new_session", "transport.session_startup"):
             return True
-        if any(t is not track and not t.freed for t in self._open):
+        if len(self._open) > 1 and any(t is not track and not t.freed for t in self._open):
             return False  # it may well be the other session's
         if name in _FRESH:
             return track.freed
@@ -251,21 +255,23 @@ class Assembler:
         return RANK[phase] < RANK[track.phase]
 
     def _run(self, run: Run) -> None:
-        self._records += sum(run.counts.values())
-        self.unknown += sum(count for name, count in run.counts.items() if name.endswith(".unknown"))
+        for name, count in run.counts.items():
+            self._records += count
+            if name.endswith(".unknown"):
+                self.unknown += count
         if len(self._open) < 2:
             for raw in self._reader.flush():
                 self._packet(raw)
-            self._release()
+            if self._incoming:
+                self._release()
         track = self._current
         if track is not None and self._restarted(track, run.started):
             track = None
-        if (
-            track is not None
-            and any(self._goes_back(track, message) for message in run.retries)
-            and len(self._open) < 2
-        ):
-            track = None
+        if track is not None and len(self._open) < 2:
+            for message in run.retries:
+                if self._goes_back(track, message):
+                    track = None
+                    break
         if track is None:
             track = self._start(run.first_line, run.started)
         elif len(self._open) > 1:

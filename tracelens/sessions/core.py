@@ -86,9 +86,11 @@ class Core:
     def tick(self, line: int, time: float | None, *, polling: bool = False) -> None:
         """Time went on: a pause in which the client waited for the peer is booked on what it waited for."""
         session = self.session
-        session.last_line = max(session.last_line, line)
         phase = session.phases[-1]
-        phase.last_line = max(phase.last_line, line)
+        if line > session.last_line:
+            session.last_line = line
+        if line > phase.last_line:
+            phase.last_line = line
         if time is None:
             return
         if session.started is None:
@@ -96,8 +98,9 @@ class Core:
         if self.clock is not None and self._waiting is not None:
             pause = max(time - self.clock, 0.0)
             phase.waited += pause
-            if self._waiting in session.waits:
-                session.waits[self._waiting].seconds += pause
+            wait = session.waits.get(self._waiting)
+            if wait is not None:
+                wait.seconds += pause
         self.clock = session.ended = phase.ended = time
         if phase.started is None:
             phase.started = time

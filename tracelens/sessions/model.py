@@ -1,6 +1,7 @@
 """What a session is: the nouns that rules, tables and reports read. Filled by `track`, judged by `outcome`."""
 
 import re
+from functools import lru_cache
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -187,8 +188,13 @@ class Failure(Struct):
 
     def says(self, *parts: str) -> bool:
         """Whether the message holds one of the parts, upper and lower case alike."""
-        low = self.message.lower()
-        return any(part.lower() in low for part in parts)
+        return _holds(self.message, parts)
+
+
+@lru_cache(1024)  # every rule asks, and traces repeat their errors
+def _holds(text: str, parts: tuple[str, ...]) -> bool:
+    low = text.lower()
+    return any(part.lower() in low for part in parts)
 
 
 class Wait(Struct):

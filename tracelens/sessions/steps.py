@@ -6,6 +6,7 @@ the text alone.
 
 from collections import deque
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -49,12 +50,12 @@ class _Kept(Struct):
     omitted: int = 0
 
     def add(self, step: Step, *, fold: bool) -> None:
-        recent = self.last or self.first
-        for earlier in (recent[-1], recent[-2]) if fold and len(recent) > 1 else ():
-            if (earlier.what, earlier.sender) == (step.what, step.sender):
-                earlier.count += 1
-                earlier.last_line, earlier.last_time = step.line, step.time
-                return
+        if fold and len(recent := self.last or self.first) > 1:
+            for earlier in (recent[-1], recent[-2]):
+                if (earlier.what, earlier.sender) == (step.what, step.sender):
+                    earlier.count += 1
+                    earlier.last_line, earlier.last_time = step.line, step.time
+                    return
         if len(self.first) < FIRST:
             self.first.append(step)
             return
@@ -87,25 +88,25 @@ class Steps:
 
     def of(self, session: object) -> tuple[list[Step], int]:
         """A session's steps in order of their lines, and how many were left out between the first and the last."""
-        said, told = self._said.get(id(session), _Kept()), self._told.get(id(session), _Kept())
+        said, told = self._said.get(id(session)) or _Kept(), self._told.get(id(session)) or _Kept()
         packets = any(step.kind == "message" and not _is_banner(step) for step in said.first)
         kept = said if packets else told
-        steps = sorted([*kept.first, *kept.last], key=lambda step: step.line)
-        return steps, kept.omitted
+        return sorted([*kept.first, *kept.last], key=attrgetter("line")), kept.omitted
 
     def _event(self, track: Track, event: Event) -> None:
         name = event.name
         if name == "failure_event.failure":
             if event.fields.get("code") == _EAGAIN:
                 return
-            step = Step(event.line, event.time, "client", _cut(f"error {event.text}"), track.phase, "error")
+            what = _cut(f"error {event.text}")
+            step = Step(event.line, event.time, "client", what, track.phase, "error", 1, event.line, event.time)
         else:
             sender = _TEXTS.get(name)
             if sender is None:
                 return
             phase = "banner" if name in _BANNERS else _PHASES.get(event.context, track.phase)
-            step = Step(event.line, event.time, sender, _cut(shown(event)), phase)
-        step.last_line, step.last_time = step.line, step.time
+            what = _cut(shown(event))
+            step = Step(event.line, event.time, sender, what, phase, "message", 1, event.line, event.time)
         self._of(self._told, track).add(step, fold=False)
         if step.kind == "error" or name in _BANNERS:
             self._of(self._said, track).add(step, fold=False)

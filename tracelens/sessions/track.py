@@ -7,6 +7,7 @@ subset of the mask works. What nothing says is left unset: "not traced" is not "
 from tracelens.events import Event
 from tracelens.packets import Packet, RawPacket, decode
 from tracelens.records import Dump, Run
+from tracelens.runs import FAILURE
 from tracelens.sessions.core import STEPS, on
 from tracelens.sessions.files import Files
 from tracelens.sessions.model import Attempt, Failure, Operation, Quote, Wait
@@ -17,7 +18,7 @@ _CASCADE = 0.005
 _WRITES = {"conn.data_writing", "conn.data_sending"}
 _USES = {*_WRITES, "conn.channel_read_got"}
 _POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
-
+_POLLS_OR_RETRIES = _POLLS | {FAILURE}
 
 # Fields that hold a secret, by event: their texts print it in the clear.
 HIDDEN_FIELDS = {"conn.env_requested": ("value",), "conn.x11_requested": ("cookie",)}
@@ -26,7 +27,9 @@ HIDDEN_FIELDS = {"conn.env_requested": ("value",), "conn.x11_requested": ("cooki
 def shown(event: Event) -> str:
     """The event's text as evidence may quote it: without the value of an environment variable, or a cookie."""
     text = event.text
-    for name in HIDDEN_FIELDS.get(event.name, ()):
+    if event.name not in HIDDEN_FIELDS:
+        return text
+    for name in HIDDEN_FIELDS[event.name]:
         value = str(event.fields.get(name, ""))
         text = text.replace(f"={value}", "=[hidden]") if value else text
     return text
@@ -63,12 +66,14 @@ class Track(Files):
     def run(self, run: Run) -> None:
         """Takes a stretch of folded records."""
         session = self.session
-        only_polls = set(run.counts) <= _POLLS | {"failure_event.failure"}
+        only_polls = run.counts.keys() <= _POLLS_OR_RETRIES
         self.tick(run.first_line, run.started, polling=only_polls)
         waiting = self._waiting
         self._waiting = None
         for message, retry in run.retries.items():
-            wait = session.waits.setdefault(message, Wait(message, line=retry.first_line))
+            wait = session.waits.get(message)
+            if wait is None:
+                wait = session.waits[message] = Wait(message, line=retry.first_line)
             wait.count += retry.count
             wait.seconds += retry.waited
             wait.last_line = retry.last_line
@@ -82,21 +87,20 @@ class Track(Files):
         self.tick(run.last_line, run.ended, polling=True)
         if run.moved is not None:
             self.progress = run.moved
-        self.blocked_line = run.last_line if run.waiting is not None else 0
-        session.blocked_on = Quote(run.last_line, run.waiting) if run.waiting is not None else None
-        if run.counts.keys() & _WRITES:
+        session.last = Quote(run.last_line, run.last_text)
+        if run.waiting is not None:
+            self.blocked_line, session.blocked_on = run.last_line, Quote(run.last_line, run.waiting)
+            self._waiting = run.waiting
+        else:
+            self.blocked_line, session.blocked_on = 0, None
+            self._waiting = waiting if only_polls else None
+        if not _WRITES.isdisjoint(run.counts):
             session.written_line = run.last_line
             session.writes += run.counts.get("conn.data_writing", 0)
-        if run.counts.keys() & _USES and self._channel is not None:
+        if self._channel is not None and not _USES.isdisjoint(run.counts):
             for request in self._channel.requests:
                 # Data flows, so what was asked for was granted, though no dump shows the answer.
                 request.granted = True if request.granted is None and not request.packet else request.granted
-        if run.waiting is not None:
-            self._waiting = run.waiting
-            session.last = Quote(run.last_line, run.last_text)
-        else:
-            self._waiting = waiting if only_polls else None
-            session.last = Quote(run.last_line, run.last_text)
         if self.phase in ("banner", "kex", "auth") and any(name.startswith(("conn.", "sftp.")) for name in run.counts):
             self._implied("channel", run.first_line)
         if "sftp.packet_type_received" in run.counts:

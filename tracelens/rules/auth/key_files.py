@@ -33,7 +33,7 @@ UNPARSED = r"^$|Wrong passphrase or invalid|Not an OpenSSH key|unrecognized priv
 # What stands before the reason where the public key is computed from the private one.
 BEFORE = r"^Unable to (?:extract|load) \w+ (?:SK )?key from (?:private key(?: file| in memory)?|memory)[:.]?\s?"
 # How libssh2 closes such an attempt; some of the texts before it do not tell their phase.
-CLOSING = r"Callback returned error|Unable to initialize private key|Unable to extract public key"
+CLOSING = ("Callback returned error", "Unable to initialize private key", "Unable to extract public key")
 CERTAIN: tuple[tuple[Kind, str], ...] = (
     ("unreadable", UNREADABLE),
     ("passphrase", NOT_OPENED),
@@ -48,9 +48,7 @@ def _local(session: Session) -> list[Failure]:
     failed = session.failed
     if failed is None or failed.kind != "error" or went_on(session, failed.line):
         return []
-    if failed.phase != "auth" and not any(
-        re.search(CLOSING, f.message) for f in session.failures if f.line > failed.line
-    ):
+    if failed.phase != "auth" and not any(f.line > failed.line and f.says(*CLOSING) for f in session.failures):
         return []
     attempt = failed.attempt
     if attempt is not None and (attempt.method != "publickey" or attempt.partial is not None):
@@ -98,9 +96,8 @@ def _words(failure: Failure) -> str:
 def _about_key(failure: Failure) -> bool:
     if failure.code in (-6, -18, -37) or failure.says("Waiting for", "agent", "userauth list", "userauth banner"):
         return False
-    return any(
-        re.search(pattern, _words(failure)) for pattern in (UNREADABLE, NOT_OPENED, FORMAT, FILE_REFUSED, UNPARSED)
-    )
+    words = _words(failure)
+    return any(re.search(pattern, words) for pattern in (UNREADABLE, NOT_OPENED, FORMAT, FILE_REFUSED, UNPARSED))
 
 
 def _file(session: Session) -> tuple[Quote, ...]:
