@@ -49,12 +49,22 @@ def test_a_shape_holds_texts_with_digits_in_them(monkeypatch: pytest.MonkeyPatch
     assert parse("SFTP", "Unlinking /in/a22b/f1234.csv") == ("sftp.unlink", {"path": "/in/a22b/f1234.csv"})
 
 
-def test_digits_that_are_no_number_make_no_shape() -> None:
-    parse("Key Ex", "Server's SHA256 Fingerprint: abc")
-    parse("Userauth", "Attempting publickey authentication -- phase 2")
-    assert not events._shapes
+def test_digits_of_the_wording_are_no_value() -> None:
+    for digest in ("SHA256", "SHA1", "MD5", "SHA256"):
+        name, fields = parse("Key Ex", f"Server's {digest} Fingerprint: 1a:2b")
+        assert (name, fields) == (f"key_ex.fingerprint_{digest.lower()}", {"fingerprint": "1a:2b"})
     assert parse("Key Ex", "Server's SHA512 Fingerprint: abc") == ("key_ex.unknown", {})
-    assert parse("Userauth", "Attempting publickey authentication -- phase 3") == ("userauth.unknown", {})
+    assert parse("Userauth", "Attempting publickey authentication -- phase 2")[0] == "userauth.publickey_signed"
+    assert parse("Userauth", "Attempting publickey authentication -- phase 3")[0] == "userauth.unknown"
+
+
+def test_a_shape_holds_lists_and_literal_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse("Key Ex", "Sent CRYPT_CS: aes128-ctr,aes256-ctr")
+    parse("Conn", "X11 Connection established: channel 0/1 win 2/3 packet 4/5")
+    monkeypatch.setattr(events, "parse_afresh", None)
+    assert parse("Key Ex", "Sent CRYPT_CS: aes256-ctr,aes192-ctr")[1] == {"algorithms": ("aes256-ctr", "aes192-ctr")}
+    told = parse("Conn", "X11 Connection established: channel 7/8 win 9/10 packet 11/12")[1]
+    assert list(told.values()) == [7, 8, 9, 10, 11, 12]
 
 
 def test_signs_belong_to_their_numbers() -> None:

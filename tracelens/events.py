@@ -58,23 +58,27 @@ class Event(Struct, frozen=True):
 
 
 class _Shape(Struct, frozen=True):
-    """How to read a text whose digit runs are all integer fields, or stand in fields that take any text.
+    """How to read texts that are alike but for their digit runs.
 
     Args:
         name: the event's name.
         fields: the fields of one text of this shape; those without digits are the same in every text.
         numbers: per integer field its name, the digit run that it is, its sign and its base.
-        texts: per text that holds digit runs its name, what stands before each run, and which run; what follows.
+        texts: per text that holds digit runs its name, its terminal, what stands before each run, and which run; what
+            follows.
+        fixed: runs that are part of something else, such as a literal: another value is another shape.
     """
 
     name: str
     fields: Mapping[str, Value]
     numbers: tuple[tuple[str, int, int, int], ...]
-    texts: tuple[tuple[str, tuple[tuple[str, int], ...], str], ...]
+    texts: tuple[tuple[str, str, tuple[tuple[str, int], ...], str], ...]
+    fixed: tuple[tuple[int, str], ...]
 
 
 # A run is at most as long as INT and HEX of the grammars allow, so that both cut a text alike.
 _RUN = re.compile(r"([0-9]{1,20})")
+_ANY_DIGITS = re.compile(r"\[0-9\]|\{[0-9,]+\}")  # in a terminal's pattern
 _split = _RUN.split  # what is between the runs and the runs, in turn
 
 _texts: dict[tuple[str, str], Parsed] = {}
@@ -94,7 +98,7 @@ def parse(context: str, text: str) -> Parsed:
         text = text[:LONGEST]
         parts = _split(text)
         shape = _shapes.get((context, "0".join(parts[::2])))
-        parsed = parse_afresh(context, text) if shape is None else _by_shape(shape, parts[1::2])
+        parsed = (_by_shape(shape, parts[1::2]) if shape is not None else None) or parse_afresh(context, text)
         if len(_texts) >= KEPT:
             _texts.clear()
         _texts[key] = parsed
@@ -107,7 +111,7 @@ def parse_afresh(context: str, text: str) -> Parsed:
     if grammar is None:
         return "unknown.unknown", {}
     text = text[:LONGEST]
-    read, lists = _reader(grammar)
+    read, lists, alike = _reader(grammar)
     try:
         tree = read(text)
     except UnexpectedInput:
@@ -115,7 +119,7 @@ def parse_afresh(context: str, text: str) -> Parsed:
     name = f"{grammar}.{tree.data}"
     fields: dict[str, Value] = {}
     numbers: dict[tuple[int, int], tuple[str, int, int]] = {}
-    texts: list[tuple[str, int, int]] = []
+    texts: list[tuple[str, str, int, int]] = []
     for child in tree.children:
         assert isinstance(child, Tree)
         field = str(child.data)
@@ -131,13 +135,11 @@ def parse_afresh(context: str, text: str) -> Parsed:
         if base:
             minus = token.startswith("-")
             numbers[token.start_pos + minus, token.end_pos] = (field, -1 if minus else 1, base)
-        elif token.type in _ANY_TEXT:
-            texts.append((field, token.start_pos, token.end_pos))
-    shape = _shape(text, name, fields, numbers, texts)
-    if shape is not None:
-        if len(_shapes) >= KEPT:
-            _shapes.clear()
-        _shapes[context, "0".join(_split(text)[::2])] = shape
+        elif token.type in alike:
+            texts.append((field, token.type, token.start_pos, token.end_pos))
+    if len(_shapes) >= KEPT:
+        _shapes.clear()
+    _shapes[context, "0".join(_split(text)[::2])] = _shape(text, name, fields, numbers, texts)
     return name, fields
 
 
@@ -146,47 +148,60 @@ def _shape(
     name: str,
     fields: Mapping[str, Value],
     numbers: Mapping[tuple[int, int], tuple[str, int, int]],
-    texts: list[tuple[str, int, int]],
-) -> _Shape | None:
-    """How texts of this layout are read, None where a digit run is part of something else."""
+    texts: list[tuple[str, str, int, int]],
+) -> _Shape:
+    """How texts of this layout are read."""
     plan: list[tuple[str, int, int, int]] = []
+    fixed: list[tuple[int, str]] = []
     held: dict[str, list[tuple[str, int]]] = {}
-    done = {field: start for field, start, _ in texts}
+    done = {field: start for field, _, start, _ in texts}
     for run, found in enumerate(_RUN.finditer(text)):
         start, stop = found.span()
-        if (start, stop) in numbers:
+        if (start, stop) in numbers and not text[stop : stop + 1].isalpha():  # else a shorter one may take letters in
             field, sign, base = numbers[start, stop]
             plan.append((field, run, sign, base))
             continue
-        field = next((field for field, first, last in texts if first <= start and stop <= last), "")
+        field = next((field for field, _, first, last in texts if first <= start and stop <= last), "")
         if not field:
-            return None
+            fixed.append((run, found[0]))
+            continue
         held.setdefault(field, []).append((text[done[field] : start], run))
         done[field] = stop
-    ends = {field: last for field, _, last in texts}
-    found_texts = ((field, tuple(pieces), text[done[field] : ends[field]]) for field, pieces in held.items())
-    return _Shape(name, fields, tuple(plan), tuple(found_texts))
+    found_texts = (
+        (field, type, tuple(held[field]), text[done[field] : last]) for field, type, _, last in texts if field in held
+    )
+    return _Shape(name, fields, tuple(plan), tuple(found_texts), tuple(fixed))
 
 
-def _by_shape(shape: _Shape, runs: list[str]) -> Parsed:
+def _by_shape(shape: _Shape, runs: list[str]) -> Parsed | None:
+    for run, value in shape.fixed:
+        if runs[run] != value:
+            return None
     fields = dict(shape.fields)
     for field, run, sign, base in shape.numbers:
         fields[field] = sign * int(runs[run], base)
-    for field, pieces, rest in shape.texts:
-        fields[field] = ("".join([before + runs[run] for before, run in pieces]) + rest).rstrip()
+    for field, type, pieces, rest in shape.texts:
+        text = "".join([before + runs[run] for before, run in pieces]) + rest
+        fields[field] = _CONVERT.get(type, str.rstrip)(text)
     return shape.name, fields
 
 
 @cache
-def _reader(grammar: str) -> tuple[Callable[[str], Tree[Token]], frozenset[str]]:
-    """Return the parser of a grammar, and the fields that are lists."""
+def _reader(grammar: str) -> tuple[Callable[[str], Tree[Token]], frozenset[str], frozenset[str]]:
+    """Return the parser of a grammar, the fields that are lists, and the terminals to which all digits are alike."""
     parser = load(grammar, start="message")
     lists = (
         rule.alias or rule.origin.name
         for rule in parser.rules
         if any(symbol.name == "NAMES" for symbol in rule.expansion)
     )
-    return parser.parse, frozenset(lists)
+    alike = (
+        terminal.name
+        for terminal in parser.terminals
+        if terminal.name not in (*_BASES, "OCT", "POINTER")
+        and not re.search("[0-9]", _ANY_DIGITS.sub("", terminal.pattern.to_regexp()))
+    )
+    return parser.parse, frozenset(lists), frozenset(alike)
 
 
 # -- terminals to values; a terminal that is not named here is a string
@@ -208,5 +223,3 @@ _CONVERT: Mapping[str, Callable[[str], Value]] = {
     "NAMES": _names,
 }
 _BASES: Mapping[str, int] = {"INT": 10, "HEX": 16}
-# Terminals that take whatever stands there, digits as well as letters.
-_ANY_TEXT = frozenset({"TEXT", "WORD"})

@@ -2,7 +2,8 @@
 
 Repeated until they fill so many MB: each text that libssh2 can print, as it stands and with other values each time;
 each packet, in and out; each of the repository's traces, as it stands and with other digits each time; and what no
-program writes. Those that take long are listed with their seconds a MB; they belong into `tests/test_limits.py`.
+program writes. `analyze` is timed with its text and its JSON. Those that take long are listed with their seconds a MB;
+they belong into `tests/test_limits.py`.
 """
 
 import argparse
@@ -19,6 +20,8 @@ from tracelens import catalogue
 from tracelens.analysis import analyze
 from tracelens.errors import TracelensError
 from tracelens.redact import Redaction
+from tracelens.reports import formats
+from tracelens.reports.text import render as in_words
 from tracelens.source import find
 
 ROOT = Path(__file__).parent.parent.parent
@@ -161,7 +164,9 @@ def took(path: Path, command: str) -> float:
             if isinstance(origin, TracelensError):
                 continue
             if command == "analyze":
-                analyze(origin)
+                document = analyze(origin).document
+                in_words(document)
+                formats.render("json", [document], {})
             else:
                 with Redaction() as redaction:
                     redaction.survey(origin)
