@@ -38,16 +38,17 @@ _SMALL, _WINDOW = 1 << 12, 1 << 17
 _PATIENCE, _WORTH = 16, 64
 _SHAPES_KEPT = 20_000
 # Texts that end in what the peer sent, newlines and all: lines after them that are no record belong to them.
-_CONTINUES = re.compile(
-    rb"(?:Userauth: Banner: |Transport: (?:Disconnect|Debug Packet)|SCP: (?:got|Sent) "
-    rb"|Conn: starting request)"
-)
+_CONTINUES = (
+    b"Userauth: Banner: ", b"Transport: Disconnect", b"Transport: Debug Packet", b"SCP: got", b"SCP: Sent ",
+    b"Conn: starting request",
+)  # fmt: skip
 _CONTINUED_LINES = 40
 # A program's prefix is shorter than this.
 _PREFIX_KEPT = 500
 # A dump is given up as cut when its next row does not follow within so many bytes of what came in between.
 _ROW_MAY_FOLLOW = 4000
 _UNKNOWN = "unknown.unknown"
+_ZEROS = bytes.maketrans(DIGITS, b"0" * len(DIGITS))
 _DIGIT_RUN = re.compile(rb"[0-9]+")
 _NEW = ("", False)
 _NEWLINE = 10
@@ -96,6 +97,7 @@ class Reader(Blocks):
         self._open = OpenDumps(self.account, self.seen, fold=fold)
         self._shapes: Shapes | None = None
         self._taught: set[bytes] = set()
+        self._layouts: set[bytes] = set()  # texts with zeros for digits, whose like has been read
         self._but: Container[str] | None = None  # events whose records are not given in bulk; None: none are
         self._bulk_from = bulk_from
         self._window = _SMALL  # how much the next bulk read looks at
@@ -122,8 +124,8 @@ class Reader(Blocks):
                 yield from out
                 out.clear()
                 yield from self._transfer()
-            if self._run is not None and self._line_start and not self._open:
-                self._fold_on(self._run)
+            if self._line_start and not self._open and (self._but is None or self._run is not None):
+                self._whole_lines()
             buffer, pos = self._buffer, self._pos
             if pos >= len(buffer):
                 if self._more():
@@ -203,48 +205,72 @@ class Reader(Blocks):
             self._window = min(max(2 * (self._pos - begin), _SMALL), _WINDOW)
             self._due = 1 if taken >= _WORTH else _PATIENCE
 
-    def _fold_on(self, run: Run) -> None:
-        """Folds whole lines one by one while all are folded, and too few for a bulk read: `_record` in short."""
-        buffer, pos, line, last = self._buffer, self._pos, self._line, None
-        record_at, kinds, counts, stop = self._at.record.match, self.seen.kinds, run.counts, len(buffer) - 2
-        bulk = self._bulk_from <= self.account.bytes
-        streak, due = self._streak, self._due if bulk else stop
+    def _whole_lines(self) -> None:
+        """Reads on while there are records with a clock, a line each, whose like has come before: `_record` in short.
+
+        It stops where a bulk read is worth trying.
+        """
+        buffer, pos, line, account = self._buffer, self._pos, self._line, self.account
+        record_at, kinds, stop = self._at.record.match, self.seen.kinds, len(buffer) - 2
+        bulk = self._bulk_from <= account.bytes
+        run, streak, due = self._run, self._streak, self._due if bulk else stop
+        time, last = self._time, None
         while streak < due:
             found = record_at(buffer, pos)
             if found is None or (end := found.end()) >= stop or buffer[end] != _NEWLINE:
                 break
-            clock, whole, context = found.group(1, 2, 3)
+            clock, whole, context, text = found.group(1, 2, 3, 4)
             if clock is None:
                 break
             if whole.endswith(b"\r"):
-                whole = whole.rstrip(b"\r")
+                whole, text = whole.rstrip(b"\r"), (text or b"").rstrip(b"\r")
             shape = whole if context == b"Failure Event" else whole.translate(None, DIGITS)
             kind, folded = kinds.get(shape, _NEW)
-            if not folded or (kind == TYPED and not DATA.search(whole)):
-                break
+            said = ""
+            if not folded or not self._fold or (kind == TYPED and not DATA.search(whole)):
+                if self._but is not None or whole.startswith(_CONTINUES):
+                    break
+                if not kind and (not self._fold or self.seen.reads(account.bytes)):
+                    break
+                said = decoded(text)
+                kind = self._counted_as(kind or UNREAD, whole, said)
+                if not kind:
+                    if run is not None:
+                        run.last_text = run.last_text if last is None else decoded(last)
+                        self._out.append(run)
+                        run, last, streak = None, None, 0
+                    time = float(clock)
+                    self._out.append(Record(line, time, context.decode(), said))
+                    pos, line = end + 1, line + 1
+                    continue
+            else:
+                streak += 1
+                if bulk and shape not in self._taught:
+                    self._learn(shape, buffer[pos:end], whole, context, kind)
             time = float(clock)
-            message = decoded(whole).partition(" - ")[2] if kind == FAILURE else ""
-            if run.begins_anew(kind, time, message):
-                break
-            if bulk and shape not in self._taught:
-                self._learn(shape, buffer[pos:end], whole, context, kind)
-            if run.waiting is not None:
+            message = decoded(text).partition(" - ")[2] if kind == FAILURE else ""
+            if run is None:
+                run = Run(line, time, line, time)
+            elif run.begins_anew(kind, time, message):
+                run.last_text = run.last_text if last is None else decoded(last)
+                self._out.append(run)
+                run, streak = Run(line, time, line, time, anew=True), 0
+            elif run.waiting is not None:
                 run.pause(time)
                 run.waiting = None
-            counts[kind] = counts.get(kind, 0) + 1
-            run.ended = time
+            run.counts[kind] = run.counts.get(kind, 0) + 1
+            run.last_line, run.ended = line, time
             if kind not in POLLS:
                 run.moved = time
             if kind == FAILURE:
                 run.retried(message, line)
-            last, pos, line, streak = found, end + 1, line + 1, streak + 1
-        if last is None:
-            return
-        account = self.account
+            last, pos, line = text or b"", end + 1, line + 1
+        if run is not None and last is not None:
+            run.last_text = decoded(last)
         account.records += line - self._line
         account.record_bytes += pos - self._pos
-        run.last_line, run.last_text = line - 1, decoded((last[4] or b"").rstrip(b"\r"))
-        self._pos, self._line, self._streak, self._time = pos, line, streak, run.ended
+        self._run, self._streak = run, streak
+        self._pos, self._line, self._time = pos, line, time
 
     def _learn(self, shape: bytes, line: bytes, whole: bytes, context: bytes, kind: str) -> None:
         """Teaches the bulk reading a line, once it is at work; small traces do without it."""
@@ -262,7 +288,7 @@ class Reader(Blocks):
         pos, line = found.end(), self._line
         if whole.endswith(b"\r"):
             whole, text = whole.rstrip(b"\r"), (text or b"").rstrip(b"\r")
-        if _CONTINUES.match(whole):
+        if whole.startswith(_CONTINUES):
             size = pos - self._pos
             more = self._continued(size)
             pos = self._pos + size + more
@@ -293,34 +319,50 @@ class Reader(Blocks):
             return
         if self._but is not None and kind not in self._but and alone and self._line_start and time is not None:
             self._streak += 1
-            if not _CONTINUES.match(whole):
+            if not whole.startswith(_CONTINUES):
                 self._learn(shape, buffer[begin : pos - 1], whole, context, kind)
-        if self._fold and kind != UNREAD and not self._is_affordable(whole, kind):
+        said = decoded(text)
+        self._tell(self._counted_as(kind, whole, said), Record(line, time, context.decode(), said))
+
+    def _counted_as(self, kind: str, whole: bytes, said: str) -> str:
+        """As what a text is counted of whose kind there are too many, empty where it is told."""
+        if not self._fold:
+            return ""
+        if kind != UNREAD and not self._is_affordable(whole, kind):
             kind = UNREAD
-        self._tell(kind, Record(line, time, context.decode(), decoded(text)))
+        return self._too_many(kind, said)
+
+    def _too_many(self, kind: str, said: str) -> str:
+        what = said if kind == FAILURE else kind
+        like = self.seen.like[what] = self.seen.like.get(what, 0) + 1
+        unknown = kind.endswith(".unknown")  # such a record tells no more than that it is there
+        if kind != UNREAD and (like <= LIKE or (not unknown and self.seen.tells(self.account.bytes))):
+            self.seen.told += 1
+            return ""
+        self.account.counted += not unknown
+        return COUNTED if kind == FAILURE else kind
 
     def _is_affordable(self, whole: bytes, kind: str) -> bool:
         """Whether a text is like one before but for the values of its numbers, or may be read by its grammar."""
-        layout = _DIGIT_RUN.sub(b"0", whole)
-        if layout in self.seen.kinds:
+        zeros = whole.translate(_ZEROS)
+        if zeros in self._layouts:  # where the numbers have as many digits there is no need to look closer
             return True
-        if not self.seen.reads(self.account.bytes):
-            return False
-        self.seen.read += 1
-        self.seen.kinds[layout] = kind, False
+        layout = _DIGIT_RUN.sub(b"0", whole)
+        if layout not in self.seen.kinds:
+            if not self.seen.reads(self.account.bytes):
+                return False
+            self.seen.read += 1
+            self.seen.kinds[layout] = kind, False
+        if len(self._layouts) > _SHAPES_KEPT:
+            self._layouts.clear()
+        self._layouts.add(zeros)
         return True
 
-    def _tell(self, name: str, record: Record) -> None:
+    def _tell(self, counted: str, record: Record) -> None:
         """The record, or no more than its count where there are too many."""
-        what = record.text if name == FAILURE else name
-        like = self.seen.like[what] = self.seen.like.get(what, 0) + 1
-        unknown = name.endswith(".unknown")  # such a record tells no more than that it is there
-        if self._fold and (name == UNREAD or (like > LIKE and (unknown or not self.seen.tells(self.account.bytes)))):
-            self.account.counted += not unknown
-            counted = COUNTED if name == FAILURE else name
+        if counted:
             self._add_to_run(counted, record.line, record.time, record.text)
             return
-        self.seen.told += 1
         if self._run is not None:
             self._flush_run()
         self._out.append(record)
@@ -358,6 +400,7 @@ class Reader(Blocks):
             account.shapes.setdefault((context, shape), text)
         if len(self.seen.kinds) > _SHAPES_KEPT:
             self.seen.kinds.clear()
+            self._layouts.clear()
         folded = name in FOLDED or (name == FAILURE and fields["code"] == EAGAIN)
         self.seen.kinds[shape] = name, folded
         return name, folded
@@ -492,7 +535,8 @@ class Reader(Blocks):
         account = self.account
         account.records += 1
         account.cut_at_end |= end == len(self._buffer) and self._ended
-        self._tell(_UNKNOWN, Record(self._line, None, "Unknown", text))
+        counted = self._too_many(_UNKNOWN, text) if self._fold else ""
+        self._tell(counted, Record(self._line, None, "Unknown", text))
         self._line_start = self._buffer[end : end + 1] == b"\n"
         end += self._line_start
         self._line += self._line_start
