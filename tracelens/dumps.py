@@ -17,6 +17,7 @@ KEPT = 1 << 20
 # A row is its offset, ": ", three characters a byte and a blank in the middle, ": ", and a character a byte.
 _HEX_WIDTH = 3 * ROW + 1
 _FULL_ROW = 4 + 2 + _HEX_WIDTH + 2 + ROW
+_SHORT = 16 * ROW
 _NARROW = 0x1000 * ROW  # bytes before the first row whose offset has more than four digits
 
 
@@ -88,6 +89,10 @@ class Dump:
     def data(self, start: int = 0, stop: int | None = None) -> bytes:
         """The dumped bytes from `start` up to `stop`, as far as the rows show them without a hole."""
         stop = self.size if stop is None else min(stop, self.size)
+        if 0 < self.size <= _SHORT and self._layout is not None:
+            short = self._whole(0, (self.size - 1) // ROW)
+            if short is not None:
+                self._rows, self._layout = short, None  # it is asked for in several parts
         if self._layout is None:
             return self._rows[start:stop]
         if stop <= start:

@@ -63,15 +63,15 @@ class _Shape(Struct, frozen=True):
     Args:
         name: the event's name.
         fields: the fields of one text of this shape; those without digits are the same in every text.
-        numbers: per integer field its name, the digit run that it is, its sign and its base.
-        texts: per text that holds digit runs its name, its terminal, what stands before each run, and which run; what
-            follows.
+        numbers: per decimal field its name, the digit run that it is, and its sign.
+        texts: per other field that holds digit runs its name, its terminal, what stands before each run, and which
+            run; what follows.
         fixed: runs that are part of something else, such as a literal: another value is another shape.
     """
 
     name: str
     fields: Mapping[str, Value]
-    numbers: tuple[tuple[str, int, int, int], ...]
+    numbers: tuple[tuple[str, int, int], ...]
     texts: tuple[tuple[str, str, tuple[tuple[str, int], ...], str], ...]
     fixed: tuple[tuple[int, str], ...]
 
@@ -118,7 +118,7 @@ def parse_afresh(context: str, text: str) -> Parsed:
         return f"{grammar}.unknown", {}
     name = f"{grammar}.{tree.data}"
     fields: dict[str, Value] = {}
-    numbers: dict[tuple[int, int], tuple[str, int, int]] = {}
+    numbers: dict[tuple[int, int], tuple[str, int]] = {}
     texts: list[tuple[str, str, int, int]] = []
     for child in tree.children:
         assert isinstance(child, Tree)
@@ -131,11 +131,10 @@ def parse_afresh(context: str, text: str) -> Parsed:
         fields[field] = _CONVERT.get(token.type, str.rstrip)(token)
         if token.start_pos is None or token.end_pos is None:
             continue
-        base = _BASES.get(token.type)
-        if base:
+        if token.type == "INT":
             minus = token.startswith("-")
-            numbers[token.start_pos + minus, token.end_pos] = (field, -1 if minus else 1, base)
-        elif token.type in alike:
+            numbers[token.start_pos + minus, token.end_pos] = (field, -1 if minus else 1)
+        elif token.type in alike and not (token.type in _DIGITS and text[token.end_pos : token.end_pos + 1].isalnum()):
             texts.append((field, token.type, token.start_pos, token.end_pos))
     if len(_shapes) >= KEPT:
         _shapes.clear()
@@ -147,19 +146,19 @@ def _shape(
     text: str,
     name: str,
     fields: Mapping[str, Value],
-    numbers: Mapping[tuple[int, int], tuple[str, int, int]],
+    numbers: Mapping[tuple[int, int], tuple[str, int]],
     texts: list[tuple[str, str, int, int]],
 ) -> _Shape:
     """How texts of this layout are read."""
-    plan: list[tuple[str, int, int, int]] = []
+    plan: list[tuple[str, int, int]] = []
     fixed: list[tuple[int, str]] = []
     held: dict[str, list[tuple[str, int]]] = {}
     done = {field: start for field, _, start, _ in texts}
     for run, found in enumerate(_RUN.finditer(text)):
         start, stop = found.span()
-        if (start, stop) in numbers and not text[stop : stop + 1].isalpha():  # else a shorter one may take letters in
-            field, sign, base = numbers[start, stop]
-            plan.append((field, run, sign, base))
+        if (start, stop) in numbers:
+            field, sign = numbers[start, stop]
+            plan.append((field, run, sign))
             continue
         field = next((field for field, _, first, last in texts if first <= start and stop <= last), "")
         if not field:
@@ -178,17 +177,19 @@ def _by_shape(shape: _Shape, runs: list[str]) -> Parsed | None:
         if runs[run] != value:
             return None
     fields = dict(shape.fields)
-    for field, run, sign, base in shape.numbers:
-        fields[field] = sign * int(runs[run], base)
+    for field, run, sign in shape.numbers:
+        fields[field] = sign * int(runs[run])
     for field, type, pieces, rest in shape.texts:
         text = "".join([before + runs[run] for before, run in pieces]) + rest
+        if type in _DIGITS and not re.fullmatch(_DIGITS[type], text):
+            return None
         fields[field] = _CONVERT.get(type, str.rstrip)(text)
     return shape.name, fields
 
 
 @cache
 def _reader(grammar: str) -> tuple[Callable[[str], Tree[Token]], frozenset[str], frozenset[str]]:
-    """Return the parser of a grammar, the fields that are lists, and the terminals to which all digits are alike."""
+    """Return the parser of a grammar, the fields that are lists, and the terminals of which any digits are part."""
     parser = load(grammar, start="message")
     lists = (
         rule.alias or rule.origin.name
@@ -198,8 +199,7 @@ def _reader(grammar: str) -> tuple[Callable[[str], Tree[Token]], frozenset[str],
     alike = (
         terminal.name
         for terminal in parser.terminals
-        if terminal.name not in (*_BASES, "OCT", "POINTER")
-        and not re.search("[0-9]", _ANY_DIGITS.sub("", terminal.pattern.to_regexp()))
+        if terminal.name in _DIGITS or not re.search("[0-9]", _ANY_DIGITS.sub("", terminal.pattern.to_regexp()))
     )
     return parser.parse, frozenset(lists), frozenset(alike)
 
@@ -222,4 +222,5 @@ _CONVERT: Mapping[str, Callable[[str], Value]] = {
     "POINTER": _pointer,
     "NAMES": _names,
 }
-_BASES: Mapping[str, int] = {"INT": 10, "HEX": 16}
+# What is a number of another base, for certain: no more digits than its terminal takes, in each of its alternatives.
+_DIGITS: Mapping[str, str] = {"HEX": "[0-9A-Fa-f]{1,20}", "OCT": "[0-7]{1,22}"}

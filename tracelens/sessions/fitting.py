@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 from tracelens.events import Event
 from tracelens.packets import RawPacket
+from tracelens.sessions.handshake import list_name
 from tracelens.sessions.model import RANK, RECENT
 from tracelens.sessions.track import Track
+from tracelens.sessions.wording import phase_of
 
 EXPECTED, POSSIBLE, UNLIKELY, IMPOSSIBLE = 3, 2, 1, 0
 _ATTEMPT_OF = {
@@ -168,8 +170,6 @@ def _connection(track: Track, event: Event) -> int:
 
 
 def _failure(track: Track, event: Event) -> int:
-    from tracelens.sessions.wording import phase_of
-
     phase = phase_of(str(event.fields.get("message", "")))
     if phase is None:
         return POSSIBLE
@@ -194,8 +194,6 @@ def _received(track: Track, event: Event) -> int:
 
 
 def _sent_list(track: Track, event: Event) -> int:
-    from tracelens.sessions.handshake import list_name
-
     session = track.session
     if session.server_banner is None:
         return IMPOSSIBLE
@@ -206,8 +204,6 @@ def _sent_list(track: Track, event: Event) -> int:
 
 
 def _agreed(track: Track, event: Event) -> int:
-    from tracelens.sessions.handshake import list_name
-
     session = track.session
     if "client" not in session.offers or list_name(event.name) in session.agreed:
         return UNLIKELY if session.kex_done else IMPOSSIBLE

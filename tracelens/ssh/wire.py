@@ -230,13 +230,13 @@ def read_layout(layout: Layout, reader: Reader, fields: dict[str, Any], exact: b
         what is wrong, in words that hold no byte of the message, or None. `fields` then has all values
         that stand before the damage.
     """
-    items = list(layout)
+    items = list(reversed(layout))
     while items:
-        item = items.pop(0)
+        item = items.pop()
         if isinstance(item, Choice):
             # Bytes after the common part of an unknown kind belong to it; nobody can judge them.
             exact = exact and fields[item.by] in item.cases
-            items[:0] = item.cases.get(fields[item.by], ())
+            items += reversed(item.cases.get(fields[item.by], ()))
             continue
         try:
             value = item.read(reader)
