@@ -7,6 +7,8 @@ from the size in the title, whatever a program puts before each line or leaves o
     0000: 32 00 00 00 04 72 6F 6F  74 00 00 00 0E 73 73 68 : 2....root....ssh
 """
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 ROW = 16
@@ -17,13 +19,21 @@ KEPT = 1 << 20
 # A row is its offset, ": ", three characters a byte and a blank in the middle, ": ", and a character a byte.
 _HEX_WIDTH = 3 * ROW + 1
 _FULL_ROW = 4 + 2 + _HEX_WIDTH + 2 + ROW
-_SHORT = 16 * ROW
+# Dumps of no more bytes than this are decoded whole: they are asked for in several parts.
+SHORT = 16 * ROW
 _NARROW = 0x1000 * ROW  # bytes before the first row whose offset has more than four digits
 
 
 def _digits(row: int) -> int:
     """How many digits the offset of a row has."""
     return 4 if row < 0x1000 else len(f"{row * ROW:x}")
+
+
+@lru_cache(64)
+def kind_of(title: str) -> str:
+    """Which buffer a dump with this title shows: "plain", "plain2", "raw" or "send"."""
+    last = title.rpartition(" ")[2]
+    return last if last in {"plain", "plain2", "raw"} else "send"
 
 
 class Layout(Struct, frozen=True):
@@ -83,16 +93,15 @@ class Dump:
     @property
     def kind(self) -> str:
         """Which buffer: "plain", "plain2", "raw" or "send"."""
-        last = self.title.rpartition(" ")[2]
-        return last if last in {"plain", "plain2", "raw"} else "send"
+        return kind_of(self.title)
 
     def data(self, start: int = 0, stop: int | None = None) -> bytes:
         """The dumped bytes from `start` up to `stop`, as far as the rows show them without a hole."""
         stop = self.size if stop is None else min(stop, self.size)
-        if 0 < self.size <= _SHORT and self._layout is not None:
+        if 0 < self.size <= SHORT and self._layout is not None:
             short = self._whole(0, (self.size - 1) // ROW)
             if short is not None:
-                self._rows, self._layout = short, None  # it is asked for in several parts
+                self._rows, self._layout = short, None
         if self._layout is None:
             return self._rows[start:stop]
         if stop <= start:

@@ -77,7 +77,7 @@ def is_telling(value: bytes) -> bool:
     return len(value) >= SHORTEST and not is_mask(value) and not is_ordinary(value)
 
 
-@lru_cache(4096)
+@lru_cache(1 << 16)
 def is_ordinary(value: bytes) -> bool:
     """Whether the value is part of what any trace holds: libssh2's texts, names of algorithms, methods and messages."""
     return value in vocabulary() or not value.strip(b" .\0*-=_")

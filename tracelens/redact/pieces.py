@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from tracelens.dumps import KEPT, ROW, Dump, Layout
+from tracelens.dumps import KEPT, ROW, SHORT, Dump, Layout, kind_of
 from tracelens.framing import patterns
 
 _LINE_KEPT = 1 << 20
@@ -20,6 +20,7 @@ _ROWS_KEPT = KEPT // ROW  # more rows than this only a size that lies has; they 
 _COLOUR = re.compile(rb"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]")
 _BEGUN = re.compile(rb"\x1b(?:\[[0-9;:?]{0,40}[ -/]{0,4})?\Z")
 _COLUMN = re.compile(rb" *: ?")
+_TAG = b"[libssh2]"
 _BLANK = re.compile(rb"[\r\n]+(?<=\n)")
 
 
@@ -62,11 +63,15 @@ class Hexdump:
     """A dump, with its rows as they were written.
 
     `title` is all of the title up to its size, `digits` the size as printed, `title_end` what follows;
-    `ending` ends its lines; `block` is the rows' text where they stand in one piece; `rows` are they
+    `kind` is the buffer: "plain", "plain2", "raw" or "send"; `direction` says whether it was received ("in") or sent
+    ("out"). `ending` ends its lines; `block` is the rows' text where they stand in one piece; `rows` are they
     one by one.
     """
 
-    __slots__ = ("block", "digits", "ending", "layout", "name", "number", "rows", "size", "title", "title_end")
+    __slots__ = (
+        "_decoded", "block", "digits", "direction", "ending", "kind", "layout", "name", "number", "rows", "size",
+        "title", "title_end",
+    )  # fmt: skip
 
     def __init__(self, number: int, title: bytes, digits: bytes, title_end: bytes, name: str) -> None:
         self.number = number
@@ -74,32 +79,28 @@ class Hexdump:
         self.digits = digits
         self.title_end = title_end
         self.name = name
+        self.kind = kind_of(name)
+        self.direction = "in" if "_read" in name else "out"
         self.size = int(digits)
         self.ending = b""
         self.block = b""
         self.layout: Layout | None = None
         self.rows: list[Row] = []
+        self._decoded = (b"", b"")  # a block, and the bytes that it shows
 
     @property
     def next(self) -> int:
         """The offset of the row that is due."""
         return len(self.rows) * ROW
 
-    @property
-    def kind(self) -> str:
-        """Which buffer: "plain", "plain2", "raw" or "send"."""
-        last = self.name.rpartition(" ")[2]
-        return last if last in {"plain", "plain2", "raw"} else "send"
-
-    @property
-    def direction(self) -> str:
-        """Whether it was received ("in") or sent ("out")."""
-        return "in" if "_read" in self.name else "out"
-
     def data(self) -> bytes:
         """The bytes that its rows show, up to the first hole."""
         if self.layout is not None:
-            return Dump(0, None, self.name, self.size, self.block, self.layout).data()
+            block, shown = self._decoded
+            if block is not self.block:
+                shown = Dump(0, None, self.name, self.size, self.block, self.layout).data()
+                self._decoded = self.block, shown
+            return shown
         out = bytearray()
         for row in self.rows:
             due = min(ROW, self.size - row.offset)
@@ -111,7 +112,7 @@ class Hexdump:
 
     def dump(self, line: int, time: float | None) -> Dump:
         """The dump as sessions take it."""
-        if self.layout is not None:
+        if self.layout is not None and (self.size > SHORT or len(self.data()) < self.size):
             return Dump(line, time, self.name, self.size, self.block, self.layout)
         return Dump(line, time, self.name, self.size, self.data(), None)
 
@@ -137,13 +138,13 @@ class Hexdump:
 
 
 class Begun(Struct):
-    """A dump's title was read; its rows follow, or are in it."""
+    """A dump's title was read. Its rows follow, or are in it where they stand in one piece: then the dump is whole."""
 
     dump: Hexdump
 
 
 class Closed(Struct):
-    """A dump is whole, or was given up."""
+    """A dump whose rows came one by one is whole, or was given up."""
 
     dump: Hexdump
 
@@ -164,6 +165,7 @@ class Pieces:
         self._pos = 0
         self._rest = b""
         self._ended = False
+        self._newline = -1  # where the next one stands, as far as it was looked for
         self._line = b""  # what stands before `_pos` on its line, its first 500 bytes
         self._at = patterns()
         self._open: Hexdump | None = None
@@ -189,7 +191,7 @@ class Pieces:
             have += len(block)
             if self._ended:
                 break
-        self._buffer, self._pos = b"".join(parts), 0
+        self._buffer, self._pos, self._newline = b"".join(parts), 0, -1
 
     def _step(self, stop: int) -> bytes:
         """The bytes up to `stop`, which are done."""
@@ -205,7 +207,8 @@ class Pieces:
     def __iter__(self) -> Iterator[Piece]:
         record_at, title_at = self._at.record.match, self._at.title.match
         while True:
-            self._fill()
+            if len(self._buffer) - self._pos < _AHEAD and not self._ended:
+                self._fill()
             buffer, pos = self._buffer, self._pos
             if pos >= len(buffer):
                 break
@@ -276,7 +279,6 @@ class Pieces:
                 dump.layout, dump.block = layout, self._buffer[end:stop]
                 self._step(stop)
                 yield Begun(dump)
-                yield Closed(dump)
                 return
         newline = self._buffer.find(b"\n", at, at + 3)
         stop = newline + 1 if newline >= 0 else at
@@ -294,10 +296,15 @@ class Pieces:
         if self._open is None and not self._line and (blank := _BLANK.match(buffer, pos, pos + _LINE_KEPT)) is not None:
             yield Loose(self._step(blank.end()))
             return
-        newline = buffer.find(b"\n", pos, pos + _LINE_KEPT)
+        newline = self._line_stop()
         stop = min(len(buffer), pos + _LINE_KEPT) if newline < 0 else newline
         begin = self._at.begin.search(buffer, pos, stop)
         if begin is not None and begin.start() == pos:
+            many = self._at.damaged.match(buffer, pos)
+            if many is not None and (end := buffer.rfind(_TAG, pos, many.end())) > pos:
+                yield Told(b"", "Unknown", buffer[pos:end], None, b"")
+                self._step(end)
+                return
             found = self._at.rest.match(buffer, pos, stop)
             end = found.end() if found is not None else min(stop, pos + 3)
             tail = b"\n" if buffer[end : end + 1] == b"\n" else b""
@@ -316,6 +323,14 @@ class Pieces:
             yield Loose(self._step(upto))
             return
         yield from self._take_row(part, row, newline if line_end else -1)
+
+    def _line_stop(self) -> int:
+        """Where the next newline stands, -1 where the line is too long to be taken as one. Each is looked for once."""
+        if self._newline < self._pos:
+            found = self._buffer.find(b"\n", self._pos)
+            self._newline = len(self._buffer) if found < 0 else found
+        near = self._newline < min(len(self._buffer), self._pos + _LINE_KEPT)
+        return self._newline if near else -1
 
     def _take_row(self, part: bytes, row: "re.Match[bytes]", newline: int) -> Iterator[Piece]:
         dump = self._open

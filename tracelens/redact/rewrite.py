@@ -15,8 +15,10 @@ from tracelens.redact.rows import Edit
 from tracelens.redact.streams import Content, Part, SftpContent
 from tracelens.redact.survey import AGENT, ORPHAN, SFTP, Secrets, Survey
 from tracelens.redact.walk import Packet, Walk, is_transfer, program
+from tracelens.sessions.track import HIDDEN_FIELDS
+from tracelens.ssh.messages import SECRETIVE
 
-_HELD = 8 << 20
+_HELD, _WRITTEN = 8 << 20, 1 << 16
 _HIDDEN_WORDS = b"hidden-arguments"
 # What goes over the wire around a payload: length, padding length, padding, MAC (RFC 4253, 6).
 _OVERHEAD, _BLOCK, _MAC = 9, 16, 32
@@ -93,7 +95,7 @@ class Rewrite(Walk):
             self.close()
             for begun in list(self._undecided.values()):
                 self._blank(begun.dump)
-        if not self._undecided:
+        if self._held > _WRITTEN and not self._undecided:
             self._flush()
 
     def _flush(self) -> None:
@@ -125,7 +127,7 @@ class Rewrite(Walk):
     def _decided(self, *dumps: Hexdump) -> None:
         for dump in dumps:
             self._undecided.pop(dump.number, None)
-        if not self._undecided:
+        if self._held > _WRITTEN and not self._undecided:
             self._flush()
 
     def _blank(self, dump: Hexdump) -> None:
@@ -138,9 +140,9 @@ class Rewrite(Walk):
         """A record."""
         text = piece.text
         name, fields = events.parse(piece.context, decoded(text))
-        for field in ("value", "cookie"):
+        for field in HIDDEN_FIELDS.get(name, ()):
             value = fields.get(field)
-            if name in ("conn.env_requested", "conn.x11_requested") and isinstance(value, str) and value:
+            if isinstance(value, str) and value:
                 text = text.replace(b"=" + value.encode(), b"=" + self._known.mask(value.encode()))
         if name == "conn.request_started" and fields.get("request") == "exec":
             before, mark, command = text.partition(b"message=")
@@ -150,7 +152,8 @@ class Rewrite(Walk):
             text = text if new is None else re.sub(rb"[0-9]+\Z", b"%d" % new, text)
         if self._sent is not None and piece.context == "Socket":
             text = self._sent.retold(text)
-        text = self._masked(text, [v.encode() for v in fields.values() if isinstance(v, str)])
+        if self._needles.values:
+            text = self._masked(text, [v.encode() for v in fields.values() if isinstance(v, str)])
         if self._names is not None:
             text = self._names.record(name, fields, text)
         piece.text = text
@@ -216,16 +219,16 @@ class Rewrite(Walk):
 
     def _retell(self, dump: Hexdump) -> None:
         """Sizes in the records that wait behind the packet."""
-        waiting = iter(self._queue)
-        for piece in waiting:
+        for piece in reversed(self._queue):
             if isinstance(piece, _Begin) and piece.dump is dump:
                 break
-        for piece in waiting:
             if isinstance(piece, Told) and piece.context == "Socket" and self._sent is not None:
                 piece.text = self._sent.retold(piece.text)
 
     def _message(self, packet: Packet) -> list[Edit]:
         edits: list[Edit] = []
+        if self._names is None and packet.number not in SECRETIVE and not self._needles.find(packet.data):
+            return edits
         data, spans = packet.data, packet.strings()
         command = packet.command()
         for span in spans:

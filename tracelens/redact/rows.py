@@ -87,8 +87,13 @@ def resize(dump: Hexdump, data: bytes, size: int) -> None:
         data: the bytes to show.
         size: how many there are; more than shown where the trace does not show all, or lacks rows.
     """
-    whole = dump.layout is not None
-    ending = dump.ending
+    ending, layout = dump.ending, dump.layout
+    if layout is not None and not layout.prefix:
+        tail = dump.block[layout.length(dump.size) :]
+        last = -(-size // ROW) - 1
+        dump.block = b"".join([_line(number, data, ending if number < last else tail) for number in range(last + 1)])
+        dump.digits, dump.size = b"%d" % size, size
+        return
     dump.unfold()
     rows = dump.rows
     complete = len(rows) * ROW >= dump.size
@@ -104,7 +109,7 @@ def resize(dump: Hexdump, data: bytes, size: int) -> None:
         end = rows[-1].end if number == wanted - 1 else ending or rows[-1].end
         rows[-1].rewritten = (rows[-1].rewritten or b"") + rows[-1].before + _line(number, data, end)
     dump.digits, dump.size = b"%d" % size, size
-    if whole:
+    if layout is not None:
         dump.block = b"".join(row.text for row in rows)
         dump.rows = []
 

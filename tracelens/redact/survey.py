@@ -1,6 +1,9 @@
 """The first pass over a trace: which secrets are in it, and which channel data belongs to which stream."""
 
 from array import array
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 from tracelens import events, secrets
 from tracelens.events import Event
@@ -12,11 +15,12 @@ from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.walk import Packet, Walk
 from tracelens.sessions import Assembler
 from tracelens.sessions.track import Track
+from tracelens.ssh.messages import SECRETIVE
 from tracelens.ssh.sftp import SftpPacket
 
 # An orphaned second buffer up to this size may be a password; a larger one is content.
 ORPHAN = 256
-_WAITING = 4096
+_WAITING = _BEFORE = 4096
 DATA, SFTP, AGENT = 1, 2, 3
 
 
@@ -62,6 +66,8 @@ class Survey(Walk):
         self._numbers: dict[tuple[int, int, str], int] = {}
         self._places: dict[int, int] = {}  # place of a dump in the trace -> its number
         self._assembler = Assembler(self._seen)
+        # What came before the first dump. Without any dump there is no stream, and sessions need not be followed.
+        self._before: deque[tuple[int, float | None, str, str]] = deque(maxlen=_BEFORE)
         self._place = 0
         self._clock: float | None = None
         self._tracks: list[Track] = []
@@ -70,8 +76,9 @@ class Survey(Walk):
 
     def finish(self) -> None:
         """The trace is over; what only the sessions needed is let go of."""
-        self._assembler.sessions(())
+        self._assembler.finish()
         self._assembler, self._tracks, self._places = Assembler(), [], {}
+        self._before.clear()
 
     def told(self, piece: Told) -> None:
         """A record; some hold secrets."""
@@ -85,7 +92,12 @@ class Survey(Walk):
             self.known.add(str(fields.get("value") or fields.get("cookie") or "").encode())
         elif name == "conn.request_started":
             self._command(str(fields.get("message", "")).encode())
-        self._assembler.add(Record(self._place, piece.clock, piece.context, text))
+        if self._names is not None:
+            self._learn(name, fields)
+        if self.streams:
+            self._assembler.add(Record(self._place, piece.clock, piece.context, text))
+        else:
+            self._before.append((self._place, piece.clock, piece.context, text))
 
     def _command(self, command: bytes) -> None:
         """A command line may hold credentials; those that are no path are masked wherever else they stand."""
@@ -105,6 +117,10 @@ class Survey(Walk):
         """A dump, for the sessions."""
         self.found += 1
         self._place += 1
+        if not self.streams:
+            for record in self._before:
+                self._assembler.add(Record(*record))
+            self._before.clear()
         self.streams.append(0)
         if dump.kind == "plain":
             self._places[self._place] = dump.number
@@ -119,7 +135,7 @@ class Survey(Walk):
 
     def packet(self, packet: Packet) -> None:
         """A packet; its secrets are collected, those too that the trace cuts off."""
-        for span in packet.strings():
+        for span in packet.strings() if packet.number in SECRETIVE else ():
             if span.kind == "secret":
                 self.known.add(packet.data[span.start : span.start + span.length])
         command = packet.command()
@@ -130,8 +146,8 @@ class Survey(Walk):
 
     def _seen(self, track: Track, item: Event | Run | Decoded | SftpPacket) -> None:
         """What the sessions make of a packet: which stream its data belongs to, and whose names are in it."""
-        if self._names is not None and not isinstance(item, Run):
-            self._learn(item)
+        if self._names is not None and isinstance(item, Decoded | SftpPacket):
+            self._learn(item.name, item.fields)
         if not isinstance(item, Decoded):
             return
         fields = item.fields
@@ -155,16 +171,16 @@ class Survey(Walk):
                 self.kinds.append(kind)
             self.streams[number] = stream
 
-    def _learn(self, item: Event | Decoded | SftpPacket) -> None:
+    def _learn(self, name: str, fields: Mapping[str, Any]) -> None:
         """Names that are to be replaced wherever they turn up, for one before the packet that tells them."""
-        names, fields = self._names, item.fields
+        names = self._names
         assert names is not None
         for field, kind in _NAMED.items():
             value = fields.get(field)
-            if isinstance(value, str) and value and not item.name.startswith(("key_ex.", "conn.channel_request")):
+            if isinstance(value, str) and value and not name.startswith(("key_ex.", "conn.channel_request")):
                 names.learn(kind, value.encode())
-        if isinstance(item, SftpPacket):
-            for entry in item.fields.get("names", ()):
+        if name == "name":  # SFTP's list of a folder
+            for entry in fields.get("names", ()):
                 names.learn("name", entry.encode())
 
 

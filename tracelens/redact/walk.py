@@ -58,10 +58,12 @@ class Walk:
                 self.told(piece)
             elif isinstance(piece, Loose):
                 self.loose(piece)
-            elif isinstance(piece, Closed):
-                self._closed(piece.dump)
             elif isinstance(piece, Begun):
                 self.begun(piece.dump)
+                if piece.dump.layout is not None:
+                    self._closed(piece.dump)
+            elif isinstance(piece, Closed):
+                self._closed(piece.dump)
             else:
                 self.row(piece)
         self.close()

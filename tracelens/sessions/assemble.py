@@ -109,15 +109,19 @@ class Assembler:
             retry.first_line, retry.last_line = place, self._place
         return item
 
+    def finish(self) -> None:
+        """Gives the packets that still wait for what comes after them to their sessions."""
+        for raw in self._reader.flush():
+            self._packet(raw)
+        self._release()
+
     def sessions(self, traced: Iterable[str]) -> list[Session]:
         """The sessions in order of their first record, judged.
 
         Args:
             traced: the contexts that the trace shows at all.
         """
-        for raw in self._reader.flush():
-            self._packet(raw)
-        self._release()
+        self.finish()
         contexts = frozenset(traced)
         result: list[Session] = []
         for track in sorted(self._tracks, key=lambda t: t.session.first_line):

@@ -194,6 +194,8 @@ USERAUTH_60: Mapping[str, Shape] = {
     ),
     "password": Shape("passwd_changereq", _fields(prompt=_NAME, language=_NAME)),
 }
+# Messages that can hold a secret: logins, answers to prompts, requests on a channel (variables, cookies).
+SECRETIVE = frozenset((50, 61, 98))
 _UNKNOWN_60 = Shape("userauth_60", exact=False)
 
 
