@@ -253,7 +253,9 @@ class Pieces:
         name, size = found.group(1).decode(), int(found.group(2))
         start, at = self._pos, found.end()
         title = self._buffer[start : found.start(2)]
-        prefix = 0 if len(self._line) >= _PREFIX_KEPT or self._at.begin.search(self._line) else len(self._line)
+        prefix = len(self._line)
+        if prefix and (prefix >= _PREFIX_KEPT or self._at.begin.search(self._line)):
+            prefix = 0
         dump = Hexdump(self._dumps, title, found.group(2), self._buffer[found.end(2) : at], name)
         self._dumps += 1
         end = at
@@ -262,11 +264,12 @@ class Pieces:
         ending = end - at
         layout = Layout(prefix, ending)
         if 0 < size <= KEPT:
-            self._fill(end - start + layout.length(size) + ending + 8)
+            length = layout.length(size)
+            self._fill(end - start + length + ending + 8)
             shift = self._pos - start  # the buffer may have moved
             at, end = at + shift, end + shift
             line_end = self._buffer[at:end]
-            stop = end + layout.length(size)
+            stop = end + length
             closed = self._buffer[stop : stop + ending] == line_end
             if (
                 stop <= len(self._buffer)

@@ -9,7 +9,7 @@ from tracelens import events, secrets
 from tracelens.events import Event
 from tracelens.framing import decoded
 from tracelens.packets import Packet as Decoded
-from tracelens.records import Record, Run
+from tracelens.records import Item, Record, Run
 from tracelens.redact.pieces import Hexdump, Loose, Told
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.walk import Packet, Walk
@@ -20,7 +20,10 @@ from tracelens.ssh.sftp import SftpPacket
 
 # An orphaned second buffer up to this size may be a password; a larger one is content.
 ORPHAN = 256
-_WAITING = _BEFORE = 4096
+_WAITING = 4096
+# How many records and dumps before the first message about a channel are kept, and the largest of such dumps.
+_BEFORE, _LONG = 1024, 4096
+_FIRST_OF_CHANNELS = b"\x50"
 DATA, SFTP, AGENT = 1, 2, 3
 
 
@@ -66,8 +69,10 @@ class Survey(Walk):
         self._numbers: dict[tuple[int, int, str], int] = {}
         self._places: dict[int, int] = {}  # place of a dump in the trace -> its number
         self._assembler = Assembler(self._seen)
-        # What came before the first dump. Without any dump there is no stream, and sessions need not be followed.
-        self._before: deque[tuple[int, float | None, str, str]] = deque(maxlen=_BEFORE)
+        # Before its first message about a channel there is no stream, and no session need be followed, unless names
+        # are to be learned from its packets.
+        self._following = False
+        self._before: deque[Item] = deque(maxlen=_BEFORE)
         self._place = 0
         self._clock: float | None = None
         self._tracks: list[Track] = []
@@ -94,10 +99,7 @@ class Survey(Walk):
             self._command(str(fields.get("message", "")).encode())
         if self._names is not None:
             self._learn(name, fields)
-        if self.streams:
-            self._assembler.add(Record(self._place, piece.clock, piece.context, text))
-        else:
-            self._before.append((self._place, piece.clock, piece.context, text))
+        self._follow(Record(self._place, piece.clock, piece.context, text))
 
     def _command(self, command: bytes) -> None:
         """A command line may hold credentials; those that are no path are masked wherever else they stand."""
@@ -117,16 +119,23 @@ class Survey(Walk):
         """A dump, for the sessions."""
         self.found += 1
         self._place += 1
-        if not self.streams:
-            for record in self._before:
-                self._assembler.add(Record(*record))
-            self._before.clear()
         self.streams.append(0)
         if dump.kind == "plain":
             self._places[self._place] = dump.number
             if len(self._places) > _WAITING:
                 del self._places[next(iter(self._places))]
-        self._assembler.add(dump.dump(self._place, self._clock))
+        if not self._following:
+            told = self._names is not None or dump.size > _LONG
+            self._following = told or (dump.kind == "plain" and dump.data()[:1] >= _FIRST_OF_CHANNELS)
+        self._follow(dump.dump(self._place, self._clock))
+
+    def _follow(self, item: Item) -> None:
+        if not self._following:
+            self._before.append(item)
+            return
+        while self._before:
+            self._assembler.add(self._before.popleft())
+        self._assembler.add(item)
 
     def orphan(self, dump: Hexdump) -> None:
         """A second buffer alone may be a password."""

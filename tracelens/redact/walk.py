@@ -20,7 +20,7 @@ class Packet:
 
     def __init__(self, dumps: list[Hexdump]) -> None:
         self.dumps = dumps
-        self.size = sum(dump.size for dump in dumps)
+        self.size = dumps[0].size if len(dumps) == 1 else sum(dump.size for dump in dumps)
         self.data = dumps[0].data()
         if len(dumps) > 1 and len(self.data) == dumps[0].size:
             self.data += dumps[1].data()
