@@ -11,6 +11,7 @@ from base64 import b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property, lru_cache
+from itertools import count
 from typing import TYPE_CHECKING
 
 from tracelens import catalogue
@@ -47,11 +48,12 @@ _NAMES = (
     "hidden-arguments (hidden) [hidden] "
     "No such file Permission denied Failure Success End of file Bad message Operation unsupported Connection lost"
 )
-# A program's own words before a secret. The words around it stay.
+# A program's own words before a secret on their line. The words around it stay.
 _CREDENTIAL = re.compile(
     rb"(?ix) (?: \b(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|access[_-]?key|auth(?:orization)?)"
-    rb"\s{0,3}[=:]\s{0,3} | --(?:password|passphrase|token|secret)[= ] | \bsshpass\s+-p\s{0,3} | \bBearer\s+"
-    rb"| ://[^\s/@:]{0,64}: (?=[^\s/@]{1,200}@) | \bidentified\s+by\s+ | (?:-u|--user)[= ][^\s:]{1,64}: )"
+    rb"[^\S\n]{0,3}[=:][^\S\n]{0,3} | --(?:password|passphrase|token|secret)[= ] | \bsshpass[^\S\n]+-p[^\S\n]{0,3}"
+    rb"| \bBearer[^\S\n]+ | ://[^\s/@:]{0,64}: (?=[^\s/@]{1,200}@) | \bidentified[^\S\n]+by[^\S\n]+"
+    rb"| (?:-u|--user)[= ][^\s:]{1,64}: )"
     rb"""(?: "([^"\n]{1,200})" | '([^'\n]{1,200})' | ([^\s"';,@&]{1,200}) )"""
 )
 KEY_BEGIN = re.compile(rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----|PuTTY-User-Key-File-\d|Private-Lines: ")
@@ -80,7 +82,23 @@ def is_telling(value: bytes) -> bool:
 @lru_cache(1 << 16)
 def is_ordinary(value: bytes) -> bool:
     """Whether the value is part of what any trace holds: libssh2's texts, names of algorithms, methods and messages."""
-    return value in vocabulary() or not value.strip(b" .\0*-=_")
+    return _is_part_of_vocabulary(value) or not value.strip(b" .\0*-=_")
+
+
+_asked = count()
+
+
+def _is_part_of_vocabulary(value: bytes) -> bool:
+    # To know its beginnings is worth its while for many values only.
+    if next(_asked) > _MANY and len(value) >= SHORTEST and value[:SHORTEST] not in _beginnings():
+        return False
+    return value in vocabulary()
+
+
+@cache
+def _beginnings() -> frozenset[bytes]:
+    words = vocabulary()
+    return frozenset(words[at : at + SHORTEST] for at in range(len(words)))
 
 
 @cache

@@ -20,12 +20,15 @@ _ROWS_KEPT = KEPT // ROW  # more rows than this only a size that lies has; they 
 _COLOUR = re.compile(rb"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]")
 _BEGUN = re.compile(rb"\x1b(?:\[[0-9;:?]{0,40}[ -/]{0,4})?\Z")
 _COLUMN = re.compile(rb" *: ?")
+LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 _TAG = b"[libssh2]"
+# So much text that is no part of a trace is handed on at once.
+_LOOSE_KEPT = 1 << 16
 _BLANK = re.compile(rb"[\r\n]+(?<=\n)")
 
 
 class Loose(Struct):
-    """Bytes that are no record and no dump: a program's prefix, a line in between, a line's end."""
+    """Bytes that are no record and no dump: a program's prefix, lines in between, a line's end."""
 
     text: bytes
 
@@ -323,9 +326,21 @@ class Pieces:
         line_end = newline >= 0 and upto == newline
         if row is None or self._open is None:
             upto += line_end
+            if line_end and self._open is None and not self._line:
+                upto = self._foreign_lines(upto)
             yield Loose(self._step(upto))
             return
         yield from self._take_row(part, row, newline if line_end else -1)
+
+    def _foreign_lines(self, begin: int) -> int:
+        """Where the whole lines end that follow and are no part of a trace."""
+        buffer, starts_at, untagged_at = self._buffer, self._at.begin.search, self._at.untagged.match
+        at, most = begin, min(len(buffer), begin + _LOOSE_KEPT)
+        while (stop := buffer.find(b"\n", at, most)) >= 0:
+            if starts_at(buffer, at, stop) is not None or untagged_at(buffer, at, stop) is not None:
+                break
+            at = stop + 1
+        return at
 
     def _line_stop(self) -> int:
         """Where the next newline stands, -1 where the line is too long to be taken as one. Each is looked for once."""

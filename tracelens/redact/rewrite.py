@@ -9,7 +9,7 @@ from msgspec import Struct
 from tracelens import events, secrets
 from tracelens.framing import decoded
 from tracelens.redact import rows
-from tracelens.redact.pieces import Hexdump, Loose, Row, Told
+from tracelens.redact.pieces import LINES, Hexdump, Loose, Row, Told
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rows import Edit
 from tracelens.redact.streams import Content, Part, SftpContent
@@ -163,10 +163,15 @@ class Rewrite(Walk):
         """What stands between records and dumps."""
         text = piece.text
         if self._in_key or secrets.KEY_BEGIN.search(text):
-            self._in_key = not secrets.KEY_END.search(text)
-            text = _KEY_LINE.sub(b"(hidden)", text)
+            text = b"".join(map(self._without_key, LINES.findall(text)))
         piece.text = self._clean(text)
         self._add(piece, len(text))
+
+    def _without_key(self, line: bytes) -> bytes:
+        if not self._in_key and not secrets.KEY_BEGIN.search(line):
+            return line
+        self._in_key = not secrets.KEY_END.search(line)
+        return _KEY_LINE.sub(b"(hidden)", line)
 
     def _clean(self, text: bytes) -> bytes:
         """A loose text without secrets: credentials by its own words, rows of hex digits, and all that is known."""

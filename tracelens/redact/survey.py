@@ -10,7 +10,7 @@ from tracelens.events import Event
 from tracelens.framing import decoded
 from tracelens.packets import Packet as Decoded
 from tracelens.records import Item, Record, Run
-from tracelens.redact.pieces import Hexdump, Loose, Told
+from tracelens.redact.pieces import LINES, Hexdump, Loose, Told
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.walk import Packet, Walk
 from tracelens.sessions import Assembler
@@ -25,6 +25,7 @@ _WAITING = 4096
 _BEFORE, _LONG = 1024, 4096
 _FIRST_OF_CHANNELS = b"\x50"
 DATA, SFTP, AGENT = 1, 2, 3
+_UNKNOWN = secrets.mask(0)
 
 
 class Secrets:
@@ -40,7 +41,8 @@ class Secrets:
 
     def mask(self, value: bytes) -> bytes:
         """What stands in its place."""
-        return value if secrets.is_mask(value) else self.masks.get(value, secrets.mask(0))
+        known = self.masks.get(value)
+        return known or (value if secrets.is_mask(value) else _UNKNOWN)
 
     def needles(self) -> secrets.Needles:
         """Those that are looked for everywhere."""
@@ -109,10 +111,17 @@ class Survey(Walk):
     def loose(self, piece: Loose) -> None:
         """A line of a program may print a secret, or a private key."""
         if self._in_key or secrets.KEY_BEGIN.search(piece.text):
-            self._in_key = not secrets.KEY_END.search(piece.text)
-            return
-        if b"\n" in piece.text or len(piece.text) > 8:
-            for value in secrets.credentials(piece.text):
+            for line in LINES.findall(piece.text):
+                if self._in_key or secrets.KEY_BEGIN.search(line):
+                    self._in_key = not secrets.KEY_END.search(line)
+                else:
+                    self._credentials(line)
+        else:
+            self._credentials(piece.text)
+
+    def _credentials(self, text: bytes) -> None:
+        if b"\n" in text or len(text) > 8:
+            for value in secrets.credentials(text):
                 self.known.add(value)
 
     def dumped(self, dump: Hexdump) -> None:
@@ -125,8 +134,9 @@ class Survey(Walk):
             if len(self._places) > _WAITING:
                 del self._places[next(iter(self._places))]
         if not self._following:
-            told = self._names is not None or dump.size > _LONG
-            self._following = told or (dump.kind == "plain" and dump.data()[:1] >= _FIRST_OF_CHANNELS)
+            is_long = dump.size > _LONG and (dump.layout is not None or dump.next > _LONG)
+            about_channels = dump.kind == "plain" and dump.data()[:1] >= _FIRST_OF_CHANNELS
+            self._following = self._names is not None or is_long or about_channels
         self._follow(dump.dump(self._place, self._clock))
 
     def _follow(self, item: Item) -> None:
