@@ -14,7 +14,7 @@ from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rows import Edit
 from tracelens.redact.streams import Content, Part, SftpContent
 from tracelens.redact.survey import AGENT, ORPHAN, SFTP, Secrets, Survey
-from tracelens.redact.walk import Packet, Walk, is_transfer, program
+from tracelens.redact.walk import HIDING, SIZING, Packet, Walk, is_transfer, program
 from tracelens.sessions.track import HIDDEN_FIELDS
 from tracelens.ssh.messages import SECRETIVE
 
@@ -138,8 +138,12 @@ class Rewrite(Walk):
 
     def told(self, piece: Told) -> None:
         """A record."""
-        text = piece.text
-        name, fields = events.parse(piece.context, decoded(text))
+        text, whole = piece.text, decoded(piece.text)
+        secret = self._needles.find(text)
+        told: events.Parsed = ("", {})
+        if secret or self._names is not None or events.opening(*HIDING, SIZING).match(whole):
+            told = events.parse(piece.context, whole)
+        name, fields = told
         for field in HIDDEN_FIELDS.get(name, ()):
             value = fields.get(field)
             if isinstance(value, str) and value:
@@ -152,7 +156,7 @@ class Rewrite(Walk):
             text = text if new is None else re.sub(rb"[0-9]+\Z", b"%d" % new, text)
         if self._sent is not None and piece.context == "Socket":
             text = self._sent.retold(text)
-        if self._needles.values:
+        if secret:
             text = self._masked(text, [v.encode() for v in fields.values() if isinstance(v, str)])
         if self._names is not None:
             text = self._names.record(name, fields, text)

@@ -12,9 +12,9 @@ from tracelens.packets import Packet as Decoded
 from tracelens.records import Item, Record, Run
 from tracelens.redact.pieces import LINES, Hexdump, Loose, Told
 from tracelens.redact.pseudonyms import Pseudonyms
-from tracelens.redact.walk import Packet, Walk
+from tracelens.redact.walk import HIDING, Packet, Walk
 from tracelens.sessions import Assembler
-from tracelens.sessions.track import Track
+from tracelens.sessions.track import HIDDEN_FIELDS, Track
 from tracelens.ssh.messages import SECRETIVE
 from tracelens.ssh.sftp import SftpPacket
 
@@ -94,13 +94,14 @@ class Survey(Walk):
         if piece.clock is not None:
             self._clock = piece.clock
         text = decoded(piece.text)
-        name, fields = events.parse(piece.context, text)
-        if name in ("conn.env_requested", "conn.x11_requested"):
-            self.known.add(str(fields.get("value") or fields.get("cookie") or "").encode())
-        elif name == "conn.request_started":
-            self._command(str(fields.get("message", "")).encode())
-        if self._names is not None:
-            self._learn(name, fields)
+        if self._names is not None or events.opening(*HIDING).match(text):
+            name, fields = events.parse(piece.context, text)
+            for field in HIDDEN_FIELDS.get(name, ()):
+                self.known.add(str(fields.get(field, "")).encode())
+            if name == "conn.request_started":
+                self._command(str(fields.get("message", "")).encode())
+            if self._names is not None:
+                self._learn(name, fields)
         self._follow(Record(self._place, piece.clock, piece.context, text))
 
     def _command(self, command: bytes) -> None:

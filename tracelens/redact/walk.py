@@ -13,6 +13,11 @@ _CAP = 1 << 16
 _EXEC = b"\x00\x00\x00\x04exec"
 
 
+# Events whose texts hold secrets or commands, and the one that tells the size of a packet.
+HIDING = ("conn.env_requested", "conn.x11_requested", "conn.request_started")
+SIZING = "transport.packet_received"
+
+
 class Packet:
     """One SSH payload: the dumps that show it, first `plain`, then `plain2` if there is one."""
 
