@@ -65,6 +65,29 @@ class Layout(Struct, frozen=True):
         label = b"%04x: " % (last * ROW)
         return buffer.startswith(label, pairs - len(label)) and buffer.startswith(b": ", pairs + _HEX_WIDTH)
 
+    def bytes_of(self, rows: bytes, size: int, first: int = 0, last: int | None = None) -> bytes | None:
+        """The bytes of rows whose offsets have four digits, None where something is missing in them.
+
+        Args:
+            rows: the rows' text, from that of offset 0 on.
+            size: of the dump.
+            first: the first row that is wanted.
+            last: the last one; None for the dump's last.
+        """
+        last = (size - 1) // ROW if last is None else last
+        at, length = self.pairs(first), self.start(1)
+        pairs = []
+        for offset in range(first * ROW, (last + 1) * ROW, ROW):
+            if not rows.startswith(b"%04x: " % offset, at - 6):
+                return None
+            pairs.append(rows[at : at + _HEX_WIDTH])
+            at += length
+        try:
+            shown = bytes.fromhex(b"".join(pairs).decode("ascii"))
+        except ValueError:
+            return None
+        return shown if len(shown) == min((last + 1) * ROW, size) - first * ROW else None
+
 
 class Dump:
     """One hex dump.
@@ -99,7 +122,7 @@ class Dump:
         """The dumped bytes from `start` up to `stop`, as far as the rows show them without a hole."""
         stop = self.size if stop is None else min(stop, self.size)
         if 0 < self.size <= SHORT and self._layout is not None:
-            short = self._whole(0, (self.size - 1) // ROW)
+            short = self._layout.bytes_of(self._rows, self.size)
             if short is not None:
                 self._rows, self._layout = short, None
         if self._layout is None:
@@ -107,7 +130,7 @@ class Dump:
         if stop <= start:
             return b""
         first, last = start // ROW, (stop - 1) // ROW
-        whole = self._whole(first, last) if stop <= _NARROW else None
+        whole = self._layout.bytes_of(self._rows, self.size, first, last) if stop <= _NARROW else None
         if whole is not None:
             return whole[start - first * ROW : stop - first * ROW]
         out = bytearray()
@@ -124,21 +147,3 @@ class Dump:
             if len(out) != min((row + 1) * ROW, self.size) - first * ROW:
                 break
         return bytes(out[start - first * ROW : stop - first * ROW])
-
-    def _whole(self, first: int, last: int) -> bytes | None:
-        """The bytes of rows whose offsets have four digits, None where something is missing in them."""
-        assert self._layout is not None
-        rows, at, length = self._rows, self._layout.pairs(first), self._layout.start(1)
-        pairs = []
-        for offset in range(first * ROW, (last + 1) * ROW, ROW):
-            if not rows.startswith(b"%04x: " % offset, at - 6):
-                return None
-            digits = rows[at : at + _HEX_WIDTH].translate(None, b" ")
-            if len(digits) != 2 * min(ROW, self.size - offset):
-                return None
-            pairs.append(digits)
-            at += length
-        try:
-            return bytes.fromhex(b"".join(pairs).decode("ascii"))
-        except ValueError:
-            return None

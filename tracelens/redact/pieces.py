@@ -101,7 +101,8 @@ class Hexdump:
         if self.layout is not None:
             block, shown = self._decoded
             if block is not self.block:
-                shown = Dump(0, None, self.name, self.size, self.block, self.layout).data()
+                short = self.layout.bytes_of(self.block, self.size) if self.size <= SHORT else None
+                shown = Dump(0, None, self.name, self.size, self.block, self.layout).data() if short is None else short
                 self._decoded = self.block, shown
             return shown
         out = bytearray()
@@ -261,10 +262,9 @@ class Pieces:
             prefix = 0
         dump = Hexdump(self._dumps, title, found.group(2), self._buffer[found.end(2) : at], name)
         self._dumps += 1
-        end = at
-        while end < at + 4 and self._buffer[end : end + 1] in (b"\r", b"\n"):
-            end += 1
-        ending = end - at
+        following = self._buffer[at : at + 4]
+        ending = len(following) - len(following.lstrip(b"\r\n"))
+        end = at + ending
         layout = Layout(prefix, ending)
         if 0 < size <= KEPT:
             length = layout.length(size)
