@@ -326,6 +326,17 @@ class TestPipes:
         check(ended, (2,), b"limit: kept_bytes")
         assert not (tmp_path / "y").exists()
 
+    def test_more_secrets_than_can_be_looked_for_make_no_copy(self, tmp_path: Path) -> None:
+        (tmp_path / "x.log").write_bytes(GOOD + b"".join(b"login password=w%07d now\n" % n for n in range(3000)))
+        ended = run("redact", tmp_path / "x.log", "-o", tmp_path / "y", TRACELENS_LIMITS="secrets=2999")
+        check(ended, (2,), b"limit: secrets")
+        assert not (tmp_path / "y").exists()
+
+    def test_that_secrets_are_too_many_for_all_their_forms_is_said(self, tmp_path: Path) -> None:
+        (tmp_path / "x.log").write_bytes(GOOD + b"".join(b"login password=w%07d now\n" % n for n in range(2001)))
+        check(run("redact", tmp_path / "x.log", "-o", tmp_path / "y"), (0,), b"base64 and UTF-16")
+        assert b"w0001" not in (tmp_path / "y").read_bytes()
+
 
 class TestPaths:
     def test_fifos_sockets_devices_and_loops_in_a_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,7 @@ class Limits(Struct, frozen=True):
         kept_bytes: of an input that is to be read twice and is no plain file, kept in a temporary one.
         piped_bytes: of standard input or a FIFO.
         silent_bytes: at the begin of standard input or a FIFO, without a sign of a record.
+        secrets: different ones in the inputs of one `redact`.
     """
 
     depth: int = 8
@@ -51,6 +52,7 @@ class Limits(Struct, frozen=True):
     kept_bytes: int = 16 << 30
     piped_bytes: int = 64 << 30
     silent_bytes: int = 64 << 20
+    secrets: int = 100_000
 
     @classmethod
     def in_force(cls) -> Self:

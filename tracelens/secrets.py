@@ -28,8 +28,8 @@ _FIGURES = (*_DIGITS, b".")
 # Fewer characters of base64 than this say nothing.
 _SHORTEST_BASE64 = 5
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-# Of more secrets than this, which no program's trace holds, base64 and UTF-16 are not looked for.
-_MANY = 2000
+# Of more secrets than this, which no program's trace holds, base64 and UTF-16 are not looked for; it is said.
+MANY = 2000
 # What stands between octets in hexadecimal.
 _BETWEEN = b" :"
 _LEFT_OUT = re.compile(b"[ :]")
@@ -90,7 +90,7 @@ _asked = count()
 
 def _is_part_of_vocabulary(value: bytes) -> bool:
     # To know its beginnings is worth its while for many values only.
-    if next(_asked) > _MANY and len(value) >= SHORTEST and value[:SHORTEST] not in _beginnings():
+    if next(_asked) > MANY and len(value) >= SHORTEST and value[:SHORTEST] not in _beginnings():
         return False
     return value in vocabulary()
 
@@ -248,7 +248,7 @@ class Needles:
 
     def __init__(self, values: Iterable[bytes]) -> None:
         self.values = sorted({v for v in values if is_telling(v)}, key=lambda v: (-len(v), v))
-        coded = len(self.values) <= _MANY
+        coded = len(self.values) <= MANY
         found = {form: value for value in reversed(self.values) for form in _spellings(value, coded=coded)}
         figures = {form: value for form, value in found.items() if form == value and form.isdigit()}
         self._all, self._figures = _Searched(found), _Searched(figures)

@@ -11,6 +11,7 @@ import typer
 from tracelens.cli.app import one_command
 from tracelens.cli.terminal import complain, fail, reason
 from tracelens.jsontext import json_text
+from tracelens.secrets import MANY
 
 if TYPE_CHECKING:
     from tracelens.redact import Redaction
@@ -72,6 +73,9 @@ def redact(
         if key is not None:
             _key(redaction, key)
         untold = len(redaction.known.untold)
+        many = len(redaction.known.masks) > MANY
+    if many:
+        complain(f"redact: more than {MANY:,} different secrets: in base64 and UTF-16 they are not looked for")
     if untold:
         what = "is an ordinary word of SSH" if untold == 1 else "are ordinary words of SSH"
         complain(

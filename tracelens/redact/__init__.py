@@ -92,7 +92,8 @@ class Redaction:
     Args:
         choices: what stays in the copies.
         anonymize: whether names get pseudonyms.
-        limits: how much of standard input, or of a compressed one, is kept for the second pass.
+        limits: how much of standard input, or of a compressed one, is kept for the second pass; how many secrets
+            there may be.
     """
 
     def __init__(
@@ -119,14 +120,24 @@ class Redaction:
         """
         given, survey = _Input(origin, self._limits), Survey(self.known, self.names)
         self._surveys[origin.name] = given, survey
-        head = _Head(given.first())
+        head = _Head(self._bounded(given))
         survey.go(head)
+        self._limit(given)
         if not survey.found:
             if given.damage is not None:
                 raise UnreadableInput(given.name, given.damage)
             raise NotATrace(given.name, lookslike.describe(head.bytes))
         survey.finish()
         return given.damage
+
+    def _bounded(self, given: _Input) -> Iterator[bytes]:
+        for block in given.first():
+            yield block
+            self._limit(given)
+
+    def _limit(self, given: _Input) -> None:
+        if len(self.known.masks) > self._limits.secrets:
+            raise UnreadableInput(given.name, f"is beyond the limit: secrets = {self._limits.secrets:,}")
 
     def write(self, name: str, file: IO[bytes]) -> None:
         """Writes the copy of an input that was surveyed, and looks for secrets in it.
