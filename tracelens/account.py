@@ -10,6 +10,8 @@ SHAPES_DATED = 2_000  # a real trace has a few hundred
 _TOLD, _BYTES_TOLD, LIKE = 50_000, 128, 1_000
 # and where there are more wordings than so many, and one more for so many bytes, those of further wordings.
 _READ, _BYTES_READ = 8_000, 2_048
+# Limits grow by so many bytes at once: what is told and what is counted come in stretches, not in turns.
+_STEP = 1 << 20
 UNREAD, COUNTED = "unread", "failure_event.counted"
 
 Shape = bytes  # of a text: the text without its digits, but for a Failure Event, where its number counts
@@ -82,11 +84,11 @@ class Seen(Struct):
 
     def tells(self, more: int) -> bool:
         """Whether no more was told than an input of so many more bytes has to tell."""
-        return self.told <= _TOLD + (self.bytes + more) // _BYTES_TOLD
+        return self.told <= _TOLD + (self.bytes + more) // _STEP * _STEP // _BYTES_TOLD
 
     def reads(self, more: int) -> bool:
         """Whether there were no more shapes than an input of so many more bytes has."""
-        return self.read <= _READ + (self.bytes + more) // _BYTES_READ
+        return self.read <= _READ + (self.bytes + more) // _STEP * _STEP // _BYTES_READ
 
     def add(self, part: "Seen", size: int) -> None:
         """Takes what was seen in the part of so many bytes that follows."""

@@ -22,6 +22,7 @@ class Blocks:
         self._chunks = iter(chunks)
         self._buffer = b""
         self._newline = -1
+        self._passed = 0  # bytes before the buffer, colours left out
         self._ended = False
         self._damage: TracelensError | None = None
         self._pos = 0
@@ -52,6 +53,7 @@ class Blocks:
             self.account.blank_bytes += len(joined) - len(clean)
             joined = clean
         self._buffer = joined
+        self._passed += self._pos
         self._pos = 0
         self._newline = -1
         return True

@@ -172,6 +172,11 @@ class Reader(Blocks):
 
     # -- records ---------------------------------------------------------------------------------------------------
 
+    @property
+    def _offset(self) -> int:
+        """How many bytes were read; what the limits allow does not depend on how many more are at hand."""
+        return self._passed + self._pos
+
     def _may_transfer(self) -> bool:
         return (self._run is not None or self._but is not None) and self._line_start and not self._open
 
@@ -214,7 +219,7 @@ class Reader(Blocks):
         record_at, kinds, stop = self._at.record.match, self.seen.kinds, len(buffer) - 2
         bulk = self._bulk_from <= account.bytes
         run, streak, due = self._run, self._streak, self._due if bulk else stop
-        time, last = self._time, None
+        begin, time, last = pos, self._time, None
         while streak < due:
             found = record_at(buffer, pos)
             if found is None or (end := found.end()) >= stop or buffer[end] != _NEWLINE:
@@ -230,7 +235,8 @@ class Reader(Blocks):
             if not folded or not self._fold or (kind == TYPED and not DATA.search(whole)):
                 if self._but is not None or whole.startswith(_CONTINUES):
                     break
-                if not kind and (not self._fold or self.seen.reads(account.bytes)):
+                self._pos = end + 1
+                if not kind and (not self._fold or self.seen.reads(self._offset)):
                     break
                 said = decoded(text)
                 kind = self._counted_as(kind or UNREAD, whole, said)
@@ -268,7 +274,7 @@ class Reader(Blocks):
         if run is not None and last is not None:
             run.last_text = decoded(last)
         account.records += line - self._line
-        account.record_bytes += pos - self._pos
+        account.record_bytes += pos - begin
         self._run, self._streak = run, streak
         self._pos, self._line, self._time = pos, line, time
 
@@ -336,7 +342,7 @@ class Reader(Blocks):
         what = said if kind == FAILURE else kind
         like = self.seen.like[what] = self.seen.like.get(what, 0) + 1
         unknown = kind.endswith(".unknown")  # such a record tells no more than that it is there
-        if kind != UNREAD and (like <= LIKE or (not unknown and self.seen.tells(self.account.bytes))):
+        if kind != UNREAD and (like <= LIKE or (not unknown and self.seen.tells(self._offset))):
             self.seen.told += 1
             return ""
         self.account.counted += not unknown
@@ -349,7 +355,7 @@ class Reader(Blocks):
             return True
         layout = _DIGIT_RUN.sub(b"0", whole)
         if layout not in self.seen.kinds:
-            if not self.seen.reads(self.account.bytes):
+            if not self.seen.reads(self._offset):
                 return False
             self.seen.read += 1
             self.seen.kinds[layout] = kind, False
@@ -391,7 +397,7 @@ class Reader(Blocks):
     def _kind(self, context: str, text: str, shape: bytes) -> tuple[str, bool]:
         """The event name of records of this shape, and whether they are folded."""
         account = self.account
-        if self._fold and not self.seen.reads(account.bytes):
+        if self._fold and not self.seen.reads(self._offset):
             return UNREAD, False
         self.seen.read += 1
         name, fields = events.parse(context, text)

@@ -46,9 +46,11 @@ CHECK = "`ssh-keygen -y -f PRIVATE_KEY` asks for the passphrase and prints the p
 def _local(session: Session) -> list[Failure]:
     """The errors of the attempt that failed, if none of them is an answer of the server."""
     failed = session.failed
-    if failed is None or failed.kind != "error" or went_on(session, failed.line):
+    if failed is None or failed.kind != "error":
         return []
     if failed.phase != "auth" and not any(f.line > failed.line and f.says(*CLOSING) for f in session.failures):
+        return []
+    if went_on(session, failed.line):
         return []
     attempt = failed.attempt
     if attempt is not None and (attempt.method != "publickey" or attempt.partial is not None):
