@@ -1,5 +1,7 @@
 """What a reader keeps of a trace beside its items: what its bytes were, and what was seen of its kinds of records."""
 
+import re
+
 from msgspec import Struct, field
 
 TITLES_KEPT = 64
@@ -13,6 +15,11 @@ _READ, _BYTES_READ = 8_000, 2_048
 # Limits grow by so many bytes at once: what is told and what is counted come in stretches, not in turns.
 _STEP = 1 << 20
 UNREAD, COUNTED = "unread", "failure_event.counted"
+UNKNOWN = ".unknown"  # ends the names of events whose text no grammar knows
+_SHAPES_KEPT = 20_000
+_DIGITS = b"0123456789"
+_ZEROS = bytes.maketrans(_DIGITS, b"0" * len(_DIGITS))
+_DIGIT_RUN = re.compile(rb"[0-9]+")
 
 Shape = bytes  # of a text: the text without its digits, but for a Failure Event, where its number counts
 
@@ -74,6 +81,8 @@ class Seen(Struct):
 
     `kinds` has for each shape the event's name and whether it is folded, `like` the records by event name, errors by
     text, `told` their sum, `read` how many wordings were new; `bytes` is the size of earlier parts of the input.
+    `alike` has texts with zeros for digits, whose like was read: where the numbers have as many digits there is no
+    need to look closer.
     """
 
     kinds: dict[Shape, tuple[str, bool]] = field(default_factory=dict)
@@ -81,6 +90,7 @@ class Seen(Struct):
     told: int = 0
     read: int = 0
     bytes: int = 0
+    alike: set[Shape] = field(default_factory=set)
 
     def tells(self, more: int) -> bool:
         """Whether no more was told than an input of so many more bytes has to tell."""
@@ -89,6 +99,44 @@ class Seen(Struct):
     def reads(self, more: int) -> bool:
         """Whether there were no more shapes than an input of so many more bytes has."""
         return self.read <= _READ + (self.bytes + more) // _STEP * _STEP // _BYTES_READ
+
+    def remember(self, shape: Shape, name: str, folded: bool) -> None:
+        """Takes the event's name of a shape that was read."""
+        if len(self.kinds) > _SHAPES_KEPT:
+            self.kinds.clear()
+            self.alike.clear()
+        self.kinds[shape] = name, folded
+
+    def affords(self, text: Shape, name: str, more: int) -> bool:
+        """Whether a text is like one before but for the values of its numbers, or may be read by its grammar."""
+        zeros = text.translate(_ZEROS)
+        if zeros in self.alike:
+            return True
+        layout = _DIGIT_RUN.sub(b"0", text)
+        if layout not in self.kinds:
+            if not self.reads(more):
+                return False
+            self.read += 1
+            self.kinds[layout] = name, False
+        if len(self.alike) > _SHAPES_KEPT:
+            self.alike.clear()
+        self.alike.add(zeros)
+        return True
+
+    def takes(self, name: str, what: str, more: int) -> bool:
+        """Counts one more record of an event; whether it is told, or there are too many.
+
+        Args:
+            name: the event's.
+            what: by what it is counted: an error by its text.
+            more: as for `tells`.
+        """
+        like = self.like[what] = self.like.get(what, 0) + 1
+        # One that nothing knows tells no more than that it is there.
+        if name == UNREAD or (like > LIKE and (name.endswith(UNKNOWN) or not self.tells(more))):
+            return False
+        self.told += 1
+        return True
 
     def add(self, part: "Seen", size: int) -> None:
         """Takes what was seen in the part of so many bytes that follows."""

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracelens import events
-from tracelens.account import COUNTED, FOREIGN_KEPT, LIKE, SHAPES_DATED, TITLES_KEPT, UNREAD, Account, Seen
+from tracelens.account import COUNTED, FOREIGN_KEPT, LIKE, SHAPES_DATED, TITLES_KEPT, UNKNOWN, UNREAD, Account, Seen
 from tracelens.blocks import LINE_KEPT, Blocks
 from tracelens.dumps import KEPT, Dump, Layout
 from tracelens.framing import DIGITS, decoded, patterns
@@ -36,7 +36,6 @@ _BULK_FROM = 1 << 20
 _SMALL, _WINDOW = 1 << 12, 1 << 17
 # So many records are folded one by one before a bulk read is worth trying, and so many make one worth it.
 _PATIENCE, _WORTH = 16, 64
-_SHAPES_KEPT = 20_000
 # Texts that end in what the peer sent, newlines and all: lines after them that are no record belong to them.
 _CONTINUES = (
     b"Userauth: Banner: ", b"Transport: Disconnect", b"Transport: Debug Packet", b"SCP: got", b"SCP: Sent ",
@@ -48,8 +47,6 @@ _PREFIX_KEPT = 500
 # A dump is given up as cut when its next row does not follow within so many bytes of what came in between.
 _ROW_MAY_FOLLOW = 4000
 _UNKNOWN = "unknown.unknown"
-_ZEROS = bytes.maketrans(DIGITS, b"0" * len(DIGITS))
-_DIGIT_RUN = re.compile(rb"[0-9]+")
 _NEW = ("", False)
 _NEWLINE = 10
 _BLANK = re.compile(rb"[\r\n]+(?<=\n)")
@@ -97,7 +94,6 @@ class Reader(Blocks):
         self._open = OpenDumps(self.account, self.seen, fold=fold)
         self._shapes: Shapes | None = None
         self._taught: set[bytes] = set()
-        self._layouts: set[bytes] = set()  # texts with zeros for digits, whose like has been read
         self._but: Container[str] | None = None  # events whose records are not given in bulk; None: none are
         self._bulk_from = bulk_from
         self._window = _SMALL  # how much the next bulk read looks at
@@ -172,11 +168,6 @@ class Reader(Blocks):
 
     # -- records ---------------------------------------------------------------------------------------------------
 
-    @property
-    def _offset(self) -> int:
-        """How many bytes were read; what the limits allow does not depend on how many more are at hand."""
-        return self._passed + self._pos
-
     def _may_transfer(self) -> bool:
         return (self._run is not None or self._but is not None) and self._line_start and not self._open
 
@@ -236,7 +227,7 @@ class Reader(Blocks):
                 if self._but is not None or whole.startswith(_CONTINUES):
                     break
                 self._pos = end + 1
-                if not kind and (not self._fold or self.seen.reads(self._offset)):
+                if not kind and (not self._fold or self.seen.reads(self._passed + self._pos)):
                     break
                 said = decoded(text)
                 kind = self._counted_as(kind or UNREAD, whole, said)
@@ -331,38 +322,22 @@ class Reader(Blocks):
         self._tell(self._counted_as(kind, whole, said), Record(line, time, context.decode(), said))
 
     def _counted_as(self, kind: str, whole: bytes, said: str) -> str:
-        """As what a text is counted of whose kind there are too many, empty where it is told."""
+        """As what a record is counted that is beyond the limits, empty where it is told.
+
+        Args:
+            kind: the event's name.
+            whole: its context and text; empty where no grammar is to read it.
+            said: its text.
+        """
         if not self._fold:
             return ""
-        if kind != UNREAD and not self._is_affordable(whole, kind):
+        offset = self._passed + self._pos  # what the limits allow does not depend on how much more is at hand
+        if whole and kind != UNREAD and not self.seen.affords(whole, kind, offset):
             kind = UNREAD
-        return self._too_many(kind, said)
-
-    def _too_many(self, kind: str, said: str) -> str:
-        what = said if kind == FAILURE else kind
-        like = self.seen.like[what] = self.seen.like.get(what, 0) + 1
-        unknown = kind.endswith(".unknown")  # such a record tells no more than that it is there
-        if kind != UNREAD and (like <= LIKE or (not unknown and self.seen.tells(self._offset))):
-            self.seen.told += 1
+        if self.seen.takes(kind, said if kind == FAILURE else kind, offset):
             return ""
-        self.account.counted += not unknown
+        self.account.counted += not kind.endswith(UNKNOWN)
         return COUNTED if kind == FAILURE else kind
-
-    def _is_affordable(self, whole: bytes, kind: str) -> bool:
-        """Whether a text is like one before but for the values of its numbers, or may be read by its grammar."""
-        zeros = whole.translate(_ZEROS)
-        if zeros in self._layouts:  # where the numbers have as many digits there is no need to look closer
-            return True
-        layout = _DIGIT_RUN.sub(b"0", whole)
-        if layout not in self.seen.kinds:
-            if not self.seen.reads(self._offset):
-                return False
-            self.seen.read += 1
-            self.seen.kinds[layout] = kind, False
-        if len(self._layouts) > _SHAPES_KEPT:
-            self._layouts.clear()
-        self._layouts.add(zeros)
-        return True
 
     def _tell(self, counted: str, record: Record) -> None:
         """The record, or no more than its count where there are too many."""
@@ -397,18 +372,15 @@ class Reader(Blocks):
     def _kind(self, context: str, text: str, shape: bytes) -> tuple[str, bool]:
         """The event name of records of this shape, and whether they are folded."""
         account = self.account
-        if self._fold and not self.seen.reads(self._offset):
+        if self._fold and not self.seen.reads(self._passed + self._pos):
             return UNREAD, False
         self.seen.read += 1
         name, fields = events.parse(context, text)
         account.contexts.add(context)
         if len(account.shapes) < SHAPES_DATED:
             account.shapes.setdefault((context, shape), text)
-        if len(self.seen.kinds) > _SHAPES_KEPT:
-            self.seen.kinds.clear()
-            self._layouts.clear()
         folded = name in FOLDED or (name == FAILURE and fields["code"] == EAGAIN)
-        self.seen.kinds[shape] = name, folded
+        self.seen.remember(shape, name, folded)
         return name, folded
 
     def _add_to_run(self, kind: str, line: int, time: float | None, text: str) -> None:
@@ -541,8 +513,7 @@ class Reader(Blocks):
         account = self.account
         account.records += 1
         account.cut_at_end |= end == len(self._buffer) and self._ended
-        counted = self._too_many(_UNKNOWN, text) if self._fold else ""
-        self._tell(counted, Record(self._line, None, "Unknown", text))
+        self._tell(self._counted_as(_UNKNOWN, b"", text), Record(self._line, None, "Unknown", text))
         self._line_start = self._buffer[end : end + 1] == b"\n"
         end += self._line_start
         self._line += self._line_start

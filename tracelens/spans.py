@@ -153,6 +153,7 @@ def _read(span: tuple[str, int, int]) -> Read | None:
         size += item.size if isinstance(item, Dump) else len(item.text) if isinstance(item, Record) else 0
         if len(items) > _ITEMS or size > _BYTES:
             return None
+    reader.seen.alike.clear()  # not worth handing over
     return None if reader.account.counted else (items, reader.account, reader.seen)
 
 
