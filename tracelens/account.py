@@ -138,11 +138,11 @@ class Seen(Struct):
         self.told += 1
         return True
 
-    def add(self, part: "Seen", size: int) -> None:
-        """Takes what was seen in the part of so many bytes that follows."""
+    def add(self, part: "Seen") -> None:
+        """Takes what was seen in the part that follows; its `bytes` are its own."""
         self.read += sum(shape not in self.kinds for shape in part.kinds)
         self.kinds |= part.kinds
         for name, count in part.like.items():
             self.like[name] = self.like.get(name, 0) + count
         self.told += part.told
-        self.bytes += size
+        self.bytes += part.bytes

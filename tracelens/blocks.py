@@ -27,6 +27,11 @@ class Blocks:
         self._damage: TracelensError | None = None
         self._pos = 0
 
+    @property
+    def offset(self) -> int:
+        """How many bytes were read, colours left out; how many more are at hand does not count."""
+        return self._passed + self._pos
+
     def _more(self) -> bool:
         """Appends at least as much as is pending, so that a token over many blocks is not scanned time and again."""
         if self._ended:

@@ -76,17 +76,19 @@ class Layout(Struct, frozen=True):
         """
         last = (size - 1) // ROW if last is None else last
         at, length = self.pairs(first), self.start(1)
-        pairs = []
+        out = []
         for offset in range(first * ROW, (last + 1) * ROW, ROW):
             if not rows.startswith(b"%04x: " % offset, at - 6):
                 return None
-            pairs.append(rows[at : at + _HEX_WIDTH])
+            try:
+                shown = bytes.fromhex(rows[at : at + _HEX_WIDTH].decode("ascii"))
+            except ValueError:
+                return None
+            if len(shown) != ROW and len(shown) != size - offset:
+                return None
+            out.append(shown)
             at += length
-        try:
-            shown = bytes.fromhex(b"".join(pairs).decode("ascii"))
-        except ValueError:
-            return None
-        return shown if len(shown) == min((last + 1) * ROW, size) - first * ROW else None
+        return b"".join(out)
 
 
 class Dump:

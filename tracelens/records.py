@@ -227,7 +227,7 @@ class Reader(Blocks):
                 if self._but is not None or whole.startswith(_CONTINUES):
                     break
                 self._pos = end + 1
-                if not kind and (not self._fold or self.seen.reads(self._passed + self._pos)):
+                if not kind and (not self._fold or self.seen.reads(self.offset)):
                     break
                 said = decoded(text)
                 kind = self._counted_as(kind or UNREAD, whole, said)
@@ -331,10 +331,9 @@ class Reader(Blocks):
         """
         if not self._fold:
             return ""
-        offset = self._passed + self._pos  # what the limits allow does not depend on how much more is at hand
-        if whole and kind != UNREAD and not self.seen.affords(whole, kind, offset):
+        if whole and kind != UNREAD and not self.seen.affords(whole, kind, self.offset):
             kind = UNREAD
-        if self.seen.takes(kind, said if kind == FAILURE else kind, offset):
+        if self.seen.takes(kind, said if kind == FAILURE else kind, self.offset):
             return ""
         self.account.counted += not kind.endswith(UNKNOWN)
         return COUNTED if kind == FAILURE else kind
@@ -372,7 +371,7 @@ class Reader(Blocks):
     def _kind(self, context: str, text: str, shape: bytes) -> tuple[str, bool]:
         """The event name of records of this shape, and whether they are folded."""
         account = self.account
-        if self._fold and not self.seen.reads(self._passed + self._pos):
+        if self._fold and not self.seen.reads(self.offset):
             return UNREAD, False
         self.seen.read += 1
         name, fields = events.parse(context, text)

@@ -187,6 +187,10 @@ class _Hexadecimal:
         self._searched = _Searched({value.hex().encode(): value for value in values})
         self._longest = max(map(len, values), default=0)
 
+    def may_be_in(self, data: bytes) -> bool:
+        """Whether the digits of a secret stand there, as octets or not."""
+        return bool(self._searched.find(data.translate(_LOWER, _BETWEEN)))
+
     def find(self, data: bytes) -> list[tuple[int, int, bytes]]:
         """Start, stop and secret, one behind the other."""
         digits = data.translate(_LOWER, _BETWEEN)
@@ -281,6 +285,10 @@ class Needles:
                 kept.append(one)
                 end = one[1]
         return kept
+
+    def may_be_in(self, data: bytes) -> bool:
+        """Whether `find` can find one in the data or in a part of it, whatever stands beside the part."""
+        return bool(self.values) and bool(self._all.find(data) or self._hexadecimal.may_be_in(data))
 
     def begun(self, data: bytes) -> int:
         """How many bytes at the end of the data are the first part of a secret that is cut off there."""

@@ -129,10 +129,10 @@ class ParallelReader:
                     yield item
             if read is not None:
                 self.account.add(read[1])
-                seen.add(read[2], read[1].bytes)
+                seen.add(read[2])
             elif here is not None:
                 self.account.add(here.account)
-                seen.bytes += here.account.bytes
+                seen.bytes += here.offset
         if pending is not None:
             yield pending
 
@@ -153,6 +153,7 @@ def _read(span: tuple[str, int, int]) -> Read | None:
         size += item.size if isinstance(item, Dump) else len(item.text) if isinstance(item, Record) else 0
         if len(items) > _ITEMS or size > _BYTES:
             return None
+    reader.seen.bytes = reader.offset
     reader.seen.alike.clear()  # not worth handing over
     return None if reader.account.counted else (items, reader.account, reader.seen)
 

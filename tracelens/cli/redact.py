@@ -73,7 +73,7 @@ def redact(
         if key is not None:
             _key(redaction, key)
         untold = len(redaction.known.untold)
-        many = len(redaction.known.masks) > MANY
+        many = len(redaction.known.masks) - untold > MANY
     if many:
         complain(f"redact: more than {MANY:,} different secrets: in base64 and UTF-16 they are not looked for")
     if untold:

@@ -190,7 +190,7 @@ class Rewrite(Walk):
             text: all of it.
             strings: what in it is no figure of the trace's own: a secret of digits is masked there alone.
         """
-        if strings is not None and self._needles.find(text):
+        if strings is not None:
             for string in filter(None, strings):
                 text = text.replace(string, self._masked(string))
             return self._needles.replace(text, lambda v: v if v.isdigit() else self._known.mask(v), numbers=False)
@@ -228,6 +228,8 @@ class Rewrite(Walk):
 
     def _retell(self, dump: Hexdump) -> None:
         """Sizes in the records that wait behind the packet."""
+        if dump.number not in self._undecided:  # it was too much to hold, and so is what followed
+            return
         for piece in reversed(self._queue):
             if isinstance(piece, _Begin) and piece.dump is dump:
                 break
@@ -236,7 +238,7 @@ class Rewrite(Walk):
 
     def _message(self, packet: Packet) -> list[Edit]:
         edits: list[Edit] = []
-        if self._names is None and packet.number not in SECRETIVE and not self._needles.find(packet.data):
+        if self._names is None and packet.number not in SECRETIVE and not self._needles.may_be_in(packet.data):
             return edits
         data, spans = packet.data, packet.strings()
         command = packet.command()
@@ -252,7 +254,8 @@ class Rewrite(Walk):
             else:
                 continue
             if new != value or (span.kind == "secret" and span.length != len(new)):
-                edits.append((span.start - 4, span.start, len(new).to_bytes(4)))
+                if len(new) != span.length:
+                    edits.append((span.start - 4, span.start, len(new).to_bytes(4)))
                 if span.start < packet.size:
                     edits.append((span.start, stop, new))
         return edits + self._overwritten(data, edits, 0)

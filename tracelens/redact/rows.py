@@ -86,6 +86,8 @@ def resize(dump: Hexdump, data: bytes, size: int) -> None:
         dump: the dump; its rows become more or fewer, and its title says the new size.
         data: the bytes to show.
         size: how many there are; more than shown where the trace does not show all, or lacks rows.
+
+    All rows of a dump that stands in one piece end as its title does.
     """
     ending, layout = dump.ending, dump.layout
     if layout is not None and not layout.prefix:

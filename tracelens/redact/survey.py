@@ -21,7 +21,8 @@ from tracelens.ssh.sftp import SftpPacket
 # An orphaned second buffer up to this size may be a password; a larger one is content.
 ORPHAN = 256
 _WAITING = 4096
-# How many records and dumps before the first message about a channel are kept, and the largest of such dumps.
+# How many records and dumps before the first message about a channel are kept. A larger dump is not: sessions are
+# followed from there on.
 _BEFORE, _LONG = 1024, 4096
 _FIRST_OF_CHANNELS = b"\x50"
 DATA, SFTP, AGENT = 1, 2, 3
@@ -73,7 +74,7 @@ class Survey(Walk):
         self._assembler = Assembler(self._seen)
         # Before its first message about a channel there is no stream, and no session need be followed, unless names
         # are to be learned from its packets.
-        self._following = False
+        self._following = names is not None
         self._before: deque[Item] = deque(maxlen=_BEFORE)
         self._place = 0
         self._clock: float | None = None
@@ -137,7 +138,7 @@ class Survey(Walk):
         if not self._following:
             is_long = dump.size > _LONG and (dump.layout is not None or dump.next > _LONG)
             about_channels = dump.kind == "plain" and dump.data()[:1] >= _FIRST_OF_CHANNELS
-            self._following = self._names is not None or is_long or about_channels
+            self._following = is_long or about_channels
         self._follow(dump.dump(self._place, self._clock))
 
     def _follow(self, item: Item) -> None:

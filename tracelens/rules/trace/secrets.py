@@ -1,7 +1,7 @@
 """The notice about credentials that stand in the trace in clear text."""
 
 from tracelens.findings import Found, client, notice
-from tracelens.secrets import MANY, credentials
+from tracelens.secrets import MANY, credentials, is_telling
 from tracelens.sessions import Quote, Trace
 
 _KINDS = {
@@ -81,7 +81,7 @@ def secrets(trace: Trace) -> Found | None:
     advice = [client("send what tracelens prints, it holds no secret, or the copy that `tracelens redact` makes")]
     if held or printed:
         advice.append(client("change the password (or what else is in it) if this file went to anybody"))
-    many = len({h.value for h in held}) > MANY
+    many = len(held) > MANY and sum(map(is_telling, {h.value for h in held})) > MANY
     unseen = f" More than {MANY:,} different ones: in base64 and UTF-16 they are not looked for." if many else ""
     return Found(
         f"The trace contains {_listed(words)} in the clear: use `tracelens redact` before you send it.{unseen}",
