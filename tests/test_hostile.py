@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import SAMPLES
+from support import LOGIN, READ, SAMPLES, SENT, dump, string
 
 SECONDS, BYTES = 20, 500 << 20
 WRONG = (SAMPLES / "wrong-password.log").read_bytes()
@@ -114,27 +114,11 @@ def huge_tar_header() -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 20)
 
 
-def dump(title: str, data: bytes, size: int | None = None) -> bytes:
-    rows = [f"=> {title} ({len(data) if size is None else size} bytes)\n"]
-    for at in range(0, len(data), 16):
-        part = data[at : at + 16]
-        left, right = part[:8].hex(" ").upper(), part[8:].hex(" ").upper()
-        digits = f"{left}  {right}".ljust(49) if right else left.ljust(49)
-        rows.append(f"{at:04x}: {digits}: {''.join(chr(c) if 32 <= c < 127 else '.' for c in part)}\n")
-    return "".join(rows).encode()
-
-
 def told(text: bytes, clock: bytes = b"0.200000") -> bytes:
     return b"[libssh2] " + clock + b" " + text + b"\n"
 
 
-def string(data: bytes) -> bytes:
-    return len(data).to_bytes(4) + data
-
-
-READ, SENT = "libssh2_transport_read() plain", "libssh2_transport_write plain"
 ABSURD = b"\xff\xff\xff\xff"
-LOGIN = b"\x32" + string(b"devi") + string(b"ssh-connection") + string(b"password") + b"\0"
 HOSTILE_BANNER = b"SSH-2.0-\x1b]0;owned\x07\x1b[2J<script>alert(1)</script>=cmd|' /C calc'!A0"
 
 # Name -> (bytes, exit statuses that are right, what stderr or stdout must say).

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import CASES, diagnose_bytes
+from support import CASES, LOGIN, READ, SENT, diagnose_bytes, dump, string
 
 from tracelens.records import Reader
 from tracelens.redact import Redaction
@@ -48,18 +48,8 @@ HOSTILE: dict[str, bytes] = {
 }
 
 
-def packet(kind: str, data: bytes) -> bytes:
-    rows = b"".join(
-        b"%04x: %-49s: %s\n" % (at, data[at : at + 16].hex(" ").encode(), b"." * len(data[at : at + 16]))
-        for at in range(0, len(data), 16)
-    )
-    return b"=> libssh2_transport_%s plain (%d bytes)\n%s" % (kind.encode(), len(data), rows)
-
-
-def login(password: bytes) -> bytes:
-    strings = (b"u", b"ssh-connection", b"password")
-    request = b"\x32" + b"".join(len(s).to_bytes(4) + s for s in strings) + b"\0" + len(password).to_bytes(4) + password
-    return packet("write", request) + packet("read()", b"\x33\0\0\0\x08password\0")
+def refused(password: bytes) -> bytes:
+    return dump(SENT, LOGIN + string(password)) + dump(READ, b"\x33" + string(b"password") + b"\0")
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -79,9 +69,9 @@ def test_no_input_takes_out_of_measure(name: str) -> None:
         b"".join(b"login password=%s now\n" % words(n) for n in range(SIZE // 40)),
         b"[libssh2]" * (SIZE // 10),
         b"0000: 14 4D \n" * (SIZE // 13),
-        packet("write", b"\1") * (SIZE // 110),
-        packet("read()", b"\x5f\0\0\0\0") * (SIZE // 110),
-        b"".join(login(words(n)) for n in range(SIZE // 420)),
+        dump(SENT, b"\1") * (SIZE // 110),
+        dump(READ, b"\x5f\0\0\0\0") * (SIZE // 110),
+        b"".join(refused(words(n)) for n in range(SIZE // 420)),
         SHORT * (SIZE // len(SHORT)),
         b"".join(
             b"[libssh2] 0.1%05d Conn: Channel 1 received request type %s (wr 1)\n" % (n, words(n)) for n in DISTINCT

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import LOGIN, string
 
 from tracelens.packets import Packet, PacketReader, RawPacket, decode
-from tracelens.ssh.messages import shape_of
+from tracelens.ssh.messages import SECRETIVE, shape_of, strings_in
 from tracelens.ssh.sftp import SHAPES as SFTP_SHAPES
 from tracelens.ssh.sftp import SftpStream
 from tracelens.ssh.wire import Reader, Secret, Short
@@ -21,6 +22,7 @@ from tracelens.ssh.wire import Reader, Secret, Short
 DATA = Path(__file__).parent / "data"
 HEADER = re.compile(r"=> (?:lib)?ssh2_(?:transport|packet)_(\w+?)(?:\(\))? ?(plain2?|raw|send\(\))? \((\d+) bytes\)")
 ROW = re.compile(r"([0-9a-f]{4,}): ((?:[0-9A-F]{2} +)*)")
+REQUESTS = (b"env", b"x11-req", b"exec", b"subsystem", b"pty-req", b"exit-signal")
 RECEIVED = re.compile(r"Packet type (\d+) received, length=(\d+)")
 
 
@@ -98,11 +100,6 @@ def sftp_of(name: str) -> list:
     assert streams["in"].problem is None
     assert streams["out"].problem is None
     return found
-
-
-def string(value: bytes | str) -> bytes:
-    data = value.encode() if isinstance(value, str) else value
-    return len(data).to_bytes(4) + data
 
 
 def u32(value: int) -> bytes:
@@ -604,3 +601,19 @@ def test_a_hole_between_chunks_is_not_taken_for_text():
     stream = SftpStream("in")
     assert len(feed(stream, [sftp(2, u32(3)), b"Hello world"])) == 1
     assert stream.problem == "no SFTP packet begins where one must, line 2; data before it is missing"
+
+
+def test_no_message_but_those_named_can_hold_a_secret() -> None:
+    text, number = string(b"x"), bytes(4)
+    bodies = [
+        LOGIN[1:] + text,
+        (1).to_bytes(4) + text,
+        *(number + string(request) + b"\1" + 3 * (b"\0" * flag + text) for request in REQUESTS for flag in (0, 1)),
+    ]
+    secretive = {
+        kind
+        for kind in range(256)
+        for body in bodies
+        if any(span.kind == "secret" for span in strings_in(bytes([kind]) + body, 1 + len(body)))
+    }
+    assert secretive == SECRETIVE

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import CASES, SAMPLES, diagnose_bytes
+from support import CASES, LOGIN, READ, SAMPLES, SENT, diagnose_bytes, dump, string
 from test_cli import run
 from variations import VARIATIONS, WRAPPED, damaged_lines, vary
 
@@ -233,31 +233,18 @@ def test_what_else_is_secret(what: str, tmp_path: Path) -> None:
         assert not holds(copy, secret)
 
 
-def dumped(kind: str, data: bytes) -> bytes:
-    rows = (data[at : at + 16] for at in range(0, len(data), 16))
-    lines = [b"%04x: %-49s: %s\n" % (16 * n, row.hex(" ").encode(), b"." * len(row)) for n, row in enumerate(rows)]
-    return b"=> libssh2_transport_%s (%d bytes)\n%s" % (kind.encode(), len(data), b"".join(lines))
-
-
-def string(value: bytes) -> bytes:
-    return len(value).to_bytes(4) + value
-
-
-LOGIN = b"\x32" + string(b"devi") + string(b"ssh-connection") + string(b"password") + b"\0"
-
-
 @pytest.mark.parametrize("length", range(40, 110))
 def test_a_secret_in_hexadecimal_at_the_begin_of_a_string(length: int, tmp_path: Path) -> None:
     """The octet before it is the string's length, and may look like a digit."""
     secret = b"Zq7xPw99"
     said = (secret.hex(" ").encode() + b" is what I got").ljust(length, b".")
-    farewell = dumped("read() plain", b"\1" + (2).to_bytes(4) + string(said) + string(b""))
-    trace = WRONG + dumped("write plain", LOGIN + string(secret)) + farewell
+    farewell = dump(READ, b"\1" + (2).to_bytes(4) + string(said) + string(b""))
+    trace = WRONG + dump(SENT, LOGIN + string(secret)) + farewell
     assert secret.hex(" ").encode() not in shown_bytes(redacted_bytes(trace, tmp_path))
 
 
 def test_a_secret_over_the_length_of_a_string_that_gets_a_pseudonym(tmp_path: Path) -> None:
-    trace = WRONG + dumped("write plain2", LOGIN[:4]) + dumped("write plain", LOGIN + string(b"Zq7xPw99"))
+    trace = WRONG + dump(f"{SENT}2", LOGIN[:4]) + dump(SENT, LOGIN + string(b"Zq7xPw99"))
     copy = redacted_bytes(trace, tmp_path, "anonymous")
     assert LOGIN[:4] not in shown_bytes(copy)
 
