@@ -17,8 +17,7 @@ _STEP = 1 << 20
 UNREAD, COUNTED = "unread", "failure_event.counted"
 UNKNOWN = ".unknown"  # ends the names of events whose text no grammar knows
 _SHAPES_KEPT = 20_000
-_DIGITS = b"0123456789"
-_ZEROS = bytes.maketrans(_DIGITS, b"0" * len(_DIGITS))
+_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _DIGIT_RUN = re.compile(rb"[0-9]+")
 
 Shape = bytes  # of a text: the text without its digits, but for a Failure Event, where its number counts

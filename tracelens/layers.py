@@ -382,6 +382,7 @@ def _tar(name: str, stream: Stream, budget: _Budget) -> _Members:
     read: Callable[[int], bytes]
     while True:
         try:
+            # Types know no reader of ours as a file; nothing is open that would have to be closed.
             archive = archive or tarfile.open(fileobj=stream, mode="r|", tarinfo=Header)  # type: ignore[call-overload]  # noqa: SIM115
             info = archive.next()
             packed = archive.extractfile(info) if info and info.isreg() else None

@@ -1,7 +1,7 @@
 """A scan's checkpoints -> the files of its folder: Parquet tables and a summary, the same bytes whatever made them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -197,9 +197,8 @@ def _count(
 
 def _ranked(counts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """The most frequent first; of equals in the order of their names."""
-    rank: Callable[[tuple[str, dict[str, Any]]], Any] = lambda pair: (-pair[1]["sessions"], pair[0])  # noqa: E731
     result = []
-    for _, entry in sorted(counts.items(), key=rank):
+    for _, entry in sorted(counts.items(), key=lambda pair: (-pair[1]["sessions"], pair[0])):
         shown = {name: value for name, value in entry.items() if name not in ("first", "last", "in", "path")}
         seen = {"first_seen": _iso(entry["first"]), "last_seen": _iso(entry["last"])}
         result.append(shown | seen | {"examples": entry["in"]})

@@ -1,6 +1,6 @@
 """The command line: alone prints, alone picks exit codes. A module a command, imported when it is run."""
 
-# ruff: noqa: E402
+# ruff: noqa: E402  the first thing comes before what is imported
 import gc
 
 gc.set_threshold(100_000, 20, 20)  # what is imported and built at the start stays: looking for garbage is idle
@@ -18,6 +18,7 @@ def main() -> None:
     """The entry point: turns what tracelens raises on purpose into one line and its exit status."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
+            # Whoever calls it may have put another kind of stream there, which cannot do that.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
         app()

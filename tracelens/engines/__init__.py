@@ -8,18 +8,15 @@ Result = TypeVar("Result")
 
 
 class Engine(Protocol[Job, Result]):
-    """Runs one function over jobs, several at a time, in no order.
-
-    Attributes:
-        slots: how many jobs it works on at a time.
-        running: how many it has now.
-    """
+    """Runs one function over jobs, several at a time, in no order."""
 
     @property
-    def slots(self) -> int: ...  # noqa: D102
+    def slots(self) -> int:
+        """How many jobs it works on at a time."""
 
     @property
-    def running(self) -> int: ...  # noqa: D102
+    def running(self) -> int:
+        """How many it has now."""
 
     def submit(self, job: Job) -> None:
         """Takes a job; call it while `running` is less than `slots`."""

@@ -228,7 +228,7 @@ class Rewrite(Walk):
 
     def _retell(self, dump: Hexdump) -> None:
         """Sizes in the records that wait behind the packet."""
-        if dump.number not in self._undecided:  # it was too much to hold, and so is what followed
+        if dump.number not in self._undecided:  # it was too long to be held, and is written
             return
         for piece in reversed(self._queue):
             if isinstance(piece, _Begin) and piece.dump is dump:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from tracelens.redact.pieces import Begun, Closed, Hexdump, Loose, Pieces, Row, Told
+from tracelens.sessions.track import HIDDEN_FIELDS
 from tracelens.ssh import messages
 from tracelens.ssh.wire import Span
 
@@ -14,7 +15,7 @@ _EXEC = b"\x00\x00\x00\x04exec"
 
 
 # Events whose texts hold secrets or commands, and the one that tells the size of a packet.
-HIDING = ("conn.env_requested", "conn.x11_requested", "conn.request_started")
+HIDING = (*HIDDEN_FIELDS, "conn.request_started")
 SIZING = "transport.packet_received"
 
 

@@ -27,9 +27,7 @@ HIDDEN_FIELDS = {"conn.env_requested": ("value",), "conn.x11_requested": ("cooki
 def shown(event: Event) -> str:
     """The event's text as evidence may quote it: without the value of an environment variable, or a cookie."""
     text = event.text
-    if event.name not in HIDDEN_FIELDS:
-        return text
-    for name in HIDDEN_FIELDS[event.name]:
+    for name in HIDDEN_FIELDS.get(event.name, ()):
         value = str(event.fields.get(name, ""))
         text = text.replace(f"={value}", "=[hidden]") if value else text
     return text
