@@ -34,9 +34,13 @@ class Server(Protocol):
 
 @contextmanager
 def serving(talk: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Accepts on a free port of 127.0.0.1, each connection in a thread of its own, until the block ends."""
+    """Accepts on a free port of 127.0.0.1, each connection in a thread of its own, until the block ends.
+
+    A connection is closed by its own thread alone: one closed under it would be an error there, or, its number given to
+    the next that opens, another's connection. So the end shuts them down and waits.
+    """
     listener = socket.create_server(("127.0.0.1", 0), backlog=16)
-    open_now: list[socket.socket] = []
+    open_now: list[tuple[socket.socket, threading.Thread]] = []
 
     def one(connection: socket.socket) -> None:
         with suppress(OSError), connection:
@@ -46,20 +50,27 @@ def serving(talk: Callable[[socket.socket], None]) -> Iterator[int]:
         with suppress(OSError):
             while True:
                 connection, _ = listener.accept()
-                open_now.append(connection)
-                threading.Thread(target=one, args=(connection,), daemon=True).start()
+                thread = threading.Thread(target=one, args=(connection,), daemon=True)
+                open_now.append((connection, thread))
+                thread.start()
 
-    threading.Thread(target=accept, daemon=True).start()
+    accepting = threading.Thread(target=accept, daemon=True)
+    accepting.start()
     try:
         yield listener.getsockname()[1]
     finally:
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
+        accepting.join()
         listener.close()
-        for connection in open_now:
+        for connection, _ in open_now:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
+        until = time.monotonic() + 10
+        for _, thread in open_now:
+            thread.join(max(0, until - time.monotonic()))
+        if any(thread.is_alive() for _, thread in open_now):
+            raise RuntimeError(f"a connection to {talk.__qualname__} does not end")
 
 
 @contextmanager

@@ -4,15 +4,19 @@ import pwd
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tests.lab import kept, premises
 from tests.lab.janitor import MARK
+from tests.lab.plain import Listener, Proxy, distant
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(premises.missing()), reason="the lab lacks what it needs")]
 SERVERS = {"sshd", "dropbear", "vsftpd", "proftpd", "lshd", "tinysshd", "sftp-server"}
@@ -27,6 +31,19 @@ def test_a_second_time_gives_the_same_bytes(tmp_path: Path) -> None:
     while len(recordings) < 5 and _never_twice(recordings):
         recordings.append(_recorded(tmp_path / str(len(recordings))))
     assert _never_twice(recordings) == []
+
+
+@pytest.mark.parametrize("heard", [b"", b"SSH-2.0-client\r\n"])
+def test_a_listener_that_ends_leaves_no_thread_and_no_connection(heard: bytes) -> None:
+    before = set(threading.enumerate())
+    silent = Listener("a listener that never answers", ("hold",))
+    with Proxy(silent, "none").start(cast("premises.Site", None)) as behind, distant(behind.port) as port:
+        client = socket.create_connection(("127.0.0.1", port))
+        client.sendall(heard)
+        time.sleep(0.05)  # all three have their connection
+    with client:
+        assert client.recv(1) == b""
+    assert set(threading.enumerate()) == before
 
 
 def _never_twice(recordings: list[dict[str, bytes]]) -> list[str]:
