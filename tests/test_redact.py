@@ -38,10 +38,10 @@ def names_of(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def redacted(path: Path, how: str = "as it is") -> bytes:
+def redacted(path: Path, how: str = "as it is", **given: int) -> bytes:
     choices, anonymize = CHOICES[how]
     copy = io.BytesIO()
-    with Redaction(choices, anonymize=anonymize) as redaction:
+    with Redaction(choices, anonymize=anonymize, **given) as redaction:
         for found in source.find([str(path)]):
             assert isinstance(found, source.Source)
             redaction.survey(found)
@@ -94,6 +94,14 @@ def test_the_copy_reads_to_the_same_diagnosis(path: Path, how: str) -> None:
     assert diagnosis(copy) == diagnosis(path.read_bytes()) or how == "anonymous"
     if how == "anonymous":
         assert [s[:4] for s in diagnosis(copy)[0]] == [s[:4] for s in diagnosis(path.read_bytes())[0]]
+
+
+@pytest.mark.parametrize("path", CHOSEN, ids=names_of)
+def test_a_long_trace_is_read_twice_to_the_same_copy(path: Path) -> None:
+    for how in CHOICES:
+        kept = redacted(path, how)
+        assert redacted(path, how, room=0) == kept
+        assert redacted(path, how, room=path.stat().st_size + 500) == kept  # there is room for its first pieces
 
 
 @pytest.mark.parametrize("name", VARIATIONS)

@@ -15,6 +15,7 @@ from typing import IO, Self
 
 from tracelens import lookslike, source
 from tracelens.errors import NotATrace, UnreadableInput, UnsafeCopy
+from tracelens.redact.pieces import Piece, Pieces
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rewrite import Choices, Rewrite
 from tracelens.redact.scan import leaks
@@ -24,36 +25,76 @@ __all__ = ["Choices", "Pseudonyms", "Redaction"]
 
 _BLOCK = 1 << 20
 _IN_MEMORY = 32 << 20
+_HEAD = 1 << 16
+# Kept pieces take so many bytes at most, and each so many beside its text.
+_ROOM, _PIECE = 64 << 20, 100
 
 
 class _Input:
-    """One input, to be read twice: a file is opened again, all else is kept in an unnamed temporary file."""
+    """One input, to be read twice: a short one is kept in pieces; else a file is opened again, and all else is kept in
+    an unnamed temporary file.
 
-    def __init__(self, origin: source.Source, limits: source.Limits) -> None:
+    Args:
+        origin: the input.
+        limits: how much of it is kept in that file.
+        room: how many bytes of pieces may be kept.
+    """
+
+    def __init__(self, origin: source.Source, limits: source.Limits, room: int) -> None:
         self.name = origin.name
         self.encoding = ""
         self.damage: str | None = None
+        self.head = b""  # its first bytes
         self._origin, self._limits = origin, limits
         self._again = origin.path is not None
         self._kept: IO[bytes] | None = None
+        self._room = self._left = room
+        self._pieces: list[Piece] = []
 
-    def first(self) -> Iterator[bytes]:
+    def first(self) -> Iterator[Piece]:
         """The text, in an ASCII-compatible encoding."""
         self.encoding, blocks = source.decoded(self._until_damage(self._origin.chunks()))
-        if self._again:
-            yield from blocks
-            return
-        self._kept = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  `close` closes it
+        for piece in Pieces(self._first(blocks)):
+            if self._left > 0:
+                self._pieces.append(piece)
+                self._left -= _PIECE
+            yield piece
+        if self._left <= 0:
+            self._forget()
+
+    def again(self) -> Iterator[Piece]:
+        """The same text once more."""
+        if self._pieces:
+            pieces, self._pieces = self._pieces, []  # whoever rewrites them changes them
+            return iter(pieces)
+        return iter(Pieces(self._read_again()))
+
+    @property
+    def taken(self) -> int:
+        """How much of the room it takes."""
+        return self._room - self._left if self._pieces else 0
+
+    def _forget(self) -> None:
+        self._left, self._pieces = 0, []
+
+    def _first(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        if not self._again:
+            self._kept = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  `close` closes it
         count = 0
         for block in blocks:
             count += len(block)
-            if count > self._limits.kept_bytes:
-                raise UnreadableInput(self.name, f"is beyond the limit: kept_bytes = {self._limits.kept_bytes:,}")
-            self._kept.write(block)
+            self._left -= len(block)
+            if self._left <= 0:
+                self._forget()
+            if len(self.head) < _HEAD:
+                self.head += block[:_HEAD]
+            if self._kept is not None:
+                if count > self._limits.kept_bytes:
+                    raise UnreadableInput(self.name, f"is beyond the limit: kept_bytes = {self._limits.kept_bytes:,}")
+                self._kept.write(block)
             yield block
 
-    def again(self) -> Iterator[bytes]:
-        """The same text once more."""
+    def _read_again(self) -> Iterator[bytes]:
         if self._kept is not None:
             self._kept.seek(0)
             while block := self._kept.read(_BLOCK):
@@ -94,6 +135,7 @@ class Redaction:
         anonymize: whether names get pseudonyms.
         limits: how much of standard input, or of a compressed one, is kept for the second pass; how many secrets
             there may be.
+        room: how many bytes of the inputs may be kept in pieces, which saves taking them apart again.
     """
 
     def __init__(
@@ -102,10 +144,12 @@ class Redaction:
         *,
         anonymize: bool = False,
         limits: source.Limits | None = None,
+        room: int = _ROOM,
     ) -> None:
         self.known = Secrets()
         self.names = Pseudonyms() if anonymize else None
         self._choices, self._limits = choices or Choices(), limits or source.Limits.in_force()
+        self._room = room
         self._surveys: dict[str, tuple[_Input, Survey]] = {}
 
     def survey(self, origin: source.Source) -> str | None:
@@ -118,22 +162,23 @@ class Redaction:
             NotATrace: no libssh2 record is in it.
             UnreadableInput: nothing of it can be read, or it is more than the limit.
         """
-        given, survey = _Input(origin, self._limits), Survey(self.known, self.names)
+        given, survey = _Input(origin, self._limits, self._room), Survey(self.known, self.names)
         self._surveys[origin.name] = given, survey
-        head = _Head(self._bounded(given))
-        survey.go(head)
+        survey.go(self._bounded(given))
         self._limit(given)
+        self._room -= given.taken
         if not survey.found:
             if given.damage is not None:
                 raise UnreadableInput(given.name, given.damage)
-            raise NotATrace(given.name, lookslike.describe(head.bytes))
+            raise NotATrace(given.name, lookslike.describe(given.head))
         survey.finish()
         return given.damage
 
-    def _bounded(self, given: _Input) -> Iterator[bytes]:
-        for block in given.first():
-            yield block
-            self._limit(given)
+    def _bounded(self, given: _Input) -> Iterator[Piece]:
+        for number, piece in enumerate(given.first()):
+            if not number % 1024:
+                self._limit(given)
+            yield piece
 
     def _limit(self, given: _Input) -> None:
         if len(self.known.masks) > self._limits.secrets:
@@ -169,17 +214,3 @@ class Redaction:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-class _Head:
-    """Passes blocks on and keeps the first bytes."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self.bytes = b""
-
-    def __iter__(self) -> Iterator[bytes]:
-        for block in self._blocks:
-            if len(self.bytes) < 1 << 16:
-                self.bytes += block[: 1 << 16]
-            yield block

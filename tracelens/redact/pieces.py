@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tracelens.dumps import KEPT, ROW, SHORT, Dump, Layout, kind_of
 from tracelens.framing import patterns
+from tracelens.ssh.wire import Span
 
 _LINE_KEPT = 1 << 20
 _AHEAD = _LINE_KEPT + (1 << 16)
@@ -27,13 +28,13 @@ _LOOSE_KEPT = 1 << 16
 _BLANK = re.compile(rb"[\r\n]+(?<=\n)")
 
 
-class Loose(Struct):
+class Loose(Struct, gc=False):
     """Bytes that are no record and no dump: a program's prefix, lines in between, a line's end."""
 
     text: bytes
 
 
-class Told(Struct):
+class Told(Struct, gc=False):
     """A record: `head` is all before its text; `tail` its line's end."""
 
     head: bytes
@@ -43,7 +44,7 @@ class Told(Struct):
     tail: bytes
 
 
-class Row(Struct):
+class Row(Struct, gc=False):
     """One row of a dump: what a program put before it, label, hex digits, the column of characters, the line's end."""
 
     before: bytes
@@ -68,12 +69,12 @@ class Hexdump:
     `title` is all of the title up to its size, `digits` the size as printed, `title_end` what follows;
     `kind` is the buffer: "plain", "plain2", "raw" or "send"; `direction` says whether it was received ("in") or sent
     ("out"). `ending` ends its lines; `block` is the rows' text where they stand in one piece; `rows` are they
-    one by one.
+    one by one. `spans` are the strings of the packet that begins in it, when they were looked for.
     """
 
     __slots__ = (
         "_decoded", "block", "digits", "direction", "ending", "kind", "layout", "name", "number", "rows", "size",
-        "title", "title_end",
+        "spans", "title", "title_end",
     )  # fmt: skip
 
     def __init__(self, number: int, title: bytes, digits: bytes, title_end: bytes, name: str) -> None:
@@ -89,6 +90,7 @@ class Hexdump:
         self.block = b""
         self.layout: Layout | None = None
         self.rows: list[Row] = []
+        self.spans: list[Span] | None = None
         self._decoded = (b"", b"")  # a block, and the bytes that it shows
 
     @property
@@ -105,8 +107,11 @@ class Hexdump:
                 shown = Dump(0, None, self.name, self.size, self.block, self.layout).data() if short is None else short
                 self._decoded = self.block, shown
             return shown
+        rows = self.rows
+        if len(rows) == 1:  # cut off: there are as many as one likes
+            return bytes.fromhex(rows[0].pairs.decode("ascii"))[: min(ROW, self.size)]
         out = bytearray()
-        for row in self.rows:
+        for row in rows:
             due = min(ROW, self.size - row.offset)
             got = bytes.fromhex(row.pairs.decode("ascii"))[: max(due, 0)]
             out += got
@@ -266,7 +271,7 @@ class Pieces:
         ending = len(following) - len(following.lstrip(b"\r\n"))
         end = at + ending
         layout = Layout(prefix, ending)
-        if 0 < size <= KEPT:
+        if 0 < size <= KEPT and self._may_be_whole(end, layout, size):
             length = layout.length(size)
             self._fill(end - start + length + ending + 8)
             shift = self._pos - start  # the buffer may have moved
@@ -296,6 +301,11 @@ class Pieces:
             yield Closed(dump)
         else:
             self._open = dump
+
+    def _may_be_whole(self, begin: int, layout: Layout, size: int) -> bool:
+        """Whether the second row stands where the size puts it, so that looking for the last one is worth it."""
+        second = begin + layout.start(1) + layout.prefix
+        return size <= ROW or second + 6 > len(self._buffer) or self._buffer.startswith(b"0010: ", second)
 
     def _other(self) -> Iterator[Piece]:
         buffer, pos = self._buffer, self._pos

@@ -9,7 +9,7 @@ from msgspec import Struct
 from tracelens import events, secrets
 from tracelens.framing import decoded
 from tracelens.redact import rows
-from tracelens.redact.pieces import LINES, Hexdump, Loose, Row, Told
+from tracelens.redact.pieces import LINES, Hexdump, Loose, Piece, Row, Told
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rows import Edit
 from tracelens.redact.streams import Content, Part, SftpContent
@@ -81,9 +81,9 @@ class Rewrite(Walk):
 
     # -- order -----------------------------------------------------------------------------------------------------
 
-    def go(self, blocks: Iterable[bytes]) -> None:
-        """Reads the trace to its end."""
-        super().go(blocks)
+    def go(self, pieces: Iterable[Piece]) -> None:
+        """Takes the trace's pieces to their end."""
+        super().go(pieces)
         for begun in list(self._undecided.values()):
             self._blank(begun.dump)
         self._flush()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from tracelens.redact.pieces import Begun, Closed, Hexdump, Loose, Pieces, Row, Told
+from tracelens.redact.pieces import Begun, Closed, Hexdump, Loose, Piece, Row, Told
 from tracelens.sessions.track import HIDDEN_FIELDS
 from tracelens.ssh import messages
 from tracelens.ssh.wire import Span
@@ -37,8 +37,11 @@ class Packet:
         return self.data[0] if self.data else -1
 
     def strings(self) -> list[Span]:
-        """Where its strings stand."""
-        return messages.strings_in(self.data[:_CAP], self.size) if self.data else []
+        """Where its strings stand; not looked for again in the second pass where the first one's pieces were kept."""
+        dump = self.dumps[0]
+        if dump.spans is None:
+            dump.spans = messages.strings_in(self.data[:_CAP], self.size) if self.data else []
+        return dump.spans
 
     def command(self) -> Span | None:
         """Where the command of an exec request stands (RFC 4254, 6.5)."""
@@ -57,9 +60,9 @@ class Walk:
     def __init__(self) -> None:
         self._open: list[Hexdump] = []  # an outgoing `plain` that a `plain2` may still follow
 
-    def go(self, blocks: Iterable[bytes]) -> None:
-        """Reads the trace to its end."""
-        for piece in Pieces(blocks):
+    def go(self, pieces: Iterable[Piece]) -> None:
+        """Takes the trace's pieces to their end."""
+        for piece in pieces:
             if isinstance(piece, Told):
                 self.told(piece)
             elif isinstance(piece, Loose):

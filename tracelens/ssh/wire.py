@@ -61,11 +61,12 @@ class Reader:
         start: where to begin.
     """
 
-    __slots__ = ("_data", "_total", "position")
+    __slots__ = ("_data", "_end", "_total", "position")
 
     def __init__(self, data: bytes, total: int | None = None, start: int = 0) -> None:
         self._data = data
         self._total = len(data) if total is None else total
+        self._end = min(len(data), self._total)
         self.position = start
 
     @property
@@ -76,7 +77,7 @@ class Reader:
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
         end = self.position + count
-        if end > self._total or end > len(self._data):
+        if end > self._end:
             raise Short(hidden=end <= self._total)
         data = self._data[self.position : end]
         self.position = end
@@ -99,7 +100,12 @@ class Reader:
 
     def uint32(self) -> int:
         """Four octets, the most significant first."""
-        return int.from_bytes(self.take(4))
+        begin = self.position
+        end = begin + 4
+        if end > self._end:
+            raise Short(hidden=end <= self._total)
+        self.position = end
+        return int.from_bytes(self._data[begin:end])
 
     def uint64(self) -> int:
         """Eight octets, the most significant first."""
@@ -198,7 +204,10 @@ class Field(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """What follows depends on a field read before; a value without a case leaves the rest unread."""
+    """What follows depends on a field read before; a value without a case leaves the rest unread.
+
+    It is the last of its layout.
+    """
 
     by: str
     cases: Mapping[Any, Layout]
@@ -230,23 +239,24 @@ def read_layout(layout: Layout, reader: Reader, fields: dict[str, Any], exact: b
         what is wrong, in words that hold no byte of the message, or None. `fields` then has all values
         that stand before the damage.
     """
-    items = list(reversed(layout))
-    while items:
-        item = items.pop()
-        if isinstance(item, Choice):
-            # Bytes after the common part of an unknown kind belong to it; nobody can judge them.
-            exact = exact and fields[item.by] in item.cases
-            items += reversed(item.cases.get(fields[item.by], ()))
-            continue
-        try:
-            value = item.read(reader)
-        except Short as short:
-            name = item.name.strip("_*").replace("_", " ") or "values"
-            return f"the trace does not show all of the {name}" if short.hidden else f"ends inside the {name}"
-        if item.name == "*":
-            fields.update(value)
-        elif not item.name.startswith("_"):
-            fields[item.name] = value
+    while layout:
+        for item in layout:
+            if isinstance(item, Choice):
+                # Bytes after the common part of an unknown kind belong to it; nobody can judge them.
+                exact = exact and fields[item.by] in item.cases
+                layout = item.cases.get(fields[item.by], ())
+                break
+            try:
+                value = item.read(reader)
+            except Short as short:
+                name = item.name.strip("_*").replace("_", " ") or "values"
+                return f"the trace does not show all of the {name}" if short.hidden else f"ends inside the {name}"
+            if item.name == "*":
+                fields.update(value)
+            elif item.name[0] != "_":
+                fields[item.name] = value
+        else:
+            break
     if exact and reader.left:
         return f"{reader.left} bytes more than the message has"
     return None
