@@ -6,10 +6,12 @@ servers word it differently, so each line says what it would prove.
 
 import shlex
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from msgspec import Struct
 
 from tracelens.diagnosis import Diagnosis
+from tracelens.findings import Finding
 from tracelens.sessions import AEAD, LISTS, Session
 from tracelens.ssh.algorithms import openssh_has, usable
 
@@ -170,6 +172,7 @@ _DROPBEAR: dict[str, tuple[tuple[str, str], ...]] = {
         ("Timeout before auth", "the login took too long"),
     ),
 }
+_BARRED = LogLine("by PAM account configuration", "the login was right, and the account is barred")
 # Of a server that is not known by name: what any of them has.
 _ANY = "lines of this client's address and of {user}, at the most talkative level"
 # Causes that the server's side can neither see nor mend.
@@ -191,7 +194,16 @@ def ask(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str] = str
     if id.startswith(_CLIENTS_OWN):
         return None
     ended = failed.time if failed.time is not None else session.ended
-    return Ask(tuple(_lines(session, id, hide)), session.started, ended, tuple(_commands(session, id, hide)))
+    lines = _lines(session, id, hide)
+    if diagnosis.root is not None and id != "auth-password-expired" and _is_barred(session, diagnosis.root):
+        lines = chain([_BARRED], lines)
+    return Ask(tuple(lines), session.started, ended, tuple(_commands(session, id, hide)))
+
+
+def _is_barred(session: Session, root: Finding) -> bool:
+    """Whether the cause rests on what the server told the user: that the account may not be used."""
+    told = {quote.line for quote in session.said}
+    return any(quote.line in told and not quote.aside for quote in root.evidence)
 
 
 def _lines(session: Session, id: str, hide: Callable[[str], str]) -> Iterator[LogLine]:

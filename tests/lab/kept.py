@@ -36,6 +36,9 @@ SAMPLES = {
     "two-sessions.log": ("trace-two-in-turn-stat", "1.11.1"),
 }
 CASES = (
+    ("account-expired", "1.10.0"),
+    ("account-expired-key", "1.9.0_DEV"),
+    ("account-expired-prompts", "1.11.1"),
     ("auth-disconnect", "1.9.0_DEV"),
     ("auth-expired", "1.8.1_DEV"),
     ("auth-expired-change-refused", "1.9.0_DEV"),
@@ -98,6 +101,9 @@ CASES = (
     ("ok-password-changed", "1.9.0_DEV"),
     ("ok-scp-put", "1.11.1"),
     ("paramiko-no-channel", "1.11.1"),
+    ("password-aged", "1.11.1"),
+    ("password-aged-key", "1.9.0_DEV"),
+    ("password-aged-prompts", "1.11.1"),
     ("proftpd-mkdir-exists", "1.10.0"),
     ("proftpd-second-missing", "1.11.1"),
     ("proftpd-too-many", "1.11.1"),

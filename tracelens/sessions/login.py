@@ -6,7 +6,10 @@ from tracelens.events import Event
 from tracelens.packets import Packet
 from tracelens.sessions.core import on, packet
 from tracelens.sessions.handshake import Handshake
-from tracelens.sessions.model import RECENT, Attempt
+from tracelens.sessions.model import RECENT, Attempt, Quote
+
+# How many of the server's words to the user are kept, and how many characters of each.
+_SAID, _SAID_LENGTH = 16, 300
 
 
 class Login(Handshake):
@@ -175,9 +178,28 @@ class Login(Handshake):
 
     @packet("in", "info_request")
     def _in_info_request(self, packet: Packet) -> None:
+        fields = packet.fields
+        prompts = fields.get("prompts", ())
         if self.session.attempts:
             attempt = self.session.attempts[-1]
-            attempt.prompts = (attempt.prompts or 0) + len(packet.fields.get("prompts", ()))
+            attempt.prompts = (attempt.prompts or 0) + len(prompts)
+        self._told(packet.line, fields.get("title", ""), fields.get("instruction", ""), *(text for text, _ in prompts))
+
+    @packet("in", "userauth_banner")
+    def _in_userauth_banner(self, packet: Packet) -> None:
+        self._told(packet.line, packet.fields.get("message", ""))
+
+    @on("userauth.banner")
+    def _banner(self, event: Event) -> None:
+        self._told(event.line, str(event.fields.get("message", "")))
+
+    def _told(self, line: int, *texts: str) -> None:
+        """Keeps what the server tells the user; the text of a banner repeats its packet."""
+        said = self.session.said
+        lines = (" ".join(line.split()) for text in texts for line in text[: 4 * _SAID_LENGTH].splitlines())
+        text = "\n".join(filter(None, lines))[:_SAID_LENGTH]
+        if text and len(said) < _SAID and (not said or said[-1].text != text):
+            said.append(Quote(line, text))
 
     @packet("out", "info_response")
     def _out_info_response(self, packet: Packet) -> None:

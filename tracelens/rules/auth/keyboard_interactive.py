@@ -2,8 +2,10 @@
 
 from tracelens.findings import Found, Rival, cause, client, server
 from tracelens.rules.auth.attempts import Refusal, decisive, listed, offers, refusals, the_list, who
+from tracelens.rules.auth.told import barred, let_in, told
 from tracelens.sessions import Attempt, Quote, Session
 
+UNSEEN_PROMPTS = "the prompts can ask for a new password; packet 60 (mask bit 2) would decide"
 OUTRANKED = ("auth-too-many-failures", "auth-password-expired", "auth-second-factor-missing")
 
 
@@ -116,10 +118,19 @@ def failed(session: Session) -> Found | None:
             if listed(session, "keyboard-interactive")
             else "the list of methods (mask 142) would decide"
         )
+    words = barred(session, attempt.line)
+    if words is not None:
+        return Found(
+            f"The server refused {who(session, attempt)} (keyboard-interactive): the account may not be used.",
+            (words, refusal.failure.quote, *the_list(session, attempt)),
+            let_in(attempt.user or session.user or "USER"),
+            (Rival("auth-keyboard-interactive-not-allowed", not_allowed),),
+        )
     return Found(
         summary,
         (
             refusal.failure.quote,
+            *told(session, attempt.line),
             Quote(attempt.line, f"keyboard-interactive for {who(session, attempt)}", aside=True),
             *the_list(session, attempt),
         ),
@@ -134,7 +145,10 @@ def failed(session: Session) -> Found | None:
                 f"{who(session, attempt)}; without UsePAM sshd has nothing to ask"
             ),
         ),
-        (Rival("auth-keyboard-interactive-not-allowed", not_allowed),),
+        (
+            Rival("auth-keyboard-interactive-not-allowed", not_allowed),
+            *(() if session.dumped else (Rival("auth-password-expired", UNSEEN_PROMPTS),)),
+        ),
     )
 
 

@@ -2,8 +2,10 @@
 
 from tracelens.findings import Found, Rival, cause, client, server
 from tracelens.rules.auth.attempts import Refusal, decisive, listed, offers, the_list, who
+from tracelens.rules.auth.told import barred, let_in, must_change, told
 from tracelens.rules.auth.too_many import cut
-from tracelens.sessions import Attempt, Quote, Session
+from tracelens.rules.transport.waits import is_lost
+from tracelens.sessions import Attempt, Failure, Quote, Session
 
 OUTRANKED = ("auth-too-many-failures", "auth-password-expired", "auth-second-factor-missing")
 NO_LIST = "no list of methods was traced; mask 142 would show it, and the list would decide"
@@ -32,6 +34,8 @@ def rejected(session: Session) -> Found | None:
     - Text: `Failure Event: -18 - Authentication failed (username/password)` from
       libssh2_userauth_password_ex() since 1.2.3. Up to 1.2.2 only the packets tell.
     - Without any list of methods (mask 128 alone) this is the likeliest reading, no more.
+    - Or a banner (packet 53; RFC 4252, 5.4) says that the account has expired, is locked or may not log in
+      now, and the server hangs up: OpenSSH with PAM does so after a right password.
 
     ## What to do
 
@@ -71,7 +75,9 @@ def rejected(session: Session) -> Found | None:
     ```
     """
     refusal = _refused(session)
-    if refusal is None or listed(session, "password") is False:
+    if refusal is None:
+        return _turned_away(session)
+    if listed(session, "password") is False:
         return None
     attempt = refusal.attempt
     if listed(session, "password") is None:
@@ -94,9 +100,17 @@ def rejected(session: Session) -> Found | None:
             Rival("auth-too-many-failures", "the server hung up with the next attempt; its log and limit would decide"),
         )
     name = attempt.user or session.user or "USER"
+    words = barred(session, attempt.line)
+    if words is not None:
+        return Found(
+            f"The server refused {who(session, attempt)}: the account may not be used.",
+            (words, refusal.failure.quote, *the_list(session, attempt)),
+            let_in(name),
+            rivals,
+        )
     return Found(
         f"The server takes passwords and refused {who(session, attempt)} with this one.",
-        (refusal.failure.quote, *the_list(session, attempt)),
+        (refusal.failure.quote, *told(session, attempt.line), *the_list(session, attempt)),
         (
             client(
                 f"check user name and password, AuthenticateWithUsername({name!r}, ...) / "
@@ -111,6 +125,23 @@ def rejected(session: Session) -> Found | None:
             ),
         ),
         rivals,
+    )
+
+
+def _turned_away(session: Session) -> Found | None:
+    """Where the server says in a banner that the account may not be used, and hangs up instead of an answer."""
+    failed, attempt = session.failed, session.last_attempt
+    if failed is None or failed.phase != "auth" or attempt is None or attempt.method != "password":
+        return None
+    words = barred(session, attempt.line)
+    if words is None or not attempt.pending or not is_lost(session, failed):
+        return None
+    name = attempt.user or session.user or "USER"
+    return Found(
+        f"The server turns {who(session, attempt)} away and hangs up: the account may not be used.",
+        (words, failed.quote),
+        let_in(name),
+        (Rival("transport-connection-lost", "ruled out: the server says why before it hangs up"),),
     )
 
 
@@ -265,6 +296,10 @@ def expired(session: Session) -> Found | None:
       `-18 - Authentication failed (username/password)`: the server refused the change;
       `-15 - Password Expired, and no callback specified`: old versions.
     - The bare text decides with mask 128 alone: nothing else prints it.
+    - OpenSSH with PAM asks otherwise. By a banner (packet 53; RFC 4252, 5.4) in a login by password or
+      key: "You are required to change your password immediately"; then the login succeeds, and every
+      channel ends at once with exit status 1, since only a terminal can be asked. By prompts (packet 60)
+      in keyboard-interactive: "Current password:", "New password:".
 
     ## What to do
 
@@ -278,9 +313,9 @@ def expired(session: Session) -> Found | None:
     ## Not to be confused with
 
     - auth-password-rejected: the server refused at once, with no change request before.
-    - auth-keyboard-interactive-failed: with PAM an expired password is asked for by prompts.
-    - sftp-start-failed, channel-closed-early: OpenSSH lets some users with an expired password log
-      in and then ends the channel at once ("Password change required but no TTY available").
+    - auth-keyboard-interactive-failed: no prompt speaks of a change.
+    - sftp-start-failed: nothing that the server said speaks of the password. Without dumps that is so
+      always: the banner is not printed as text.
 
     ## Example
 
@@ -297,9 +332,14 @@ def expired(session: Session) -> Found | None:
     ```
     """
     failed = session.failed
-    if failed is None or failed.phase != "auth":
+    if failed is None:
         return None
-    told = next(
+    words = must_change(session)
+    if words is not None and (ending := _not_changed(session, failed, words)):
+        return _aged(session, f"says that it must be changed, and {ending}", (words, failed.quote), "it was taken")
+    if failed.phase != "auth":
+        return None
+    bare = next(
         (
             f
             for f in session.failures
@@ -309,15 +349,15 @@ def expired(session: Session) -> Found | None:
         None,
     )
     asked = next((a for a in session.attempts if a.change_requested and a.outcome != "accepted"), None)
-    if (asked is None and told is None) or (asked is not None and _changed(session, asked)):
+    if (asked is None and bare is None) or (asked is not None and _changed(session, asked)):
         return None
     since = asked.change_requested if asked else failed.line
-    end = told or next((f for f in session.failures if f.line > since and f.fate != "cleanup"), failed)
+    end = bare or next((f for f in session.failures if f.line > since and f.fate != "cleanup"), failed)
     if end.says("(username/password)"):
         ending = "and refused the one that it got"
     elif end.says("callback failed"):
         ending = "and the program's change callback gave none"
-    elif told is not None:
+    elif bare is not None:
         ending = "and this program has no way to give one"
     else:
         ending = "and the login ended there"
@@ -326,27 +366,45 @@ def expired(session: Session) -> Found | None:
         if asked
         else ()
     )
+    if asked:
+        ruled_out = "the server did not refuse the password, it asked for a new one"
+    else:
+        ruled_out = "a refused password reads `Authentication failed (username/password)`"
+    return _aged(session, f"asks for a new one, {ending}", (*proof, end.quote), ruled_out)
+
+
+def _aged(session: Session, story: str, proof: tuple[Quote, ...], ruled_out: str) -> Found:
+    asked = next((a for a in session.attempts if a.change_requested), None)
     name = (asked.user if asked else None) or session.user or "USER"
     return Found(
-        f"The password has expired: the server asks for a new one, {ending}.",
-        (*proof, end.quote),
+        f"The password has expired: the server {story}.",
+        proof,
         (
             client(
                 f"set a new password by another way (`ssh {name}@HOST` asks for one), or use a program that "
-                "answers the request: "
-                "libssh2_userauth_password_ex() with a change callback; AuthenticateWithUsername has none"
+                "answers the request: libssh2_userauth_password_ex() with a change callback, or a callback for "
+                "prompts that tells them apart; AuthenticateWithUsername has none"
             ),
             server(f"set a new password, or take the account out of password ageing (`chage -M -1 {name}`)"),
         ),
-        (
-            Rival(
-                "auth-password-rejected",
-                "ruled out: the server did not refuse the password, it asked for a new one"
-                if asked
-                else "ruled out: a refused password reads `Authentication failed (username/password)`",
-            ),
-        ),
+        (Rival("auth-password-rejected", f"ruled out: {ruled_out}"),),
     )
+
+
+def _not_changed(session: Session, failed: Failure, words: Quote) -> str:
+    """How it went on after the server said that the password must be changed; empty where something else failed."""
+    last = session.last_attempt
+    if last is None:
+        return ""
+    prompts = last.method == "keyboard-interactive"
+    if failed.phase == "auth":
+        return "what was answered is not that" if prompts and words.line >= last.line else ""
+    if prompts or failed.phase not in ("channel", "sftp", "scp") or session.sftp_version is not None:
+        return ""
+    ended = any(c.exit_line or c.close_line or c.eof_line or c.refused_line for c in session.channels)
+    if any(o.outcome == "done" for o in session.operations) or not (ended or is_lost(session, failed)):
+        return ""
+    return "lets nobody do anything before"
 
 
 def _changed(session: Session, asked: Attempt) -> bool:

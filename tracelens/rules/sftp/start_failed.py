@@ -14,6 +14,10 @@ TOLD = (
     "Invalid SFTP packet size",
     "empty SFTP packet",
 )
+UNSEEN_BANNER = (
+    "who must change the password is let in, and each channel ends at once; a banner (packet 53, mask bit 2) would "
+    "decide"
+)
 SILENCE_SHELL = (
     "remove the output (echo, banners, stty, mesg) from the account's shell start files, or print only "
     "for interactive "
@@ -25,6 +29,7 @@ SILENCE_SHELL = (
     "sftp-start-failed",
     phase="sftp",
     yields_to=(
+        "auth-password-expired",
         "channel-subsystem-refused",
         "channel-open-refused",
         "transport-server-disconnect",
@@ -169,9 +174,10 @@ def _network(session: Session, failed: Failure, died: bool) -> tuple[Advice, ...
 
 
 def _rivals(session: Session, failed: Failure, died: bool) -> tuple[Rival, ...]:
+    aged = () if session.dumped else (Rival("auth-password-expired", UNSEEN_BANNER),)
     if died or session.sftp_problem:
         because = "ruled out: the server's program spoke or ended on a connection that stood"
-        return (Rival("transport-connection-lost", because), Rival("transport-timeout", because))
+        return (*aged, Rival("transport-connection-lost", because), Rival("transport-timeout", because))
     if failed.code in (-25, -6, -41, -31, -38):
         return (
             Rival(
@@ -182,6 +188,7 @@ def _rivals(session: Session, failed: Failure, died: bool) -> tuple[Rival, ...]:
         )
     lost = "ruled out: nothing shows that the connection ended"
     return (
+        *aged,
         *((Rival("transport-connection-lost", lost),) if failed.code not in LOST else ()),
         Rival(
             "transport-timeout",

@@ -1,12 +1,15 @@
 """The TCP connection ended without a disconnect."""
 
 from tracelens.findings import Advice, Found, Rival, cause, client, network, server
+from tracelens.rules.auth.attempts import who
+from tracelens.rules.auth.told import barred, let_in, told
 from tracelens.rules.transport.timeout import NARROWER
 from tracelens.rules.transport.waits import IDLE, asked, idle, is_lost, pause, told_of_disconnect, unseen_close
 from tracelens.sessions import Failure, Session
 
 # sshd's LoginGraceTime is 120 s by default; shorter ones are common, a login that lasts this long (seconds) is near it.
 GRACE = 20.0
+UNSEEN_BANNER = "a banner can say that the account may not be used; packet 53 (mask bit 2) would decide"
 # A pause shorter than this (seconds) says nothing.
 SHORTEST = 0.1
 
@@ -85,10 +88,19 @@ def connection_lost(session: Session) -> Found | None:
     what, since = asked(session, failed)
     waited = pause(session, failed)
     after = f" {waited:.1f} s after it was asked for" if waited is not None and waited >= SHORTEST else ""
+    attempt = failed.attempt
+    words = barred(session, attempt.line) if attempt is not None else None
+    if attempt is not None and words is not None:
+        return Found(
+            f"The server ended the connection in the login: the account of {who(session, attempt)} may not be used.",
+            (words, failed.quote, *since),
+            let_in(attempt.user or session.user or "USER"),
+            (Rival("transport-server-disconnect", "no disconnect was traced; the server said why in another way"),),
+        )
     disguise = "" if failed.code in (-43, -13, -7, -1) else " (the error's own words hide it)"
     return Found(
         f"The TCP connection ended without an SSH disconnect, while the client waited for {what}{after}{disguise}.",
-        (failed.quote, *since),
+        (failed.quote, *(told(session, attempt.line) if attempt is not None else ()), *since),
         _advice(session, failed),
         (
             Rival(
@@ -100,6 +112,11 @@ def connection_lost(session: Session) -> Found | None:
             if failed.code in (-43, -13, -7, -1)
             else Rival("transport-timeout", "ruled out: this text is not libssh2's for a timeout, or came at once"),
             *unseen_close(session, failed),
+            *(
+                (Rival("auth-password-rejected", UNSEEN_BANNER),)
+                if failed.phase == "auth" and not session.dumped and (attempt is None or attempt.method == "password")
+                else ()
+            ),
             Rival(
                 "transport-server-disconnect",
                 "no disconnect was traced, and many servers send none; the server's log would decide why it ended",
