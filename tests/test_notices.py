@@ -121,6 +121,13 @@ class TestSlowPhase:
         assert "auth took" in found["summary"]
         assert [a["who"] for a in found["advice"]] == ["server", "network"]
 
+    def test_the_wait_that_the_session_failed_by_is_told_once(self) -> None:
+        waiting = lines(*self.LOGIN, "Failure Event: -37 - Waiting for password response")
+        ending = lines("Failure Event: -9 - Timed out waiting on socket", start=9.0)
+        document = diagnose_text(waiting + ending)
+        assert document["sessions"][0]["root_cause"] == "transport-timeout"
+        assert "slow-phase" not in shown(document)
+
     def test_time_of_the_client_itself_is_not_blamed_on_the_server(self) -> None:
         mode = lines("Conn: Setting blocking mode ON", start=0.01)
         key = lines("Userauth: Loading private key file: /home/depot/.ssh/id_ed25519", start=0.2)

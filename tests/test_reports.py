@@ -125,6 +125,18 @@ class TestMarkdown:
             assert "\n\n\n\n" not in text
             assert len(text.encode()) < LARGEST
 
+    def test_to_trace_again_is_asked_for_only_where_something_is_open(self) -> None:
+        certain, open_still = CASES / "auth-key-mismatch", CASES / "auth-key-mismatch" / "auth-mask-136.log"
+        settled = render.markdown([diagnose_file(certain / "key-mismatch-1.8.1_DEV.log")], OPTIONS)
+        assert "What was not traced" in settled
+        assert "SetTraceMask" not in settled
+        assert "SetTraceMask" in render.markdown([diagnose_file(open_still)], OPTIONS)
+
+    def test_code_is_what_a_log_can_be_searched_for(self) -> None:
+        text = render.markdown([diagnose_file(SAMPLES / "ftp-server.log")], OPTIONS)
+        assert "server's log: no line at all of this client," in text
+        assert "server's log: `Failed password for devi`," in render.markdown([diagnose_file(WRONG)], OPTIONS)
+
     def test_brief_is_at_most_a_page(self, document: dict[str, Any]) -> None:
         text = render.markdown([document], OPTIONS, brief=True)
         sessions = len(document["sessions"])

@@ -323,7 +323,7 @@ def _text(value: str | None, hide: Callable[[str], str]) -> str | None:
 
 def _ask(asked: Ask) -> dict[str, Any]:
     return {
-        "log": [{"look_for": entry.look_for, "why": entry.why} for entry in asked.log],
+        "log": [{"look_for": e.look_for, "why": e.why, "literal": e.literal} for e in asked.log],
         "window": {"started": asked.started, "ended": asked.ended},
         "reproduce": list(asked.reproduce),
     }

@@ -17,10 +17,14 @@ from tracelens.ssh.algorithms import openssh_has, usable
 
 
 class LogLine(Struct, frozen=True):
-    """Words to look for in the server's log, and what a line with them would prove."""
+    """Words to look for in the server's log, and what a line with them would prove.
+
+    `literal` says whether the log has these very words; else they describe what to look for.
+    """
 
     look_for: str
     why: str
+    literal: bool = True
 
 
 class Ask(Struct, frozen=True):
@@ -45,14 +49,15 @@ _CLIENT = (10, 0)
 _OPTIONS = {"kex": "KexAlgorithms", "hostkey": "HostKeyAlgorithms", "cipher_cs": "Ciphers", "mac_cs": "MACs"}
 _LEVEL = "LogLevel VERBOSE in sshd_config shows each key and each method that was refused"
 
+_NONE = "no line at all of this client"
 # A cause -> words in the log and what they prove. {user}, {words} and {path} are the session's own.
 _SSHD: dict[str, tuple[tuple[str, str], ...]] = {
-    "banner-not-ssh": (("no line at all of this client", "the connection never reached the SSH server: wrong port"),),
+    "banner-not-ssh": ((_NONE, "the connection never reached the SSH server: wrong port"),),
     "banner-closed": (
         ("MaxStartups", 'too many logins under way: "drop connection ... past MaxStartups"'),
         ("refused connect from", "hosts.deny refused the address"),
         ("no hostkeys available", "sshd has no host key that it can read"),
-        ("no line at all of this client", "something in between closed the connection"),
+        (_NONE, "something in between closed the connection"),
     ),
     "banner-timeout": (("Connection from", "the connection reached sshd; without this line it did not"),),
     "banner-version-unsupported": (("Protocol major versions differ", "the server refuses SSH 2"),),
@@ -221,11 +226,12 @@ def _lines(session: Session, id: str, hide: Callable[[str], str]) -> Iterator[Lo
     for look_for, why in known:
         look_for, why = look_for.format(**fill), why.format(**fill)
         if look_for:
-            yield LogLine(look_for, why + (_SFTP_LOG if look_for.startswith("sent status") else ""))
+            why += _SFTP_LOG if look_for.startswith("sent status") else ""
+            yield LogLine(look_for, why, look_for != _NONE)
     if not known or "OpenSSH" not in banner:
         if words and words != "(null)" and not known:
             yield LogLine(words, "the server's own words")
-        yield LogLine(_ANY.format(**fill), "whatever it logs of this connection says its side of it")
+        yield LogLine(_ANY.format(**fill), "whatever it logs of this connection says its side of it", literal=False)
     elif id.startswith("auth-"):
         yield LogLine("Connection from", f"where this connection begins; {_LEVEL}")
 

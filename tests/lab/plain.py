@@ -170,9 +170,11 @@ def distant(port: int) -> Iterator[int]:
         """Whether it ended in a reset."""
         held = b""
         while True:
-            if held and not select.select([server], [], [], QUIET)[0]:
+            while not select.select([server], [], [], QUIET)[0]:
                 connection.sendall(held)
                 held = b""
+                if ended.is_set():
+                    return False
             try:
                 data = server.recv(65536)
             except OSError:
@@ -182,8 +184,12 @@ def distant(port: int) -> Iterator[int]:
                 return data is None
             held += data
 
+    ended = threading.Event()  # a server that is stuck does not end when its client does
     with serving(talk) as found:
-        yield found
+        try:
+            yield found
+        finally:
+            ended.set()
 
 
 Fault = Literal["close", "reset", "stall", "flip", "none"]
@@ -238,7 +244,7 @@ class Proxy:
         def down(connection: socket.socket, upstream: socket.socket) -> None:
             passed, flipped = 0, False
             upstream.settimeout(0.02)
-            while True:
+            while not ended.is_set():
                 if due.is_set() and self.fault in ("close", "reset"):
                     break
                 try:
@@ -274,8 +280,12 @@ class Proxy:
             if self.fault in ("close", "reset"):
                 time.sleep(0.1)  # let it happen before the client goes on
 
+        ended = threading.Event()  # a server that is stuck does not end when its client does
         with self.server.start(site) as behind, serving(talk) as port, control_port(fault_is_due) as control:
-            yield Running(port, control)
+            try:
+                yield Running(port, control)
+            finally:
+                ended.set()
 
 
 def _flip(data: bytes, at: int) -> bytes:

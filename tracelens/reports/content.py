@@ -308,13 +308,23 @@ def _untraced(document: dict[str, Any]) -> dict[str, Any]:
         s["root_cause"] in ("transport-timeout", "banner-timeout", "banner-closed") for s in document["sessions"]
     )
     mask = _WITH_SOCKETS if silent else _FULL
+    lacking = any(notice["id"] == "trace-mask-incomplete" for notice in document["notices"])
     return {
+        "settled": bool(document["sessions"]) and not lacking and all(map(_is_settled, document["sessions"])),
         "missing": missing,
         "ahead": ahead,
         "mask": mask,
         "objectscript": masks.objectscript(mask),
         "c": masks.c_call(mask),
     }
+
+
+def _is_settled(session: dict[str, Any]) -> bool:
+    """Whether no further tracing could change what is said of a session."""
+    if session["verdict"] == "healthy":
+        return True
+    root = next((f for f in session["findings"] if f["id"] == session["root_cause"]), None)
+    return root is not None and all(rival["because"].startswith("ruled out") for rival in root["rivals"])
 
 
 def _environment(source: dict[str, Any], trace: dict[str, Any]) -> list[tuple[str, str]]:

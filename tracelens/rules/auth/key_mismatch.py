@@ -1,5 +1,7 @@
 """Two key files that are no pair."""
 
+import shlex
+
 from tracelens.findings import Found, Rival, cause, client, server
 from tracelens.rules.auth.attempts import listed, vouches_for_any_key, who
 from tracelens.rules.auth.publickey import key_files, key_refused, shown_key
@@ -95,23 +97,25 @@ def mismatch(session: Session) -> Found | None:
         )
     )
     whose = who(session, attempt)
+    files = key_files(attempt)
+    public, private = attempt.key_file or "", attempt.private_file or ""
+    no_pair = f"{private!r} is not the other half of {public!r}" if files else "the private key is not its other half"
     return Found(
-        f"The server knows the public key of {whose} but refused the signature: the private key is not the other half "
-        "of it."
+        f"The server knows the public key of {whose} but refused the signature: {no_pair}."
         if attempt.partial is False
         else f"The server called the public key of {whose} acceptable and took the signature for no login: most likely "
-        "the private key is not the other half of it.",
+        f"{no_pair}.",
         (
             refusal.failure.quote,
             *((Quote(attempt.end_line, "USERAUTH_FAILURE, no partial success"),) if attempt.partial is False else ()),
-            *shown_key(attempt),
-            *key_files(attempt),
+            *(shown_key(attempt) if attempt.fingerprint or not files else ()),
+            *files,
         ),
         (
             client(
-                "compare: `ssh-keygen -y -f PRIVATE_KEY` must print the same key as the public key file; then "
-                "pass the two files of one pair to "
-                "AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
+                f"compare: `ssh-keygen -y -f {shlex.quote(private) if files else 'PRIVATE_KEY'}` must print the same "
+                f"key as stands in {public if files else 'the public key file'}; then pass the two files of one pair "
+                "to AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
                 + ("" if attempt.partial is False else "; if they are a pair, go on with the next method")
             ),
             server('look in sshd\'s log (LogLevel DEBUG1) for "key_verify failed" or "incorrect signature"'),

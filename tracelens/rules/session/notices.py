@@ -1,6 +1,7 @@
 """Notices about one session's time: a slow step, and a client that asks again without waiting."""
 
 from tracelens.findings import Advice, Found, client, network, notice, server, vendor
+from tracelens.rules.transport.waits import LOST, TIMED_OUT, pause
 from tracelens.sessions import Phase, Quote, Session, Wait
 
 # A step is slow that takes this long (seconds) and this share of the session.
@@ -48,7 +49,8 @@ def slow_phase(session: Session) -> Found | None:
     - Network: measure the round trip; lost packets show as pauses of 1, 3 or 7 seconds.
 
     ## Not to be confused with
-    - `transport-timeout`, `banner-timeout`: the same waiting, until somebody gave up.
+    - `transport-timeout`, `banner-timeout`: the same waiting, until somebody gave up. Where that wait is all
+      that was slow, it is not told twice.
     - `retry-storm`: time goes by because the client does not wait at all.
     - `noise-retried`: -37 after -37 is the ordinary way to wait.
 
@@ -73,6 +75,8 @@ def slow_phase(session: Session) -> Found | None:
     slowest, took = max(timed, key=lambda pair: pair[1])
     if took < SLOW_SECONDS or took < SLOW_SHARE * total or _is_long_transfer(session, slowest, took):
         return None
+    if took - _last_wait(session, slowest) < SLOW_SECONDS:
+        return None
     waited = min(slowest.waited, took)
     of_it = f"; at least {waited:.1f} s of it went by waiting for the server" if waited >= SLOW_SECONDS / 10 else ""
     return Found(
@@ -84,6 +88,15 @@ def slow_phase(session: Session) -> Found | None:
         _hurry(session, slowest, waited / took),
         basis="silence",
     )
+
+
+def _last_wait(session: Session, phase: Phase) -> float:
+    """How long (seconds) of a phase the answer was awaited that never came: that is the failure, and told as such."""
+    failed = session.failed
+    if failed is None or not phase.first_line <= failed.line <= phase.last_line:
+        return 0.0
+    given_up = failed.kind in ("silence", "closed") or failed.code in (*LOST, *TIMED_OUT)
+    return (pause(session, failed) or 0.0) if given_up else 0.0
 
 
 def _is_long_transfer(session: Session, phase: Phase, took: float) -> bool:
