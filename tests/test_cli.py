@@ -41,6 +41,18 @@ class TestAnalyze:
         assert "AuthenticateWithUsername" in text
         assert "sshd" in text
 
+    def test_sessions_that_went_alike_are_told_once(self, tmp_path: Path) -> None:
+        trace, other = tmp_path / "loop.log", (SAMPLES / "second-factor-missing.log").read_bytes()
+        trace.write_bytes(WRONG.read_bytes() * 3 + other + WRONG.read_bytes() * 20)
+        text = " ".join(run("analyze", trace).stdout.decode().split())
+        assert text.count("Cause auth-password-rejected") == 1
+        assert "22 more sessions went the same way (2 to 3, 5 to 24)" in text
+        assert "Session 4 FAILED" in text
+        in_full = run("analyze", trace, "-v").stdout.decode()
+        assert in_full.count("Cause      auth-password-rejected") == 23
+        shown = run("analyze", trace, "--show-secrets").stdout
+        assert shown.count(PASSWORD) == 23
+
     def test_fits_80_columns_without_colour(self) -> None:
         for path in sorted(SAMPLES.iterdir()):
             for flags in ([], ["-vv"]):

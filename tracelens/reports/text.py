@@ -44,6 +44,8 @@ _UNDECIDED = {
     "sftp": "a program that only asks whether something is there gets this for a no, and goes on",
 }
 
+# More sessions than this that went alike are told as one, and named by so many ranges of numbers.
+_ALIKE, _RANGES = 3, 8
 # More comparisons than this are not shown; the JSON has them.
 _COMPARED = 5
 # A list of names, long enough to need more than a line: it may be wrapped after its commas.
@@ -66,11 +68,14 @@ def render(document: dict[str, Any], verbosity: int = 0, paint: Paint = plain) -
         paint: gives a piece of text its colour, by role ("bad", "good", "dim", "strong").
     """
     lines = list(_head(document, paint))
-    sessions = document["sessions"]
-    for session in sessions:
+    told, alike = _stories(document["sessions"]) if verbosity == 0 else (document["sessions"], {})
+    for session in told:
         lines.append("")
         lines += _session(session, verbosity, paint)
-    for number, comparison in enumerate(document["comparisons"][:_COMPARED]):
+        lines += _others(alike.get(session["number"], []))
+    groups = [{first, *others} for first, others in alike.items()]
+    compared = [c for c in document["comparisons"] if not any(group.issuperset(c["sessions"]) for group in groups)]
+    for number, comparison in enumerate(compared[:_COMPARED]):
         lines += [""] if number == 0 else []
         lines += _field("Compared" if number == 0 else "", comparison["summary"])
         if verbosity:
@@ -130,6 +135,41 @@ def _head(document: dict[str, Any], paint: Paint) -> Iterable[str]:
     damage = document["source"].get("damage")
     if damage:
         yield from _wrapped(f"The input is damaged, only its readable part was analyzed: {escaped(damage)}", WIDTH)
+
+
+def _stories(sessions: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[int, list[int]]]:
+    """The sessions that are told one by one, and by the number of some of them the numbers of those that went alike."""
+    stories: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for session in sessions:
+        stories.setdefault(_story(session), []).append(session)
+    many = [members for members in stories.values() if len(members) > _ALIKE and not members[0].get("secrets")]
+    alike = {members[0]["number"]: [m["number"] for m in members[1:]] for members in many}
+    left_out = {number for numbers in alike.values() for number in numbers}
+    return [s for s in sessions if s["number"] not in left_out], alike
+
+
+def _story(session: dict[str, Any]) -> tuple[Any, ...]:
+    """What is said of a session but for its lines, times and noise."""
+    findings = [(f["id"], f["summary"] if f["kind"] == "cause" else "") for f in session["findings"]]
+    ends = (session["client_banner"], session["server_banner"], session["user"])
+    unexplained = session["unexplained"] and session["unexplained"]["text"]
+    return (session["verdict"], session["phase"], *ends, unexplained, *findings)
+
+
+def _others(numbers: list[int]) -> Iterable[str]:
+    if not numbers:
+        return
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    said = [f"{first} to {last}" if last > first else str(first) for first, last in ranges[:_RANGES]]
+    more = ", ..." if len(ranges) > _RANGES else ""
+    yield from _field(
+        "As well", f"{len(numbers)} more sessions went the same way ({', '.join(said)}{more}): -v tells each"
+    )
 
 
 def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[str]:
