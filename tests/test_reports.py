@@ -132,6 +132,12 @@ class TestMarkdown:
         assert "SetTraceMask" not in settled
         assert "SetTraceMask" in render.markdown([diagnose_file(open_still)], OPTIONS)
 
+    def test_a_session_that_went_another_way_is_shown_before_more_of_the_same(self) -> None:
+        trace = WRONG.read_text() * 100 + (SAMPLES / "second-factor-missing.log").read_text()
+        text = render.markdown([diagnose_text(trace)], OPTIONS)
+        assert "(`auth-second-factor-missing`)" in text
+        assert "more sessions are not shown" in text
+
     def test_code_is_what_a_log_can_be_searched_for(self) -> None:
         text = render.markdown([diagnose_file(SAMPLES / "ftp-server.log")], OPTIONS)
         assert "server's log: no line at all of this client," in text

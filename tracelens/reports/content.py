@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tracelens import __version__, masks, rules
 from tracelens.reports import chart, offers
+from tracelens.reports.stories import groups
 from tracelens.reports.text import escaped
 from tracelens.reports.wording import BASES, FATES, OUTCOMES, PHASES, SIDES, clock, seconds, shows
 
@@ -80,10 +81,15 @@ def _title(traces: list[dict[str, Any]]) -> str:
     return traces[0]["name"] if len(traces) == 1 else f"{len(traces)} traces"
 
 
+def _telling(sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that failed first, and of those that went alike the first before all others."""
+    ranked = [(s["verdict"] == "healthy", n, s["number"], s) for alike in groups(sessions) for n, s in enumerate(alike)]
+    return [session for *_, session in sorted(ranked, key=lambda rank: rank[:3])]
+
+
 def _trace(document: dict[str, Any], number: int, limits: Limits, left: int) -> dict[str, Any]:
     sessions = document["sessions"]
-    # Sessions that failed are shown first where not all can be.
-    order = sorted(sessions, key=lambda s: s["verdict"] == "healthy") if len(sessions) > left else sessions
+    order = _telling(sessions) if len(sessions) > left else sessions
     chosen = {s["number"] for s in order[: max(left, 1 if number == 1 else 0)]}
     source, trace = document["source"], document["trace"]
     return {

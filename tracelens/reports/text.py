@@ -11,6 +11,7 @@ from textwrap import wrap
 from typing import Any
 
 from tracelens import masks
+from tracelens.reports.stories import groups
 
 WIDTH = 80
 _LABEL = 13
@@ -139,21 +140,10 @@ def _head(document: dict[str, Any], paint: Paint) -> Iterable[str]:
 
 def _stories(sessions: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[int, list[int]]]:
     """The sessions that are told one by one, and by the number of some of them the numbers of those that went alike."""
-    stories: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for session in sessions:
-        stories.setdefault(_story(session), []).append(session)
-    many = [members for members in stories.values() if len(members) > _ALIKE and not members[0].get("secrets")]
+    many = [members for members in groups(sessions) if len(members) > _ALIKE and not members[0].get("secrets")]
     alike = {members[0]["number"]: [m["number"] for m in members[1:]] for members in many}
     left_out = {number for numbers in alike.values() for number in numbers}
     return [s for s in sessions if s["number"] not in left_out], alike
-
-
-def _story(session: dict[str, Any]) -> tuple[Any, ...]:
-    """What is said of a session but for its lines, times and noise."""
-    findings = [(f["id"], f["summary"] if f["kind"] == "cause" else "") for f in session["findings"]]
-    ends = (session["client_banner"], session["server_banner"], session["user"])
-    unexplained = session["unexplained"] and session["unexplained"]["text"]
-    return (session["verdict"], session["phase"], *ends, unexplained, *findings)
 
 
 def _others(numbers: list[int]) -> Iterable[str]:

@@ -1,0 +1,19 @@
+"""Which sessions of an analysis went alike: a program that tries again for hours makes thousands of them."""
+
+from typing import Any
+
+
+def story(session: dict[str, Any]) -> tuple[Any, ...]:
+    """What is said of a session but for its lines, times and noise."""
+    findings = [(f["id"], f["summary"] if f["kind"] == "cause" else "") for f in session["findings"]]
+    ends = (session["client_banner"], session["server_banner"], session["user"])
+    unexplained = session["unexplained"] and session["unexplained"]["text"]
+    return (session["verdict"], session["phase"], *ends, unexplained, *findings)
+
+
+def groups(sessions: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The sessions by their story, in the order in which each was first told."""
+    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for session in sessions:
+        found.setdefault(story(session), []).append(session)
+    return list(found.values())
