@@ -138,6 +138,11 @@ class TestMarkdown:
         assert "(`auth-second-factor-missing`)" in text
         assert "more sessions are not shown" in text
 
+    def test_a_factor_that_may_have_been_taken_is_not_called_refused(self) -> None:
+        path = CASES / "auth-second-factor-missing" / "auth-mask-136.log"
+        text = render.markdown([diagnose_file(path)], OPTIONS)
+        assert re.search(r"\| publickey \|.*refused, or a first factor that was taken: not traced", text)
+
     def test_code_is_what_a_log_can_be_searched_for(self) -> None:
         text = render.markdown([diagnose_file(SAMPLES / "ftp-server.log")], OPTIONS)
         assert "server's log: no line at all of this client," in text

@@ -11,7 +11,7 @@ from tracelens import __version__, masks, rules
 from tracelens.reports import chart, offers
 from tracelens.reports.stories import groups
 from tracelens.reports.text import escaped
-from tracelens.reports.wording import BASES, FATES, OUTCOMES, PHASES, SIDES, clock, seconds, shows
+from tracelens.reports.wording import BASES, FATES, PHASES, SIDES, clock, outcome, seconds, shows
 
 _FULL = 511
 _WITH_SOCKETS = 1023
@@ -149,7 +149,7 @@ def _session(session: dict[str, Any], document: dict[str, Any], anchor: str, lim
         "bar_width": chart.WIDTH,
         "failing_x": _failing_x(session, failing),
         "offers": offers.compared(session),
-        "auth": [_attempt(a) for a in session["auth"][: limits.rows]],
+        "auth": [_attempt(a, session) for a in session["auth"][: limits.rows]],
         "auth_left_out": max(len(session["auth"]) - limits.rows, 0),
         "operations": [_operation(o) for o in operations[: limits.rows]],
         "operations_left_out": max(len(operations) - limits.rows, 0),
@@ -243,13 +243,13 @@ def _ask(ask: dict[str, Any] | None) -> dict[str, Any] | None:
     return {"log": ask.get("log") or [], "window": ask.get("window"), "reproduce": ask.get("reproduce") or []}
 
 
-def _attempt(attempt: dict[str, Any]) -> dict[str, Any]:
+def _attempt(attempt: dict[str, Any], session: dict[str, Any]) -> dict[str, Any]:
     return {
         "line": attempt["line"],
         "time": clock(attempt.get("time")),
         "method": attempt["method"],
         "algorithm": attempt.get("algorithm") or "",
-        "outcome": OUTCOMES.get(attempt["outcome"], attempt["outcome"]),
+        "outcome": outcome(attempt, session),
         "asks": attempt["method"] == "none",
         "remaining": ", ".join(attempt["remaining"]),
     }

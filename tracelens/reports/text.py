@@ -12,6 +12,7 @@ from typing import Any
 
 from tracelens import masks
 from tracelens.reports.stories import groups
+from tracelens.reports.wording import outcome
 
 WIDTH = 80
 _LABEL = 13
@@ -268,7 +269,7 @@ def _facts(session: dict[str, Any]) -> Iterable[str]:
         remaining = f"; methods that can continue: {','.join(attempt['remaining'])}" if attempt["remaining"] else ""
         yield from _field(
             "Logins" if number == 0 else "",
-            f"line {attempt['line']}: {attempt['method']} {attempt['outcome']}{remaining}",
+            f"line {attempt['line']}: {attempt['method']} {outcome(attempt, session)}{remaining}",
         )
     for number, operation in enumerate(session["operations"][:10]):
         status = f" (status {operation['status']})" if operation["status"] else ""

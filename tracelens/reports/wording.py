@@ -36,6 +36,7 @@ OUTCOMES = {
     "unanswered": "no answer",
     "not-sent": "never sent",
 }
+_EITHER = "refused, or a first factor that was taken: not traced"
 FATES = {
     "partial-auth": "on the way to a further method or to success",
     "cleanup": "while tidying up",
@@ -105,3 +106,11 @@ def shows(quote: dict[str, Any], session: dict[str, Any]) -> str:
     if step is not None:
         return "What the server sent." if step["from"] == "server" else "What the client did."
     return "A step of the session."
+
+
+def outcome(attempt: dict[str, Any], session: dict[str, Any]) -> str:
+    """How a login attempt ended; without packet 51 a first factor that was taken looks refused (RFC 4252, 5.1)."""
+    unknown = attempt["outcome"] == "refused" and attempt["partial"] is None and attempt["method"] != "none"
+    if unknown and (session["root_cause"] == "auth-second-factor-missing" or "noise-partial-auth" in session["noise"]):
+        return _EITHER
+    return OUTCOMES.get(attempt["outcome"], str(attempt["outcome"]))
