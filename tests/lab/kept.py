@@ -101,6 +101,7 @@ CASES = (
     ("ok-password-changed", "1.9.0_DEV"),
     ("ok-scp-put", "1.11.1"),
     ("paramiko-no-channel", "1.11.1"),
+    ("paramiko-key-sha1", "1.10.0"),
     ("password-aged", "1.11.1"),
     ("password-aged-key", "1.9.0_DEV"),
     ("password-aged-prompts", "1.11.1"),

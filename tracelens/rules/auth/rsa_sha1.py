@@ -1,11 +1,19 @@
 """An RSA key, offered with a signature algorithm that the server has given up."""
 
 from tracelens.findings import Found, Rival, cause, client, server
+from tracelens.rules.auth.attempts import refusals
 from tracelens.rules.auth.publickey import key_refused, shown_key
-from tracelens.sessions import Attempt, Session
+from tracelens.sessions import Attempt, Quote, Session
 
 # OpenSSH 8.8 (2021-09-26) switched ssh-rsa signatures off; DSA keys went with 7.0.
 WITHOUT_SHA1 = (8, 8)
+# SSH_DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE (RFC 4250, 4.2.2).
+NO_MORE_METHODS = 14
+SSHD = (
+    "stopgap only, SHA-1 is broken: `PubkeyAcceptedAlgorithms +ssh-rsa` in sshd_config (before OpenSSH 8.5: "
+    'PubkeyAcceptedKeyTypes); sshd\'s log says "signature algorithm ssh-rsa not in PubkeyAcceptedAlgorithms"'
+)
+PARAMIKO = 'no setting of Paramiko brings ssh-rsa back; its log says "Auth rejected: unsupported or mangled public key"'
 
 
 def why_refused(session: Session, attempt: Attempt) -> str | None:
@@ -59,6 +67,8 @@ def rsa_sha1(session: Session) -> Found | None:
       `-18 - Username/PublicKey combination invalid`.
     - The server is OpenSSH 8.8 or later, or its list `server-sig-algs` (packet 7; RFC 8308, 3.1)
       lacks `ssh-rsa`.
+    - Paramiko's server, which has no `ssh-rsa` since 5.0, hangs up instead: disconnect 14 (packet 1; RFC 4253, 11.1)
+      is its first answer to the key.
     - Without dumps it can be said for libssh2 before 1.9 only: those versions have no other key type
       that such a server takes.
 
@@ -99,12 +109,21 @@ def rsa_sha1(session: Session) -> Found | None:
     ```
     """
     refusal = key_refused(session)
-    if refusal is None or refusal.attempt.partial:
+    if refusal is not None and not refusal.attempt.partial:
+        why = why_refused(session, refusal.attempt)
+        return _found(session, refusal.attempt, refusal.failure.quote, why) if why else None
+    attempt, said = session.last_attempt, session.server_disconnect()
+    if attempt is None or said is None or session.failed is None or session.failed.phase != "auth":
         return None
-    attempt = refusal.attempt
-    why = why_refused(session, attempt)
-    if why is None:
+    if attempt.algorithm != "ssh-rsa" or attempt.accepted_key or not attempt.pending or said.reason != NO_MORE_METHODS:
         return None
+    if any(refusals(session)):
+        return None
+    quote = Quote(said.line, f"disconnect from the server, reason {said.reason}: {said.description.strip()}")
+    return _found(session, attempt, quote, "it hangs up where another algorithm would have got a yes or a no")
+
+
+def _found(session: Session, attempt: Attempt, proof: Quote, why: str) -> Found:
     version = session.client_version
     old = f"libssh2 {'.'.join(map(str, version))}" if version else "this libssh2"
     has = (
@@ -112,19 +131,14 @@ def rsa_sha1(session: Session) -> Found | None:
     )
     return Found(
         f"The RSA key was offered with its old SHA-1 signature (ssh-rsa), which this server refuses: {why}.",
-        (refusal.failure.quote, *shown_key(attempt)),
+        (proof, *shown_key(attempt)),
         (
             client(
                 f"upgrade: rsa-sha2-256 and rsa-sha2-512 came with libssh2 1.11.0, {old} {has}; or use an ECDSA "
                 "or, from "
                 "libssh2 1.9.0 on, an Ed25519 key"
             ),
-            server(
-                "stopgap only, SHA-1 is broken: `PubkeyAcceptedAlgorithms +ssh-rsa` in sshd_config (before "
-                "OpenSSH 8.5: "
-                "PubkeyAcceptedKeyTypes); sshd's log says \"signature algorithm ssh-rsa not in "
-                'PubkeyAcceptedAlgorithms"'
-            ),
+            server(PARAMIKO if "paramiko" in (session.server_banner or "") else SSHD),
         ),
         (
             Rival(

@@ -36,6 +36,7 @@ LOST = (-13, -43, -7)
         "kex-no-common-compression",
         "banner-version-unsupported",
         "auth-password-expired",
+        "auth-rsa-sha1-refused",
         "transport-mac-invalid",
         "transport-decrypt-failed",
     ),
@@ -115,6 +116,11 @@ def server_disconnect(session: Session) -> Found | None:
                     "transport-connection-lost", 'ruled out: "socket disconnect" stands for a received disconnect only'
                 ),
                 Rival("transport-mac-invalid", "the disconnect's reason and words (mask bit 2) would decide"),
+                *(
+                    (Rival("auth-rsa-sha1-refused", "the key's algorithm and the reason (mask bit 2) would decide"),)
+                    if failed.phase == "auth" and any(f.says("Waiting for USERAUTH") for f in session.failures)
+                    else ()
+                ),
             ),
         )
     known = disconnect_reason(said.reason) if said.reason is not None else None
