@@ -17,8 +17,8 @@ from support import CASES, HERE, SAMPLES
 from variations import VARIATIONS, damaged_lines, vary
 
 from tracelens import grammar, records, source
-from tracelens.dumps import Layout
 from tracelens.records import Account, Dump, Run
+from tracelens.records.dumps import Layout
 
 FILES = sorted(path for folder in (SAMPLES, CASES, HERE / "data") for path in folder.rglob("*.log*") if path.is_file())
 

@@ -16,8 +16,9 @@ from support import SAMPLES, diagnose_file
 from test_scan import read, scan, zipped
 
 import tracelens
-from tracelens import remote, source
+from tracelens import source
 from tracelens.errors import UnreadableInput
+from tracelens.source import remote
 
 WRONG = (SAMPLES / "wrong-password.log").read_bytes()
 OBJECTS = 1_000

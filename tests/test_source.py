@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracelens import layers
+import tracelens
 from tracelens.errors import UnreadableInput
 from tracelens.source import Limits, Source, decoded, files, find
 
@@ -690,7 +690,7 @@ def test_decoders_are_loaded_only_when_needed(put: Put) -> None:
         "print(*{'zipfile', 'tarfile', 'bz2', 'lzma', 'gzip', 'tempfile', 'glob'} & set(sys.modules))"
     )
     put("a", TRACE)
-    path = os.pathsep.join(str(Path(module.__file__).parents[1]) for module in (layers, msgspec))
+    path = os.pathsep.join(str(Path(module.__file__).parents[1]) for module in (tracelens, msgspec))
     done = subprocess.run(  # without what other packages run when Python starts
         [sys.executable, "-S", "-c", program], capture_output=True, check=True, env={"PYTHONPATH": path}
     )

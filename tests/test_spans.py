@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from support import SAMPLES
 from test_records import PIECES, told, transfers
 
-from tracelens import spans
-from tracelens.records import Account, Reader
+from tracelens.records import Account, Reader, spans
 
 SPAN = 40_000
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)

@@ -11,12 +11,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from tracelens import __version__, masks, records, rules, secrets, source, spans
+from tracelens import __version__, masks, records, rules, secrets, source
 from tracelens.catalogue import Dating
 from tracelens.comparisons import Comparison, compare
 from tracelens.diagnosis import Diagnosis, diagnose
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.findings import Finding
+from tracelens.records import spans
 from tracelens.serverlog import Ask, ask
 from tracelens.sessions import LISTS, Assembler, Session, Trace
 from tracelens.sessions.steps import Steps

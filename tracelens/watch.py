@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from tracelens.analysis import analyze
 from tracelens.errors import NotATrace, TracelensError, UnreadableInput
-from tracelens.layers import Stream
 from tracelens.source import Source
+from tracelens.source.layers import Stream
 
 _PAUSE = 0.2
 _SHARE = 5.0

@@ -4,7 +4,7 @@ import io
 
 from tracelens import analysis, redact, source
 from tracelens.errors import NotATrace, UnreadableInput
-from tracelens.layers import Stream
+from tracelens.source.layers import Stream
 
 
 def opened(data: bytes) -> source.Source:

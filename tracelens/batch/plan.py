@@ -10,10 +10,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from tracelens import layers, remote, source
+from tracelens import source
 from tracelens.batch.store import Store, Top
 from tracelens.batch.work import HANDED, Handed, Leaf, Members, Piece, Selection, Task, Whole, diagnosed, unreadable
 from tracelens.errors import UnreadableInput
+from tracelens.source import layers, remote
 
 # Something from here on is large: it is worked on beside small things, never in front of all of them.
 _LARGE = 16 << 20

@@ -99,7 +99,8 @@ def analyses(
 
     What could not be used, or not as a whole, is said on stderr at once, and added to `unusable` as (name, reason).
     """
-    from tracelens import analysis, rules, source, spans
+    from tracelens import analysis, rules, source
+    from tracelens.records import spans
 
     rules.load()  # a plugin that does not load is no input's fault: without its rules no diagnosis is whole
     for found in source.find(inputs):

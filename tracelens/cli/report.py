@@ -106,8 +106,8 @@ def _of_archive(folder: Path, format: str, since: datetime | None) -> str:
 def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> list[dict[str, Any]]:
     """The analyses of copies that `redact` makes, with lines, size and hash those of the inputs, which get numbers."""
     from tracelens import analysis, source
-    from tracelens.layers import Stream
     from tracelens.redact import Redaction
+    from tracelens.source.layers import Stream
 
     if "-" in inputs:
         fail("report --anonymize reads an input twice: give a file in place of standard input")

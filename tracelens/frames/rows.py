@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tracelens import events, secrets
-from tracelens.bulk import Lines
 from tracelens.events import Event
 from tracelens.frames import sequences
 from tracelens.frames.columns import COLUMNS, TABLES, Row
 from tracelens.packets import PacketReader, RawPacket, decode
 from tracelens.records import Dump, Item, Record
+from tracelens.records.bulk import Lines
 from tracelens.sessions.track import HIDDEN_FIELDS, shown
 from tracelens.ssh.wire import Secret
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from tracelens.dumps import KEPT, ROW, SHORT, Dump, Layout, kind_of
-from tracelens.framing import patterns
+from tracelens.records.dumps import KEPT, ROW, SHORT, Dump, Layout, kind_of
+from tracelens.records.framing import patterns
 from tracelens.ssh.wire import Span
 
 _LINE_KEPT = 1 << 20

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from tracelens import events, secrets
-from tracelens.framing import decoded
+from tracelens.records.framing import decoded
 from tracelens.redact import rows
 from tracelens.redact.pieces import LINES, Hexdump, Loose, Piece, Row, Told
 from tracelens.redact.pseudonyms import Pseudonyms

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from tracelens.dumps import ROW
+from tracelens.records.dumps import ROW
 from tracelens.redact.pieces import Hexdump, Row
 
 # Offset, stop, what takes their place; places count from the packet's first byte.

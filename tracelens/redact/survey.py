@@ -7,9 +7,9 @@ from typing import Any
 
 from tracelens import events, secrets
 from tracelens.events import Event
-from tracelens.framing import decoded
 from tracelens.packets import Packet as Decoded
 from tracelens.records import Item, Record, Run
+from tracelens.records.framing import decoded
 from tracelens.redact.pieces import LINES, Hexdump, Loose, Told
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.walk import HIDING, Packet, Walk

@@ -7,7 +7,7 @@ from tracelens import events
 from tracelens.events import Event
 from tracelens.packets import PacketReader, RawPacket
 from tracelens.records import Dump, Item, Record, Run
-from tracelens.runs import RESTART
+from tracelens.records.runs import RESTART
 from tracelens.sessions.core import Observer
 from tracelens.sessions.fitting import IMPOSSIBLE, fits_event, fits_packet
 from tracelens.sessions.model import RANK, Quote, Session

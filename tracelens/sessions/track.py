@@ -7,7 +7,7 @@ subset of the mask works. What nothing says is left unset: "not traced" is not "
 from tracelens.events import Event
 from tracelens.packets import Packet, RawPacket, decode
 from tracelens.records import Dump, Run
-from tracelens.runs import FAILURE
+from tracelens.records.runs import FAILURE
 from tracelens.sessions.core import STEPS, on
 from tracelens.sessions.files import Files
 from tracelens.sessions.model import Attempt, Failure, Operation, Quote, Wait

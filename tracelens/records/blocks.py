@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from tracelens.account import Account
 from tracelens.errors import TracelensError
+from tracelens.records.account import Account
 
 # A line longer than this is taken in pieces: a record's text has at most 1,535 bytes (libssh2's `_libssh2_debug_low`).
 LINE_KEPT = 1 << 20

@@ -16,8 +16,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tracelens.framing import DIGITS, decoded
-from tracelens.runs import DATA, EAGAIN, HANDSHAKE, MICROSECONDS, POLLS, RESTART, TYPED, Retry, Run
+from tracelens.records.framing import DIGITS, decoded
+from tracelens.records.runs import DATA, EAGAIN, HANDSHAKE, MICROSECONDS, POLLS, RESTART, TYPED, Retry, Run
 
 _KEPT = 4096
 _TAG = b"[libssh2] "

@@ -342,7 +342,7 @@ def _seekable(stream: Stream, stack: ExitStack) -> IO[bytes]:
 
 
 def _7z(name: str, stream: Stream, budget: _Budget) -> _Members:
-    from tracelens import sevenzip
+    from tracelens.source import sevenzip
 
     with ExitStack() as stack:
         try:

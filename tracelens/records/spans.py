@@ -14,10 +14,10 @@ from typing import Any
 
 from msgspec.structs import force_setattr
 
-from tracelens.account import Account, Seen
-from tracelens.framing import patterns
 from tracelens.records import Dump, Item, Reader, Record
-from tracelens.runs import Run
+from tracelens.records.account import Account, Seen
+from tracelens.records.framing import patterns
+from tracelens.records.runs import Run
 
 # A smaller file is read by one process: others would hardly be done before it.
 LARGE = 64 << 20

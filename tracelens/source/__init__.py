@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any, NamedTuple
 
-from tracelens import remote
 from tracelens.errors import UnreadableInput
-from tracelens.layers import Limits, Stream, reason, shown, unfold
+from tracelens.source import remote
+from tracelens.source.layers import Limits, Stream, reason, shown, unfold
 
 __all__ = ["STDIN", "Limits", "Place", "Source", "decoded", "files", "find", "is_pipe", "name_of", "opened", "places"]
 

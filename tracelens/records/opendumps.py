@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from tracelens.account import LIKE, Account, Seen
-from tracelens.dumps import KEPT, ROW, Dump
-from tracelens.framing import patterns
+from tracelens.records.account import LIKE, Account, Seen
+from tracelens.records.dumps import KEPT, ROW, Dump
+from tracelens.records.framing import patterns
 
 
 class _OpenDump:
