@@ -16,7 +16,7 @@ from msgspec import Struct
 from tracelens.analysis import analyze
 from tracelens.errors import NotATrace, TracelensError, UnreadableInput
 from tracelens.source import Source
-from tracelens.source.layers import Stream
+from tracelens.source.streams import Stream
 
 _PAUSE = 0.2
 _SHARE = 5.0

@@ -4,7 +4,7 @@ import io
 
 from tracelens import analysis, redact, source
 from tracelens.errors import NotATrace, UnreadableInput
-from tracelens.source.layers import Stream
+from tracelens.source.streams import Stream
 
 
 def opened(data: bytes) -> source.Source:

@@ -15,6 +15,8 @@ from tracelens.batch.store import Store, Top
 from tracelens.batch.work import HANDED, Handed, Leaf, Members, Piece, Selection, Task, Whole, diagnosed, unreadable
 from tracelens.errors import UnreadableInput
 from tracelens.source import layers, remote
+from tracelens.source.limits import Limits
+from tracelens.source.streams import Stream, reason
 
 # Something from here on is large: it is worked on beside small things, never in front of all of them.
 _LARGE = 16 << 20
@@ -135,7 +137,7 @@ class Plan:
             return True
         try:
             with source.opened(top.path) as file:
-                first = next(layers.unfold(top.name, file, layers.Limits()), None)
+                first = next(layers.unfold(top.name, file, Limits()), None)
                 return isinstance(first, layers.Content) and bool({"zip", "tar"} & set(first.layers))
         except (OSError, ValueError, UnreadableInput):
             return False
@@ -149,7 +151,7 @@ class Plan:
         grouped = position = 0
         try:
             with source.opened(top.path) as file:
-                found = layers.unfold(top.name, file, layers.Limits(), top.modified)
+                found = layers.unfold(top.name, file, Limits(), top.modified)
                 for number, content in enumerate(found):
                     size = self._content(top, number, content)
                     if size:
@@ -163,7 +165,7 @@ class Plan:
                         position = max(file.tell(), position)
                     yield
         except (OSError, ValueError) as error:
-            self._take(unreadable(top.id, 0, top.name, layers.reason(error, "file")))
+            self._take(unreadable(top.id, 0, top.name, reason(error, "file")))
         if group:
             self._give(Members(top.id, _anywhere(top), top.name, tuple(group)), _LARGE)
         self.packed += max((top.size or 0) - position, 0)
@@ -202,7 +204,7 @@ def _anywhere(top: Top) -> str:
     return top.path if remote.is_url(top.path) else os.path.abspath(top.path)
 
 
-def _read(stream: layers.Stream) -> tuple[bytes | None, str | None, int, str]:
+def _read(stream: Stream) -> tuple[bytes | None, str | None, int, str]:
     """A member's bytes, None of one that is large; what damaged it; its size; its digest."""
     digest, size, parts = hashlib.sha256(), 0, []
     damage = None

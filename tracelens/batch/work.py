@@ -22,7 +22,7 @@ from tracelens import analysis, grammar, rules, source
 from tracelens.batch.signature import error_of, normalized, signature, software
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.frames import documents
-from tracelens.source.layers import Stream
+from tracelens.source.streams import Stream
 
 Status = Literal["ok", "not-a-trace", "unreadable"]
 

@@ -107,7 +107,7 @@ def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> list[dict[
     """The analyses of copies that `redact` makes, with lines, size and hash those of the inputs, which get numbers."""
     from tracelens import analysis, source
     from tracelens.redact import Redaction
-    from tracelens.source.layers import Stream
+    from tracelens.source.streams import Stream
 
     if "-" in inputs:
         fail("report --anonymize reads an input twice: give a file in place of standard input")

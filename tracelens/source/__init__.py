@@ -18,7 +18,9 @@ from typing import IO, Any, NamedTuple
 
 from tracelens.errors import UnreadableInput
 from tracelens.source import remote
-from tracelens.source.layers import Limits, Stream, reason, shown, unfold
+from tracelens.source.layers import unfold
+from tracelens.source.limits import Limits
+from tracelens.source.streams import Stream, reason, shown
 
 __all__ = ["STDIN", "Limits", "Place", "Source", "decoded", "files", "find", "is_pipe", "name_of", "opened", "places"]
 

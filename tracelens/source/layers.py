@@ -6,7 +6,6 @@ Nothing is unpacked to a path: archives are read as streams, and a zip or 7z ins
 an anonymous temporary file, because its table of contents stands at its end.
 """
 
-import os
 import re
 import stat
 import sys
@@ -16,112 +15,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Any, NamedTuple, Self, cast
 
-from msgspec import Struct
-
 from tracelens.errors import UnreadableInput
+from tracelens.source.limits import Budget, LimitReached, Limits
+from tracelens.source.streams import Stream, reason, shown
 
 _BLOCK = 1 << 20
-_STEP = 1 << 16  # a decoder's output at a time: no more than this is lost in front of damage
 _HEAD = 512  # enough for every magic number; a tar header is the longest
-_BOMB = 64 << 20  # the compression ratio does not matter below this size
+_IN_MEMORY = 64 << 20  # of an archive whose table of contents stands at its end
 _TAR_METADATA = 1 << 20  # of a member's long name and attributes, which tarfile holds in memory
-_LIMITS = "TRACELENS_LIMITS"
 _NO_ZSTD = 'zstd needs the extra: pip install "libssh2-tracelens[zstd]"'
-
-
-class Limits(Struct, frozen=True):
-    """How far one input may unfold, and how much of one that never ends is read.
-
-    The environment variable TRACELENS_LIMITS sets others: `TRACELENS_LIMITS=depth=12,ratio=50000`.
-
-    Args:
-        depth: layers (archives and compression) around a trace.
-        members: entries in all the archives of one input.
-        expanded_bytes: bytes that decompression may make out of one input, all layers together.
-        ratio: decompressed to compressed size, looked at from 64 MiB on.
-        kept_bytes: of an input that is to be read twice and is no plain file, kept in a temporary one.
-        piped_bytes: of standard input or a FIFO.
-        silent_bytes: at the begin of standard input or a FIFO, without a sign of a record.
-        secrets: different ones in the inputs of one `redact`.
-    """
-
-    depth: int = 8
-    members: int = 100_000
-    expanded_bytes: int = 64 << 30
-    ratio: int = 10_000
-    kept_bytes: int = 16 << 30
-    piped_bytes: int = 64 << 30
-    silent_bytes: int = 64 << 20
-    secrets: int = 100_000
-
-    @classmethod
-    def in_force(cls) -> Self:
-        """The limits of this process.
-
-        Raises:
-            UnreadableInput: TRACELENS_LIMITS names none, or no number.
-        """
-        given = {}
-        for part in filter(None, os.environ.get(_LIMITS, "").split(",")):
-            name, _, value = part.strip().partition("=")
-            if name not in cls.__struct_fields__ or not value.isascii() or not value.isdigit():
-                known = ", ".join(cls.__struct_fields__)
-                raise UnreadableInput(_LIMITS, f"{shown(part)}: say name=number; limits are {known}")
-            given[name] = int(value)
-        return cls(**given)
-
-
-class Stream:
-    """Bytes with a look ahead. Short reads mean the end; damage waits until what precedes it is read."""
-
-    def __init__(
-        self,
-        read: Callable[[int], bytes],
-        what: str,
-        file: IO[bytes] | None = None,
-        modified: float | None = None,
-    ) -> None:
-        self._read = read  # may give less or more than it was asked for, nothing at the end only
-        self._what = what
-        self._ahead = b""
-        self._failure: UnreadableInput | None = None
-        self.file = file
-        self.modified = modified  # file time, seconds since 1970, where something says so
-        self.position = 0
-
-    def peek(self, size: int) -> bytes:
-        """The next bytes, which stay where they are."""
-        self._ahead = self._take(size)
-        return self._ahead[:size]
-
-    def read(self, size: int) -> bytes:
-        """The next bytes; empty at the end.
-
-        Raises:
-            UnreadableInput: the next byte can't be had, now and ever after; it bears no name.
-        """
-        data = self._take(size)
-        self._ahead, data = data[size:], data[:size]
-        self.position += len(data)
-        return data
-
-    def _take(self, size: int) -> bytes:
-        parts, count = [self._ahead] if self._ahead else [], len(self._ahead)
-        while count < size and not self._failure:
-            try:
-                data = self._read(size - count)
-            except UnreadableInput as error:
-                self._failure = error
-            except Exception as error:  # decoders raise anything they like on hostile bytes
-                self._failure = UnreadableInput("", reason(error, self._what))
-            else:
-                if not data:
-                    break
-                parts.append(data)
-                count += len(data)
-        if self._failure and not count:
-            raise self._failure
-        return b"".join(parts)
 
 
 class Content(NamedTuple):
@@ -140,73 +42,13 @@ def unfold(
     Too many layers end that member, any other exceeded limit the whole input.
     """
     try:
-        yield from _unfold(Content(name, (), Stream(file.read, "file", file, modified)), _Budget(limits))
-    except _LimitReached as error:
+        yield from _unfold(Content(name, (), Stream(file.read, "file", file, modified)), Budget(limits))
+    except LimitReached as error:
         yield UnreadableInput(name, error.reason)
-
-
-def shown(name: str) -> str:
-    """The name, fit for any terminal and any file: control characters and undecodable bytes as escapes."""
-    if name.isprintable():
-        return name
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda char: ascii(char[0])[1:-1], name)
-
-
-def reason(error: Exception, what: str) -> str:
-    """Why `what` could not be read, in one line."""
-    if isinstance(error, UnreadableInput):
-        return error.reason
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, EOFError):
-        return f"the {what} is cut off"
-    return f"damaged {what}: {shown(' '.join(str(error).split()) or type(error).__name__)}"
-
-
-class _LimitReached(UnreadableInput):
-    """The whole input is given up."""
 
 
 def _capped(read: Callable[[int], bytes], most: int, size: int) -> bytes:
     return read(min(size, most))
-
-
-class _Budget:
-    """What one input has used of its limits."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self._expanded = self._members = 0
-        self._exceeded: _LimitReached | None = None
-
-    def metered(self, read: Callable[[int], bytes], packed: Callable[[], int]) -> Callable[[int], bytes]:
-        """`read` in small steps, counting what it makes out of as many bytes as `packed` says."""
-        made = 0
-
-        def metered(size: int) -> bytes:
-            nonlocal made
-            data = read(min(size, _STEP))
-            made += len(data)
-            self._expanded += len(data)
-            self._check("expanded_bytes", self._expanded)
-            if made > _BOMB:
-                self._check("ratio", made // max(packed(), 1))
-            return data
-
-        return metered
-
-    def enter(self) -> None:
-        """Count one more member of an archive."""
-        if self._exceeded:
-            raise self._exceeded
-        self._members += 1
-        self._check("members", self._members)
-
-    def _check(self, limit: str, value: int) -> None:
-        most = getattr(self.limits, limit)
-        if value > most:
-            self._exceeded = _LimitReached("", f"unfolds beyond the limit: {limit} = {most:,}")
-            raise self._exceeded
 
 
 _MAGIC = re.compile(
@@ -225,7 +67,7 @@ def layer(head: bytes) -> str | None:
     return "tar" if field and int(field[1], 8) == sum(head[:148] + b" " * 8 + head[156:]) else None
 
 
-def _unfold(content: Content, budget: _Budget) -> Iterator[Content | UnreadableInput]:
+def _unfold(content: Content, budget: Budget) -> Iterator[Content | UnreadableInput]:
     name, layers, stream = content
     try:
         packing = layer(stream.peek(_HEAD))
@@ -248,7 +90,7 @@ def _unfold(content: Content, budget: _Budget) -> Iterator[Content | UnreadableI
 _Members = Iterator[tuple[str, Stream | UnreadableInput]]
 
 
-def _inside(name: str, layer: str, stream: Stream, budget: _Budget) -> _Members:
+def _inside(name: str, layer: str, stream: Stream, budget: Budget) -> _Members:
     if layer == "zip":
         return _zip(name, stream, budget)
     if layer == "tar":
@@ -296,7 +138,7 @@ def _decoder(layer: str, stream: Any) -> Callable[[int], bytes]:
     return lambda _: next(made, b"")
 
 
-def _zip(name: str, stream: Stream, budget: _Budget) -> _Members:
+def _zip(name: str, stream: Stream, budget: Budget) -> _Members:
     import zipfile
 
     with ExitStack() as stack:
@@ -335,13 +177,13 @@ def _seekable(stream: Stream, stack: ExitStack) -> IO[bytes]:
         return stream.file
     import tempfile
 
-    copy = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_BOMB))  # noqa: SIM115  the stack closes it
+    copy = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115  the stack closes it
     while block := stream.read(_BLOCK):
         copy.write(block)
     return cast(IO[bytes], copy)
 
 
-def _7z(name: str, stream: Stream, budget: _Budget) -> _Members:
+def _7z(name: str, stream: Stream, budget: Budget) -> _Members:
     from tracelens.source import sevenzip
 
     with ExitStack() as stack:
@@ -354,13 +196,13 @@ def _7z(name: str, stream: Stream, budget: _Budget) -> _Members:
                     yield f"{name}!{shown(member.name)}", Stream(read, "7z member", None, member.modified)
                 while read(_BLOCK):
                     pass  # what nobody read counts too
-        except _LimitReached:
+        except LimitReached:
             raise
         except Exception as error:
             yield name, UnreadableInput(name, reason(error, "7z archive"))
 
 
-def _tar(name: str, stream: Stream, budget: _Budget) -> _Members:
+def _tar(name: str, stream: Stream, budget: Budget) -> _Members:
     import tarfile
 
     class Header(tarfile.TarInfo):
