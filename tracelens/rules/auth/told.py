@@ -9,19 +9,17 @@ import re
 from tracelens.findings import Advice, client, server
 from tracelens.sessions import Quote, Session
 
-_AGED = re.compile(
-    r"password (?:has |is )?expired|(?:required to|must|have to) change your (?:\w+ )?password"
-    r"|choose a new password|password change (?:is )?required",
-    re.IGNORECASE,
+_AGED = (
+    r"(?i)password (?:has |is )?expired|(?:required to|must|have to) change your (?:\w+ )?password"
+    r"|choose a new password|password change (?:is )?required"
 )
-_BARRED = re.compile(
-    r"account (?:(?:has|is|was|been|temporar\w+) )*(?:expired|locked|disabled|suspended)"
-    r"|not permitted to log ?in|too many (?:unsuccessful|failed|invalid) log ?in",
-    re.IGNORECASE,
+_BARRED = (
+    r"(?i)account (?:(?:has|is|was|been|temporar\w+) )*(?:expired|locked|disabled|suspended)"
+    r"|not permitted to log ?in|too many (?:unsuccessful|failed|invalid) log ?in"
 )
 # A house rule on the door talks of what is to be done some day, or of everybody.
-_RULE = re.compile(r"\b(?:if|when|once|every|regularly|periodically|days|users (?:must|shall|should))\b", re.IGNORECASE)
-_SENTENCE = re.compile(r"[^.!?;\n]+")
+_RULE = r"(?i)\b(?:if|when|once|every|regularly|periodically|days|users (?:must|shall|should))\b"
+_SENTENCE = r"[^.!?;\n]+"
 _QUOTED = 2
 
 
@@ -52,10 +50,10 @@ def let_in(name: str) -> tuple[Advice, ...]:
     )
 
 
-def _first(session: Session, words: re.Pattern[str], since: int) -> Quote | None:
+def _first(session: Session, words: str, since: int) -> Quote | None:
     for quote in session.said:
-        sentences = _SENTENCE.findall(quote.text) if quote.line >= since else ()
-        if any(words.search(sentence) and not _RULE.search(sentence) for sentence in sentences):
+        sentences = re.findall(_SENTENCE, quote.text) if quote.line >= since else ()
+        if any(re.search(words, sentence) and not re.search(_RULE, sentence) for sentence in sentences):
             return _quoted(quote)
     return None
 
