@@ -1,7 +1,9 @@
-"""Further servers, with words of their own: ProFTPD's mod_sftp, lsh, TinySSH, Paramiko, Twisted Conch."""
+"""Further servers, with words of their own: ProFTPD, lsh, TinySSH, Paramiko, Conch, Go's x/crypto/ssh, Erlang/OTP."""
 
+import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -173,4 +175,64 @@ class Module:
         command = [PYTHON, "-m", f"tests.lab.{self.name}", json.dumps(told)]
         with log.open("wb") as out, site.running(command, out):
             wait_until(Ready(log, "listening on"), f"{self.name} (log: {log})", 20)
+            yield Running(port)
+
+
+HERE = Path(__file__).parent
+
+
+def go_server() -> Path:
+    """The server of `go_server.go`, built once, from Debian's packages of Go's libraries."""
+    folder = libssh2.cache_folder() / "packages"
+    source = HERE / "go_server.go"
+    program = folder / f"go-server-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}"
+    with libssh2.locked(libssh2.cache_folder() / "packages.lock"):
+        if not program.exists():
+            more = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(folder / "go-cache")}
+            command = ["go", "build", "-o", str(program), str(source)]
+            subprocess.run(command, check=True, capture_output=True, env={**os.environ, **more})
+    return program
+
+
+@dataclass(frozen=True)
+class Go:
+    """A server of golang.org/x/crypto/ssh, with the options of `go_server.go`."""
+
+    name: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return f"Go x/crypto/ssh{self.name and ', ' + self.name}"
+
+    @contextmanager
+    def start(self, site: Site) -> Iterator[Running]:
+        folder, port = site.new_folder("go"), free_port()
+        log = folder / "log"
+        command = [str(go_server()), json.dumps({"port": port, "keys": str(site.keys), **self.options})]
+        with log.open("wb") as out, site.running(command, out):
+            wait_until(Ready(log, "listening on"), f"Go (log: {log})", 20)
+            yield Running(port)
+
+
+@dataclass(frozen=True)
+class Erlang:
+    """Erlang/OTP's `ssh:daemon`; `options` is a list of its options as an Erlang term."""
+
+    options: str = "[]"
+
+    @property
+    def title(self) -> str:
+        return f"Erlang ssh {self.options if self.options != '[]' else ''}".strip()
+
+    @contextmanager
+    def start(self, site: Site) -> Iterator[Running]:
+        folder, port = site.new_folder("erlang"), free_port()
+        for kind in ("rsa", "ed25519"):
+            shutil.copy(site.keys / f"host_{kind}", folder / f"ssh_host_{kind}_key")
+        shutil.copy(site.keys / "rsa.pub", folder / "authorized_keys")
+        log = folder / "log"
+        command = ["escript", str(HERE / "erlang_server.escript"), str(port), str(folder), self.options]
+        with log.open("wb") as out, site.running(command, out):
+            wait_until(Ready(log, "listening on"), f"Erlang (log: {log})", 30)
             yield Running(port)

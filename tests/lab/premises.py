@@ -194,6 +194,10 @@ def missing() -> list[str]:
         "/usr/bin/openssl": "openssl",
         "/usr/sbin/lshd": "lsh-server",
         "/usr/sbin/tinysshd": "tinysshd",
+        "/usr/bin/escript": "erlang-ssh",
+        "/usr/bin/go": "golang-go",
+        "/usr/share/gocode/src/golang.org/x/crypto/ssh": "golang-golang-x-crypto-dev",
+        "/usr/share/gocode/src/github.com/pkg/sftp": "golang-github-pkg-sftp-dev",
     }
     packages = [name for path, name in programs.items() if not Path(path).exists()] + libssh2.missing()
     lacks = [f"apt-get install -y --no-install-recommends {' '.join(packages)}"] if packages else []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab import libssh2
+from tests.lab.others import Lshd
 from tests.lab.plain import distant
 from tests.lab.premises import PYTHON, REPOSITORY, Site
 from tests.lab.scenario import Scenario, Step
@@ -36,7 +37,22 @@ class ClientDiedError(Exception):
 
 
 def record(scenario: Scenario, version: str, site: Site, folder: Path) -> Recording:
-    """Makes the trace `SCENARIO-VERSION.log` in `folder`; in a steady site, with the servers at a distance."""
+    """Makes the trace `SCENARIO-VERSION.log` in `folder`; in a steady site, with the servers at a distance.
+
+    One in 256 of lshd's signatures lacks a leading zero, and libssh2 refuses it: then it is made once more.
+    """
+    while True:
+        made = _record(scenario, version, site, folder)
+        refused = b"Unable to verify hostkey signature" in made.trace.read_bytes()
+        if not refused or "kex-hostkey-unverified" in scenario.expected(version) or not _of_lshd(scenario):
+            return made
+
+
+def _of_lshd(scenario: Scenario) -> bool:
+    return any(isinstance(talk.server, Lshd) for talk in scenario.talks)
+
+
+def _record(scenario: Scenario, version: str, site: Site, folder: Path) -> Recording:
     trace = folder / f"{scenario.id}-{version}.log"
     trace.unlink(missing_ok=True)
     with ExitStack() as stack:

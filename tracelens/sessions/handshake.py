@@ -27,6 +27,10 @@ def list_name(event: str) -> str:
     return _LIST[event.partition("_ex.")[2].partition("_")[2]]
 
 
+# A signature shorter by more than this many bytes lacks more than leading zeros.
+_LEADING_ZEROS = 2
+
+
 class Handshake(Core):
     """Steps of the transport layer."""
 
@@ -211,3 +215,7 @@ class Handshake(Core):
     def _in_kex_31(self, packet: Packet) -> None:
         if "fingerprint" in packet.fields:
             self.session.fingerprints.setdefault("SHA256", str(packet.fields["fingerprint"]).removeprefix("SHA256:"))
+        signature, modulus = packet.fields.get("signature", 0), packet.fields.get("modulus", 0)
+        if 0 < modulus - signature <= _LEADING_ZEROS:
+            said = f"the signature has {signature} bytes, the RSA key {modulus}"
+            self.session.lines["kex.signature_short"] = Quote(packet.line, said)

@@ -67,7 +67,27 @@ def _kex_reply(reader: Reader) -> dict[str, str | int]:
     algorithm = key_algorithm(first)
     if algorithm is None:
         return {"group_bits": int.from_bytes(first).bit_length()}
-    return {"algorithm": algorithm, "fingerprint": fingerprint(first), "md5": md5_fingerprint(first)}
+    fields: dict[str, str | int] = {
+        "algorithm": algorithm,
+        "fingerprint": fingerprint(first),
+        "md5": md5_fingerprint(first),
+    }
+    return fields | (_rsa_sizes(first, reader) if algorithm == "ssh-rsa" else {})
+
+
+def _rsa_sizes(key: bytes, reader: Reader) -> dict[str, str | int]:
+    """Octets of an RSA key's modulus and of the signature made with it (RFC 4253, 6.6 and 8), where both are shown."""
+    blob = Reader(key)
+    try:
+        blob.skip_string()
+        blob.mpint()
+        modulus = blob.string().lstrip(b"\0")
+        reader.mpint()
+        signature = Reader(reader.string())
+        signature.skip_string()
+        return {"modulus": len(modulus), "signature": signature.skip_string()}
+    except Short:
+        return {}
 
 
 def _cookie(reader: Reader) -> bytes:

@@ -1,7 +1,7 @@
 """A host key, or a signature made with it, that does not verify."""
 
 from tracelens.findings import Found, Rival, cause, client, network, server
-from tracelens.sessions import Session
+from tracelens.sessions import Failure, Quote, Session
 
 
 @cause("kex-hostkey-unverified", phase="kex")
@@ -22,6 +22,9 @@ def hostkey_unverified(session: Session) -> Found | None:
       the key itself could not be read. 1.8.1 and 1.8.2 say `-41 - Host key length out of bounds`.
     - `-8 - Unrecoverable error exchanging keys` and `-8 - Unable to exchange encryption keys` follow:
       they are consequences.
+    - A signature that is a byte shorter than the RSA key (packet 31 or 33) is right and badly written: the
+      server's software drops leading zeros (GNU lsh does), libssh2 wants the full length. One connection in 256
+      fails by that, and the next one works.
     - This has nothing to do with known_hosts. libssh2 never looks at it by itself; a program that
       compares fingerprints (libssh2_knownhost_check()) and stops leaves no error in the trace.
 
@@ -66,6 +69,9 @@ def hostkey_unverified(session: Session) -> Found | None:
     unread = failed.code == -10 or failed.says("Host key length out of bounds", "hostkey is NULL", "Missing host key")
     if not unread and failed.code != -11 and seen is None:
         return None
+    short = session.quote("kex.signature_short")
+    if short is not None and not unread:
+        return _short(short, failed)
     algorithm = session.algorithm("hostkey")
     by = f" ({algorithm})" if algorithm else ""
     print_ = session.fingerprints.get("SHA256") or session.fingerprints.get("SHA1") or session.fingerprints.get("MD5")
@@ -95,4 +101,21 @@ def hostkey_unverified(session: Session) -> Found | None:
                 "machine would decide",
             ),
         ),
+    )
+
+
+def _short(short: Quote, failed: Failure) -> Found:
+    return Found(
+        "The server's signature lacks its leading zeros, and libssh2 does not take it: one connection in 256 fails so.",
+        (short, failed.quote),
+        (
+            client(
+                "connect again: the next signature is most likely of full length; a program that must not fail tries "
+                "once more, or prefers another host-key type (libssh2_session_method_pref with LIBSSH2_METHOD_HOSTKEY)"
+            ),
+            server(
+                "use an Ed25519 or ECDSA host key, or a newer server: an RSA signature has as many bytes as its key"
+            ),
+        ),
+        (Rival("kex-failed", "ruled out: the step that failed is the host key's"),),
     )
