@@ -99,10 +99,10 @@ def server_disconnect(session: Session) -> Found | None:
         tuple(evidence),
         (
             server(
-                "look in sshd's log at this moment"
+                "look in the server's log at this moment"
                 + (f" for {words!r}: " if words and words != "(null)" else ": ")
                 + (
-                    "the address refused or too many connections (MaxStartups, PerSourcePenalties), or a crash"
+                    "the address refused or too many connections (sshd: MaxStartups, PerSourcePenalties), or a crash"
                     if "server" not in session.offers
                     else "missing host keys, a moduli file without the size asked for, a crash of the child process"
                 )
