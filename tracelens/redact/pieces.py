@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from tracelens import events
 from tracelens.records.dumps import KEPT, ROW, SHORT, Dump, Layout, kind_of
-from tracelens.records.framing import patterns
+from tracelens.records.framing import decoded, patterns
 from tracelens.ssh.wire import Span
 
 _LINE_KEPT = 1 << 20
@@ -35,13 +36,20 @@ class Loose(Struct, gc=False):
 
 
 class Told(Struct, gc=False):
-    """A record: `head` is all before its text; `tail` its line's end."""
+    """A record: `head` is all before its text; `tail` its line's end; `read` what the text says, once it was asked."""
 
     head: bytes
     context: str
     text: bytes
     clock: float | None
     tail: bytes
+    read: events.Parsed | None = None
+
+    def parsed(self) -> events.Parsed:
+        """What it says as it was written; a piece that is kept for the second pass is read once."""
+        if self.read is None:
+            self.read = events.parse(self.context, decoded(self.text))
+        return self.read
 
 
 class Row(Struct, gc=False):

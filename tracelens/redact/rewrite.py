@@ -142,7 +142,7 @@ class Rewrite(Walk):
         secret = self._needles.find(text)
         told: events.Parsed = ("", {})
         if secret or self._names is not None or events.opening(*HIDING, SIZING).match(whole):
-            told = events.parse(piece.context, whole)
+            told = piece.parsed()
         name, fields = told
         for field in HIDDEN_FIELDS.get(name, ()):
             value = fields.get(field)

@@ -96,7 +96,7 @@ class Survey(Walk):
             self._clock = piece.clock
         text = decoded(piece.text)
         if self._names is not None or events.opening(*HIDING).match(text):
-            name, fields = events.parse(piece.context, text)
+            name, fields = piece.parsed()
             for field in HIDDEN_FIELDS.get(name, ()):
                 self.known.add(str(fields.get(field, "")).encode())
             if name == "conn.request_started":
