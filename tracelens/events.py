@@ -64,15 +64,15 @@ class _Shape(Struct, frozen=True):
         name: the event's name.
         fields: the fields of one text of this shape; those without digits are the same in every text.
         numbers: per decimal field its name, the digit run that it is, and its sign.
-        texts: per other field that holds digit runs its name, its terminal, what stands before each run, and which
-            run; what follows.
+        texts: per other field that holds digit runs its name, its terminal, what stands before each run, which run,
+            and the digits at the run's begin that are the literal's before the field (`0%lo`); what follows.
         fixed: runs that are part of something else, such as a literal: another value is another shape.
     """
 
     name: str
     fields: Mapping[str, Value]
     numbers: tuple[tuple[str, int, int], ...]
-    texts: tuple[tuple[str, str, tuple[tuple[str, int], ...], str], ...]
+    texts: tuple[tuple[str, str, tuple[tuple[str, int, str], ...], str], ...]
     fixed: tuple[tuple[int, str], ...]
 
 
@@ -164,7 +164,7 @@ def _shape(
     """How texts of this layout are read."""
     plan: list[tuple[str, int, int]] = []
     fixed: list[tuple[int, str]] = []
-    held: dict[str, list[tuple[str, int]]] = {}
+    held: dict[str, list[tuple[str, int, str]]] = {}
     done = {field: start for field, _, start, _ in texts}
     for run, found in enumerate(_RUN.finditer(text)):
         start, stop = found.span()
@@ -172,11 +172,18 @@ def _shape(
             field, sign = numbers[start, stop]
             plan.append((field, run, sign))
             continue
-        field = next((field for field, _, first, last in texts if first <= start and stop <= last), "")
+        field, first = next(
+            (
+                (field, first)
+                for field, _, first, last in texts
+                if first < stop <= last and (first <= start or stop == last)
+            ),
+            ("", 0),
+        )
         if not field:
             fixed.append((run, found[0]))
             continue
-        held.setdefault(field, []).append((text[done[field] : start], run))
+        held.setdefault(field, []).append((text[done[field] : start], run, text[start:first]))
         done[field] = stop
     found_texts = (
         (field, type, tuple(held[field]), text[done[field] : last]) for field, type, _, last in texts if field in held
@@ -192,7 +199,9 @@ def _by_shape(shape: _Shape, runs: list[str]) -> Parsed | None:
     for field, run, sign in shape.numbers:
         fields[field] = sign * int(runs[run])
     for field, type, pieces, rest in shape.texts:
-        text = "".join([before + runs[run] for before, run in pieces]) + rest
+        if any(glued and not (runs[run].startswith(glued) and len(runs[run]) > len(glued)) for _, run, glued in pieces):
+            return None
+        text = "".join([before + runs[run][len(glued) :] for before, run, glued in pieces]) + rest
         if type in _DIGITS and not re.fullmatch(_DIGITS[type], text):
             return None
         fields[field] = _CONVERT.get(type, str.rstrip)(text)
@@ -223,6 +232,10 @@ def _pointer(token: str) -> int:
     return 0 if token.startswith("(") else int(token, 16)
 
 
+def _octal(token: str) -> int:
+    return -1 if "8" in token or "9" in token else int(token, 8)
+
+
 def _names(token: str) -> tuple[str, ...]:
     return tuple(name for name in token.rstrip().split(",") if name)
 
@@ -230,9 +243,13 @@ def _names(token: str) -> tuple[str, ...]:
 _CONVERT: Mapping[str, Callable[[str], Value]] = {
     "INT": int,
     "HEX": lambda token: int(token, 16),
-    "OCT": lambda token: int(token, 8),
+    "OCT": _octal,
     "POINTER": _pointer,
     "NAMES": _names,
 }
 # What is a number of another base, for certain: no more digits than its terminal takes, in each of its alternatives.
-_DIGITS: Mapping[str, str] = {"HEX": "[0-9A-Fa-f]{1,20}", "OCT": "[0-7]{1,22}"}
+_DIGITS: Mapping[str, str] = {
+    "HEX": "[0-9A-Fa-f]{1,20}",
+    "OCT": "[0-9]{1,22}",
+    "POINTER": r"0[xX][0-9A-Fa-f]{1,16}|\(n(?:il|ull)\)|[0-9A-Fa-f]{1,16}",
+}
