@@ -58,6 +58,15 @@ def test_digits_of_the_wording_are_no_value() -> None:
     assert parse("Userauth", "Attempting publickey authentication -- phase 3")[0] == "userauth.unknown"
 
 
+def test_a_shape_holds_pointers_and_numbers_behind_a_digit(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse("Socket", "Error recving 5 bytes to 7+9: 11")
+    parse("SCP", "mode = 0644 size = 12")
+    monkeypatch.setattr(events, "parse_afresh", None)
+    assert parse("Socket", "Error recving 50 bytes to 255+90: 110")[1]["pointer"] == 0x255
+    assert parse("SCP", "mode = 0755 size = 0") == ("scp.file_mode", {"mode": 0o755, "size": 0})
+    assert parse("SCP", "mode = 08 size = 0")[1]["mode"] == -1
+
+
 def test_a_shape_holds_lists_and_literal_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     parse("Key Ex", "Sent CRYPT_CS: aes128-ctr,aes256-ctr")
     parse("Conn", "X11 Connection established: channel 0/1 win 2/3 packet 4/5")
