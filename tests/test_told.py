@@ -3,11 +3,17 @@
 from typing import Any
 
 import pytest
-from support import CASES, READ, diagnose_bytes, dump, string
+from support import CASES, READ, SAMPLES, diagnose_bytes, dump, string
 
 AGED = (CASES / "auth-password-expired" / "password-aged-1.11.1.log").read_bytes()
 BARRED = (CASES / "auth-password-rejected" / "account-expired-1.10.0.log").read_bytes()
+WRONG = (SAMPLES / "wrong-password.log").read_bytes()
 PROMPTED = (CASES / "auth-keyboard-interactive-failed" / "account-expired-prompts-1.11.1.log").read_bytes()
+
+
+def without_banner(trace: bytes) -> bytes:
+    begin = trace.rindex(b"=>", 0, trace.index(b"0000: 35 00 00 00"))
+    return trace[:begin] + trace[trace.index(b"[libssh2]", begin) :]
 
 
 def with_banner(trace: bytes, words: str) -> dict[str, Any]:
@@ -34,7 +40,7 @@ def with_banner(trace: bytes, words: str) -> dict[str, Any]:
 def test_a_password_that_must_be_changed(words: str) -> None:
     session = with_banner(AGED, words)
     assert session["root_cause"] == "auth-password-expired"
-    assert " ".join(words.split()) in session["findings"][0]["evidence"][0]["text"]
+    assert " / ".join(words.splitlines()) in session["findings"][0]["evidence"][0]["text"]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,17 @@ def test_a_password_that_must_be_changed(words: str) -> None:
         "Your password will expire in 3 days.\n",
         "Last password change: 3 days ago. Passwords are case-sensitive.\n",
         "Accounts are locked after three attempts.\n",
+        "Forgot your password or account locked? Call the help desk.\n",
+        "Password expired? Reset it at https://depot.example/\n",
+        "Unauthorized users are not permitted to log in.\n",
+        "Too many failed login attempts will lock your account.\n",
+        "Your account is locked after 3 failed attempts.\n",
+        "An inactive account is disabled automatically.\n",
+        "Contractors whose account has expired must contact HR.\n",
+        "You must change your password at first login.\n",
+        "To reset, choose a new password at https://depot.example/\n",
+        "Password change is required annually.\n",
+        "Your password has expired. You have 2 grace login(s) remaining.\n",
     ],
 )
 def test_a_house_rule_is_no_reason(words: str) -> None:
@@ -82,8 +99,58 @@ def test_no_answer_to_a_prompt_is_blamed_where_the_account_is() -> None:
 
 
 def test_it_is_cut_and_no_terminal_obeys_it() -> None:
-    session = with_banner(BARRED, "\x1b[31mYour account has expired" + " x" * 4000)
+    session = with_banner(BARRED, "\x1b[31m" + "x " * 200 + "\nYour account has expired.\n" + " x" * 1000)
     evidence = session["findings"][0]["evidence"][0]["text"]
     assert "account has expired" in evidence
     assert "\x1b" not in evidence
     assert len(evidence) < 500
+
+
+def test_a_banner_before_the_attempt_decides_nothing() -> None:
+    """The door says something else than what came of the login."""
+    words = dump(READ, b"\x35" + string("Your account has expired.\n") + string(""))
+    for trace in (WRONG, without_banner(BARRED)):
+        at = trace.rindex(b"\n", 0, trace.index(b"Attempting to login using password")) + 1
+        (before,) = diagnose_bytes(trace)["sessions"]
+        (after,) = diagnose_bytes(trace[:at] + words + trace[at:])["sessions"]
+        assert after["root_cause"] == before["root_cause"]
+        assert after["findings"][0]["summary"] == before["findings"][0]["summary"]
+
+
+@pytest.mark.parametrize("words", ["Your account has been disabled.\n", "Your password has expired.\n"])
+def test_a_refusal_for_a_reason_that_the_server_says(words: str) -> None:
+    at = WRONG.rindex(b"=>", 0, WRONG.rindex(b"0000: 33 "))
+    trace = WRONG[:at] + dump(READ, b"\x35" + string(words) + string("")) + WRONG[at:]
+    session = diagnose_bytes(trace)["sessions"][0]
+    aged = "password" in words
+    assert session["root_cause"] == ("auth-password-expired" if aged else "auth-password-rejected")
+    assert aged or "may not be used" in session["findings"][0]["summary"]
+    assert aged or session["ask"]["log"][0]["look_for"] == "by PAM account configuration"
+
+
+@pytest.mark.parametrize(
+    "folder", ["channel-open-refused", "channel-request-refused", "channel-subsystem-refused", "scp-failed"]
+)
+def test_what_was_refused_later_is_its_own_cause(folder: str) -> None:
+    words = dump(READ, b"\x35" + string("Your password has expired.\n") + string(""))
+    for path in (CASES / folder).iterdir():
+        trace = path.read_bytes()
+        success = trace.rfind(b"0000: 34 ")
+        if success >= 0:
+            at = trace.rindex(b"=>", 0, success)
+            session = diagnose_bytes(trace[:at] + words + trace[at:])["sessions"][-1]
+            assert session["root_cause"] == folder
+
+
+def test_prompts_are_quoted_one_by_one() -> None:
+    """Side by side the second would look like what the first asks for, and be hidden."""
+    begin = PROMPTED.rindex(b"=>", 0, PROMPTED.index(b"0000: 3C "))
+    end = PROMPTED.index(b"[libssh2]", begin)
+    prompts = b"".join(string(text) + b"\0" for text in ("Password: ", "Verification code: "))
+    request = b"\x3c" + string("Sign in") + string("") + string("") + (2).to_bytes(4) + prompts
+    refused = dump(READ, b"\x33" + string("keyboard-interactive") + b"\0")
+    failed = PROMPTED[PROMPTED.index(b"Keyboard-interactive authentication failed") - 30 :]
+    trace = PROMPTED[:begin] + dump(READ, request) + PROMPTED[end : end + 400] + refused + failed
+    evidence = diagnose_bytes(trace)["sessions"][0]["findings"][0]["evidence"]
+    said = [quote["text"] for quote in evidence if quote["text"].startswith("the server says")]
+    assert said == ["the server says: 'Sign in / Password: / Verification code:'"]

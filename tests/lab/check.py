@@ -14,7 +14,19 @@ from tests.lab import truth
 from tests.lab.premises import PYTHON, REPOSITORY
 from tracelens.vocabulary import VOCABULARY
 
-_SERVERS = ("OpenSSH", "asyncssh", "dropbear", "vsftpd", "ProFTPD", "lshd", "tinysshd", "Paramiko", "Conch")
+_SERVERS = (
+    "OpenSSH",
+    "asyncssh",
+    "dropbear",
+    "vsftpd",
+    "ProFTPD",
+    "lshd",
+    "tinysshd",
+    "Paramiko",
+    "Conch",
+    "Go",
+    "Erlang",
+)
 _ALTERNATIVES = re.compile(r"ALT ([a-z0-9, -]+?):")
 
 

@@ -3,6 +3,7 @@
 All text that comes from the trace is made printable here; the templates escape it for their format.
 """
 
+import re
 from typing import Any
 
 from msgspec import Struct
@@ -288,6 +289,8 @@ def _failing_x(session: dict[str, Any], line: int | None) -> float | None:
 
 # From which phase on a subsystem has anything to say.
 _SPEAKS_FROM = {"Key Ex": 1, "Userauth": 2, "Conn": 3, "SCP": 4, "SFTP": 4}
+# What decides between two causes, where a trace can show it.
+_BY_TRACE = re.compile(r"\bmask\b|\bpacket [0-9]|\bdumps?\b|\bbit\b")
 _SILENT = ("transport-timeout", "banner-timeout", "banner-closed")
 _ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 4, "scp": 4, "done": 5}
 
@@ -295,13 +298,16 @@ _ORDER = {"banner": 0, "kex": 1, "auth": 2, "channel": 3, "sftp": 4, "scp": 4, "
 def _untraced(document: dict[str, Any]) -> dict[str, Any]:
     """What the trace has not, what stays unknown for it, and how to get it.
 
-    What no session came to is told apart from what was not traced. No login or transfer needs Publickey.
+    What no session came to is told apart from what was not traced. No login or transfer needs Publickey, only silence
+    needs Socket, and a transfer by SCP would be seen by its channel.
     """
     trace = document["trace"]
     reached = max((_ORDER[s["phase"]] for s in document["sessions"]), default=0)
+    silent = any(s["root_cause"] in _SILENT for s in document["sessions"])
+    needless = ["Publickey"] + ["Socket"] * (not silent) + ["SCP"] * ("Conn" in trace["contexts"])
     missing, ahead = [], []
     for bit in masks.BITS:
-        if bit.context in trace["contexts"] or bit.context == "Publickey" or (bit.value == 2 and trace["dumps"]):
+        if bit.context in (*trace["contexts"], *needless) or (bit.value == 2 and trace["dumps"]):
             continue
         if _SPEAKS_FROM.get(bit.context, 0) > reached:
             ahead.append(f"{bit.context} ({bit.value})")
@@ -310,13 +316,10 @@ def _untraced(document: dict[str, Any]) -> dict[str, Any]:
     if "Transport" in trace["contexts"] and not trace["dumps"]:
         without = masks.BITS[0].without.removeprefix("no hex dumps: ")
         missing.insert(0, {"context": "hex dumps", "bit": 2, "without": without})
-    silent = any(
-        s["root_cause"] in ("transport-timeout", "banner-timeout", "banner-closed") for s in document["sessions"]
-    )
     mask = _WITH_SOCKETS if silent else _FULL
     lacking = any(notice["id"] == "trace-mask-incomplete" for notice in document["notices"])
     return {
-        "settled": bool(document["sessions"]) and not lacking and all(map(_is_settled, document["sessions"])),
+        "again": not document["sessions"] or (bool(missing) and (lacking or any(map(_is_open, document["sessions"])))),
         "missing": missing,
         "ahead": ahead,
         "mask": mask,
@@ -325,12 +328,13 @@ def _untraced(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_settled(session: dict[str, Any]) -> bool:
-    """Whether no further tracing could change what is said of a session."""
+def _is_open(session: dict[str, Any]) -> bool:
+    """Whether further tracing could change what is said of a session."""
     if session["verdict"] == "healthy":
-        return True
+        return False
     root = next((f for f in session["findings"] if f["id"] == session["root_cause"]), None)
-    return root is not None and all(rival["because"].startswith("ruled out") for rival in root["rivals"])
+    open_still = (r["because"] for r in root["rivals"] if not r["because"].startswith("ruled out")) if root else ()
+    return root is None or any(_BY_TRACE.search(because) for because in open_still)
 
 
 def _environment(source: dict[str, Any], trace: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,14 +1,18 @@
 """Which sessions of an analysis went alike: a program that tries again for hours makes thousands of them."""
 
+import re
 from typing import Any
+
+_DIGITS = re.compile("[0-9]+")
 
 
 def story(session: dict[str, Any]) -> tuple[Any, ...]:
     """What is said of a session but for its lines, times and noise."""
     findings = [(f["id"], f["summary"] if f["kind"] == "cause" else "") for f in session["findings"]]
     ends = (session["client_banner"], session["server_banner"], session["user"])
+    errors = [_DIGITS.sub("0", e["text"]) for e in session["errors"] if e["fate"] in ("final", "undecided")]
     unexplained = session["unexplained"] and session["unexplained"]["text"]
-    return (session["verdict"], session["phase"], *ends, unexplained, *findings)
+    return (session["verdict"], session["phase"], *ends, unexplained, *errors, *findings)
 
 
 def groups(sessions: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

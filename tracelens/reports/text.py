@@ -75,8 +75,8 @@ def render(document: dict[str, Any], verbosity: int = 0, paint: Paint = plain) -
         lines.append("")
         lines += _session(session, verbosity, paint)
         lines += _others(alike.get(session["number"], []))
-    groups = [{first, *others} for first, others in alike.items()]
-    compared = [c for c in document["comparisons"] if not any(group.issuperset(c["sessions"]) for group in groups)]
+    told_once = [{first, *others} for first, others in alike.items()]
+    compared = [c for c in document["comparisons"] if not any(group.issuperset(c["sessions"]) for group in told_once)]
     for number, comparison in enumerate(compared[:_COMPARED]):
         lines += [""] if number == 0 else []
         lines += _field("Compared" if number == 0 else "", comparison["summary"])
@@ -141,7 +141,9 @@ def _head(document: dict[str, Any], paint: Paint) -> Iterable[str]:
 
 def _stories(sessions: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[int, list[int]]]:
     """The sessions that are told one by one, and by the number of some of them the numbers of those that went alike."""
-    many = [members for members in groups(sessions) if len(members) > _ALIKE and not members[0].get("secrets")]
+    many = [
+        members for members in groups(sessions) if len(members) > _ALIKE and not any(m.get("secrets") for m in members)
+    ]
     alike = {members[0]["number"]: [m["number"] for m in members[1:]] for members in many}
     left_out = {number for numbers in alike.values() for number in numbers}
     return [s for s in sessions if s["number"] not in left_out], alike

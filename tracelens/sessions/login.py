@@ -9,7 +9,7 @@ from tracelens.sessions.handshake import Handshake
 from tracelens.sessions.model import RECENT, Attempt, Quote
 
 # How many of the server's words to the user are kept, and how many characters of each.
-_SAID, _SAID_LENGTH = 16, 300
+_SAID, _SAID_LENGTH = 16, 4000
 
 
 class Login(Handshake):
@@ -183,7 +183,9 @@ class Login(Handshake):
         if self.session.attempts:
             attempt = self.session.attempts[-1]
             attempt.prompts = (attempt.prompts or 0) + len(prompts)
-        self._told(packet.line, fields.get("title", ""), fields.get("instruction", ""), *(text for text, _ in prompts))
+        answered = self.session.attempts[-1].answered if self.session.attempts else None
+        texts = (fields.get("title", ""), fields.get("instruction", ""), *(text for text, _ in prompts))
+        self._told(packet.line, *texts, aside=not answered)
 
     @packet("in", "userauth_banner")
     def _in_userauth_banner(self, packet: Packet) -> None:
@@ -193,13 +195,17 @@ class Login(Handshake):
     def _banner(self, event: Event) -> None:
         self._told(event.line, str(event.fields.get("message", "")))
 
-    def _told(self, line: int, *texts: str) -> None:
-        """Keeps what the server tells the user; the text of a banner repeats its packet."""
+    def _told(self, line: int, *texts: str, aside: bool = False) -> None:
+        """Keeps what the server tells the user; the text of a banner repeats its packet.
+
+        Prompts before any answer are aside: they can't be about what was answered.
+        """
         said = self.session.said
-        lines = (" ".join(line.split()) for text in texts for line in text[: 4 * _SAID_LENGTH].splitlines())
+        lines = (" ".join(line.split()) for text in texts for line in text[:_SAID_LENGTH].splitlines())
         text = "\n".join(filter(None, lines))[:_SAID_LENGTH]
-        if text and len(said) < _SAID and (not said or said[-1].text != text):
-            said.append(Quote(line, text))
+        if text and (not said or said[-1].text != text):
+            said.append(Quote(line, text, aside))
+            del said[:-_SAID]
 
     @packet("out", "info_response")
     def _out_info_response(self, packet: Packet) -> None:

@@ -270,7 +270,7 @@ class Session(Struct):
     offered: tuple[str, ...] | None = None
     offered_line: int = 0
     attempts: list[Attempt] = field(default_factory=list)
-    # What the server told the user during the login: banners and prompts, the first of them, line by line.
+    # What the server told the user during the login: banners and prompts, the last of them, line by line.
     said: list[Quote] = field(default_factory=list)
     authenticated: bool = False
     auth_line: int = 0

@@ -1,5 +1,7 @@
 """A password was tried and refused: what the server's lists of methods say about why."""
 
+import shlex
+
 from tracelens.findings import Found, Rival, cause, client, server
 from tracelens.rules.auth.attempts import Refusal, decisive, listed, offers, the_list, who
 from tracelens.rules.auth.told import barred, let_in, must_change, told
@@ -8,6 +10,7 @@ from tracelens.rules.transport.waits import is_lost
 from tracelens.sessions import Attempt, Failure, Quote, Session
 
 OUTRANKED = ("auth-too-many-failures", "auth-password-expired", "auth-second-factor-missing")
+AGED = "the server speaks of the password's age, not of its being wrong"
 NO_LIST = "no list of methods was traced; mask 142 would show it, and the list would decide"
 
 
@@ -314,8 +317,8 @@ def expired(session: Session) -> Found | None:
 
     - auth-password-rejected: the server refused at once, with no change request before.
     - auth-keyboard-interactive-failed: no prompt speaks of a change.
-    - sftp-start-failed: nothing that the server said speaks of the password. Without dumps that is so
-      always: the banner is not printed as text.
+    - sftp-start-failed: nothing that the server said speaks of the password. Without dumps a banner is seen only
+      where libssh2 1.11.0 or later prints it (`Userauth: Banner: ...`).
 
     ## Example
 
@@ -336,7 +339,7 @@ def expired(session: Session) -> Found | None:
         return None
     words = must_change(session)
     if words is not None and (ending := _not_changed(session, failed, words)):
-        return _aged(session, f"says that it must be changed, and {ending}", (words, failed.quote), "it was taken")
+        return _aged(session, f"says that it must be changed, and {ending}", (words, failed.quote), AGED)
     if failed.phase != "auth":
         return None
     bare = next(
@@ -385,7 +388,9 @@ def _aged(session: Session, story: str, proof: tuple[Quote, ...], ruled_out: str
                 "answers the request: libssh2_userauth_password_ex() with a change callback, or a callback for "
                 "prompts that tells them apart; AuthenticateWithUsername has none"
             ),
-            server(f"set a new password, or take the account out of password ageing (`chage -M -1 {name}`)"),
+            server(
+                f"set a new password, or take the account out of password ageing (`chage -M -1 {shlex.quote(name)}`)"
+            ),
         ),
         (Rival("auth-password-rejected", f"ruled out: {ruled_out}"),),
     )
@@ -398,11 +403,18 @@ def _not_changed(session: Session, failed: Failure, words: Quote) -> str:
         return ""
     prompts = last.method == "keyboard-interactive"
     if failed.phase == "auth":
-        return "what was answered is not that" if prompts and words.line >= last.line else ""
-    if prompts or failed.phase not in ("channel", "sftp", "scp") or session.sftp_version is not None:
+        ended = "refuses what it gets" if not is_lost(session, failed) else "hangs up"
+        return ended if words.line >= last.line and last.method != "publickey" else ""
+    said = session.server_disconnect()
+    if said is not None and said.line == words.line:
+        return "hangs up"
+    if prompts or failed.phase not in ("channel", "sftp") or session.scp_line or session.sftp_version is not None:
         return ""
-    ended = any(c.exit_line or c.close_line or c.eof_line or c.refused_line for c in session.channels)
-    if any(o.outcome == "done" for o in session.operations) or not (ended or is_lost(session, failed)):
+    # What ends at once, with nothing refused and nothing done, has no terminal to ask at.
+    channels = [c for c in session.channels if c.number >= 0]
+    refused = any(c.refused_line or any(r.granted is False for r in c.requests) for c in channels)
+    ended_at_once = bool(channels) and all(c.exit_line or c.close_line or c.eof_line for c in channels)
+    if refused or not ended_at_once:
         return ""
     return "lets nobody do anything before"
 

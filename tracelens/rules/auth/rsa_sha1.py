@@ -1,5 +1,7 @@
 """An RSA key, offered with a signature algorithm that the server has given up."""
 
+import re
+
 from tracelens.findings import Found, Rival, cause, client, server
 from tracelens.rules.auth.attempts import refusals
 from tracelens.rules.auth.publickey import key_refused, shown_key
@@ -7,6 +9,8 @@ from tracelens.sessions import Attempt, Quote, Session
 
 # OpenSSH 8.8 (2021-09-26) switched ssh-rsa signatures off; DSA keys went with 7.0.
 WITHOUT_SHA1 = (8, 8)
+# Paramiko 5.0 (2026) has no ssh-rsa; 4.0 still had it.
+WITHOUT_SHA1_PARAMIKO = 5
 # SSH_DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE (RFC 4250, 4.2.2).
 NO_MORE_METHODS = 14
 SSHD = (
@@ -117,14 +121,15 @@ def rsa_sha1(session: Session) -> Found | None:
         return None
     if attempt.algorithm != "ssh-rsa" or attempt.accepted_key or not attempt.pending or said.reason != NO_MORE_METHODS:
         return None
-    if any(refusals(session)):
+    paramiko = re.search(r"paramiko_(\d+)", session.server_banner or "")
+    if paramiko is None or int(paramiko[1]) < WITHOUT_SHA1_PARAMIKO or any(refusals(session)):
         return None
     quote = Quote(said.line, f"disconnect from the server, reason {said.reason}: {said.description.strip()}")
-    return _found(session, attempt, quote, "it hangs up where another algorithm would have got a yes or a no")
+    return _found(session, attempt, quote, f"Paramiko has none since {WITHOUT_SHA1_PARAMIKO}.0, and hangs up")
 
 
 def _found(session: Session, attempt: Attempt, proof: Quote, why: str) -> Found:
-    version = session.client_version
+    version, of_paramiko = session.client_version, "paramiko" in (session.server_banner or "")
     old = f"libssh2 {'.'.join(map(str, version))}" if version else "this libssh2"
     has = (
         "has only ssh-rsa" if version is None or version < (1, 11) else "fell back to ssh-rsa (an agent without SHA-2?)"
@@ -138,12 +143,14 @@ def _found(session: Session, attempt: Attempt, proof: Quote, why: str) -> Found:
                 "or, from "
                 "libssh2 1.9.0 on, an Ed25519 key"
             ),
-            server(PARAMIKO if "paramiko" in (session.server_banner or "") else SSHD),
+            server(PARAMIKO if of_paramiko else SSHD),
         ),
         (
             Rival(
                 "auth-publickey-rejected",
-                "a key that is not authorized is refused alike; sshd's log would decide: it names the signature "
+                "ruled out: Paramiko looks at the algorithm before it looks for the key"
+                if of_paramiko
+                else "a key that is not authorized is refused alike; sshd's log would decide: it names the signature "
                 "algorithm, or not",
             ),
         ),

@@ -1,31 +1,40 @@
 """What the server told the user during the login: its banners (RFC 4252, 5.4) and prompts (RFC 4256, 3.2).
 
-It is text for people, often the only place where the reason stands. The words known here are those of PAM's modules
-(Linux-PAM 1.1 to 1.6), OpenSSH, sssd and AIX, in English; all others are quoted and decide nothing.
+It is text for people, often the only place where the reason stands. Whole sentences that speak to this user are known:
+those of Linux-PAM's modules, OpenSSH, sssd and AIX, in English. All others are quoted and decide nothing, above all the
+house rules that a banner shows to everybody.
 """
 
 import re
+import shlex
+from collections.abc import Iterator
 
 from tracelens.findings import Advice, client, server
 from tracelens.sessions import Quote, Session
 
 _AGED = (
-    r"(?i)password (?:has |is )?expired|(?:required to|must|have to) change your (?:\w+ )?password"
-    r"|choose a new password|password change (?:is )?required"
+    r"(?i)(?:warning: ?)?(?:(?:your|the) )?password (?:has |is )?expired[.!]?"
+    r"|(?:\d[\d-]* )?you (?:are required to|must) change your (?:\w+ )?password(?: (?:now|immediately)\b.*)?[.!]?"
+    r"|(?:you must )?choose a new password[.!]?"
+    r"|password change (?:is )?required(?: but no tty available)?[.!]?"
+    r"|(?:\(current\)|current|(?:enter )?new|retype new) (?:unix )?password:?"
 )
 _BARRED = (
-    r"(?i)account (?:(?:has|is|was|been|temporar\w+) )*(?:expired|locked|disabled|suspended)"
-    r"|not permitted to log ?in|too many (?:unsuccessful|failed|invalid) log ?in"
+    r"(?i)(?:\d[\d-]* )?(?:(?:your|the|this|user) )?account (?:(?:has been|has|is|was) )?(?:temporar(?:il)?y )?"
+    r"(?:expired|locked|disabled|suspended)(?: due to \d+ failed logins?| \(.*)?[.!;]?"
+    r"|(?:unprivileged )?users are not permitted to log ?in (?:yet|anymore)[.!]?"
+    r"|(?:\d[\d-]* )?there have been too many unsuccessful login attempts[.!;]?"
 )
-# A house rule on the door talks of what is to be done some day, or of everybody.
-_RULE = r"(?i)\b(?:if|when|once|every|regularly|periodically|days|users (?:must|shall|should))\b"
-_SENTENCE = r"[^.!?;\n]+"
-_QUOTED = 2
+_SENTENCE = r"[^.!?;\n]+[.!?;]?"
+# A password that has expired and is taken some more times all the same.
+_GRACE = re.compile("grace", re.IGNORECASE)
+_QUOTED, _LENGTH = 2, 300
 
 
 def must_change(session: Session) -> Quote | None:
     """Where the server says that the password must be changed now."""
-    return _first(session, _AGED, 0)
+    found = _first(session, _AGED, 0)
+    return None if found is not None and _GRACE.search(found.text) else found
 
 
 def barred(session: Session, since: int) -> Quote | None:
@@ -41,9 +50,10 @@ def told(session: Session, since: int) -> tuple[Quote, ...]:
 
 def let_in(name: str) -> tuple[Advice, ...]:
     """Who must do what where the account may not be used."""
+    user = shlex.quote(name)
     return (
         server(
-            f"let the account in again (`chage -l {name}`, `faillock --user {name}`, /etc/nologin), or say which "
+            f"let the account in again (`chage -l {user}`, `faillock --user {user}`, /etc/nologin), or say which "
             'other one to use; the log says "account" and "by PAM account configuration"'
         ),
         client("nothing to mend here: what was sent was right or not looked at, the account is barred"),
@@ -51,12 +61,21 @@ def let_in(name: str) -> tuple[Advice, ...]:
 
 
 def _first(session: Session, words: str, since: int) -> Quote | None:
-    for quote in session.said:
-        sentences = re.findall(_SENTENCE, quote.text) if quote.line >= since else ()
-        if any(re.search(words, sentence) and not re.search(_RULE, sentence) for sentence in sentences):
-            return _quoted(quote)
+    for quote in _words(session):
+        if quote.line < since:
+            continue
+        for line in quote.text.splitlines():
+            if any(re.fullmatch(words, sentence.strip()) for sentence in re.findall(_SENTENCE, line)):
+                return _quoted(Quote(quote.line, quote.text if len(quote.text) <= _LENGTH else line))
     return None
 
 
+def _words(session: Session) -> Iterator[Quote]:
+    """What may decide: not what a prompt says before anything was answered, but a disconnect's words too."""
+    yield from (quote for quote in session.said if not quote.aside)
+    yield from (Quote(d.line, d.description) for d in session.disconnects if not d.sent)
+
+
 def _quoted(said: Quote, *, aside: bool = False) -> Quote:
-    return Quote(said.line, f"the server says: {' '.join(said.text.splitlines())!r}", aside)
+    lines = " / ".join(said.text.splitlines())
+    return Quote(said.line, f"the server says: {lines if len(lines) <= _LENGTH else lines[:_LENGTH] + ' ...'!r}", aside)

@@ -91,6 +91,8 @@ def connection_lost(session: Session) -> Found | None:
     attempt = failed.attempt
     words = barred(session, attempt.line) if attempt is not None else None
     if attempt is not None and words is not None:
+        if attempt.method == "password" and attempt.pending:
+            return None  # auth-password-rejected tells it
         return Found(
             f"The server ended the connection in the login: the account of {who(session, attempt)} may not be used.",
             (words, failed.quote, *since),
