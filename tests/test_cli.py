@@ -53,6 +53,17 @@ class TestAnalyze:
         shown = run("analyze", trace, "--show-secrets").stdout
         assert shown.count(PASSWORD) == 23
 
+    def test_sessions_with_other_errors_or_secrets_are_told_each(self, tmp_path: Path) -> None:
+        folder, trace = CASES / "sftp-operation-failed", tmp_path / "two.log"
+        one, other = (folder / "mask-128.log").read_bytes(), (folder / "work-rename-overwrite.log").read_bytes()
+        trace.write_bytes((one + other) * 3)
+        text = " ".join(run("analyze", trace).stdout.decode().split())
+        assert "SSH_FXP_RENAME_OVERWRITE not specified" in text
+        lines = WRONG.read_bytes().splitlines(keepends=True)
+        without = b"".join(line for line in lines if line.startswith(b"[libssh2]"))
+        trace.write_bytes(without + WRONG.read_bytes() * 4)
+        assert run("analyze", trace, "--show-secrets").stdout.count(PASSWORD) == 4
+
     def test_fits_80_columns_without_colour(self) -> None:
         for path in sorted(SAMPLES.iterdir()):
             for flags in ([], ["-vv"]):

@@ -98,6 +98,30 @@ def test_no_answer_to_a_prompt_is_blamed_where_the_account_is() -> None:
     assert "Your account has expired" in finding["evidence"][0]["text"]
 
 
+@pytest.mark.parametrize(
+    ("banner", "cause"),
+    [
+        (b"SSH-2.0-paramiko_5.1.0", "auth-rsa-sha1-refused"),
+        (b"SSH-2.0-paramiko_4.0.0", "transport-server-disconnect"),
+        (b"SSH-2.0-Serv-U_15.1.99", "transport-server-disconnect"),
+    ],
+)
+def test_only_a_server_that_lacks_the_algorithm_hangs_up_over_it(banner: bytes, cause: str) -> None:
+    path = CASES / "auth-rsa-sha1-refused" / "paramiko-key-sha1-1.10.0.log"
+    trace = path.read_bytes().replace(b"SSH-2.0-paramiko_5.1.0", banner)
+    assert diagnose_bytes(trace)["sessions"][0]["root_cause"] == cause
+
+
+def test_a_disconnect_may_say_it_too() -> None:
+    """As OpenSSH did before its processes were apart: in place of the channel's end."""
+    words = "Password change required but no TTY available."
+    said = dump(READ, b"\x01" + (2).to_bytes(4) + string(words) + string(""))
+    at = AGED.rindex(b"=>", 0, AGED.index(b"Packet type 91 received"))
+    gone = b"[libssh2] 0.9 Failure Event: -13 - socket disconnect\n"
+    session = diagnose_bytes(without_banner(AGED[:at]) + said + gone)["sessions"][0]
+    assert session["root_cause"] == "auth-password-expired"
+
+
 def test_it_is_cut_and_no_terminal_obeys_it() -> None:
     session = with_banner(BARRED, "\x1b[31m" + "x " * 200 + "\nYour account has expired.\n" + " x" * 1000)
     evidence = session["findings"][0]["evidence"][0]["text"]

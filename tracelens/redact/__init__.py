@@ -26,7 +26,7 @@ __all__ = ["Choices", "Pseudonyms", "Redaction"]
 _BLOCK = 1 << 20
 _IN_MEMORY = 32 << 20
 _HEAD = 1 << 16
-# Kept pieces take so many bytes at most, and each so many beside its text.
+# Pieces are kept up to so many bytes of the inputs, a piece counted as so many more; in memory they take twice that.
 _ROOM, _PIECE = 64 << 20, 100
 
 
