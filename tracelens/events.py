@@ -78,7 +78,7 @@ class _Shape(Struct, frozen=True):
 
 # A run is at most as long as INT and HEX of the grammars allow, so that both cut a text alike.
 _RUN = re.compile(r"([0-9]{1,20})")
-_ANY_DIGITS = re.compile(r"\[0-9\]|\{[0-9,]+\}")  # in a terminal's pattern
+_ANY_DIGITS = re.compile(r"\[(?:A-Za-z)?0-9-?\]|\{[0-9,]+\}")  # in a terminal's pattern
 _split = _RUN.split  # what is between the runs and the runs, in turn
 
 _texts: dict[tuple[str, str], Parsed] = {}
