@@ -380,14 +380,22 @@ def main() -> None:
     write = _writer(plan)
     reports: list[dict[str, Any]] = [{} for _ in plan["sessions"]]
 
+    said = threading.Event()
+
+    def told(text: bytes) -> None:
+        write(text)
+        said.set()
+
     def run(number: int) -> None:
-        reports[number] = Client(lib, plan["sessions"][number], write).run()
+        reports[number] = Client(lib, plan["sessions"][number], told if write is not None else None).run()
 
     if plan["threads"]:
         threads = [threading.Thread(target=run, args=(number,)) for number in range(len(reports))]
         for thread in threads:
+            said.clear()
             thread.start()
-            time.sleep(0.1)  # they overlap, and the first is always the first
+            said.wait(10)  # they overlap, and the first is always the first
+            time.sleep(0.1)
         for thread in threads:
             thread.join()
     else:
