@@ -406,6 +406,8 @@ class TestOutputs:
         process = subprocess.Popen(
             [sys.executable, "-m", "tracelens", *command, tmp_path / "in", "-o", tmp_path / "out"],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            # A shell's background job ignores Ctrl-C, and so would all that it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         with open(tmp_path / "in", "wb") as pipe:  # opens when it is being read
             pipe.write(WRONG * 20)

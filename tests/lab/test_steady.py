@@ -66,6 +66,8 @@ def test_interrupted_it_leaves_no_process_no_user_and_no_file(number: signal.Sig
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # A shell's background job ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     time.sleep(after)
     run.send_signal(number)
