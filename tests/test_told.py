@@ -63,6 +63,7 @@ def test_a_password_that_must_be_changed(words: str) -> None:
         "To reset, choose a new password at https://depot.example/\n",
         "Password change is required annually.\n",
         "Your password has expired. You have 2 grace login(s) remaining.\n",
+        f"{'Depot 7. ' * 40}\nYour password has expired.\nYou have 2 grace login(s) remaining.\n",
     ],
 )
 def test_a_house_rule_is_no_reason(words: str) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _TEXT_KEPT = 1 << 16
 # numpy takes longer to import than this many bytes take without it.
-BULK_FROM = 1 << 20
+_BULK_FROM = 1 << 20
 # Bytes that a bulk read looks at: before it knows how far it comes, and at most, which the processor's cache holds.
 _SMALL, _WINDOW = 1 << 12, 1 << 17
 # So many records are folded one by one before a bulk read is worth trying, and so many make one worth it.
@@ -52,16 +52,11 @@ Item = Record | Dump | Run
 
 
 class Folding(Blocks):
-    """The part of a reader that takes the lines of records. What it finds waits in `_out`, or in the open `_run`.
+    """The part of a `Reader` that takes the lines of records. What it finds waits in `_out`, or in the open `_run`."""
 
-    Args:
-        chunks: the input's bytes, decompressed, in an ASCII-compatible encoding (`source.decoded`).
-        fold: whether records that tell nothing one by one are folded into runs.
-        seen: what was seen in earlier parts of the same input.
-        bulk_from: how many bytes must have come before whole lines are read in bulk (`bulk`).
-    """
-
-    def __init__(self, chunks: Iterable[bytes], *, fold: bool, bulk_from: int, seen: Seen | None) -> None:
+    def __init__(
+        self, chunks: Iterable[bytes], *, fold: bool = True, bulk_from: int = _BULK_FROM, seen: Seen | None = None
+    ) -> None:
         super().__init__(chunks)
         self._fold = fold
         self._line = 1

@@ -10,10 +10,10 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
-from tracelens.records.account import FOREIGN_KEPT, LIKE, TITLES_KEPT, Account, Seen
+from tracelens.records.account import FOREIGN_KEPT, LIKE, TITLES_KEPT, Account
 from tracelens.records.blocks import LINE_KEPT
 from tracelens.records.dumps import KEPT, Dump, Layout
-from tracelens.records.folding import BULK_FROM, Folding, Item, Record
+from tracelens.records.folding import Folding, Item, Record
 from tracelens.records.framing import decoded
 from tracelens.records.opendumps import row_length
 from tracelens.records.runs import Run
@@ -43,11 +43,6 @@ class Reader(Folding):
 
     `account` is complete when the iteration is. Damage of the input is raised when all before it has been given.
     """
-
-    def __init__(
-        self, chunks: Iterable[bytes], *, fold: bool = True, bulk_from: int = BULK_FROM, seen: "Seen | None" = None
-    ) -> None:
-        super().__init__(chunks, fold=fold, bulk_from=bulk_from, seen=seen)
 
     def __iter__(self) -> Iterator[Item]:
         return cast(Iterator[Item], self._items())

@@ -27,14 +27,15 @@ _BARRED = (
 )
 _SENTENCE = r"[^.!?;\n]+[.!?;]?"
 # A password that has expired and is taken some more times all the same.
-_GRACE = re.compile("grace", re.IGNORECASE)
+_GRACE = "(?i)grace"
 _QUOTED, _LENGTH = 2, 300
 
 
 def must_change(session: Session) -> Quote | None:
     """Where the server says that the password must be changed now."""
-    found = _first(session, _AGED, 0)
-    return None if found is not None and _GRACE.search(found.text) else found
+    if any(re.search(_GRACE, quote.text) for quote in _words(session)):
+        return None
+    return _first(session, _AGED, 0)
 
 
 def barred(session: Session, since: int) -> Quote | None:

@@ -1,0 +1,155 @@
+"""The password must be changed: asked for in the login, or told in it and demanded behind it."""
+
+import shlex
+
+from tracelens.findings import Found, Rival, cause, client, server
+from tracelens.rules.auth.told import must_change
+from tracelens.rules.transport.waits import is_lost
+from tracelens.sessions import Attempt, Failure, Quote, Session
+
+AGED = "the server speaks of the password's age, not of its being wrong"
+
+
+@cause("auth-password-expired", phase="auth")
+def expired(session: Session) -> Found | None:
+    """The server asks for a new password.
+
+    ## What it means
+
+    The password that was sent is right but too old. Before it lets the user in, the server wants a
+    new one in the same step (RFC 4252, 8). Few programs can answer that; %Net.SSH.Session cannot.
+
+    ## How it is seen
+
+    - Packet 60 in answer to a password request is USERAUTH_PASSWD_CHANGEREQ; libssh2 prints
+      `Userauth: Password change required`, again for every new password that the server turns down.
+    - Then, from libssh2_userauth_password_ex():
+      `-18 - Authentication failed`, the bare text: the program gave no change callback;
+      `-15 - Password expired, and callback failed`: the callback had no new password;
+      `-18 - Authentication failed (username/password)`: the server refused the change;
+      `-15 - Password Expired, and no callback specified`: old versions.
+    - The bare text decides with mask 128 alone: nothing else prints it.
+    - OpenSSH with PAM asks otherwise. By a banner (packet 53; RFC 4252, 5.4) in a login by password or
+      key: "You are required to change your password immediately"; then the login succeeds, and every
+      channel ends at once with exit status 1, since only a terminal can be asked. By prompts (packet 60)
+      in keyboard-interactive: "Current password:", "New password:".
+
+    ## What to do
+
+    - Client: change the password by another way (`ssh USER@HOST` asks for a new one), or give
+      libssh2_userauth_password_ex() a change callback. A refused change breaks a password rule.
+    - IRIS/Caché: no callback exists; log in once with another program, set a new password, and put
+      it where AuthenticateWithUsername takes it from.
+    - Server: set a new password for the user. Take accounts of machines out of password ageing
+      (`chage -M -1 USER`) or give them keys.
+
+    ## Not to be confused with
+
+    - auth-password-rejected: the server refused at once, with no change request before.
+    - auth-keyboard-interactive-failed: no prompt speaks of a change.
+    - sftp-start-failed: nothing that the server said speaks of the password. Without dumps a banner is seen only
+      where libssh2 1.11.0 or later prints it (`Userauth: Banner: ...`).
+
+    ## Example
+
+    ```
+    [libssh2] 0.310020 Userauth: Permitted auth methods: publickey,password
+    [libssh2] 0.310107 Userauth: Attempting to login using password authentication
+    => libssh2_transport_read() plain (37 bytes)
+    0000: 3C 00 00 00 1C 59 6F 75  72 20 70 61 73 73 77 6F : <....Your passwo
+    0010: 72 64 20 68 61 73 20 65  78 70 69 72 65 64 2E 0D : rd has expired..
+    0020: 0A 00 00 00 00                                   : .....
+    [libssh2] 0.355219 Transport: Packet type 60 received, length=37
+    [libssh2] 0.355230 Userauth: Password change required
+    [libssh2] 0.355236 Failure Event: -18 - Authentication failed
+    ```
+    """
+    failed = session.failed
+    if failed is None:
+        return None
+    words = must_change(session)
+    if words is not None and (ending := _not_changed(session, failed, words)):
+        return _aged(session, f"says that it must be changed, and {ending}", (words, failed.quote), AGED)
+    if failed.phase != "auth":
+        return None
+    bare = next(
+        (
+            f
+            for f in session.failures
+            if f.line >= failed.line
+            and (f.code == -15 or (f.code == -18 and f.message.strip() == "Authentication failed"))
+        ),
+        None,
+    )
+    asked = next((a for a in session.attempts if a.change_requested and a.outcome != "accepted"), None)
+    if (asked is None and bare is None) or (asked is not None and _changed(session, asked)):
+        return None
+    since = asked.change_requested if asked else failed.line
+    end = bare or next((f for f in session.failures if f.line > since and f.fate != "cleanup"), failed)
+    if end.says("(username/password)"):
+        ending = "and refused the one that it got"
+    elif end.says("callback failed"):
+        ending = "and the program's change callback gave none"
+    elif bare is not None:
+        ending = "and this program has no way to give one"
+    else:
+        ending = "and the login ended there"
+    proof = (
+        (Quote(asked.change_requested, "the server requests a password change (packet 60 after a password)"),)
+        if asked
+        else ()
+    )
+    if asked:
+        ruled_out = "the server did not refuse the password, it asked for a new one"
+    else:
+        ruled_out = "a refused password reads `Authentication failed (username/password)`"
+    return _aged(session, f"asks for a new one, {ending}", (*proof, end.quote), ruled_out)
+
+
+def _aged(session: Session, story: str, proof: tuple[Quote, ...], ruled_out: str) -> Found:
+    asked = next((a for a in session.attempts if a.change_requested), None)
+    name = (asked.user if asked else None) or session.user or "USER"
+    return Found(
+        f"The password has expired: the server {story}.",
+        proof,
+        (
+            client(
+                f"set a new password by another way (`ssh {name}@HOST` asks for one), or use a program that "
+                "answers the request: libssh2_userauth_password_ex() with a change callback, or a callback for "
+                "prompts that tells them apart; AuthenticateWithUsername has none"
+            ),
+            server(
+                f"set a new password, or take the account out of password ageing (`chage -M -1 {shlex.quote(name)}`)"
+            ),
+        ),
+        (Rival("auth-password-rejected", f"ruled out: {ruled_out}"),),
+    )
+
+
+def _not_changed(session: Session, failed: Failure, words: Quote) -> str:
+    """How it went on after the server said that the password must be changed; empty where something else failed."""
+    last = session.last_attempt
+    if last is None:
+        return ""
+    prompts = last.method == "keyboard-interactive"
+    if failed.phase == "auth":
+        ended = "refuses what it gets" if not is_lost(session, failed) else "hangs up"
+        return ended if words.line >= last.line and last.method != "publickey" else ""
+    said = session.server_disconnect()
+    if said is not None and said.line == words.line:
+        return "hangs up"
+    if prompts or failed.phase not in ("channel", "sftp") or session.scp_line or session.sftp_version is not None:
+        return ""
+    # What ends at once, with nothing refused and nothing done, has no terminal to ask at.
+    channels = [c for c in session.channels if c.number >= 0]
+    refused = any(c.refused_line or any(r.granted is False for r in c.requests) for c in channels)
+    ended_at_once = bool(channels) and all(c.exit_line or c.close_line or c.eof_line for c in channels)
+    if refused or not ended_at_once:
+        return ""
+    return "lets nobody do anything before"
+
+
+def _changed(session: Session, asked: Attempt) -> bool:
+    """Whether the server took the new password, be it that it wants another method as well."""
+    later = (a for a in session.attempts if a.line > asked.change_requested and a.method == "password")
+    return any(a.outcome in ("accepted", "partial") for a in (asked, *later))
