@@ -19,7 +19,8 @@ from tracelens import source
 from tracelens.errors import UnsafeCopy
 from tracelens.records import Record, read
 from tracelens.redact import Choices, Redaction
-from tracelens.redact.pieces import Begun, Closed, Loose, Pieces, Row, Told
+from tracelens.redact.hexdump import Row
+from tracelens.redact.pieces import Begun, Closed, Loose, Pieces, Told
 
 FILES = sorted(p for p in [*SAMPLES.glob("*.log"), *CASES.glob("*/*.log")] if p.stat().st_size < 300_000)
 # One trace of each cause, and those that show something of their own.

@@ -63,7 +63,6 @@ def test_a_password_that_must_be_changed(words: str) -> None:
         "To reset, choose a new password at https://depot.example/\n",
         "Password change is required annually.\n",
         "Your password has expired. You have 2 grace login(s) remaining.\n",
-        f"{'Depot 7. ' * 40}\nYour password has expired.\nYou have 2 grace login(s) remaining.\n",
     ],
 )
 def test_a_house_rule_is_no_reason(words: str) -> None:
@@ -129,6 +128,11 @@ def test_it_is_cut_and_no_terminal_obeys_it() -> None:
     assert "account has expired" in evidence
     assert "\x1b" not in evidence
     assert len(evidence) < 500
+
+
+def test_a_grace_login_counts_wherever_it_is_said() -> None:
+    words = f"{'Depot 7. ' * 40}\nYour password has expired.\nYou have 2 grace login(s) remaining.\n"
+    assert with_banner(AGED, words)["root_cause"] == "sftp-start-failed"
 
 
 def test_a_banner_before_the_attempt_decides_nothing() -> None:

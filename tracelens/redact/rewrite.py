@@ -9,7 +9,8 @@ from msgspec import Struct
 from tracelens import events, secrets
 from tracelens.records.framing import decoded
 from tracelens.redact import rows
-from tracelens.redact.pieces import LINES, Hexdump, Loose, Piece, Row, Told
+from tracelens.redact.hexdump import Hexdump, Row
+from tracelens.redact.pieces import LINES, Loose, Piece, Told
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rows import Edit
 from tracelens.redact.streams import Content, Part, SftpContent

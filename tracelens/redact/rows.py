@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from tracelens.records.dumps import ROW
-from tracelens.redact.pieces import Hexdump, Row
+from tracelens.redact.hexdump import Hexdump, Row
 
 # Offset, stop, what takes their place; places count from the packet's first byte.
 Edit = tuple[int, int, bytes]

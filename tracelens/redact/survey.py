@@ -10,7 +10,8 @@ from tracelens.events import Event
 from tracelens.packets import Packet as Decoded
 from tracelens.records import Item, Record, Run
 from tracelens.records.framing import decoded
-from tracelens.redact.pieces import LINES, Hexdump, Loose, Told
+from tracelens.redact.hexdump import Hexdump
+from tracelens.redact.pieces import LINES, Loose, Told
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.walk import HIDING, Packet, Walk
 from tracelens.sessions import Assembler

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from tracelens.redact.pieces import Begun, Closed, Hexdump, Loose, Piece, Row, Told
+from tracelens.redact.hexdump import Hexdump, Row
+from tracelens.redact.pieces import Begun, Closed, Loose, Piece, Told
 from tracelens.sessions.track import HIDDEN_FIELDS
 from tracelens.ssh import messages
 from tracelens.ssh.wire import Span
