@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -74,10 +76,7 @@ def delete_user(name: str) -> None:
 
 def _stat(pid: int) -> list[str]:
     """/proc/PID/stat from the state on; empty where the process is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
+    return _text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
 
 
 def _started(pid: int) -> str:
@@ -98,6 +97,29 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def _settled(done: Callable[[], bool]) -> None:
+    """Waits, for a while, until something is so: what the lab started just before it was killed goes on to its end."""
+    deadline = time.monotonic() + 10
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _nobody_makes_users() -> bool:
+    return not any(_text(path).strip() in ("useradd", "chage") for path in Path("/proc").glob("[0-9]*/comm"))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _removed(path: str) -> bool:
+    shutil.rmtree(path, ignore_errors=True)
+    return not os.path.lexists(path)
+
+
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -107,12 +129,13 @@ def main() -> None:
             pid, start = what.split()
             if _started(int(pid)) == start:  # else the number belongs to somebody else by now
                 kill_tree(int(pid))
+    _settled(_nobody_makes_users)
     for kind, what in tasks:
         if kind == "user":
             delete_user(what)
     for kind, what in tasks:
         if kind == "path":
-            shutil.rmtree(what, ignore_errors=True)
+            _settled(partial(_removed, what))
 
 
 if __name__ == "__main__":

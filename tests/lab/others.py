@@ -145,15 +145,8 @@ class Tinyssh:
         subprocess.run(["/usr/sbin/tinysshd-makekey", "-q", str(keys)], check=True)
 
         def talk(connection: socket.socket) -> None:
-            process = subprocess.Popen(
-                ["/usr/sbin/tinysshd", "-v", *self.options, str(keys)],
-                stdin=connection,
-                stdout=connection,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            site.will_kill(process.pid)
-            process.wait()
+            command = ["/usr/sbin/tinysshd", "-v", *self.options, str(keys)]
+            site.started(command, connection, subprocess.DEVNULL, "<&1").wait()
 
         with serving(talk) as port:
             yield Running(port)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from pwd import getpwnam
-from typing import IO
+from typing import IO, Literal
 
 from tests.lab import keys as keypairs
 from tests.lab import libssh2
@@ -93,23 +93,37 @@ class Site:
         made.mkdir()
         return made
 
-    def will_kill(self, pid: int) -> None:
-        """If it is still there when the lab ends, however that ends."""
-        self._janitor.will_kill(pid)
+    def started(
+        self,
+        command: Sequence[str],
+        output: IO[bytes] | socket.socket | int,
+        errors: int,
+        reads_from: Literal["</dev/null", "<&1"] = "</dev/null",
+        **more: str,
+    ) -> subprocess.Popen[bytes]:
+        """A process that ends with the lab, however that ends: it waits for a word until the janitor knows of it.
 
-    @contextmanager
-    def running(self, command: Sequence[str], log: IO[bytes] | int, **more: str) -> Iterator[int]:
-        """A server's process, by its id; it and its children end with the block, or with the lab."""
+        `reads_from` is its stdin, which `<&1` makes the same as its output: a connection.
+        """
         process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            ["/bin/sh", "-c", f'read -r go && exec "$@" {reads_from}', "sh", *command],
+            stdin=subprocess.PIPE,  # closed by the kernel where the lab is killed: the read fails, and so it ends
+            stdout=output,
+            stderr=errors,
             cwd=REPOSITORY,
             start_new_session=True,  # Ctrl-C is for the lab, which ends its servers in order
             env={**os.environ, **more},
         )
         self._janitor.will_kill(process.pid)
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        process.stdin.close()
+        return process
+
+    @contextmanager
+    def running(self, command: Sequence[str], log: IO[bytes] | int, **more: str) -> Iterator[int]:
+        """A server's process, by its id; it and its children end with the block, or with the lab."""
+        process = self.started(command, log, subprocess.STDOUT, **more)
         try:
             yield process.pid
         finally:

@@ -82,6 +82,28 @@ def test_interrupted_it_leaves_no_process_no_user_and_no_file(number: signal.Sig
     assert left == set()
 
 
+def test_killed_before_the_janitor_knows_of_a_server_there_is_no_server(tmp_path: Path) -> None:
+    """A killed lab was once survived by five servers, which it was just starting."""
+    told = tmp_path / "told"
+    program = f"""
+import os, pathlib, signal, subprocess
+from tests.lab.premises import Site
+class Dying:
+    def will_kill(self, pid):
+        pathlib.Path({str(told)!r}).write_text(str(pid))
+        os.kill(os.getpid(), signal.SIGKILL)
+with Site(pathlib.Path({str(tmp_path)!r}), Dying()).running(["sleep", "60"], subprocess.DEVNULL):
+    pass
+"""
+    done = subprocess.run([premises.PYTHON, "-c", program], cwd=premises.REPOSITORY, check=False)
+    assert done.returncode == -signal.SIGKILL
+    server = Path("/proc", told.read_text())
+    deadline = time.monotonic() + 10
+    while server.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not server.exists()
+
+
 def _left() -> set[str]:
     """The lab's processes, users and files on this machine."""
     found = {f"user {user.pw_name}" for user in pwd.getpwall() if user.pw_gecos == MARK}
