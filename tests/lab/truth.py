@@ -17,6 +17,7 @@ _PHASES = {
     **dict.fromkeys(("ask_methods", "password", "key", "keyboard", "agent"), "auth"),
     **dict.fromkeys(("ls", "get", "put", "stat", "mkdir", "rmdir", "unlink", "rename"), "sftp"),
 }
+AT_ONCE = "sessions at once"
 _SECRETS = ("password", "new_password", "answers")
 
 
@@ -100,6 +101,8 @@ def _note(recording: Recording) -> str:
     others = scenario.alternatives(recording.version)
     if others:
         parts.append(f"ALT {', '.join(others)}: {scenario.because}")
+    if scenario.threads:
+        parts.append(AT_ONCE)
     if scenario.note:
         parts.append(scenario.note)
     if recording.version in scenario.otherwise:

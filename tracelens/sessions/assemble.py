@@ -1,7 +1,9 @@
 """A trace's items in file order -> its sessions: where each begins and ends, and what belongs to it."""
 
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Literal, NamedTuple
 
 from tracelens import events
 from tracelens.events import Event
@@ -9,7 +11,7 @@ from tracelens.packets import PacketReader, RawPacket
 from tracelens.records import Dump, Item, Record, Run
 from tracelens.records.runs import RESTART
 from tracelens.sessions.core import Observer
-from tracelens.sessions.fitting import IMPOSSIBLE, fits_event, fits_packet
+from tracelens.sessions.fitting import IMPOSSIBLE, UNLIKELY, fits_event, fits_packet
 from tracelens.sessions.model import RANK, Quote, Session
 from tracelens.sessions.outcome import judge
 from tracelens.sessions.track import Track
@@ -23,12 +25,28 @@ OPEN_AT_ONCE = 16
 _SESSIONS, _LINES_A_SESSION = 5_000, 32
 # No packet is this large (RFC 4253, 6.1); a length that came out negative reads like this.
 IMPOSSIBLE_SIZE = 1 << 62
+# An answer that has not come in so many seconds comes no more, or not to who asked first.
+_OVERDUE = 1.0
+# What a server sent, as text tells it; and errors that end a wait: timed out, socket disconnected, nothing received.
+_ANSWERS = {"transport.packet_received", "transport.banner_received"}
+_ENDS_OF_WAITS = (-9, -13, -43)
+_Wait = Literal["", "answered", "given up"]
+# The client's number of a channel, as the folded texts print it with the server's: "channel 1/1", "from 1/1/0".
+_CHANNEL = re.compile(r" (?:channel|from|for) (\d{1,10})/\d")
 _FRESH = {
     "conn.blocking_mode",
     "transport.new_session",
     "transport.local_banner_set",
     "transport.callback_set",
 }
+
+
+class _Incoming(NamedTuple):
+    """An incoming packet that waits for its "Packet type N received": after so many records and reads from a socket."""
+
+    raw: RawPacket
+    records: int
+    read: int
 
 
 class Assembler:
@@ -49,9 +67,12 @@ class Assembler:
         self._open: list[Track] = []
         self._current: Track | None = None
         self._reader = PacketReader()
-        self._incoming: list[tuple[RawPacket, int]] = []
+        self._incoming: list[_Incoming] = []
+        self._reads = 0  # dumps of what came from a socket
+        self._read_by: tuple[Track, int] | None = None  # whose packet came last, and with which read
         self._speaker: dict[int, Track] = {}  # line of an outgoing packet's dump -> who spoke just before it
         self._unsent: list[Track] = []  # whose outgoing packets were dumped and not yet seen to go out
+        self._held: Event | None = None
         self._place = 0
         self._lines: dict[int, int] = {}
         self._records = 0
@@ -62,11 +83,15 @@ class Assembler:
         item = self._placed(item)
         if isinstance(item, Record):
             self._record(item)
-        elif isinstance(item, Dump):
+            return
+        if self._held is not None:
+            self._let_go()
+        if isinstance(item, Dump):
             if self._current is not None:
                 self._outgoing(item, self._current)
                 if item.size > IMPOSSIBLE_SIZE:
                     self._current.impossible_dump(item)
+            self._reads += item.kind == "raw" and item.direction == "in"
             for raw in self._reader.add(item):
                 self._packet(raw)
         else:
@@ -110,7 +135,8 @@ class Assembler:
         return item
 
     def finish(self) -> None:
-        """Gives the packets that still wait for what comes after them to their sessions."""
+        """Gives what still waits for what comes after it to its session."""
+        self._let_go()
         for raw in self._reader.flush():
             self._packet(raw)
         self._release()
@@ -155,6 +181,25 @@ class Assembler:
             self.unknown += 1
             if len(self.unknown_quotes) < 20:
                 self.unknown_quotes.append(Quote(record.line, record.text))
+        if self._held is not None:
+            self._let_go(before=name)
+        if name == "conn.blocking_mode" and any(t.session.last is not None for t in self._open if not t.freed):
+            self._held = event
+        else:
+            self._take(event)
+
+    def _let_go(self, before: str = "") -> None:
+        """Gives the blocking mode that was set to a session: to the next one if that begins with the next record."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+        if before == "transport.session_startup":
+            self._release()
+            self._start(held.line, held.time)
+        self._take(held)
+
+    def _take(self, event: Event) -> None:
+        name = event.name
         if len(self._open) < 2:
             for raw in self._reader.flush():
                 self._packet(raw)
@@ -174,24 +219,55 @@ class Assembler:
                 self._release()
             return self._start(event.line, event.time)
         if len(self._open) > 1:
-            best = self._best(lambda t: fits_event(t, event))
-            if fits_event(best, event) > IMPOSSIBLE and best is not track:
-                self._turn_to(best)
-            return self._current or track
+            wait: _Wait = "given up" if event.fields.get("code") in _ENDS_OF_WAITS else ""
+            return self._turn_to_best(self._fit_of(event), track, "answered" if event.name in _ANSWERS else wait)
         return track
 
-    def _best(self, fit: Callable[[Track], int], speaker: Track | None = None) -> Track:
+    def _turn_to_best(self, fit: Callable[[Track], int], track: Track, wait: _Wait = "") -> Track:
+        """The open session that an item of text fits best, which is the current one from there on."""
+        best = self._best(fit, wait)
+        if fit(best) > IMPOSSIBLE and best is not track:
+            self._turn_to(best)
+        return self._current or track
+
+    def _fit_of(self, event: Event) -> Callable[[Track], int]:
+        """How a record fits: a "Packet type N received" as the packet does, where its dump stands before it."""
+        if event.name == "transport.packet_received":
+            index = self._waiting_place(event)
+            if index is not None:
+                return self._fit_of_packet(self._incoming[index])
+        return partial(fits_event, event=event)
+
+    def _fit_of_packet(self, packet: _Incoming) -> Callable[[Track], int]:
+        """How a packet fits; of two alike, the one whose packet came before it with the same bytes from the socket."""
+        reader = self._read_by[0] if self._read_by is not None and 0 < packet.read == self._read_by[1] else None
+
+        def fit(track: Track) -> int:
+            fits = fits_packet(track, packet.raw)
+            return 2 * fits + (track is reader and fits > IMPOSSIBLE)
+
+        return fit
+
+    def _best(self, fit: Callable[[Track], int], wait: _Wait = "") -> Track:
         """The open session that an item fits best.
 
-        Where several fit alike: the one that spoke last, unless it blocks; then the one that has blocked longest, since
-        servers answer in the order in which they were asked. Logins are no such queue: each takes its own time.
+        Where several fit alike: the one that spoke last, unless it waits; then the one that has waited longest, since
+        servers answer in the order in which they were asked. Logins are no such queue: each takes its own time. And
+        who has waited for long was rather abandoned.
+
+        Args:
+            fit: how well the item continues a session's story.
+            wait: what it does to the wait of its session, which counts from when that began to look for the answer.
         """
-        speaker = speaker or self._current
+        now = max((track.clock for track in self._open if track.clock is not None), default=None)
 
         def rank(track: Track) -> tuple[int, bool, bool, int]:
-            blocked = 0 if track.phase == "auth" and track.session.attempts else track.blocked_line
-            speaks_on = track is speaker and not blocked
-            return (fit(track), speaks_on, bool(blocked), -blocked if blocked else track.session.last_line)
+            since = track.asked_line if wait else track.blocked_line
+            since = 0 if track.phase == "auth" and track.session.attempts and wait != "given up" else since
+            if since and now is not None and track.asked_time is not None and now - track.asked_time > _OVERDUE:
+                since = 0 if wait != "given up" else since
+            speaks_on = track is self._current and not since
+            return (fit(track), speaks_on, bool(since), -since if since else track.session.last_line)
 
         return max(self._open, key=rank)
 
@@ -218,7 +294,9 @@ class Assembler:
         session, name = track.session, event.name
         if self._restarted(track, event.time):
             return True
-        if not session.packets and not session.waits and session.lines.keys() <= _FRESH:
+        if self._is_fresh(track):
+            return False
+        if name == "transport.session_startup" and any(self._is_fresh(t) for t in self._open):
             return False
         if name in ("transport.new_session", "transport.session_startup"):
             return True
@@ -239,6 +317,12 @@ class Assembler:
         if name == "failure_event.failure" and event.fields.get("code") == -37:
             return self._goes_back(track, str(event.fields.get("message", "")))
         return False
+
+    @staticmethod
+    def _is_fresh(track: Track) -> bool:
+        """Whether a session was made and has not begun."""
+        session = track.session
+        return not session.packets and not session.waits and session.lines.keys() <= _FRESH
 
     def _restarted(self, track: Track, time: float | None) -> bool:
         """Whether the clock began anew: a process's first second after a later time. No session outlives that."""
@@ -283,27 +367,27 @@ class Assembler:
         track.run(run)
 
     def _best_for_run(self, run: Run, track: Track) -> Track:
-        """A run is short where sessions take turns: its first kind speaks for it."""
+        """A run is short where sessions take turns: its first kind speaks for it, and the channel that it ends on."""
         message = next(iter(run.retries), "")
         name = "failure_event.failure" if message else next(iter(run.counts))
         context = "Failure Event" if message else "Conn" if name.startswith("conn.") else "SFTP"
-        event = Event(run.first_line, run.started, context, name, {"message": message}, message)
-        best = self._best(lambda t: fits_event(t, event))
-        if fits_event(best, event) > IMPOSSIBLE and best is not track:
-            self._turn_to(best)
-        return self._current or track
+        fields: dict[str, int | str | tuple[str, ...]] = {"message": message}
+        if (channel := _CHANNEL.search(run.last_text)) is not None:
+            fields["channel"] = int(channel[1])
+        event = Event(run.first_line, run.started, context, name, fields, message)
+        return self._turn_to_best(partial(fits_event, event=event), track)
 
     # -- packets ---------------------------------------------------------------------------------------------------
 
     def _packet(self, raw: RawPacket) -> None:
         if raw.direction == "in":
-            self._incoming.append((raw, self._records))
+            self._incoming.append(_Incoming(raw, self._records, self._reads))
             return
-        if len(self._open) < 2 and self._incoming and self._incoming[0][0].line < raw.line:
+        if len(self._open) < 2 and self._incoming and self._incoming[0].raw.line < raw.line:
             self._release()  # no text announces them: the texts were filtered out
         track = self._speaker.pop(raw.line, None) or self._current or self._start(raw.line, raw.time)
-        if len(self._open) > 1:
-            best = self._best(partial(_fit_of, raw=raw), track)
+        if len(self._open) > 1 and fits_packet(track, raw) <= UNLIKELY and not track.freed:
+            best = self._best(partial(fits_packet, raw=raw))
             track = best if fits_packet(best, raw) > IMPOSSIBLE else track
         track.packet(raw)
 
@@ -319,31 +403,38 @@ class Assembler:
 
     def _announced(self, track: Track, event: Event) -> None:
         """Takes a "Packet type N received, length=L": it names a dump that stands before it."""
+        index = self._waiting_place(event)
+        if index is None:
+            self._release()
+            number = event.fields.get("type")
+            if isinstance(number, int):
+                track.number_received(number, event.line)
+            return
+        packet = self._incoming[index]
+        if len(self._open) < 2:
+            for earlier in self._incoming[:index]:
+                track.packet(earlier.raw)
+            del self._incoming[: index + 1]
+        else:
+            del self._incoming[index]
+        self._read_by = track, packet.read
+        track.packet(packet.raw)
+
+    def _waiting_place(self, event: Event) -> int | None:
+        """Which of the waiting packets a "Packet type N received, length=L" announces."""
         number, length = event.fields.get("type"), event.fields.get("length")
-        for index, (raw, _) in enumerate(self._incoming):
-            if raw.number == number and raw.size == length:
-                if len(self._open) < 2:
-                    for earlier, _ in self._incoming[:index]:
-                        track.packet(earlier)
-                    del self._incoming[: index + 1]
-                else:
-                    del self._incoming[index]
-                track.packet(raw)
-                return
-        self._release()
-        if isinstance(number, int):
-            track.number_received(number, event.line)
+        waiting = ((i, each.raw) for i, each in enumerate(self._incoming))
+        found = (i for i, raw in waiting if raw.number == number and raw.size == length)
+        return next(found, None)
 
     def _release(self, older_than: int = -1) -> None:
         """Gives the packets that no text announced to the session that they fit."""
-        while self._incoming and self._records - self._incoming[0][1] > older_than:
-            raw, _ = self._incoming.pop(0)
-            track = self._current or self._start(raw.line, raw.time)
+        while self._incoming and self._records - self._incoming[0].records > older_than:
+            packet = self._incoming.pop(0)
+            track = self._current or self._start(packet.raw.line, packet.raw.time)
             if len(self._open) > 1:
-                best = self._best(partial(_fit_of, raw=raw))
-                track = best if fits_packet(best, raw) > IMPOSSIBLE else track
-            track.packet(raw)
-
-
-def _fit_of(track: Track, raw: RawPacket) -> int:
-    return fits_packet(track, raw)
+                fit = self._fit_of_packet(packet)
+                best = self._best(fit, "answered")
+                track = best if fit(best) > IMPOSSIBLE else track
+            self._read_by = track, packet.read
+            track.packet(packet.raw)

@@ -11,6 +11,10 @@ from tracelens.sessions.model import RECENT, Channel, Quote, Request
 class Channels(Login):
     """Steps of the connection protocol."""
 
+    def own_number(self, direction: str, recipient: int) -> int:
+        """The client's number of the channel that a packet in this direction names by its recipient's (RFC 4254, 5)."""
+        return recipient if direction == "in" else self._remote.get(recipient, recipient)
+
     def _channel_of(self, event: Event) -> Channel:
         number = event.fields.get("channel", 0)
         return self._channel_number(number if isinstance(number, int) else 0, event.line)
@@ -166,7 +170,7 @@ class Channels(Login):
     def _out_channel_request(self, packet: Packet) -> None:
         self._conn_packet(packet.line)
         remote = packet.fields["recipient"]
-        channel = self._channel_number(self._remote.get(remote, remote), packet.line)
+        channel = self._channel_number(self.own_number("out", remote), packet.line)
         fields = packet.fields
         message = str(fields.get("subsystem") or fields.get("command") or fields.get("variable") or "")
         self._hide("variable", packet.line, fields.get("value"))

@@ -57,6 +57,10 @@ class Core:
         self._before: float | None = time  # the progress before that
         self.sftp_packets = False
         self.newkeys = False
+        self.silent = False  # whether it waits, so that it says no more than that until an answer comes
+        self.looked = 0  # the number that its last record looks for
+        self.asked_line = 0  # where it began to wait for the peer; 0 while it does not
+        self.asked_time: float | None = None
         self.blocked_line = 0  # where it said -37 and nothing since: a blocking call waits for its socket there
         self.answered: int | None = (
             None  # number of the packet read last, until something other than a look for it comes

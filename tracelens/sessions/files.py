@@ -109,12 +109,9 @@ class Files(Channels):
         """The trace is over: what was answered and met no error went well."""
         self._finish_text_operation()
 
-    def _own_number(self, direction: str, recipient: int) -> int:
-        return recipient if direction == "in" else self._remote.get(recipient, recipient)
-
     def carries_sftp(self, direction: str, recipient: int) -> bool:
         """Whether data to this channel, by the recipient's number, is SFTP's."""
-        number = self._own_number(direction, recipient)
+        number = self.own_number(direction, recipient)
         channel = self._numbered.get(number)
         if channel is None or not channel.requests:
             return bool(self.session.sftp_line)
@@ -124,7 +121,7 @@ class Files(Channels):
     def _channel_data(self, raw: RawPacket, packet: Packet) -> None:
         self._conn_packet(packet.line)
         recipient, length = packet.fields["recipient"], packet.fields["length"]
-        number = self._own_number(raw.direction, recipient)
+        number = self.own_number(raw.direction, recipient)
         self._channel_number(number, packet.line)
         if not self.carries_sftp(raw.direction, recipient):
             end = raw.read(9 + max(0, length - _TAIL), 9 + length)

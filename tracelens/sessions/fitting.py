@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tracelens.events import Event
 from tracelens.packets import RawPacket
 from tracelens.sessions.handshake import list_name
-from tracelens.sessions.model import RANK, RECENT
+from tracelens.sessions.model import RANK, RECENT, Channel, Session
 from tracelens.sessions.track import Track
 from tracelens.sessions.wording import phase_of
 
@@ -20,6 +20,28 @@ _ATTEMPT_OF = {
     "keyboard_interactive": "keyboard-interactive",
     "publickey": "publickey",
     "hostbased": "hostbased",
+}
+# libssh2 looks for several answers in this order (_libssh2_packet_askv), and goes through them anew after a wait; what
+# it requires alone (_libssh2_packet_require) it looks for once before it waits.
+_LOOKED_BEFORE = {51: 52, 60: 51, 82: 81, 92: 91, 95: 94, 100: 99}
+_FIRST_LOOKED = {52: (51, 60), 81: (82,), 91: (92,), 94: (95,), 99: (100,)}
+_LOOKED_ONCE = {6, 20, 21, 30, 31, 32, 33}
+# With these something begins that nobody waits for yet.
+_BEGINNINGS = {
+    "conn.channel_allocated",
+    "conn.direct_tcpip_requested",
+    "conn.direct_streamlocal_requested",
+    "conn.forward_requested",
+    "scp.receive_started",
+    "scp.send_started",
+}
+# The number of the packet that a text tells of, which stands right before it.
+_TELLS_OF = {
+    "conn.global_request_received": 80,
+    "conn.window_adjusted": 93,
+    "conn.eof_received": 96,
+    "conn.close_received": 97,
+    "conn.channel_request_received": 98,
 }
 # SFTP's texts before its version is agreed on, and those that come before and after.
 _SFTP_START = {"sftp.subsystem_initialized", "sftp.version_sent", "sftp.version_enabled", "sftp.version_truncated"}
@@ -31,6 +53,21 @@ _SFTP_EITHER = {
     "sftp.packet_got",
     "sftp.data_begun",
 }
+_BEFORE_OPENED = {"conn.channel_opening", "conn.channel_opened", "conn.channel_freed"}
+# What a channel still does after "Freeing channel": it is closed first.
+_AFTER_FREEING = {
+    "conn.eof_sent",
+    "conn.eof_awaited",
+    "conn.channel_closing",
+    "conn.close_awaited",
+    "conn.eof_received",
+    "conn.close_received",
+}
+# The kind of key that a signature algorithm uses, where their names differ (RFC 8332, 3).
+_KEY_OF = {"rsa-sha2-256": "ssh-rsa", "rsa-sha2-512": "ssh-rsa"}
+_KEY_KINDS = ("ssh-", "ecdsa-", "rsa-sha2-", "sk-")
+_LONGEST_NAME = 64
+_LONGEST_60 = 4096
 _AFTER_FREED = {"transport.packets_left", "transport.packet_left"}
 
 
@@ -48,6 +85,8 @@ def fits_event(track: Track, event: Event) -> int:
         return IMPOSSIBLE
     if event.name in _AFTER_FREED:
         return IMPOSSIBLE
+    if event.context == "Key Ex" and track.silent and track.session.dumped:
+        return UNLIKELY  # it waits, and no answer came
     rule = _RULES.get(event.name)
     if rule is not None:
         return rule(track, event)
@@ -66,10 +105,19 @@ def fits_packet(track: Track, raw: RawPacket) -> int:
     """How well a packet's dump continues the track's story; see `fits_number`."""
     if track.freed:
         return IMPOSSIBLE
-    if raw.direction == "in":
-        return fits_number(track, raw.number)
     session = track.session
     number = raw.number
+    if 91 <= number <= 100 and session.channels:
+        its = _channels_of(track, raw)
+        if its is not None:
+            return _fits_channel(track, number, its)
+    if raw.direction == "in":
+        if number in (31, 33) and not _is_reply(session, raw):
+            return IMPOSSIBLE
+        last = session.last_attempt
+        if number == 60 and last is not None and last.pending and last.method not in _methods_of(raw):
+            return UNLIKELY
+        return fits_number(track, number)
     if number == 20:
         return EXPECTED if "client" in session.offers and "kexinit" not in session.packets else UNLIKELY
     if number in (30, 32, 34):
@@ -88,13 +136,64 @@ def fits_packet(track: Track, raw: RawPacket) -> int:
     return POSSIBLE
 
 
+def _is_reply(session: Session, raw: RawPacket) -> bool:
+    """Whether a key exchange reply can be this session's: with a host key of the agreed kind (RFC 4253, 8)."""
+    agreed = session.agreed.get("hostkey")
+    if not agreed or session.kex_done:
+        return True
+    size = int.from_bytes(raw.read(5, 9), "big")
+    kind = raw.read(9, 9 + size).decode("ascii", "replace") if 0 < size <= _LONGEST_NAME else ""
+    return not kind or kind == _KEY_OF.get(agreed, agreed) or not kind.startswith(_KEY_KINDS)
+
+
+def _methods_of(raw: RawPacket) -> tuple[str, ...]:
+    """The login methods that a packet 60 can answer, by what it holds (RFC 4252, 7 and 8; RFC 4256, 3.2)."""
+    data = raw.read(1, 1 + _LONGEST_60)
+    if len(data) + 1 < raw.size:
+        return tuple(_ATTEMPT_OF.values())
+    strings: list[bytes] = []
+    at = 0
+    while at + 4 <= len(data) and len(strings) < 2:
+        end = at + 4 + int.from_bytes(data[at : at + 4], "big")
+        strings.append(data[at + 4 : end])
+        at = end
+    if at != len(data):
+        return ("keyboard-interactive",)
+    return ("publickey",) if strings[0].decode("ascii", "replace").startswith(_KEY_KINDS) else ("password",)
+
+
+def _channels_of(track: Track, raw: RawPacket) -> list[Channel] | None:
+    """The session's channels that a channel's packet names; None where the trace does not show which it names."""
+    recipient = raw.read(1, 5)
+    if len(recipient) < 4:
+        return None
+    number = track.own_number(raw.direction, int.from_bytes(recipient, "big"))
+    return [c for c in track.session.channels[-RECENT:] if c.number == number]
+
+
+def _fits_channel(track: Track, number: int, its: list[Channel]) -> int:
+    """How well a packet for these channels, which are those that it names, continues the track's story."""
+    if number in (91, 92):
+        return EXPECTED if any(not c.opened and not c.refused_line for c in its) else UNLIKELY
+    if number in (99, 100):
+        return EXPECTED if any(r.granted is None for c in its for r in c.requests) else UNLIKELY
+    its = [c for c in its if c.opened and not (c.freed_line and c.close_line)]
+    # Data come where something was asked for.
+    if not its or (number in (94, 95) and not any(c.requests for c in its)):
+        return UNLIKELY
+    return EXPECTED if number in track.session.waiting_for else POSSIBLE
+
+
 def fits_number(track: Track, number: int) -> int:
     """How well an incoming packet of this number continues the track's story."""
     session = track.session
     if track.freed:
         return IMPOSSIBLE
+    if track.closed:
+        return UNLIKELY
     if number in session.waiting_for:
-        return EXPECTED
+        # What extends the service comes before the service is accepted (RFC 8308, 2.4).
+        return POSSIBLE if number == 6 and "ext_info" not in session.packets else EXPECTED
     if number == 20:
         return POSSIBLE if "client" in session.offers and "server" not in session.offers else UNLIKELY
     if 30 <= number <= 49:
@@ -104,7 +203,9 @@ def fits_number(track: Track, number: int) -> int:
     if number == 6:
         return POSSIBLE if session.service_line and not session.service_accepted else IMPOSSIBLE
     if number == 7:
-        return POSSIBLE if track.newkeys and not session.authenticated else UNLIKELY
+        # It comes with the first packets under the new keys (RFC 8308, 2.4).
+        early = track.newkeys and not session.service_accepted and "ext_info" not in session.packets
+        return EXPECTED if early else UNLIKELY
     if 50 <= number <= 79:
         if session.authenticated or not session.service_accepted:
             return IMPOSSIBLE
@@ -112,6 +213,10 @@ def fits_number(track: Track, number: int) -> int:
         return POSSIBLE if asked or not session.dumped else UNLIKELY
     if number >= 80 and not session.authenticated:
         return IMPOSSIBLE
+    if number == 80:
+        # OpenSSH tells its host keys once, right after the login.
+        told = "global_request" in session.packets or (session.server_banner or "").find("OpenSSH") < 0
+        return POSSIBLE if told else EXPECTED
     if number in (91, 92):
         return POSSIBLE if any(not c.opened and not c.refused_line for c in session.channels[-RECENT:]) else UNLIKELY
     if number in (99, 100):
@@ -134,7 +239,10 @@ def _userauth(track: Track, event: Event) -> int:
     if not session.kex_done:
         return IMPOSSIBLE
     if end in ("succeeded", "failed"):
-        return EXPECTED if last is not None and last.method == _ATTEMPT_OF.get(method) else IMPOSSIBLE
+        if last is None or last.method != _ATTEMPT_OF.get(method):
+            return IMPOSSIBLE
+        # It has read the answer and looked for it.
+        return EXPECTED if track.looked == track.answered else POSSIBLE
     if end == "attempted":
         return UNLIKELY if last is not None and last.pending and last.method != "publickey" else EXPECTED
     return POSSIBLE
@@ -146,27 +254,50 @@ def _connection(track: Track, event: Event) -> int:
         return POSSIBLE
     if not session.authenticated:
         return IMPOSSIBLE
-    if event.name == "conn.channel_allocated":
-        return POSSIBLE
+    if event.name in _BEGINNINGS:
+        return UNLIKELY if track.silent and session.dumped else POSSIBLE
+    told = _TELLS_OF.get(event.name)
+    if told is not None and track.answered is not None:
+        return EXPECTED if track.answered == told else UNLIKELY
     if event.name == "sftp.packet_id_received":
         number = event.fields.get("id")
         wanted = any(o.request_id == number and o.outcome == "pending" for o in session.operations[-RECENT:])
         return EXPECTED if wanted else POSSIBLE
     if event.context == "SFTP":
-        if not session.sftp_line:
-            return POSSIBLE if event.name in _SFTP_START else IMPOSSIBLE
-        begun = session.sftp_version is not None
-        return POSSIBLE if begun != (event.name in _SFTP_START) or event.name in _SFTP_EITHER else IMPOSSIBLE
+        return _sftp(track, event)
     number = event.fields.get("channel")
     if event.name == "conn.channel_opened":
         return (
             EXPECTED if any(c.number == number and not c.requests for c in session.channels[-RECENT:]) else IMPOSSIBLE
         )
     if isinstance(number, int) and session.channels:
-        return (
-            EXPECTED if any(c.number == number and not c.freed_line for c in session.channels[-RECENT:]) else UNLIKELY
-        )
+        its = (c for c in session.channels[-RECENT:] if c.number == number)
+        return EXPECTED if any(_goes_on(track, c, event.name) for c in its) else UNLIKELY
     return POSSIBLE if session.channels else UNLIKELY
+
+
+def _sftp(track: Track, event: Event) -> int:
+    session = track.session
+    if not session.sftp_line:
+        return POSSIBLE if event.name in _SFTP_START else IMPOSSIBLE
+    if event.name in _SFTP_EITHER:
+        number = event.fields.get("channel")
+        elsewhere = isinstance(number, int) and not track.carries_sftp("in", number)
+        begun = session.saw("sftp.version_sent") or session.sftp_version is not None
+        return POSSIBLE if begun and not elsewhere else UNLIKELY
+    if event.name in _SFTP_START:
+        return UNLIKELY if session.saw(event.name) else POSSIBLE
+    # A dump tells the version before the text does.
+    starting = session.saw("sftp.version_sent") and not session.saw("sftp.version_enabled")
+    return POSSIBLE if session.sftp_version is not None and not starting else IMPOSSIBLE
+
+
+def _goes_on(track: Track, channel: Channel, name: str) -> bool:
+    """Whether such a record can follow on the channel: a freed one is closed, each step once, and then gone."""
+    if not channel.freed_line:
+        return channel.opened or name in _BEFORE_OPENED
+    seen = track.session.lines.get(name)
+    return name in _AFTER_FREEING and (seen is None or seen.line < channel.freed_line)
 
 
 def _failure(track: Track, event: Event) -> int:
@@ -183,9 +314,24 @@ def _looking(track: Track, event: Event) -> int:
     number = event.fields.get("type")
     if not isinstance(number, int):
         return POSSIBLE
-    fit = fits_number(track, number)
+    if track.closed:
+        return UNLIKELY
+    if number == track.answered and not track.looked:
+        return EXPECTED  # it looks once more for what it has just read, and finds it
+    before = _LOOKED_BEFORE.get(number)
+    if before is not None:
+        return EXPECTED if track.looked == before else UNLIKELY
+    if number in _FIRST_LOOKED:
+        if track.answered is not None and not track.looked:
+            # An answer came: it goes through them up to that one.
+            return EXPECTED if track.answered in _FIRST_LOOKED[number] else fits_number(track, number)
+        if track.looked:
+            return fits_number(track, number) if track.looked in _FIRST_LOOKED[number] else UNLIKELY
+    elif track.looked or (number in track.session.waiting_for and number in _LOOKED_ONCE):
+        return UNLIKELY
     # The first look comes right after the request; where both could, whoever spoke last is the one that looks.
-    return EXPECTED if fit >= POSSIBLE or number == track.answered else fit
+    fit = fits_number(track, number)
+    return EXPECTED if fit >= POSSIBLE else fit
 
 
 def _received(track: Track, event: Event) -> int:
@@ -195,7 +341,7 @@ def _received(track: Track, event: Event) -> int:
 
 def _sent_list(track: Track, event: Event) -> int:
     session = track.session
-    if session.server_banner is None:
+    if not (session.server_banner or "").startswith("SSH-"):
         return IMPOSSIBLE
     name = list_name(event.name)
     if name in session.offers.get("client", {}):
@@ -207,33 +353,48 @@ def _agreed(track: Track, event: Event) -> int:
     session = track.session
     if "client" not in session.offers or list_name(event.name) in session.agreed:
         return UNLIKELY if session.kex_done else IMPOSSIBLE
-    return EXPECTED
+    return EXPECTED if track.answered in (None, 20) else POSSIBLE
 
 
-def _once(condition: Callable[[Track], bool]) -> Callable[[Track, Event], int]:
-    """A step that comes once in a session, when the condition holds."""
+def _once(condition: Callable[[Track], bool], after: tuple[int, ...] = ()) -> Callable[[Track, Event], int]:
+    """A step that comes once in a session, when the condition holds, and best right after one of these packets."""
 
     def rule(track: Track, event: Event) -> int:
         if track.session.saw(event.name):
             return UNLIKELY if track.session.rekeys else IMPOSSIBLE
-        return EXPECTED if condition(track) else IMPOSSIBLE
+        if not condition(track):
+            return IMPOSSIBLE
+        return EXPECTED if not after or track.answered in after else POSSIBLE
 
     return rule
 
 
+def _disconnecting(track: Track, event: Event) -> int:
+    session = track.session
+    if session.saw(event.name):
+        return IMPOSSIBLE
+    failed = bool(session.failures) and session.last is not None and session.failures[-1].line == session.last.line
+    idle = bool(session.channels) and all(channel.freed_line for channel in session.channels[-RECENT:])
+    return EXPECTED if failed or idle else POSSIBLE
+
+
 _RULES: dict[str, Callable[[Track, Event], int]] = {
-    "transport.banner_received": lambda t, e: (
-        EXPECTED if t.session.client_banner and "client" not in t.session.offers else IMPOSSIBLE
+    "transport.banner_sent": lambda t, e: (
+        EXPECTED if t.session.client_banner is None and t.phase == "banner" else IMPOSSIBLE
     ),
+    "transport.banner_received": lambda t, e: (
+        EXPECTED if t.session.client_banner and t.phase == "banner" else IMPOSSIBLE
+    ),
+    "transport.session_startup": lambda t, e: EXPECTED if not t.session.saw(e.name) else IMPOSSIBLE,
     "transport.looking_for_packet": _looking,
     "transport.packet_received": _received,
     "transport.userauth_requested": _once(lambda t: t.newkeys),
-    "transport.disconnect_sent": _once(lambda t: True),
-    "transport.session_freed": lambda t, e: POSSIBLE,
-    "key_ex.fingerprint_md5": _once(lambda t: bool(t.session.agreed)),
+    "transport.disconnect_sent": _disconnecting,
+    "transport.session_freed": lambda t, e: EXPECTED if t.closed else POSSIBLE,
+    "key_ex.fingerprint_md5": _once(lambda t: bool(t.session.agreed), after=(31, 33)),
     "key_ex.fingerprint_sha1": _once(lambda t: bool(t.session.agreed)),
     "key_ex.fingerprint_sha256": _once(lambda t: bool(t.session.agreed)),
-    "key_ex.newkeys_received": _once(lambda t: bool(t.session.agreed)),
+    "key_ex.newkeys_received": _once(lambda t: bool(t.session.agreed), after=(21,)),
     "key_ex.session_id_calculated": _once(lambda t: t.newkeys),
     "key_ex.kex_initiated": _once(lambda t: bool(t.session.agreed)),
     "key_ex.extension_received": lambda t, e: EXPECTED if t.newkeys and not t.session.authenticated else UNLIKELY,

@@ -58,8 +58,27 @@ class Track(Files):
         step = STEPS.get(event.name)
         if step is not None:
             step(self, event)
+        self.silent = self._awaits(event, polling)
+        if event.name != "transport.packet_received":
+            self._asks(event.line, event.time)
+        number = event.fields.get("type") if event.name == "transport.looking_for_packet" else 0
+        self.looked = number if isinstance(number, int) else 0
         if self._observer is not None:
             self._observer(self, event)
+
+    def _asks(self, line: int, time: float | None) -> None:
+        """It goes on waiting or begins to, or it does not wait."""
+        if not self.silent:
+            self.asked_line = 0
+        elif not self.asked_line:
+            self.asked_line, self.asked_time = line, time
+
+    def _awaits(self, event: Event, polling: bool) -> bool:
+        """Whether the session waits for the peer, once the event has been taken."""
+        if event.name == "transport.looking_for_packet":
+            return bool(self.session.waiting_for)
+        retried = event.name == FAILURE and event.fields.get("code") == -37
+        return polling or retried or event.name == "transport.banner_sent"
 
     def run(self, run: Run) -> None:
         """Takes a stretch of folded records."""
@@ -92,6 +111,9 @@ class Track(Files):
         else:
             self.blocked_line, session.blocked_on = 0, None
             self._waiting = waiting if only_polls else None
+        self.silent = run.waiting is not None or only_polls
+        self._asks(run.first_line, run.started)
+        self.looked = 0
         if not _WRITES.isdisjoint(run.counts):
             session.written_line = run.last_line
             session.writes += run.counts.get("conn.data_writing", 0)
@@ -113,8 +135,13 @@ class Track(Files):
         session = self.session
         session.dumped = True
         self.tick(raw.line, None)
+        if raw.direction == "out":
+            self.looked = 0
         if raw.direction == "in":
-            session.waiting_for = ()
+            self.silent = False
+            if not session.waiting_for or raw.number in session.waiting_for:
+                self.asked_line = 0
+                session.waiting_for = ()
             self.answered = raw.number
             self._waiting = None
             self.progress = self.clock
@@ -140,6 +167,7 @@ class Track(Files):
     def number_received(self, number: int, line: int) -> None:
         """A packet whose dump the trace does not hold: its number says what little it can."""
         self.session.waiting_for = ()
+        self.asked_line = 0
         self.answered = number
         self._waiting = None
         channel = self._channel

@@ -11,14 +11,16 @@ def interleaved(trace: Trace) -> Found | None:
     ## What it means
     One process had more than one SSH connection open, and libssh2 prints no session id: the lines of
     all of them stand mixed, on one clock. They were told apart by what each of them could be doing next.
-    That is mostly right and cannot be proven, above all where two sessions stand at the same step.
+    That is mostly right and cannot be proven, above all where two sessions stand at the same step: what
+    both wait for goes to the one that asked first. Two logins at the same moment can trade their answers.
 
     ## How it is seen
     - A step of key exchange or login while another session is further on, then lines of the latter again, at
       least twice.
-    - What separates them: the state of each session, the numbers of channels and SFTP requests (RFC 4254,
-      5.1; draft-ietf-secsh-filexfer-02, 3), packets that fit one session's request and not the other's, and
-      `session_startup for socket N` (since 1.0) with two numbers.
+    - What separates them: the state of each session and what it looks for, the numbers of channels and SFTP
+      requests (RFC 4254, 5.1; draft-ietf-secsh-filexfer-02, 3), packets that fit one session's request and not
+      the other's, packets that came with the same read from a socket, and `session_startup for socket N`
+      (since 1.0) with two numbers.
     - With threads even the rows of two hex dumps can stand mixed; such a dump is read as far as it goes.
 
     ## What to do
@@ -61,7 +63,7 @@ def interleaved(trace: Trace) -> Found | None:
         return None
     return Found(
         "Several sessions take turns in this trace; libssh2 prints no session id, so they were told apart by their "
-        "steps.",
+        "steps, and what two waited for was given to the one that asked first.",
         tuple(Quote(s.first_line, f"session {s.number} begins") for s in trace.sessions[:6]),
         (
             client(
