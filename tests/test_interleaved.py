@@ -32,7 +32,7 @@ def test_two_at_once_are_diagnosed_like_each_alone(after: int) -> None:
         for one, other in PAIRS
         if (got := verdicts_of(woven(one, other, after))) != (alone := sorted(verdicts(one) + verdicts(other)))
     ]
-    assert len(wrong) <= len(PAIRS) * 0.25, "\n".join(wrong)
+    assert len(wrong) <= len(PAIRS) * 0.2, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
@@ -45,7 +45,7 @@ def test_a_session_that_was_abandoned_leaves_the_next_one_alone(part: float) -> 
         got = diagnose_bytes(data)["sessions"][-1]
         if [verdict(got)] != verdicts(other)[-1:]:
             wrong.append(f"{one.name} + {other.name}: {verdict(got)}")
-    assert len(wrong) <= len(PAIRS) * 0.06, "\n".join(wrong)
+    assert len(wrong) <= len(PAIRS) * 0.07, "\n".join(wrong)
 
 
 def woven(one: Path, other: Path, after: int) -> bytes:

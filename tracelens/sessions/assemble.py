@@ -1,6 +1,7 @@
 """A trace's items in file order -> its sessions: where each begins and ends, and what belongs to it."""
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Literal, NamedTuple
@@ -11,11 +12,11 @@ from tracelens.packets import PacketReader, RawPacket
 from tracelens.records import Dump, Item, Record, Run
 from tracelens.records.runs import RESTART
 from tracelens.sessions.core import Observer
-from tracelens.sessions.fitting import IMPOSSIBLE, UNLIKELY, fits_event, fits_packet
+from tracelens.sessions.fitting import IMPOSSIBLE, UNLIKELY, answers_attempt, fits_event, fits_packet
 from tracelens.sessions.model import RANK, Quote, Session
 from tracelens.sessions.outcome import judge
 from tracelens.sessions.track import Track
-from tracelens.sessions.wording import phase_of
+from tracelens.sessions.wording import method_answered, phase_of
 
 # How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.
 _PATIENCE = 24
@@ -25,6 +26,9 @@ OPEN_AT_ONCE = 16
 _SESSIONS, _LINES_A_SESSION = 5_000, 32
 # No packet is this large (RFC 4253, 6.1); a length that came out negative reads like this.
 IMPOSSIBLE_SIZE = 1 << 62
+# So many items are looked at before the next one is given to one of several sessions.
+_AHEAD = 6
+_LOGIN_ANSWERS = (51, 52)
 # An answer that has not come in so many seconds comes no more, or not to who asked first.
 _OVERDUE = 1.0
 # What a server sent, as text tells it; and errors that end a wait: timed out, socket disconnected, nothing received.
@@ -73,6 +77,7 @@ class Assembler:
         self._speaker: dict[int, Track] = {}  # line of an outgoing packet's dump -> who spoke just before it
         self._unsent: list[Track] = []  # whose outgoing packets were dumped and not yet seen to go out
         self._held: Event | None = None
+        self._ahead: deque[Item] = deque()
         self._place = 0
         self._lines: dict[int, int] = {}
         self._records = 0
@@ -80,7 +85,12 @@ class Assembler:
 
     def add(self, item: Item) -> None:
         """Takes the next item."""
-        item = self._placed(item)
+        self._ahead.append(self._placed(item))
+        # What follows an answer says whose it was, where several wait for one.
+        while self._ahead and (len(self._ahead) > _AHEAD or len(self._open) < 2):
+            self._put(self._ahead.popleft())
+
+    def _put(self, item: Item) -> None:
         if isinstance(item, Record):
             self._record(item)
             return
@@ -136,6 +146,8 @@ class Assembler:
 
     def finish(self) -> None:
         """Gives what still waits for what comes after it to its session."""
+        while self._ahead:
+            self._put(self._ahead.popleft())
         self._let_go()
         for raw in self._reader.flush():
             self._packet(raw)
@@ -232,11 +244,21 @@ class Assembler:
 
     def _fit_of(self, event: Event) -> Callable[[Track], int]:
         """How a record fits: a "Packet type N received" as the packet does, where its dump stands before it."""
-        if event.name == "transport.packet_received":
-            index = self._waiting_place(event)
-            if index is not None:
-                return self._fit_of_packet(self._incoming[index])
-        return partial(fits_event, event=event)
+        if event.name != "transport.packet_received":
+            return partial(fits_event, event=event)
+        index = self._waiting_place(event)
+        fit = self._fit_of_packet(self._incoming[index]) if index is not None else partial(fits_event, event=event)
+        answered = self._method_ahead() if event.fields.get("type") in _LOGIN_ANSWERS else None
+        if answered is None:
+            return fit
+        return lambda track: fit(track) if answers_attempt(track, answered) else min(fit(track), UNLIKELY)
+
+    def _method_ahead(self) -> str | None:
+        """The login method whose end is told of next."""
+        for item in self._ahead:
+            if isinstance(item, Record) and item.context in ("Userauth", "Failure Event"):
+                return method_answered(item.text)
+        return None
 
     def _fit_of_packet(self, packet: _Incoming) -> Callable[[Track], int]:
         """How a packet fits; of two alike, the one whose packet came before it with the same bytes from the socket."""

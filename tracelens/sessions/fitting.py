@@ -184,6 +184,12 @@ def _fits_channel(track: Track, number: int, its: list[Channel]) -> int:
     return EXPECTED if number in track.session.waiting_for else POSSIBLE
 
 
+def answers_attempt(track: Track, method: str) -> bool:
+    """Whether the session waits for the answer to such a login attempt."""
+    last = track.session.last_attempt
+    return last is not None and last.pending and last.method == method
+
+
 def fits_number(track: Track, number: int) -> int:
     """How well an incoming packet of this number continues the track's story."""
     session = track.session

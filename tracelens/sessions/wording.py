@@ -65,6 +65,20 @@ def method_of(message: str) -> str | None:
     return next((method for method, pattern in _METHODS if re.search(pattern, message)), None)
 
 
+_ANSWERED = (
+    ("password", r"^Password authentication|\(username/password\)"),
+    ("keyboard-interactive", r"^Keyboard-interactive authentication|\(keyboard-interactive\)"),
+    ("publickey", r"^(?:Publickey|Pubkey) authentication|PublicKey combination|signature for supplied public key"),
+    ("hostbased", r"^Hostbased authentication"),
+    ("none", r"^Permitted auth methods"),
+)
+
+
+def method_answered(text: str) -> str | None:
+    """The authentication method whose answer this text tells of, in the Userauth context or as an error."""
+    return next((method for method, pattern in _ANSWERED if re.search(pattern, text)), None)
+
+
 def is_clean_up(failure: Failure, channel: Channel | None) -> bool:
     """Whether the error came from tidying up, when nothing that was asked for was still open."""
     if failure.says("but closing", "FXP_CLOSE"):
