@@ -54,7 +54,7 @@ class Hexdump:
         self.layout: Layout | None = None
         self.rows: list[Row] = []
         self.spans: list[Span] | None = None
-        self._decoded = (b"", b"")  # a block, and the bytes that it shows
+        self._decoded = (b"", b"")  # a block or the digits of the only row, and the bytes that they show
 
     @property
     def next(self) -> int:
@@ -72,7 +72,12 @@ class Hexdump:
             return shown
         rows = self.rows
         if len(rows) == 1:  # cut off: there are as many as one likes
-            return bytes.fromhex(rows[0].pairs.decode("ascii"))[: min(ROW, self.size)]
+            digits, shown = self._decoded
+            if digits is not rows[0].pairs:
+                digits = rows[0].pairs
+                shown = bytes.fromhex(digits.decode("ascii"))[: min(ROW, self.size)]
+                self._decoded = digits, shown
+            return shown
         out = bytearray()
         for row in rows:
             due = min(ROW, self.size - row.offset)

@@ -1,7 +1,8 @@
 """Pieces of a trace -> its packets, with the dumps that they were written in: what both passes over a trace share."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from tracelens.redact.hexdump import Hexdump, Row
 from tracelens.redact.pieces import Begun, Closed, Loose, Piece, Told
@@ -63,20 +64,21 @@ class Walk:
 
     def go(self, pieces: Iterable[Piece]) -> None:
         """Takes the trace's pieces to their end."""
+        takers: dict[type[Piece], Callable[[Any], None]] = {
+            Told: self.told,
+            Loose: self.loose,
+            Begun: self._begun,
+            Row: self.row,
+            Closed: lambda piece: self._closed(piece.dump),
+        }
         for piece in pieces:
-            if isinstance(piece, Told):
-                self.told(piece)
-            elif isinstance(piece, Loose):
-                self.loose(piece)
-            elif isinstance(piece, Begun):
-                self.begun(piece.dump)
-                if piece.dump.layout is not None:
-                    self._closed(piece.dump)
-            elif isinstance(piece, Closed):
-                self._closed(piece.dump)
-            else:
-                self.row(piece)
+            takers[type(piece)](piece)
         self.close()
+
+    def _begun(self, piece: Begun) -> None:
+        self.begun(piece.dump)
+        if piece.dump.layout is not None:
+            self._closed(piece.dump)
 
     def _closed(self, dump: Hexdump) -> None:
         self.dumped(dump)

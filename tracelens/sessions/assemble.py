@@ -71,7 +71,7 @@ class Assembler:
         self._open: list[Track] = []
         self._current: Track | None = None
         self._reader = PacketReader()
-        self._incoming: list[_Incoming] = []
+        self._incoming: deque[_Incoming] = deque()
         self._reads = 0  # dumps of what came from a socket
         self._read_by: tuple[Track, int] | None = None  # whose packet came last, and with which read
         self._speaker: dict[int, Track] = {}  # line of an outgoing packet's dump -> who spoke just before it
@@ -85,8 +85,12 @@ class Assembler:
 
     def add(self, item: Item) -> None:
         """Takes the next item."""
-        self._ahead.append(self._placed(item))
+        item = self._placed(item)
+        if len(self._open) < 2 and not self._ahead:
+            self._put(item)
+            return
         # What follows an answer says whose it was, where several wait for one.
+        self._ahead.append(item)
         while self._ahead and (len(self._ahead) > _AHEAD or len(self._open) < 2):
             self._put(self._ahead.popleft())
 
@@ -434,9 +438,9 @@ class Assembler:
             return
         packet = self._incoming[index]
         if len(self._open) < 2:
-            for earlier in self._incoming[:index]:
-                track.packet(earlier.raw)
-            del self._incoming[: index + 1]
+            for _ in range(index):
+                track.packet(self._incoming.popleft().raw)
+            self._incoming.popleft()
         else:
             del self._incoming[index]
         self._read_by = track, packet.read
@@ -452,7 +456,7 @@ class Assembler:
     def _release(self, older_than: int = -1) -> None:
         """Gives the packets that no text announced to the session that they fit."""
         while self._incoming and self._records - self._incoming[0].records > older_than:
-            packet = self._incoming.pop(0)
+            packet = self._incoming.popleft()
             track = self._current or self._start(packet.raw.line, packet.raw.time)
             if len(self._open) > 1:
                 fit = self._fit_of_packet(packet)
