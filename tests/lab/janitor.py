@@ -64,7 +64,7 @@ def kill_tree(pid: int) -> None:
             except ProcessLookupError:
                 continue
         deadline = time.monotonic() + 1
-        while time.monotonic() < deadline and any(_alive(one) for one in doomed):
+        while time.monotonic() < deadline and any(is_alive(one) for one in doomed):
             time.sleep(0.01)
 
 
@@ -84,7 +84,8 @@ def _started(pid: int) -> str:
     return fields[19] if fields else "gone"
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that nobody has waited for does not."""
     fields = _stat(pid)
     return bool(fields) and fields[0] != "Z"
 

@@ -15,7 +15,7 @@ from typing import cast
 import pytest
 
 from tests.lab import kept, premises
-from tests.lab.janitor import MARK
+from tests.lab.janitor import MARK, is_alive
 from tests.lab.plain import Listener, Proxy, distant
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(premises.missing()), reason="the lab lacks what it needs")]
@@ -97,11 +97,10 @@ with Site(pathlib.Path({str(tmp_path)!r}), Dying()).running(["sleep", "60"], sub
 """
     done = subprocess.run([premises.PYTHON, "-c", program], cwd=premises.REPOSITORY, check=False)
     assert done.returncode == -signal.SIGKILL
-    server = Path("/proc", told.read_text())
     deadline = time.monotonic() + 10
-    while server.exists() and time.monotonic() < deadline:
+    while (alive := is_alive(int(told.read_text()))) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not server.exists()
+    assert not alive
 
 
 def _left() -> set[str]:

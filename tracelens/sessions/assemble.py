@@ -29,7 +29,7 @@ IMPOSSIBLE_SIZE = 1 << 62
 # So many items are looked at before the next one is given to one of several sessions.
 _AHEAD = 6
 _LOGIN_ANSWERS = (51, 52)
-# An answer that has not come in so many seconds comes no more, or not to who asked first.
+# Who has waited for so many seconds was rather abandoned than is next.
 _OVERDUE = 1.0
 # What a server sent, as text tells it; and errors that end a wait: timed out, socket disconnected, nothing received.
 _ANSWERS = {"transport.packet_received", "transport.banner_received"}
@@ -209,7 +209,9 @@ class Assembler:
         held, self._held = self._held, None
         if held is None:
             return
-        if before == "transport.session_startup":
+        if before == "transport.session_startup" and not any(self._is_fresh(track) for track in self._open):
+            if self._current is not None:
+                self._restarted(self._current, held.time)
             self._release()
             self._start(held.line, held.time)
         self._take(held)
@@ -291,7 +293,7 @@ class Assembler:
             since = track.asked_line if wait else track.blocked_line
             since = 0 if track.phase == "auth" and track.session.attempts and wait != "given up" else since
             if since and now is not None and track.asked_time is not None and now - track.asked_time > _OVERDUE:
-                since = 0 if wait != "given up" else since
+                since = 0
             speaks_on = track is self._current and not since
             return (fit(track), speaks_on, bool(since), -since if since else track.session.last_line)
 
@@ -320,9 +322,7 @@ class Assembler:
         session, name = track.session, event.name
         if self._restarted(track, event.time):
             return True
-        if self._is_fresh(track):
-            return False
-        if name == "transport.session_startup" and any(self._is_fresh(t) for t in self._open):
+        if self._is_fresh(track) or (name == "transport.session_startup" and any(map(self._is_fresh, self._open))):
             return False
         if name in ("transport.new_session", "transport.session_startup"):
             return True

@@ -64,7 +64,12 @@ _AFTER_FREEING = {
     "conn.close_received",
 }
 # The kind of key that a signature algorithm uses, where their names differ (RFC 8332, 3).
-_KEY_OF = {"rsa-sha2-256": "ssh-rsa", "rsa-sha2-512": "ssh-rsa"}
+_KEY_OF = {
+    "rsa-sha2-256": "ssh-rsa",
+    "rsa-sha2-512": "ssh-rsa",
+    "rsa-sha2-256-cert-v01@openssh.com": "ssh-rsa-cert-v01@openssh.com",
+    "rsa-sha2-512-cert-v01@openssh.com": "ssh-rsa-cert-v01@openssh.com",
+}
 _KEY_KINDS = ("ssh-", "ecdsa-", "rsa-sha2-", "sk-")
 _LONGEST_NAME = 64
 _LONGEST_60 = 4096
@@ -176,10 +181,10 @@ def _fits_channel(track: Track, number: int, its: list[Channel]) -> int:
     if number in (91, 92):
         return EXPECTED if any(not c.opened and not c.refused_line for c in its) else UNLIKELY
     if number in (99, 100):
-        return EXPECTED if any(r.granted is None for c in its for r in c.requests) else UNLIKELY
+        return EXPECTED if any(r.granted is None for c in its for r in c.requests[-RECENT:]) else UNLIKELY
     its = [c for c in its if c.opened and not (c.freed_line and c.close_line)]
-    # Data come where something was asked for.
-    if not its or (number in (94, 95) and not any(c.requests for c in its)):
+    # A session channel carries data where something was asked for; others do at once.
+    if not its or (number in (94, 95) and not any(c.requests or c.kind not in ("", "session") for c in its)):
         return UNLIKELY
     return EXPECTED if number in track.session.waiting_for else POSSIBLE
 
@@ -198,8 +203,9 @@ def fits_number(track: Track, number: int) -> int:
     if track.closed:
         return UNLIKELY
     if number in session.waiting_for:
-        # What extends the service comes before the service is accepted (RFC 8308, 2.4).
-        return POSSIBLE if number == 6 and "ext_info" not in session.packets else EXPECTED
+        # A server tells its extensions before it accepts the service (RFC 8308, 2.4), to clients that ask for them.
+        due = number == 6 and _extends(session) and "ext_info" not in session.packets
+        return POSSIBLE if due else EXPECTED
     if number == 20:
         return POSSIBLE if "client" in session.offers and "server" not in session.offers else UNLIKELY
     if 30 <= number <= 49:
@@ -226,11 +232,16 @@ def fits_number(track: Track, number: int) -> int:
     if number in (91, 92):
         return POSSIBLE if any(not c.opened and not c.refused_line for c in session.channels[-RECENT:]) else UNLIKELY
     if number in (99, 100):
-        asked = any(r.granted is None for c in session.channels[-RECENT:] for r in c.requests)
+        asked = any(r.granted is None for c in session.channels[-RECENT:] for r in c.requests[-RECENT:])
         return POSSIBLE if asked else UNLIKELY
     if number >= 93:
         return POSSIBLE if any(c.opened for c in session.channels[-RECENT:]) else UNLIKELY
     return POSSIBLE
+
+
+def _extends(session: Session) -> bool:
+    """Whether the client asks for the server's extensions."""
+    return "ext-info-c" in session.offers.get("client", {}).get("kex", ())
 
 
 def _userauth(track: Track, event: Event) -> int:
