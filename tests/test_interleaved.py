@@ -21,18 +21,23 @@ with (HERE / "TRUTH.tsv").open(newline="") as _file:
 PAIRS = list(zip(ALONE, ALONE[APART:], strict=False))
 
 
-@pytest.mark.parametrize("after", [3_000, 20_000, 90_000])
-def test_two_at_once_are_diagnosed_like_each_alone(after: int) -> None:
+@pytest.mark.parametrize(("after", "in_order"), [(3_000, 0.45), (20_000, 0.55), (90_000, 0.85)])
+def test_two_at_once_are_diagnosed_like_each_alone(after: int, in_order: float) -> None:
     """Where both wait for the same answer nothing tells whose it is, so that not all can be right.
 
-    Most of these are logins that begin at once, which is the hardest; the bound is near what is reached.
+    Most of these are logins that begin at once, which is the hardest; the bounds are near what is reached. Two that
+    begin alike can trade all of their causes.
     """
-    wrong = [
-        f"{one.name} + {other.name}: {got}, alone {alone}"
-        for one, other in PAIRS
-        if (got := verdicts_of(woven(one, other, after))) != (alone := sorted(verdicts(one) + verdicts(other)))
-    ]
-    assert len(wrong) <= len(PAIRS) * 0.2, "\n".join(wrong)
+    wrong, traded = [], 0
+    for one, other in PAIRS:
+        got = [verdict(session) for session in diagnose_bytes(woven(one, other, after))["sessions"]]
+        alone = verdicts(one) + verdicts(other)
+        if sorted(got) != sorted(alone):
+            wrong.append(f"{one.name} + {other.name}: {got}, alone {alone}")
+        elif got != alone:
+            traded += 1
+    assert len(wrong) <= len(PAIRS) * 0.22, "\n".join(wrong)
+    assert len(PAIRS) - len(wrong) - traded >= len(PAIRS) * in_order
 
 
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
@@ -45,7 +50,7 @@ def test_a_session_that_was_abandoned_leaves_the_next_one_alone(part: float) -> 
         got = diagnose_bytes(data)["sessions"][-1]
         if [verdict(got)] != verdicts(other)[-1:]:
             wrong.append(f"{one.name} + {other.name}: {verdict(got)}")
-    assert len(wrong) <= len(PAIRS) * 0.07, "\n".join(wrong)
+    assert len(wrong) <= len(PAIRS) * 0.04, "\n".join(wrong)
 
 
 def woven(one: Path, other: Path, after: int) -> bytes:
@@ -91,9 +96,40 @@ def verdicts(path: Path) -> list[str]:
     return [verdict(session) for session in diagnose_file(path)["sessions"]]
 
 
-def verdicts_of(data: bytes) -> list[str]:
-    return sorted(verdict(session) for session in diagnose_bytes(data)["sessions"])
-
-
 def verdict(session: dict[str, str]) -> str:
     return session["root_cause"] or session["verdict"]
+
+
+def session_causes(text: str) -> list[str]:
+    return [verdict(session) for session in diagnose_bytes(text.encode())["sessions"]]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "Conn: Setting blocking mode OFF",
+        "Transport: New session resource allocated",
+        "Conn: Setting blocking mode ON\n[libssh2] 0.000105 Conn: Setting blocking mode OFF",
+    ],
+)
+def test_a_blocking_mode_that_is_set_twice_makes_no_session(first: str) -> None:
+    assert session_causes(
+        f"[libssh2] 0.000100 {first}\n"
+        "[libssh2] 0.000110 Conn: Setting blocking mode ON\n"
+        "[libssh2] 0.000200 Transport: session_startup for socket 4\n"
+        "[libssh2] 0.000300 Transport: Sending Banner: SSH-2.0-libssh2_1.11.1\n"
+        "[libssh2] 0.020000 Transport: Received Banner: SSH-2.0-OpenSSH_9.2p1\n"
+        "[libssh2] 0.030000 Failure Event: -5 - Unable to exchange encryption keys\n"
+    ) == ["kex-no-common-algorithm"]
+
+
+def test_a_process_that_died_ends_where_the_next_one_sets_its_blocking_mode() -> None:
+    begun = (
+        "[libssh2] {0}.000100 Conn: Setting blocking mode ON\n"
+        "[libssh2] {0}.000200 Transport: session_startup for socket 4\n"
+        "[libssh2] {0}.000300 Transport: Sending Banner: SSH-2.0-libssh2_1.11.1\n"
+    )
+    failed = "[libssh2] 0.020000 Failure Event: -13 - Failed getting banner\n"
+    document = diagnose_bytes((begun.format(7) + begun.format(0) + failed).encode())
+    assert [verdict(session) for session in document["sessions"]] == ["insufficient", "banner-closed"]
+    assert document["trace"]["clock_restarts"] == 1

@@ -23,8 +23,8 @@ _ATTEMPT_OF = {
 }
 # libssh2 looks for several answers in this order (_libssh2_packet_askv), and goes through them anew after a wait; what
 # it requires alone (_libssh2_packet_require) it looks for once before it waits.
-_LOOKED_BEFORE = {51: 52, 60: 51, 82: 81, 92: 91, 95: 94, 100: 99}
-_FIRST_LOOKED = {52: (51, 60), 81: (82,), 91: (92,), 94: (95,), 99: (100,)}
+_LOOKED_BEFORE = {51: 52, 53: 51, 60: 51, 82: 81, 92: 91, 95: 94, 100: 99}
+_FIRST_LOOKED = {52: (51, 53, 60), 81: (82,), 91: (92,), 94: (95,), 99: (100,)}
 _LOOKED_ONCE = {6, 20, 21, 30, 31, 32, 33}
 # With these something begins that nobody waits for yet.
 _BEGINNINGS = {
@@ -90,7 +90,7 @@ def fits_event(track: Track, event: Event) -> int:
         return IMPOSSIBLE
     if event.name in _AFTER_FREED:
         return IMPOSSIBLE
-    if event.context == "Key Ex" and track.silent and track.session.dumped:
+    if event.context in ("Key Ex", "Userauth") and track.silent and track.session.dumped:
         return UNLIKELY  # it waits, and no answer came
     rule = _RULES.get(event.name)
     if rule is not None:

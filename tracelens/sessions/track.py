@@ -136,7 +136,7 @@ class Track(Files):
         session.dumped = True
         self.tick(raw.line, None)
         if raw.direction == "out":
-            self.looked = 0
+            self.looked, self.answered = 0, None
         if raw.direction == "in":
             self.silent = False
             if not session.waiting_for or raw.number in session.waiting_for:

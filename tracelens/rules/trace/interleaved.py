@@ -11,8 +11,8 @@ def interleaved(trace: Trace) -> Found | None:
     ## What it means
     One process had more than one SSH connection open, and libssh2 prints no session id: the lines of
     all of them stand mixed, on one clock. They were told apart by what each of them could be doing next.
-    That is mostly right and cannot be proven, above all where two sessions stand at the same step: what
-    both wait for goes to the one that asked first. Two logins at the same moment can trade their answers.
+    That is mostly right and cannot be proven, above all where two sessions stand at the same step: whose an
+    answer is that both wait for is a guess, so that two logins at the same moment can trade theirs.
 
     ## How it is seen
     - A step of key exchange or login while another session is further on, then lines of the latter again, at
@@ -63,7 +63,7 @@ def interleaved(trace: Trace) -> Found | None:
         return None
     return Found(
         "Several sessions take turns in this trace; libssh2 prints no session id, so they were told apart by their "
-        "steps, and what two waited for was given to the one that asked first.",
+        "steps; where two wait for the same answer, whose it was is a guess.",
         tuple(Quote(s.first_line, f"session {s.number} begins") for s in trace.sessions[:6]),
         (
             client(
