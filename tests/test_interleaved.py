@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import HERE, diagnose_bytes, diagnose_file
+from support import HERE, READ, SENT, diagnose_bytes, diagnose_file, dump, string
+from test_cli import run
 
 _CLOCK = re.compile(rb"\[libssh2\] (\d+)\.(\d{6}) ")
 APART = 7  # neighbours fail alike
@@ -133,3 +134,55 @@ def test_a_process_that_died_ends_where_the_next_one_sets_its_blocking_mode() ->
     document = diagnose_bytes((begun.format(7) + begun.format(0) + failed).encode())
     assert [verdict(session) for session in document["sessions"]] == ["insufficient", "banner-closed"]
     assert document["trace"]["clock_restarts"] == 1
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_a_tunnel_carries_is_content_beside_sftp(first: bool, tmp_path: Path) -> None:
+    """Its channel has the number of the SFTP channel, so that its first data may be taken for SFTP's."""
+    sftp = list(timed(HERE.parent / "sample_logs" / "no-such-file.log"))
+    login = next(i for i, (_, text) in enumerate(sftp) if b"Password authentication successful" in text) + 1
+    tunnel = sftp[:login] + list(tunnelled(sftp[login - 1][0]))
+    data = b"".join(weave([tunnel, sftp], [0, 150_000]) if first else weave([sftp, tunnel], [0, 20_000]))
+    (tmp_path / "trace.log").write_bytes(data)
+    done = run("redact", str(tmp_path / "trace.log"), "-o", str(tmp_path / "copy.log"))
+    assert done.returncode == 0
+    shown = b"%05d" % 7
+    assert shown.hex(" ").encode() in data.lower()
+    copy = (tmp_path / "copy.log").read_bytes()
+    assert not re.search(rb"[0-9]{5} some", copy)
+    assert b"73 6F 6D" not in copy
+
+
+def tunnelled(now: int) -> Iterator[tuple[int, bytes]]:
+    """A forwarded connection on channel 0 (RFC 4254, 7.2), as libssh2 traces it."""
+
+    def texts(*told: str) -> Iterator[tuple[int, bytes]]:
+        for text in told:
+            yield now, b"[libssh2] 0.000000 " + text.encode() + b"\n"
+
+    def received(payload: bytes) -> Iterator[tuple[int, bytes]]:
+        yield now, dump("libssh2_transport_read() raw", bytes(len(payload) + 32)) + dump(READ, payload)
+        yield from texts(f"Transport: Packet type {payload[0]} received, length={len(payload)}")
+
+    zero = bytes(4)
+    yield from texts("Conn: Requesting direct-tcpip session from 127.0.0.1:40022 to db.internal:5432")
+    yield from texts("Conn: Allocated new channel ID#0", "Conn: Opening Channel - win 2097152 pack 32768")
+    opened = b"\x5a" + string(b"direct-tcpip") + zero + b"\0\x20\0\0" + b"\0\0\x80\0"
+    yield now, dump(SENT, opened + string(b"db.internal") + b"\0\0\x15\x38" + string(b"127.0.0.1") + b"\0\0\x9c\x56")
+    yield now, dump("libssh2_transport_write send()", bytes(96))
+    yield from texts("Transport: Looking for packet of type: 91", "Transport: Looking for packet of type: 92")
+    now += 15_000
+    yield from received(b"\x5b" + zero + zero + zero + b"\0\0\x80\0")
+    yield from texts("Conn: Connection Established - ID: 0/0 win: 0/2097152 pack: 32768/32768")
+    for number in range(40):
+        now += 3_000
+        asked, row = b"%05d some query" % number, b"%05d some rows" % number
+        yield from texts(f"Conn: Writing {len(asked)} bytes on channel 0/0, stream #0")
+        yield from texts(f"Conn: Sending {len(asked)} bytes on channel 0/0, stream_id=0")
+        yield now, dump(SENT, b"\x5e" + zero + len(asked).to_bytes(4)) + dump(f"{SENT}2", asked)
+        yield now, dump("libssh2_transport_write send()", bytes(64))
+        yield from texts("Conn: channel_read() wants 4096 bytes from channel 0/0 stream #0")
+        now += 3_000
+        yield from received(b"\x5e" + zero + string(row))
+        yield from texts("Conn: channel_read() wants 4096 bytes from channel 0/0 stream #0")
+        yield from texts(f"Conn: channel_read() got {len(row)} of data from 0/0/0")

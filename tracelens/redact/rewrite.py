@@ -284,7 +284,8 @@ class Rewrite(Walk):
         else:
             content = self._streams.get(stream)
             if content is None:
-                content = self._streams[stream] = SftpContent() if kinds[stream] == SFTP else Content()
+                content = SftpContent(self._survey.shared) if kinds[stream] == SFTP else Content()
+                self._streams[stream] = content
             parts = content.feed(payload, length)
             parts.append(Part(length, max(packet.size - header, length), "content"))
         keep = self._choices.keep_content and kinds[stream] != AGENT and not secrets.KEY_BEGIN.search(payload)

@@ -31,9 +31,13 @@ class Content:
 
 
 class SftpContent(Content):
-    """One direction of an SFTP channel: the data of READ and WRITE is content, all else is not."""
+    """One direction of an SFTP channel: the data of READ and WRITE is content, all else is not.
 
-    def __init__(self) -> None:
+    Where it may hold data of another session's channel, only packets that stand whole in a chunk are told from content.
+    """
+
+    def __init__(self, mixed: bool = False) -> None:
+        self._mixed = mixed
         self._head = bytearray()
         self._left = 0  # bytes of the packet still to come
         self._kind = ""  # what they are
@@ -58,13 +62,11 @@ class SftpContent(Content):
             shown = payload[at : at + step]
             self._head += shown
             at += step
-            if len(shown) < step:
+            if len(shown) < step or (len(self._head) == 5 and not self._is_sftp()):
                 self._lost = True
-            elif len(self._head) == 5 and not self._is_sftp():
-                self._lost = True
-                if not self._begun:
-                    parts.append(Part(max(0, at - 5), min(length, at + _GREETING), "words"))
-                    at = min(length, at + _GREETING)
+                greets = not self._begun and not self._mixed and len(shown) == step
+                begin, at = max(0, at - 5), min(length, at + _GREETING) if greets else at
+                parts.append(Part(begin, at, "words" if greets else "content"))
             elif len(self._head) == self._due():
                 parts += self._entered(payload, at, length)
         return parts
@@ -96,6 +98,9 @@ class SftpContent(Content):
         if number in (_DATA, _WRITE) or size > _LARGEST:
             self._kind = "content"
             return []
+        if self._mixed and (begin < 0 or begin + size > length):
+            self._kind = "content"
+            return [Part(max(begin, 0), at, "content")]
         if begin < 0 or begin + size > length:
             # It goes on in another packet; its strings are told from words only where they are known.
             self._kind = "words" if number not in _HANDLES else ""

@@ -60,7 +60,8 @@ class Survey(Walk):
     """Collects secrets, and follows sessions so far that streams on channels can be told apart.
 
     `streams` has an entry a dump, by its number: 0, or the number of the stream of which it shows data; `kinds` says
-    what each stream carries. `content` counts bytes of content.
+    what each stream carries. `shared` says whether sessions took turns, so that data may be of another than
+    it seems.
     """
 
     def __init__(self, known: Secrets, names: Pseudonyms | None) -> None:
@@ -70,6 +71,8 @@ class Survey(Walk):
         self.streams = array("I")
         self.kinds = [0]
         self.found = 0
+        self.shared = False
+        self._startups = self._ends = 0  # sessions
         self._numbers: dict[tuple[int, int, str], int] = {}
         self._places: dict[int, int] = {}  # place of a dump in the trace -> its number
         self._assembler = Assembler(self._seen)
@@ -86,6 +89,7 @@ class Survey(Walk):
     def finish(self) -> None:
         """The trace is over; what only the sessions needed is let go of."""
         self._assembler.finish()
+        self.shared = self._assembler.interleaved > 0
         self._assembler, self._tracks, self._places = Assembler(), [], {}
         self._before.clear()
 
@@ -96,6 +100,9 @@ class Survey(Walk):
         if piece.clock is not None:
             self._clock = piece.clock
         text = decoded(piece.text)
+        self._startups += text.startswith("session_startup")
+        self._ends += text.startswith("Freeing session resource")
+        self._following = self._following or self._startups > self._ends + 1
         if self._names is not None or events.opening(*HIDING).match(text):
             name, fields = piece.parsed()
             for field in HIDDEN_FIELDS.get(name, ()):
