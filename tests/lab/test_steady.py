@@ -14,9 +14,10 @@ from typing import cast
 
 import pytest
 
-from tests.lab import kept, premises
+from tests.lab import kept, premises, recording
 from tests.lab.janitor import MARK, is_alive
 from tests.lab.plain import Listener, Proxy, distant
+from tests.lab.scenarios import ALL
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(premises.missing()), reason="the lab lacks what it needs")]
 SERVERS = {"sshd", "dropbear", "vsftpd", "proftpd", "lshd", "tinysshd", "sftp-server"}
@@ -80,6 +81,25 @@ def test_interrupted_it_leaves_no_process_no_user_and_no_file(number: signal.Sig
     for output in _left() - before if killed else ():
         shutil.rmtree(output, ignore_errors=True)
     assert left == set()
+
+
+@pytest.mark.parametrize(("late", "recorded"), [(0, 1), (2, 3), (99, 5)])
+def test_a_login_that_only_the_machine_delays_is_recorded_again(
+    late: int, recorded: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = next(one for one in ALL if one.id == "channel-closed-upload")
+    trace = tmp_path / "trace.log"
+    trace.touch()
+    codes: list[int] = []
+
+    def made(*_: object) -> recording.Recording:
+        codes.append(-9 if len(codes) < late else 0)
+        report = {"steps": [{"do": "handshake", "code": codes[-1]}]}
+        return recording.Recording(scenario, "1.9.0_DEV", trace, [report], [{"steps": [{}, {}, {}]}])
+
+    monkeypatch.setattr(recording, "_record", made)
+    recording.record(scenario, "1.9.0_DEV", cast("premises.Site", None), tmp_path)
+    assert len(codes) == recorded
 
 
 def test_killed_before_the_janitor_knows_of_a_server_there_is_no_server(tmp_path: Path) -> None:
