@@ -72,7 +72,7 @@ class Survey(Walk):
         self.kinds = [0]
         self.found = 0
         self.shared = False
-        self._startups = self._ends = 0  # sessions
+        self._startups = self._ends = 0  # of sessions, until they are followed
         self._numbers: dict[tuple[int, int, str], int] = {}
         self._places: dict[int, int] = {}  # place of a dump in the trace -> its number
         self._assembler = Assembler(self._seen)
@@ -100,9 +100,10 @@ class Survey(Walk):
         if piece.clock is not None:
             self._clock = piece.clock
         text = decoded(piece.text)
-        self._startups += text.startswith("session_startup")
-        self._ends += text.startswith("Freeing session resource")
-        self._following = self._following or self._startups > self._ends + 1
+        if not self._following and piece.context == "Transport":
+            self._startups += text.startswith("session_startup")
+            self._ends += text.startswith("Freeing session resource")
+            self._following = self._startups > self._ends + 1
         if self._names is not None or events.opening(*HIDING).match(text):
             name, fields = piece.parsed()
             for field in HIDDEN_FIELDS.get(name, ()):

@@ -1,10 +1,9 @@
 """A trace's items in file order -> its sessions: where each begins and ends, and what belongs to it."""
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from tracelens import events
 from tracelens.events import Event
@@ -12,11 +11,13 @@ from tracelens.packets import PacketReader, RawPacket
 from tracelens.records import Dump, Item, Record, Run
 from tracelens.records.runs import RESTART
 from tracelens.sessions.core import Observer
-from tracelens.sessions.fitting import IMPOSSIBLE, UNLIKELY, answers_attempt, fits_event, fits_packet
+from tracelens.sessions.fitting import fits_event
 from tracelens.sessions.model import RANK, Quote, Session
 from tracelens.sessions.outcome import judge
+from tracelens.sessions.packetfitting import IMPOSSIBLE, UNLIKELY, answers_attempt, fits_packet
 from tracelens.sessions.track import Track
-from tracelens.sessions.wording import method_answered, phase_of
+from tracelens.sessions.turns import Wait, best_of, method_told, spokesman
+from tracelens.sessions.wording import phase_of
 
 # How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.
 _PATIENCE = 24
@@ -29,14 +30,9 @@ IMPOSSIBLE_SIZE = 1 << 62
 # So many items are looked at before the next one is given to one of several sessions.
 _AHEAD = 6
 _LOGIN_ANSWERS = (51, 52)
-# Who has waited for so many seconds was rather abandoned than is next.
-_OVERDUE = 1.0
 # What a server sent, as text tells it; and errors that end a wait: timed out, socket disconnected, nothing received.
 _ANSWERS = {"transport.packet_received", "transport.banner_received"}
 _ENDS_OF_WAITS = (-9, -13, -43)
-_Wait = Literal["", "answered", "given up"]
-# The client's number of a channel, as the folded texts print it with the server's: "channel 1/1", "from 1/1/0".
-_CHANNEL = re.compile(r" (?:channel|from|for) (\d{1,10})/\d")
 _FRESH = {
     "conn.blocking_mode",
     "transport.new_session",
@@ -237,13 +233,13 @@ class Assembler:
                 self._release()
             return self._start(event.line, event.time)
         if len(self._open) > 1:
-            wait: _Wait = "given up" if event.fields.get("code") in _ENDS_OF_WAITS else ""
+            wait: Wait = "given up" if event.fields.get("code") in _ENDS_OF_WAITS else ""
             return self._turn_to_best(self._fit_of(event), track, "answered" if event.name in _ANSWERS else wait)
         return track
 
-    def _turn_to_best(self, fit: Callable[[Track], int], track: Track, wait: _Wait = "") -> Track:
+    def _turn_to_best(self, fit: Callable[[Track], int], track: Track, wait: Wait = "") -> Track:
         """The open session that an item of text fits best, which is the current one from there on."""
-        best = self._best(fit, wait)
+        best = best_of(self._open, self._current, fit, wait)
         if fit(best) > IMPOSSIBLE and best is not track:
             self._turn_to(best)
         return self._current or track
@@ -254,17 +250,10 @@ class Assembler:
             return partial(fits_event, event=event)
         index = self._waiting_place(event)
         fit = self._fit_of_packet(self._incoming[index]) if index is not None else partial(fits_event, event=event)
-        answered = self._method_ahead() if event.fields.get("type") in _LOGIN_ANSWERS else None
+        answered = method_told(self._ahead) if event.fields.get("type") in _LOGIN_ANSWERS else None
         if answered is None:
             return fit
         return lambda track: fit(track) if answers_attempt(track, answered) else min(fit(track), UNLIKELY)
-
-    def _method_ahead(self) -> str | None:
-        """The login method whose end is told of next."""
-        for item in self._ahead:
-            if isinstance(item, Record) and item.context in ("Userauth", "Failure Event"):
-                return method_answered(item.text)
-        return None
 
     def _fit_of_packet(self, packet: _Incoming) -> Callable[[Track], int]:
         """How a packet fits; of two alike, the one whose packet came before it with the same bytes from the socket."""
@@ -275,29 +264,6 @@ class Assembler:
             return 2 * fits + (track is reader and fits > IMPOSSIBLE)
 
         return fit
-
-    def _best(self, fit: Callable[[Track], int], wait: _Wait = "") -> Track:
-        """The open session that an item fits best.
-
-        Where several fit alike: the one that spoke last, unless it waits; then the one that has waited longest, since
-        servers answer in the order in which they were asked. Logins are no such queue: each takes its own time. And
-        who has waited for long was rather abandoned.
-
-        Args:
-            fit: how well the item continues a session's story.
-            wait: what it does to the wait of its session, which counts from when that began to look for the answer.
-        """
-        now = max((track.clock for track in self._open if track.clock is not None), default=None)
-
-        def rank(track: Track) -> tuple[int, bool, bool, int]:
-            since = track.asked_line if wait else track.blocked_line
-            since = 0 if track.phase == "auth" and track.session.attempts and wait != "given up" else since
-            if since and now is not None and track.asked_time is not None and now - track.asked_time > _OVERDUE:
-                since = 0
-            speaks_on = track is self._current and not since
-            return (fit(track), speaks_on, bool(since), -since if since else track.session.last_line)
-
-        return max(self._open, key=rank)
 
     def _turn_to(self, track: Track) -> None:
         if not track.freed and self._current is not None and not self._current.freed:
@@ -389,19 +355,8 @@ class Assembler:
         if track is None:
             track = self._start(run.first_line, run.started)
         elif len(self._open) > 1:
-            track = self._best_for_run(run, track)
+            track = self._turn_to_best(partial(fits_event, event=spokesman(run)), track)
         track.run(run)
-
-    def _best_for_run(self, run: Run, track: Track) -> Track:
-        """A run is short where sessions take turns: its first kind speaks for it, and the channel that it ends on."""
-        message = next(iter(run.retries), "")
-        name = "failure_event.failure" if message else next(iter(run.counts))
-        context = "Failure Event" if message else "Conn" if name.startswith("conn.") else "SFTP"
-        fields: dict[str, int | str | tuple[str, ...]] = {"message": message}
-        if (channel := _CHANNEL.search(run.last_text)) is not None:
-            fields["channel"] = int(channel[1])
-        event = Event(run.first_line, run.started, context, name, fields, message)
-        return self._turn_to_best(partial(fits_event, event=event), track)
 
     # -- packets ---------------------------------------------------------------------------------------------------
 
@@ -413,7 +368,7 @@ class Assembler:
             self._release()  # no text announces them: the texts were filtered out
         track = self._speaker.pop(raw.line, None) or self._current or self._start(raw.line, raw.time)
         if len(self._open) > 1 and fits_packet(track, raw) <= UNLIKELY and not track.freed:
-            best = self._best(partial(fits_packet, raw=raw))
+            best = best_of(self._open, self._current, partial(fits_packet, raw=raw))
             track = best if fits_packet(best, raw) > IMPOSSIBLE else track
         track.packet(raw)
 
@@ -460,7 +415,7 @@ class Assembler:
             track = self._current or self._start(packet.raw.line, packet.raw.time)
             if len(self._open) > 1:
                 fit = self._fit_of_packet(packet)
-                best = self._best(fit, "answered")
+                best = best_of(self._open, self._current, fit, "answered")
                 track = best if fit(best) > IMPOSSIBLE else track
             self._read_by = track, packet.read
             track.packet(packet.raw)
