@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tracelens import records, rulecheck, rules, source
-from tracelens.diagnosis import Diagnosis, diagnose
-from tracelens.findings import Rule
+from tracelens import inputs, rules
+from tracelens.reader import read
+from tracelens.rules import selfcheck
+from tracelens.rules.base import Rule
+from tracelens.rules.engine import Diagnosis, diagnose
 from tracelens.sessions import Assembler, Trace
 
 HERE = Path(__file__).parent
@@ -21,16 +23,16 @@ FILES = sorted(p for p in [*HERE.glob("cases/*/*"), *(HERE.parent / "sample_logs
 def traces(in_force: tuple[Rule, ...]) -> Iterator[tuple[str, Trace]]:
     """Every trace that the tests diagnose, with the name of the test's parameter."""
     for path in FILES:
-        for found in source.find([str(path)]):
-            assert isinstance(found, source.Source)
-            yield f"{path.parent.name}/{path.name}", _read(source.decoded(found.chunks())[1])
+        for found in inputs.find([str(path)]):
+            assert isinstance(found, inputs.Source)
+            yield f"{path.parent.name}/{path.name}", _read(inputs.decoded(found.chunks())[1])
     for rule in in_force:
-        for number, text in enumerate(rulecheck.examples(rule.page), 1):
+        for number, text in enumerate(selfcheck.examples(rule.page), 1):
             yield f"example {number} of {rule.id}", _read(iter([text.encode()]))
 
 
 def _read(chunks: Any) -> Trace:
-    reader, assembler = records.read(chunks), Assembler()
+    reader, assembler = read(chunks), Assembler()
     for item in reader:
         assembler.add(item)
     sessions = tuple(assembler.sessions(reader.account.contexts))

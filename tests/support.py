@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tracelens import analysis, source
+from tracelens import analysis, inputs
 
 HERE = Path(__file__).parent
 SAMPLES = HERE.parent / "sample_logs"
@@ -14,8 +14,8 @@ READ, SENT = "libssh2_transport_read() plain", "libssh2_transport_write plain"
 
 def diagnose_file(path: Path | str) -> dict[str, Any]:
     """The analysis document of one file."""
-    for found in source.find([str(path)]):
-        assert isinstance(found, source.Source), found
+    for found in inputs.find([str(path)]):
+        assert isinstance(found, inputs.Source), found
         return analysis.analyze(found).document
     raise AssertionError(f"nothing found in {path}")
 

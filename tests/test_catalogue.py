@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracelens import catalogue
-from tracelens.catalogue import DUMP, ORDER, Dating, narrow, versions
-from tracelens.vocabulary import VOCABULARY
+from tracelens.libssh2 import messages
+from tracelens.libssh2.messages import DUMP, ORDER, Dating, narrow, versions
+from tracelens.libssh2.vocabulary import VOCABULARY
 
 VALUES = {
     "d": "7",
@@ -39,20 +39,20 @@ def rank(version: str) -> int:
 
 
 def test_all_messages_are_there():
-    kinds = [row.kind for row in catalogue.rows()]
+    kinds = [row.kind for row in messages.rows()]
     assert (kinds.count("debug"), kinds.count("error"), kinds.count("dump")) == (369, 851, 14)
 
 
 def test_versions_are_ordered():
     assert ORDER[0] == "1.0"
     assert ORDER[-1] == "head"
-    assert {row.first for row in catalogue.rows()} | {row.last for row in catalogue.rows()} <= set(ORDER)
-    assert all(rank(row.first) <= rank(row.last) for row in catalogue.rows())
+    assert {row.first for row in messages.rows()} | {row.last for row in messages.rows()} <= set(ORDER)
+    assert all(rank(row.first) <= rank(row.last) for row in messages.rows())
 
 
 def test_every_format_fits_what_it_prints():
     """Each message, filled in, is dated at least as widely as its own row."""
-    for row in catalogue.rows():
+    for row in messages.rows():
         if row.text == "%d - %s":
             continue
         text = render(row.text)
@@ -124,35 +124,35 @@ def test_dating_forgets_unknown_texts():
 
 
 def test_error_texts_and_codes():
-    assert [row.code for row in catalogue.error_texts("failed getting banner")] == [None]
-    assert catalogue.codes_for("Unable to exchange encryption keys") == (-5, None)
-    assert catalogue.codes_for("Bad socket provided") == (-1, -45)
-    assert catalogue.codes_for("nonsense") == ()
-    assert "socket disconnect" in catalogue.texts_for(-13)
-    assert catalogue.error_texts('Unable to allocate memory for publickey "add" packet')
+    assert [row.code for row in messages.error_texts("failed getting banner")] == [None]
+    assert messages.codes_for("Unable to exchange encryption keys") == (-5, None)
+    assert messages.codes_for("Bad socket provided") == (-1, -45)
+    assert messages.codes_for("nonsense") == ()
+    assert "socket disconnect" in messages.texts_for(-13)
+    assert messages.error_texts('Unable to allocate memory for publickey "add" packet')
 
 
 def test_error_text_inside_a_sentence():
-    assert catalogue.error_text_in("curl: (2) failed getting BANNER (-13)") == "Failed getting banner"
-    assert catalogue.error_text_in("Unknown") == "Unknown"
-    assert catalogue.error_text_in("an Unknown thing") is None
+    assert messages.error_text_in("curl: (2) failed getting BANNER (-13)") == "Failed getting banner"
+    assert messages.error_text_in("Unknown") == "Unknown"
+    assert messages.error_text_in("an Unknown thing") is None
 
 
 def test_readings_put_the_pair_first():
-    banner = catalogue.readings(-13, "Failed getting banner")
+    banner = messages.readings(-13, "Failed getting banner")
     assert [known.codes for known in banner] == [(-13,)]
     assert "FTPS" in banner[0].means[0]
-    alone = catalogue.readings(-13, "a text that nobody knows")
+    alone = messages.readings(-13, "a text that nobody knows")
     assert all(not known.text for known in alone)
     assert alone
 
 
 def test_minus_37_means_the_same_with_any_text():
-    assert catalogue.readings(-37, "Timeout waiting for response from SFTP subsystem") == catalogue.readings(-37, "")
+    assert messages.readings(-37, "Timeout waiting for response from SFTP subsystem") == messages.readings(-37, "")
 
 
 def test_readings_lead_to_ids_that_exist():
-    for known in catalogue._readings():
+    for known in messages._readings():
         assert known.means
         assert set(known.see) <= set(VOCABULARY)
         assert "$" not in "".join((*known.means, *known.iris, *known.c))
@@ -160,8 +160,8 @@ def test_readings_lead_to_ids_that_exist():
 
 
 def test_readings_are_about_texts_that_exist():
-    texts = {row.text for row in catalogue.rows() if row.kind == "error"}
-    for known in catalogue._readings():
+    texts = {row.text for row in messages.rows() if row.kind == "error"}
+    for known in messages._readings():
         fits = re.compile(known.text, re.IGNORECASE)
         assert not known.text or any(fits.fullmatch(text) for text in texts), known.text
 
@@ -171,13 +171,13 @@ def test_any_text_is_bearable(context, text):
     versions(context, text)
     versions("Failure Event", text)
     versions("SFTP", text)
-    catalogue.error_text_in(text)
-    catalogue.readings(None, text)
+    messages.error_text_in(text)
+    messages.readings(None, text)
 
 
 def test_quick_enough():
     """A trace has a few hundred distinct texts; they must not be felt."""
-    texts = [(row.context, render(row.text)) for row in catalogue.rows() if row.kind == "debug"]
+    texts = [(row.context, render(row.text)) for row in messages.rows() if row.kind == "debug"]
     for context, text in texts:
         versions(context, text)
     begin = time.perf_counter()
@@ -187,4 +187,4 @@ def test_quick_enough():
 
 
 def test_the_list_travels_with_the_package():
-    assert Path(catalogue.__file__).with_name("libssh2-messages.tsv").is_file()
+    assert Path(messages.__file__).with_name("libssh2-messages.tsv").is_file()

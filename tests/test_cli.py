@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support import CASES, SAMPLES
 
-from tracelens.frames.columns import TABLES
+from tracelens.export.columns import TABLES
 
 WRONG = SAMPLES / "wrong-password.log"
 HEALTHY = SAMPLES / "two-factors-healthy.log"

@@ -17,11 +17,11 @@ from functools import cache
 from pathlib import Path
 
 from tracelens import rules
-from tracelens.frames import columns
+from tracelens.export import columns
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-TABLES = ROOT / "tracelens" / "schemas" / "tables.md"
+TABLES = ROOT / "tracelens" / "export" / "tables.md"
 RUN = re.compile(r"(<!-- run: (tracelens .*?) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 SCAN = re.compile(
     r"(```sh\n(tracelens scan .*?)\n```\n\n<!-- what scan says at its end -->\n```text\n)(.*?)(```\n)", re.DOTALL

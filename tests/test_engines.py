@@ -97,7 +97,7 @@ def test_local_and_dask_with_a_worker_killed_give_the_same_bytes(
 
 @dask
 def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tracelens.engines import dask as engine
+    from tracelens.batch.engines import dask as engine
 
     monkeypatch.setattr(engine, "_PATIENCE", 1.0)
     (tmp_path / "a.log").write_bytes(next(traces())[1])

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_grammars import TEXTS, render
 
-from tracelens import events
-from tracelens.events import GRAMMARS, Event, parse, parse_afresh
+from tracelens.libssh2 import events
+from tracelens.libssh2.events import GRAMMARS, Event, parse, parse_afresh
 
 CONTEXTS = st.sampled_from([*GRAMMARS, "Unknown", ""])
 

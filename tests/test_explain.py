@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracelens.explain import Explanation, _sections_of, explain, suggest
+from tracelens.libssh2.vocabulary import VOCABULARY
+from tracelens.reports.explain import Explanation, _sections_of, explain, suggest
 from tracelens.ssh import codes
-from tracelens.vocabulary import VOCABULARY
 
 BANNER = (
     "ERROR #7500: SSH Connect Error '-2146430963': SSH Error [8010100D]: Failed getting banner "

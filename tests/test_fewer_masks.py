@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from support import CASES, SAMPLES, diagnose_bytes
 
-from tracelens import masks
 from tracelens.errors import NotATrace
+from tracelens.libssh2 import trace_mask
 
-BITS = {bit.context.encode(): bit.value for bit in masks.BITS}
+BITS = {bit.context.encode(): bit.value for bit in trace_mask.BITS}
 HEAD = re.compile(rb"\[libssh2\] (?:\d+\.\d{6} )?([A-Z][\w ]*): ")
 DUMP = b"=> "
 FILES = sorted(

@@ -13,8 +13,8 @@ from pathlib import Path
 import lark
 import pytest
 
-from tracelens import grammar
-from tracelens.events import GRAMMARS, Value, parse_afresh
+from tracelens.libssh2 import grammar
+from tracelens.libssh2.events import GRAMMARS, Value, parse_afresh
 
 CATALOGUE = Path(__file__).parent / "data" / "libssh2-messages.tsv"
 CONVERSION = re.compile(r"%[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh|ll|[hlzjt])?[diuxXcspo%]|%(?=,|$)")

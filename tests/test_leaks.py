@@ -11,10 +11,10 @@ from support import CASES, SAMPLES
 from test_redact import columns, shown_bytes, with_password
 from typer.testing import CliRunner
 
-from tracelens import exporters
 from tracelens.cli import app
 from tracelens.cli.analyze import AnalysisFormat
 from tracelens.cli.timeline import Table
+from tracelens.export import formats
 from tracelens.secrets import hider
 
 TRACES = [
@@ -105,7 +105,7 @@ def test_timeline(trace: Path, table: str, tmp_path: Path) -> None:
     assert not any(leaked(output, secret) for secret in secrets)
 
 
-@pytest.mark.parametrize("format", exporters.formats())
+@pytest.mark.parametrize("format", formats.formats())
 def test_every_format_of_the_packets(format: str, tmp_path: Path) -> None:
     path = tmp_path / f"out.{format}"
     _, status = run("timeline", SAMPLES / "wrong-password.log", "-t", "packets", "-o", path)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from support import CASES, LOGIN, READ, SENT, diagnose_bytes, dump, string
 
-from tracelens.records import Reader
+from tracelens.inputs import Source, find
+from tracelens.reader import Reader
 from tracelens.redact import Redaction
-from tracelens.source import Source, find
 
 SIZE = 2 << 20
 

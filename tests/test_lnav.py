@@ -61,4 +61,4 @@ def test_every_record_is_read_with_its_clock_and_level(ask, path: Path) -> None:
 
 def test_the_package_has_the_format() -> None:
     format = json.loads(run("lnav").stdout)
-    assert format == json.loads((HERE.parent / "tracelens/integrations/lnav/libssh2.json").read_text())
+    assert format == json.loads((HERE.parent / "tracelens/reports/lnav.json").read_text())

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from tracelens.lookslike import _LOOKS, describe
+from tracelens.inputs.sniff import _LOOKS, describe
 
 SAMPLES = {
     "private key": [

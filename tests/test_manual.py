@@ -11,7 +11,7 @@ from test_cli import run
 from test_reports import Page
 
 from tracelens import rules
-from tracelens.frames.columns import COLUMNS
+from tracelens.export.columns import COLUMNS
 
 
 def test_the_manual_has_all_of_it(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracelens import masks
+from tracelens.libssh2 import trace_mask
 
 
 def test_bits_are_libssh2s():
-    assert {bit.context: bit.value for bit in masks.BITS} == {
+    assert {bit.context: bit.value for bit in trace_mask.BITS} == {
         "Transport": 2,
         "Key Ex": 4,
         "Userauth": 8,
@@ -21,7 +21,7 @@ def test_bits_are_libssh2s():
         "Publickey": 256,
         "Socket": 512,
     }
-    assert masks.ALL == 1022
+    assert trace_mask.ALL == 1022
 
 
 @pytest.mark.parametrize(
@@ -64,21 +64,21 @@ def test_bits_are_libssh2s():
     ],
 )
 def test_parse(text, mask):
-    assert masks.parse(text) == mask
+    assert trace_mask.parse(text) == mask
 
 
 @given(st.text())
 def test_parse_bears_any_text(text):
-    mask = masks.parse(text)
+    mask = trace_mask.parse(text)
     assert mask is None or mask >= 0
 
 
 @given(st.integers(min_value=0, max_value=2047))
 def test_a_mask_survives_its_own_spelling(mask):
-    assert masks.parse(str(mask)) == masks.parse(hex(mask)) == mask
-    described = masks.describe(mask)
+    assert trace_mask.parse(str(mask)) == trace_mask.parse(hex(mask)) == mask
+    described = trace_mask.describe(mask)
     assert sum(bit.value for bit in described.collected) + described.unused == mask
-    assert {*described.collected, *described.missing} == set(masks.BITS)
+    assert {*described.collected, *described.missing} == set(trace_mask.BITS)
     assert json.loads(json.dumps(described.to_json()))["mask"] == mask
 
 
@@ -98,11 +98,11 @@ def test_a_mask_survives_its_own_spelling(mask):
     ],
 )
 def test_purposes(purpose, mask):
-    assert masks.PURPOSES[purpose].mask == mask
+    assert trace_mask.PURPOSES[purpose].mask == mask
 
 
 def test_describe_says_what_is_missed():
-    described = masks.describe(136)
+    described = trace_mask.describe(136)
     assert [bit.context for bit in described.collected] == ["Userauth", "Failure Event"]
     assert not described.dumps
     assert "Transport" in [bit.context for bit in described.missing]
@@ -110,35 +110,35 @@ def test_describe_says_what_is_missed():
 
 
 def test_describe_warns_of_secrets():
-    assert "password" in " ".join(masks.describe(2).secrets)
-    assert masks.describe(128).secrets == ()
+    assert "password" in " ".join(trace_mask.describe(2).secrets)
+    assert trace_mask.describe(128).secrets == ()
 
 
 def test_511_is_enough_for_all_but_the_network():
-    assert set(masks.PURPOSES) - set(masks.describe(511).enough_for) == {"network", "no-dumps"}
+    assert set(trace_mask.PURPOSES) - set(trace_mask.describe(511).enough_for) == {"network", "no-dumps"}
 
 
 def test_covers_ignores_the_bit_without_a_meaning():
-    assert masks.covers(510, 511)
-    assert not masks.covers(508, 511)
+    assert trace_mask.covers(510, 511)
+    assert not trace_mask.covers(508, 511)
 
 
 def test_objectscript():
-    assert masks.objectscript(511) == 'Do SSH.SetTraceMask(511,"/tmp/ssh.log")'
-    assert masks.objectscript(142, 'C:\\my "log"') == 'Do SSH.SetTraceMask(142,"C:\\my ""log""")'
+    assert trace_mask.objectscript(511) == 'Do SSH.SetTraceMask(511,"/tmp/ssh.log")'
+    assert trace_mask.objectscript(142, 'C:\\my "log"') == 'Do SSH.SetTraceMask(142,"C:\\my ""log""")'
 
 
 def test_c_call():
-    assert masks.c_call(136) == "libssh2_trace(session, LIBSSH2_TRACE_AUTH | LIBSSH2_TRACE_ERROR);"
-    assert masks.c_call(0) == "libssh2_trace(session, 0);"
-    assert masks.c_call(1 | 2) == "libssh2_trace(session, LIBSSH2_TRACE_TRANS);"
-    assert masks.c_call(1024) == "libssh2_trace(session, 0x400);"
+    assert trace_mask.c_call(136) == "libssh2_trace(session, LIBSSH2_TRACE_AUTH | LIBSSH2_TRACE_ERROR);"
+    assert trace_mask.c_call(0) == "libssh2_trace(session, 0);"
+    assert trace_mask.c_call(1 | 2) == "libssh2_trace(session, LIBSSH2_TRACE_TRANS);"
+    assert trace_mask.c_call(1024) == "libssh2_trace(session, 0x400);"
 
 
 def test_bits_of_a_trace():
-    assert masks.bits_of(["Transport", "Key Ex", "Transport", "no such thing"]) == 6
-    assert masks.bits_of([]) == 0
+    assert trace_mask.bits_of(["Transport", "Key Ex", "Transport", "no such thing"]) == 6
+    assert trace_mask.bits_of([]) == 0
 
 
 def test_names_are_understood():
-    assert all(masks.parse(name) for name in masks.names())
+    assert all(trace_mask.parse(name) for name in trace_mask.names())

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import LOGIN, string
 
-from tracelens.packets import Packet, PacketReader, RawPacket, decode
+from tracelens.reader.packets import Packet, PacketReader, RawPacket, decode
 from tracelens.ssh.messages import SECRETIVE, shape_of, strings_in
 from tracelens.ssh.sftp import SHAPES as SFTP_SHAPES
 from tracelens.ssh.sftp import SftpStream

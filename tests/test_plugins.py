@@ -12,7 +12,7 @@ from support import SAMPLES
 RULE = '''
 """Rules of a maker called acme."""
 
-from tracelens.findings import Found, cause, server
+from tracelens.rules.base import Found, cause, server
 from tracelens.sessions import Session
 
 

@@ -11,9 +11,9 @@ import pytest
 from support import SAMPLES
 
 import tracelens
+from tracelens.batch.query import VIEWS, page, query
 from tracelens.errors import BadQuery, NotAScan
-from tracelens.frames.columns import COLUMNS, SCAN
-from tracelens.query import VIEWS, page, query
+from tracelens.export.columns import COLUMNS, SCAN
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ import pytest
 from support import SAMPLES, diagnose_bytes
 from variations import VARIATIONS, WRAPPED, is_row, is_title, vary
 
-from tracelens import records
-from tracelens.records import Record
+from tracelens.reader import Record, read
 
 VARIED = (
     "wrong-password.log",
@@ -155,18 +154,18 @@ class TestRecords:
         ],
     )
     def test_is_one(self, line: bytes, context: str, text: str) -> None:
-        (record,) = records.read([line], fold=False)
+        (record,) = read([line], fold=False)
         assert isinstance(record, Record)
         assert (record.line, record.context, record.text) == (1, context, text)
 
     def test_one_record_per_banner_byte(self) -> None:
         data = b"".join(b"[libssh2] 0.%06d Socket: Recved 1 bytes banner\n" % n for n in range(40))
-        assert [r.line for r in records.read([data], fold=False) if isinstance(r, Record)] == list(range(1, 41))
+        assert [r.line for r in read([data], fold=False) if isinstance(r, Record)] == list(range(1, 41))
 
     def test_text_of_the_peer_goes_on_over_lines(self) -> None:
         """A server's login banner has newlines of its own (RFC 4252, 5.4)."""
         data = b"[libssh2] 0.100000 Userauth: Banner: Welcome\nto the depot\n[libssh2] 0.100001 Conn: x\n"
-        reader = records.read([data], fold=False)
+        reader = read([data], fold=False)
         found = [(r.line, r.text) for r in reader if isinstance(r, Record)]
         assert found == [(1, "Banner: Welcome\nto the depot"), (3, "x")]
         assert reader.account.foreign_lines == 0

@@ -16,9 +16,10 @@ from msgspec.structs import asdict
 from support import CASES, HERE, SAMPLES
 from variations import VARIATIONS, damaged_lines, vary
 
-from tracelens import grammar, records, source
-from tracelens.records import Account, Dump, Run
-from tracelens.records.dumps import Layout
+from tracelens import inputs
+from tracelens.libssh2 import grammar
+from tracelens.reader import Account, Dump, Item, Reader, Run
+from tracelens.reader.dumps import Layout
 
 FILES = sorted(path for folder in (SAMPLES, CASES, HERE / "data") for path in folder.rglob("*.log*") if path.is_file())
 
@@ -144,9 +145,9 @@ def rows_in(piece: str, dump: PlainDump) -> None:
 
 
 def decoded(path: Path) -> bytes:
-    for found in source.find([str(path)]):
-        assert isinstance(found, source.Source)
-        return b"".join(source.decoded(found.chunks())[1])
+    for found in inputs.find([str(path)]):
+        assert isinstance(found, inputs.Source)
+        return b"".join(inputs.decoded(found.chunks())[1])
     raise AssertionError(path)
 
 
@@ -155,7 +156,7 @@ def blocks(data: bytes, size: int) -> Iterator[bytes]:
         yield data[start : start + size]
 
 
-def told(item: records.Item) -> tuple[object, ...]:
+def told(item: Item) -> tuple[object, ...]:
     """All that an item says, comparable."""
     if isinstance(item, Dump):
         return ("dump", item.line, item.time, item.title, item.size, item.data())
@@ -170,7 +171,7 @@ NEVER = 1 << 60
 def read_in_bulk(
     chunks: Iterable[bytes], *, fold: bool = False, bulk_from: int = 0
 ) -> tuple[list[tuple[object, ...]], Account]:
-    reader = records.Reader(chunks, fold=fold, bulk_from=bulk_from)
+    reader = Reader(chunks, fold=fold, bulk_from=bulk_from)
     return [told(item) for item in reader], reader.account
 
 
@@ -211,7 +212,7 @@ class TestEachTrace:
     def test_folding_counts_the_same_records(self, path: Path) -> None:
         data = decoded(path)
         one_by_one, account = read_in_bulk([data])
-        reader = records.Reader([data])
+        reader = Reader([data])
         folded = [(sum(i.counts.values()) if isinstance(i, Run) else 1) for i in reader]
         assert sum(folded) == len(one_by_one)
         assert reader.account == account

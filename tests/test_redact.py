@@ -15,12 +15,12 @@ from support import CASES, LOGIN, READ, SAMPLES, SENT, diagnose_bytes, dump, str
 from test_cli import run
 from variations import VARIATIONS, WRAPPED, damaged_lines, vary
 
-from tracelens import source
+from tracelens import inputs
 from tracelens.errors import UnsafeCopy
-from tracelens.records import Record, read
+from tracelens.reader import Record, read
 from tracelens.redact import Choices, Redaction
 from tracelens.redact.hexdump import Row
-from tracelens.redact.pieces import Begun, Closed, Loose, Pieces, Told
+from tracelens.redact.tokens import Begun, Closed, Loose, Pieces, Told
 
 FILES = sorted(p for p in [*SAMPLES.glob("*.log"), *CASES.glob("*/*.log")] if p.stat().st_size < 300_000)
 # One trace of each cause, and those that show something of their own.
@@ -43,8 +43,8 @@ def redacted(path: Path, how: str = "as it is", **given: int) -> bytes:
     choices, anonymize = CHOICES[how]
     copy = io.BytesIO()
     with Redaction(choices, anonymize=anonymize, **given) as redaction:
-        for found in source.find([str(path)]):
-            assert isinstance(found, source.Source)
+        for found in inputs.find([str(path)]):
+            assert isinstance(found, inputs.Source)
             redaction.survey(found)
             name = found.name
         redaction.write(name, copy)

@@ -16,9 +16,9 @@ from support import SAMPLES, diagnose_file
 from test_scan import read, scan, zipped
 
 import tracelens
-from tracelens import source
+from tracelens import inputs
 from tracelens.errors import UnreadableInput
-from tracelens.source import remote
+from tracelens.inputs import remote
 
 WRONG = (SAMPLES / "wrong-password.log").read_bytes()
 OBJECTS = 1_000
@@ -80,7 +80,7 @@ class TestS3:
         document = tracelens.analyze(f"{bucket}/packed/b.log.gz").document
         assert document["sessions"][0]["root_cause"] == "auth-password-rejected"
         assert document["source"]["name"] == "s3://cases/packed/b.log.gz"
-        found = [p for p in source.places([f"{bucket}/*/t000*.log"]) if isinstance(p, source.Place)]
+        found = [p for p in inputs.places([f"{bucket}/*/t000*.log"]) if isinstance(p, inputs.Place)]
         assert sorted(p.path[-9:] for p in found) == [f"t000{n}.log" for n in range(10)]
         assert all(p.size and p.mark for p in found)
 
@@ -164,7 +164,7 @@ def test_an_sftp_server(sftp_server: str, tmp_path: Path) -> None:
     document = tracelens.analyze(f"{sftp_server}/t.log").document
     assert document["source"]["name"].startswith("sftp://devi@127.0.0.1:")
     assert document["sessions"] == diagnose_file(tmp_path / "in" / "t.log")["sessions"]
-    (found,) = source.find([sftp_server.replace("walnut", "chestnut")])
+    (found,) = inputs.find([sftp_server.replace("walnut", "chestnut")])
     assert isinstance(found, UnreadableInput)
     assert "chestnut" not in str(found)
 
@@ -184,6 +184,6 @@ def test_credentials_do_not_show(url: str, shown: str) -> None:
 
 def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
-    (told,) = source.places(["s3://cases/"])
+    (told,) = inputs.places(["s3://cases/"])
     assert isinstance(told, UnreadableInput)
     assert 'pip install "libssh2-tracelens[s3]"' in told.reason

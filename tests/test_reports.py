@@ -21,7 +21,7 @@ from tracelens.reports import formats, render
 # A trace of each cause, and of sessions without one.
 FILES = [*sorted(SAMPLES.iterdir()), *(min(p.iterdir()) for p in sorted(CASES.iterdir()) if p.is_dir())]
 OPTIONS: dict[str, Any] = {"masking": "Secrets are masked.", "command": "tracelens report", "unusable": []}
-SCHEMA = json.loads((HERE.parent / "tracelens" / "schemas" / "analysis-1.json").read_text())
+SCHEMA = json.loads((HERE.parent / "tracelens" / "analysis" / "analysis-1.json").read_text())
 LARGEST = 300_000
 HOSTILE = (
     "[libssh2] 0.100000 Transport: Sending Banner: SSH-2.0-libssh2_1.11.0\n"

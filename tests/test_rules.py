@@ -5,9 +5,10 @@ import re
 import pytest
 from support import diagnose_text
 
-from tracelens import rulecheck, rules
-from tracelens.findings import HEADINGS, Rule
-from tracelens.vocabulary import VOCABULARY
+from tracelens import rules
+from tracelens.libssh2.vocabulary import VOCABULARY
+from tracelens.rules import selfcheck
+from tracelens.rules.base import HEADINGS, Rule
 
 RULES = rules.load()
 PAGES = {rule.id: rule.page for rule in RULES}
@@ -51,9 +52,9 @@ class TestEachRule:
 
     def test_has_a_near_miss(self, rule: Rule) -> None:
         """A neighbour that its page names, on whose example it is silent; a cause is silent on all of them."""
-        near = {id: PAGES[id] for id in rulecheck.neighbours(rule.page) if id in PAGES and id != "trace-empty"}
+        near = {id: PAGES[id] for id in selfcheck.neighbours(rule.page) if id in PAGES and id != "trace-empty"}
         fired = {
-            id: any(rulecheck.fires(rule, text, RULES)[0] for text in rulecheck.examples(page))
+            id: any(selfcheck.fires(rule, text, RULES)[0] for text in selfcheck.examples(page))
             for id, page in near.items()
         }
         assert fired, "names no neighbour"

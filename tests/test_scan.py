@@ -25,7 +25,7 @@ from tracelens import batch
 from tracelens.batch import plan
 from tracelens.batch.signature import normalized, software
 from tracelens.errors import BadOutput
-from tracelens.frames.columns import COLUMNS, SCAN
+from tracelens.export.columns import COLUMNS, SCAN
 
 WRONG = (SAMPLES / "wrong-password.log").read_bytes()
 PASSWORD = b"Ochre.Lantern.6"
@@ -304,7 +304,7 @@ class TestFolder:
             assert path.read_bytes() == content
 
     def test_one_scan_at_a_time(self, tmp_path: Path) -> None:
-        from tracelens.batch.store import Store
+        from tracelens.batch.checkpoint import Store
 
         store = Store(tmp_path / "r", "1")
         with pytest.raises(BadOutput, match="another scan"):

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from support import CASES, SAMPLES
 
-from tracelens import records, source
+from tracelens import inputs
+from tracelens.reader import read
 from tracelens.sessions import Assembler, Session
 
 
 def content(path: Path) -> bytes:
-    for found in source.find([str(path)]):
-        assert isinstance(found, source.Source)
+    for found in inputs.find([str(path)]):
+        assert isinstance(found, inputs.Source)
         return b"".join(found.chunks())
     raise AssertionError(path)
 
@@ -19,8 +20,8 @@ def content(path: Path) -> bytes:
 def sessions_of(data: bytes | Path) -> list[Session]:
     """The sessions of a trace."""
     blocks = [data if isinstance(data, bytes) else content(data)]
-    _, chunks = source.decoded(iter(blocks))
-    reader = records.read(chunks)
+    _, chunks = inputs.decoded(iter(blocks))
+    reader = read(chunks)
     assembler = Assembler()
     for item in reader:
         assembler.add(item)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import tracelens
 from tracelens.errors import UnreadableInput
-from tracelens.source import Limits, Source, decoded, files, find
+from tracelens.inputs import Limits, Source, decoded, files, find
 
 TRACE = b"[libssh2] 0.369332 Failure Event: -37 - Failed getting banner\r\n" * 40
 
@@ -560,7 +560,7 @@ def test_standard_input(
     tmp_path: Path, path: str, seekable: bool, data: bytes, expected: tuple[str, str | None]
 ) -> None:
     program = (
-        "import sys; from tracelens.source import find\n"
+        "import sys; from tracelens.inputs import find\n"
         "for s in find(sys.argv[1:]): b = b''.join(s.chunks()); print(s.name, s.compression, s.sha256)"
     )
     call = [sys.executable, "-c", program, path]
@@ -685,7 +685,7 @@ def test_any_bytes_raise_nothing_but_unreadable_input(tmp_path: Path, data: byte
 
 def test_decoders_are_loaded_only_when_needed(put: Put) -> None:
     program = (
-        "import sys; from tracelens.source import find\n"
+        "import sys; from tracelens.inputs import find\n"
         "for s in find(['a']): list(s.chunks())\n"
         "print(*{'zipfile', 'tarfile', 'bz2', 'lzma', 'gzip', 'tempfile', 'glob'} & set(sys.modules))"
     )

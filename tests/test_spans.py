@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support import SAMPLES
 from test_records import PIECES, told, transfers
 
-from tracelens.records import Account, Reader, spans
+from tracelens.reader import Account, Reader, parallel
 
 SPAN = 40_000
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
@@ -22,10 +22,10 @@ SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
 
 def read_in_spans(path: Path, jobs: int = 1) -> tuple[list[tuple[object, ...]], Account, int]:
     data = path.read_bytes()
-    cuts = spans.cuts(str(path), len(data), SPAN)
+    cuts = parallel.cuts(str(path), len(data), SPAN)
     if not cuts:
         return [], Account(), 0
-    reader = spans.ParallelReader(str(path), cuts, jobs, iter([data]))
+    reader = parallel.ParallelReader(str(path), cuts, jobs, iter([data]))
     return [told(item) for item in reader], reader.account, len(cuts)
 
 
@@ -85,7 +85,7 @@ def test_runs_that_a_cut_parts_are_joined_again(tmp_path: Path) -> None:
 
 
 def test_a_span_that_tells_too_much_is_read_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spans, "_ITEMS", 2)
+    monkeypatch.setattr(parallel, "_ITEMS", 2)
     path = tmp_path / "transfer.log"
     path.write_bytes(TRANSFER + b"[libssh2] 9.100000 Conn: cut of")
     items, account, cuts = read_in_spans(path)
@@ -102,7 +102,7 @@ def test_dumps_are_not_cut(tmp_path: Path) -> None:
 def test_the_analysis_is_the_same_whatever_the_jobs(tmp_path: Path) -> None:
     path = tmp_path / "large.log"
     login = (SAMPLES / "two-sessions.log").read_bytes()
-    path.write_bytes(login + TRANSFER * (spans.LARGE // len(TRANSFER) + 1) + login)
+    path.write_bytes(login + TRANSFER * (parallel.LARGE // len(TRANSFER) + 1) + login)
     shown = [
         subprocess.run(
             [sys.executable, "-m", "tracelens", "analyze", str(path), "-f", "json", "--jobs", jobs],

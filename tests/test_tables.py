@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from support import CASES, SAMPLES, diagnose_file
 
-from tracelens import exporters, frames, source
+from tracelens import export, inputs
 from tracelens.cli.timeline import FORMATS, Table
 from tracelens.errors import BadOutput
-from tracelens.frames.columns import ABOUT, COLUMNS, SCAN, TABLES, TYPES
+from tracelens.export import formats
+from tracelens.export.columns import ABOUT, COLUMNS, SCAN, TABLES, TYPES
 
 PASSWORD = "Ochre.Lantern.6"
 WRONG = SAMPLES / "wrong-password.log"
@@ -25,14 +26,14 @@ TRACES = sorted(p for p in [*SAMPLES.iterdir(), *CASES.glob("*/*")] if p.is_file
 
 
 def table(path: Path, name: str) -> pd.DataFrame:
-    for found in source.find([str(path)]):
-        assert isinstance(found, source.Source)
-        return pd.concat(list(frames.Timeline(found, name).frames), ignore_index=True)
+    for found in inputs.find([str(path)]):
+        assert isinstance(found, inputs.Source)
+        return pd.concat(list(export.Timeline(found, name).frames), ignore_index=True)
     raise AssertionError(path)
 
 
-def export(frame: pd.DataFrame, path: Path) -> Path:
-    exporters.export(iter([frame]), path, None, "packets")
+def exported(frame: pd.DataFrame, path: Path) -> Path:
+    formats.export(iter([frame]), path, None, "packets")
     return path
 
 
@@ -42,7 +43,7 @@ class TestColumns:
         assert TABLES.keys() | SCAN.keys() == ABOUT.keys()
         assert {name for columns in [*TABLES.values(), *SCAN.values()] for name in columns} == COLUMNS.keys()
         assert {kind for kind, _ in COLUMNS.values()} <= TYPES.keys()
-        assert set(re.findall(r"\w+", FORMATS)) - {"or"} == set(exporters.formats())
+        assert set(re.findall(r"\w+", FORMATS)) - {"or"} == set(formats.formats())
 
     @pytest.mark.parametrize("name", TABLES)
     def test_a_column_has_one_type(self, name: str) -> None:
@@ -97,7 +98,7 @@ class TestContents:
     @pytest.mark.parametrize("path", TRACES[::11], ids=lambda p: p.name)
     def test_what_the_document_says_is_in_the_tables(self, path: Path) -> None:
         document = diagnose_file(path)
-        from_document = frames.of_document(document)
+        from_document = export.of_document(document)
         for name, frame in from_document.items():
             pd.testing.assert_frame_equal(frame, table(path, name))
         assert len(from_document["attempts"]) == sum(len(s["auth"]) for s in document["sessions"])
@@ -120,7 +121,7 @@ class TestContents:
         line = f"[libssh2] 9.000000 Userauth: Loading private key file: /keys/{PASSWORD}\n".encode()
         trace = tmp_path / "t.log"
         trace.write_bytes(WRONG.read_bytes() + line)
-        data = export(table(trace, name), tmp_path / "t.csv").read_text(encoding="utf-8")
+        data = exported(table(trace, name), tmp_path / "t.csv").read_text(encoding="utf-8")
         assert PASSWORD not in data
         assert PASSWORD.encode().hex() not in data.lower().replace(" ", "")
 
@@ -132,11 +133,11 @@ class TestFormats:
             (1, n, n / 8, None, "sftp", "sftp", "in", 101, "status", 2**40, text, None, json.dumps({"id": n}))
             for n, text in enumerate(texts)
         ]
-        return frames.frame(TABLES["packets"], rows)
+        return export.frame(TABLES["packets"], rows)
 
     @pytest.mark.parametrize("ending", ["csv", "tsv"])
     def test_no_text_is_a_formula_for_a_spreadsheet(self, ending: str, tmp_path: Path) -> None:
-        path = export(self.frame(), tmp_path / f"t.{ending}")
+        path = exported(self.frame(), tmp_path / f"t.{ending}")
         read = pd.read_csv(path, sep="\t" if ending == "tsv" else ",", dtype=str, keep_default_na=False)
         assert list(read["text"][:5]) == ["'=1+1", "'+a", "'-b", "'@c", "'\td"]
         assert read["text"][5] == "plain"
@@ -144,7 +145,7 @@ class TestFormats:
     @pytest.mark.parametrize("ending", ["json", "jsonl", "parquet", "sqlite", "duckdb"])
     def test_is_read_back_as_it_was(self, ending: str, tmp_path: Path) -> None:
         frame, path = self.frame(), tmp_path / f"t.{ending}"
-        export(frame, path)
+        exported(frame, path)
         if ending == "parquet":
             read = pd.read_parquet(path)
         elif ending == "sqlite":
@@ -163,7 +164,7 @@ class TestFormats:
     def test_a_workbook_has_texts_not_formulas(self, tmp_path: Path) -> None:
         import zipfile
 
-        path = export(self.frame(), tmp_path / "t.xlsx")
+        path = exported(self.frame(), tmp_path / "t.xlsx")
         with zipfile.ZipFile(path) as book:
             sheet = book.read("xl/worksheets/sheet1.xml").decode()
         assert "<f>" not in sheet
@@ -172,15 +173,15 @@ class TestFormats:
         assert f"<v>{2**40}</v>" in sheet
 
     def test_a_sheet_that_is_full_is_said_and_nothing_is_left(self, tmp_path: Path, monkeypatch: Any) -> None:
-        from tracelens.exporters import xlsx
+        from tracelens.export.formats import xlsx
 
         monkeypatch.setattr(xlsx, "ROWS", 5)
         with pytest.raises(BadOutput, match="more than 4 rows"):
-            export(self.frame(), tmp_path / "t.xlsx")
+            exported(self.frame(), tmp_path / "t.xlsx")
         assert list(tmp_path.iterdir()) == []
 
     def test_html_is_one_file_without_scripts_and_escaped(self, tmp_path: Path) -> None:
-        text = export(self.frame(), tmp_path / "t.html").read_text(encoding="utf-8")
+        text = exported(self.frame(), tmp_path / "t.html").read_text(encoding="utf-8")
         assert "<b>" not in text
         assert "&lt;b&gt;&amp;|" in text
         assert "\x1b" not in text
@@ -196,14 +197,14 @@ class TestFormats:
         assert "default-src 'none'; style-src 'sha256-" in text
 
     def test_a_markdown_cell_stays_one(self, tmp_path: Path) -> None:
-        lines = export(self.frame(), tmp_path / "t.md").read_text(encoding="utf-8").splitlines()
+        lines = exported(self.frame(), tmp_path / "t.md").read_text(encoding="utf-8").splitlines()
         assert len(lines) == 2 + len(self.frame())
         assert all(len(re.findall(r"(?<!\\)\|", line)) == len(TABLES["packets"]) + 1 for line in lines)
         assert r"\<b\>\&\|\`\*" in lines[8]
 
-    @pytest.mark.parametrize("ending", exporters.formats())
+    @pytest.mark.parametrize("ending", formats.formats())
     def test_two_runs_give_the_same_bytes(self, ending: str, tmp_path: Path) -> None:
-        first, second = (export(self.frame(), tmp_path / f"{n}.{ending}").read_bytes() for n in (1, 2))
+        first, second = (exported(self.frame(), tmp_path / f"{n}.{ending}").read_bytes() for n in (1, 2))
         assert first == second
         assert len(list(tmp_path.iterdir())) == 2
 
@@ -213,5 +214,5 @@ class TestFormats:
     ) -> None:
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(BadOutput, match=r'pip install "libssh2-tracelens\[(xlsx|query)\]"'):
-            export(self.frame(), tmp_path / f"t.{ending}")
+            exported(self.frame(), tmp_path / f"t.{ending}")
         assert list(tmp_path.iterdir()) == []

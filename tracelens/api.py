@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from tracelens import analysis, source
+from tracelens import analysis, inputs
 from tracelens.analysis import Analysis
 from tracelens.batch import scan
 from tracelens.errors import UnreadableInput
@@ -29,7 +29,7 @@ def analyze(path: str | os.PathLike[str]) -> Analysis:
     """
     name = os.fspath(path)
     result: Analysis | None = None
-    for found in source.find([name]):
+    for found in inputs.find([name]):
         if isinstance(found, UnreadableInput):
             raise found
         if result is not None:
@@ -43,8 +43,8 @@ def analyze(path: str | os.PathLike[str]) -> Analysis:
 def tables(analysis: Analysis) -> "dict[str, pd.DataFrame]":
     """The tables that an analysis makes: `attempts`, `operations`, `phases`, `sessions`, `findings`.
 
-    Their columns and types are those of `tracelens timeline`, listed in `tracelens/schemas/tables.md`.
+    Their columns and types are those of `tracelens timeline`, listed in `tracelens/export/tables.md`.
     """
-    from tracelens import frames
+    from tracelens import export
 
-    return frames.of_document(analysis.document)
+    return export.of_document(analysis.document)

@@ -14,7 +14,7 @@ from functools import cache, cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tracelens import catalogue
+from tracelens.libssh2 import messages
 from tracelens.ssh.algorithms import SINCE
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _beginnings() -> frozenset[bytes]:
 @cache
 def vocabulary() -> bytes:
     """Texts of libssh2 and names of SSH, a line each."""
-    texts = [row.text for row in catalogue.rows()]
+    texts = [row.text for row in messages.rows()]
     return "\n".join([*texts, *SINCE, _NAMES]).encode()
 
 

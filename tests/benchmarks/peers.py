@@ -68,7 +68,7 @@ def drain(path: str) -> None:
 
 def lark(path: str) -> None:
     """The grammar of tracelens for each text, one line after the other."""
-    from tracelens import events
+    from tracelens.libssh2 import events
 
     line_at = re.compile(LINE)
     with open(path, encoding="latin-1") as file:

@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tracelens import catalogue
 from tracelens.analysis import analyze
 from tracelens.errors import TracelensError
+from tracelens.inputs import find
+from tracelens.libssh2 import messages
 from tracelens.redact import Redaction
 from tracelens.reports import formats
 from tracelens.reports.text import render as in_words
-from tracelens.source import find
 
 ROOT = Path(__file__).parent.parent.parent
 CONVERSION = re.compile(r"%[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh|ll|[hlzjt])?([diuxXcsop%])")
@@ -73,7 +73,7 @@ def string(value: str) -> bytes:
 
 
 def texts() -> Iterator[tuple[str, Unit]]:
-    for row in catalogue.rows():
+    for row in messages.rows():
         if row.kind == "dump":
             continue
         text = row.text if row.kind != "error" else f"{row.code or -1} - {row.text}"

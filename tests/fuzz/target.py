@@ -2,14 +2,14 @@
 
 import io
 
-from tracelens import analysis, redact, source
+from tracelens import analysis, inputs, redact
 from tracelens.errors import NotATrace, UnreadableInput
-from tracelens.source.streams import Stream
+from tracelens.inputs.streams import Stream
 
 
-def opened(data: bytes) -> source.Source:
+def opened(data: bytes) -> inputs.Source:
     """Bytes as an input."""
-    return source.Source("trace", None, Stream(io.BytesIO(data).read, "file"))
+    return inputs.Source("trace", None, Stream(io.BytesIO(data).read, "file"))
 
 
 def judged(data: bytes) -> list[tuple[str, str | None]] | None:

@@ -14,7 +14,7 @@ from typing import Any
 from tests.lab import truth
 from tests.lab.premises import PYTHON, REPOSITORY
 from tests.lab.truth import AT_ONCE
-from tracelens.vocabulary import VOCABULARY
+from tracelens.libssh2.vocabulary import VOCABULARY
 
 _SERVERS = (
     "OpenSSH",

@@ -13,13 +13,13 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tracelens import engines, source
-from tracelens.batch import results
+from tracelens.batch import engines, results
+from tracelens.batch.checkpoint import Store
+from tracelens.batch.engines import Engine
 from tracelens.batch.plan import Plan
-from tracelens.batch.store import Store
-from tracelens.batch.work import Leaf, Members, Piece, Selection, Task, run, unreadable, version
-from tracelens.engines import Engine
+from tracelens.batch.worker import Leaf, Members, Piece, Selection, Task, run, unreadable, version
 from tracelens.errors import EngineFailed, UnreadableInput
+from tracelens.inputs import places
 
 __all__ = ["Progress", "Scan", "Selection", "scan"]
 
@@ -137,7 +137,7 @@ class _Run:
         """Lists the files, without opening any."""
         own = os.path.realpath(folder) + os.sep
         selected = repr(self._selection)
-        for number, place in enumerate(source.places(inputs)):
+        for number, place in enumerate(places(inputs)):
             if isinstance(place, UnreadableInput):
                 self._store.refuse(number, place.name, place.reason)
             elif not os.path.realpath(place.path).startswith(own):

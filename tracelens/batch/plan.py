@@ -10,13 +10,13 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from tracelens import source
-from tracelens.batch.store import Store, Top
-from tracelens.batch.work import HANDED, Handed, Leaf, Members, Piece, Selection, Task, Whole, diagnosed, unreadable
+from tracelens import inputs
+from tracelens.batch.checkpoint import Store, Top
+from tracelens.batch.worker import HANDED, Handed, Leaf, Members, Piece, Selection, Task, Whole, diagnosed, unreadable
 from tracelens.errors import UnreadableInput
-from tracelens.source import layers, remote
-from tracelens.source.limits import Limits
-from tracelens.source.streams import Stream, reason
+from tracelens.inputs import archives, remote
+from tracelens.inputs.limits import Limits
+from tracelens.inputs.streams import Stream, reason
 
 # Something from here on is large: it is worked on beside small things, never in front of all of them.
 _LARGE = 16 << 20
@@ -72,14 +72,14 @@ class Plan:
             self._store.done(top)
 
     def _tasks(self) -> Iterator[Task | None]:
-        archives: list[Top] = []
+        archive_files: list[Top] = []
         for top in self._store.pending(over=_LARGE):
-            self._file(top, archives)
+            self._file(top, archive_files)
         for top in self._store.pending(under=_LARGE):
-            self._file(top, archives)
+            self._file(top, archive_files)
             if self._full:
                 yield self._taken()
-        for top in archives:
+        for top in archive_files:
             for _ in self._archive(top):
                 yield self._taken() if self._full else None
         if self._batch:
@@ -106,10 +106,10 @@ class Plan:
 
     # -- files
 
-    def _file(self, top: Top, archives: list[Top]) -> None:
+    def _file(self, top: Top, archive_files: list[Top]) -> None:
         """Gives a file to the workers, or puts it with the archives that this process reads."""
-        if top.path in source.STDIN:
-            archives.append(top)
+        if top.path in inputs.STDIN:
+            archive_files.append(top)
             return
         size = top.size or 0
         packed = self._is_packed(top)
@@ -118,7 +118,7 @@ class Plan:
             self.packed += size
             self._store.done(top.id)
         elif packed and (size > _PACKED or top.size is None or self._again) and self._is_archive(top):
-            archives.append(top)
+            archive_files.append(top)
         else:
             known = self._store.known(size) if not packed and size else ()
             self._give(Whole(top.id, _anywhere(top), top.name, top.size, known), size * _FACTOR if packed else size)
@@ -126,8 +126,8 @@ class Plan:
 
     def _is_packed(self, top: Top) -> bool:
         try:
-            with source.opened(top.path) as file:
-                return layers.layer(file.read(_HEAD)) is not None
+            with inputs.opened(top.path) as file:
+                return archives.layer(file.read(_HEAD)) is not None
         except (OSError, ValueError):
             return False  # the worker will say why
 
@@ -136,9 +136,9 @@ class Plan:
         if self._again and (top.size or 0) <= _PACKED:
             return True
         try:
-            with source.opened(top.path) as file:
-                first = next(layers.unfold(top.name, file, Limits()), None)
-                return isinstance(first, layers.Content) and bool({"zip", "tar"} & set(first.layers))
+            with inputs.opened(top.path) as file:
+                first = next(archives.unfold(top.name, file, Limits()), None)
+                return isinstance(first, archives.Content) and bool({"zip", "tar"} & set(first.layers))
         except (OSError, ValueError, UnreadableInput):
             return False
 
@@ -150,8 +150,8 @@ class Plan:
         group: list[tuple[int, str]] = []
         grouped = position = 0
         try:
-            with source.opened(top.path) as file:
-                found = layers.unfold(top.name, file, Limits(), top.modified)
+            with inputs.opened(top.path) as file:
+                found = archives.unfold(top.name, file, Limits(), top.modified)
                 for number, content in enumerate(found):
                     size = self._content(top, number, content)
                     if size:
@@ -160,7 +160,7 @@ class Plan:
                     if group and grouped >= _GROUP:
                         self._give(Members(top.id, _anywhere(top), top.name, tuple(group)), _LARGE)
                         group, grouped = [], 0
-                    if top.path not in source.STDIN:
+                    if top.path not in inputs.STDIN:
                         self.packed += max(file.tell() - position, 0)
                         position = max(file.tell(), position)
                     yield
@@ -173,7 +173,7 @@ class Plan:
         self._close(top.id)
         yield
 
-    def _content(self, top: Top, number: int, content: "layers.Content | UnreadableInput") -> int:
+    def _content(self, top: Top, number: int, content: "archives.Content | UnreadableInput") -> int:
         """Gives out one thing of an archive; the size of one that is too large to be handed over, else 0."""
         if self._store.has(top.id, number):
             return 0
@@ -185,9 +185,9 @@ class Plan:
         compression, modified = "+".join(content.layers) or None, content.stream.modified
         if not wanted or not self._selection.times(modified):
             return 0
-        if top.path in source.STDIN:
+        if top.path in inputs.STDIN:
             # Nobody else can read it.
-            self._take(diagnosed(source.Source(content.name, compression, content.stream), top.id, number))
+            self._take(diagnosed(inputs.Source(content.name, compression, content.stream), top.id, number))
             return 0
         data, damage, size, digest = _read(content.stream)
         if damage is None and self._store.knows(digest):
@@ -209,7 +209,7 @@ def _read(stream: Stream) -> tuple[bytes | None, str | None, int, str]:
     digest, size, parts = hashlib.sha256(), 0, []
     damage = None
     try:
-        while block := stream.read(source.BLOCK):
+        while block := stream.read(inputs.BLOCK):
             digest.update(block)
             size += len(block)
             if size <= HANDED:

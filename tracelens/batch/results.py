@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tracelens import __version__
-from tracelens.batch.store import Row, Store
-from tracelens.exporters import replace_with
-from tracelens.frames.columns import COLUMNS, SCAN
-from tracelens.jsontext import json_text
+from tracelens.analysis.json_text import json_text
+from tracelens.batch.checkpoint import Row, Store
+from tracelens.export.columns import COLUMNS, SCAN
+from tracelens.export.formats import replace_with
 
 SCHEMA = "tracelens/scan/1"
 # Rows in memory at a time, which become a row group.

@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 
 from tracelens.cli.app import app
-from tracelens.cli.terminal import complain, reason
+from tracelens.cli.output import complain, reason
 from tracelens.errors import TracelensError
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tracelens.cli.app import one_command
-from tracelens.cli.terminal import complain, emit, reason, write
+from tracelens.cli.output import complain, emit, reason, write
 from tracelens.errors import TracelensError
 
 MASKED = (
@@ -59,7 +59,7 @@ def analyze(
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 where a root cause was found.")] = False,
 ) -> None:
     """Say what failed in each trace, what proves it, and who must do what."""
-    from tracelens.exporters import refuse_inputs
+    from tracelens.export.formats import refuse_inputs
     from tracelens.reports import formats
 
     name = format.value if format is not None else formats.of_path(output) or "text"
@@ -99,14 +99,15 @@ def analyses(
 
     What could not be used, or not as a whole, is said on stderr at once, and added to `unusable` as (name, reason).
     """
-    from tracelens import analysis, rules, source
-    from tracelens.records import spans
+    from tracelens import analysis, rules
+    from tracelens.inputs import Source, find
+    from tracelens.reader import parallel
 
     rules.load()  # a plugin that does not load is no input's fault: without its rules no diagnosis is whole
-    for found in source.find(inputs):
-        if isinstance(found, source.Source):
+    for found in find(inputs):
+        if isinstance(found, Source):
             try:
-                document = analysis.analyze(found, jobs=jobs or spans.cores(), show_secrets=show_secrets).document
+                document = analysis.analyze(found, jobs=jobs or parallel.cores(), show_secrets=show_secrets).document
             except TracelensError as error:
                 name, why = found.name, reason(error)
             else:

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from tracelens import __version__
+from tracelens.analysis.json_text import json_text
 from tracelens.cli.analyze import MASKED, analyses, give
 from tracelens.cli.app import one_command
-from tracelens.cli.terminal import fail
-from tracelens.jsontext import json_text
+from tracelens.cli.output import fail
 
 
 class DiffFormat(StrEnum):
@@ -43,7 +43,7 @@ def diff(
     output: Annotated[Path | None, typer.Option("-o", help="Write to this file instead of standard output.")] = None,
 ) -> None:
     """Say where a failing session first leaves the way of a working one, and what differs that matters."""
-    from tracelens.exporters import refuse_inputs
+    from tracelens.export.formats import refuse_inputs
     from tracelens.reports import diff as comparing
     from tracelens.reports import formats
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
-from tracelens.cli.terminal import emit, fail
-from tracelens.jsontext import json_text
+from tracelens.cli.output import emit, fail
 
 app = one_command()
 
@@ -23,7 +23,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Explain a finding id, a number, a name or a whole error line. Works offline."""
-    from tracelens import explain as explaining
+    from tracelens.reports import explain as explaining
 
     query = " ".join(what)
     page = explaining.explain(query)

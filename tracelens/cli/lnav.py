@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tracelens.cli.app import one_command
-from tracelens.cli.terminal import emit
+from tracelens.cli.output import emit
 
 app = one_command()
 
@@ -13,5 +13,5 @@ def lnav() -> None:
     """Print the format file that lets lnav (lnav.org) read libssh2 traces: `tracelens lnav > libssh2.json`."""
     import tracelens
 
-    path = Path(tracelens.__file__).parent / "integrations" / "lnav" / "libssh2.json"
+    path = Path(tracelens.__file__).parent / "reports" / "lnav.json"
     emit(path.read_text(encoding="utf-8"))

@@ -19,10 +19,10 @@ def manual(
     """Write the manual as one HTML page: commands, rules, tables and their columns, the JSON's schema."""
     import tracelens
     from tracelens import rules
-    from tracelens.frames.columns import page
+    from tracelens.export.columns import page
     from tracelens.reports import manual as pages
 
-    schema = (Path(tracelens.__file__).parent / "schemas" / "analysis-1.json").read_text(encoding="utf-8")
+    schema = (Path(tracelens.__file__).parent / "analysis" / "analysis-1.json").read_text(encoding="utf-8")
     give(pages.render(_commands(), rules.load(), page(), schema), output)
 
 

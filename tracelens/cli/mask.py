@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
-from tracelens.cli.terminal import emit, fail
-from tracelens.jsontext import json_text
+from tracelens.cli.output import emit, fail
 
 app = one_command()
 
@@ -20,28 +20,28 @@ def mask(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a trace mask collects, and which one to set for a purpose, in ObjectScript and in C."""
-    from tracelens import masks
+    from tracelens.libssh2 import trace_mask
 
     if not what:
         if as_json:
-            emit(json_text({p.name: {"mask": p.mask, "answers": p.answers} for p in masks.PURPOSES.values()}))
+            emit(json_text({p.name: {"mask": p.mask, "answers": p.answers} for p in trace_mask.PURPOSES.values()}))
             return
-        lines = [f"{p.name:<10}{p.mask:>5}  {p.answers}" for p in masks.PURPOSES.values()]
+        lines = [f"{p.name:<10}{p.mask:>5}  {p.answers}" for p in trace_mask.PURPOSES.values()]
         emit(
             "For what   mask  it answers\n"
             + "\n".join(lines)
             + "\n\nIRIS/Caché  "
-            + masks.objectscript(511)
+            + trace_mask.objectscript(511)
             + "\nC           "
-            + masks.c_call(511)
+            + trace_mask.c_call(511)
             + "\n"
         )
         return
     query = " ".join(what)
-    value = masks.parse(query)
+    value = trace_mask.parse(query)
     if value is None:
-        fail(f"{query!r} is no mask; known names: {', '.join(masks.names())}")
-    told = masks.describe(value)
+        fail(f"{query!r} is no mask; known names: {', '.join(trace_mask.names())}")
+    told = trace_mask.describe(value)
     if as_json:
         emit(json_text(told.to_json()))
         return

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from tracelens.cli.app import one_command
-from tracelens.cli.terminal import emit, fail
+from tracelens.cli.output import emit, fail
 from tracelens.cli.timeline import FORMATS
 
 
 def _columns(value: bool) -> None:
     if value:
-        from tracelens.query import page
+        from tracelens.batch.query import page
 
         emit(page())
         raise typer.Exit
@@ -33,14 +33,14 @@ def query(
     ] = False,
 ) -> None:
     """Ask a scan's tables in SQL; it reads them and nothing else."""
-    from tracelens import exporters
-    from tracelens.cli import grid
-    from tracelens.query import query as asked
+    from tracelens.batch.query import query as asked
+    from tracelens.cli import text_table
+    from tracelens.export import formats
 
     if format is not None and output is None:
         fail("-f says how to write a file: name it with -o")
     if output is not None:
-        exporters.refuse_inputs(output, map(str, folder.glob("*.parquet")))
-        exporters.export(asked(sql, folder), output, format, "result")
+        formats.refuse_inputs(output, map(str, folder.glob("*.parquet")))
+        formats.export(asked(sql, folder), output, format, "result")
     else:
-        grid.show(asked(sql, folder))
+        text_table.show(asked(sql, folder))

@@ -8,9 +8,9 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
-from tracelens.cli.terminal import complain, fail, reason
-from tracelens.jsontext import json_text
+from tracelens.cli.output import complain, fail, reason
 from tracelens.secrets import MANY
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def redact(
     ] = False,
 ) -> None:
     """Write a copy of a trace that is safe to send and reads to the same diagnosis."""
-    from tracelens import exporters
+    from tracelens.export import formats
     from tracelens.redact import Choices, Redaction
 
     to_stdout = output is None or str(output) == "-"
@@ -54,8 +54,8 @@ def redact(
         fail("redact: say where to write the copy: -o FILE, or -o - for the terminal")
     if key is not None and not anonymize:
         fail("redact: --map keeps the key to pseudonyms: it goes with --anonymize")
-    exporters.refuse_inputs(None if to_stdout else output, inputs)
-    exporters.refuse_inputs(key, inputs)
+    formats.refuse_inputs(None if to_stdout else output, inputs)
+    formats.refuse_inputs(key, inputs)
     if key is not None and output is not None and key.absolute() == output.absolute():
         fail("redact: --map and -o name the same file: the key is kept apart from the copy")
     with Redaction(Choices(keep_content, keep_ciphertext), anonymize=anonymize) as redaction:
@@ -88,13 +88,13 @@ def redact(
 
 def _surveyed(redaction: "Redaction", inputs: list[str]) -> tuple[list[str], bool]:
     """The first pass over all inputs: the names of those that can be copied, and whether any can't be, or not whole."""
-    from tracelens import source
     from tracelens.errors import TracelensError
+    from tracelens.inputs import Source, find
 
     names, failed = [], False
-    for found in source.find(inputs):
+    for found in find(inputs):
         try:
-            if not isinstance(found, source.Source):
+            if not isinstance(found, Source):
                 raise found
             damage = redaction.survey(found)
             names.append(found.name)
@@ -117,14 +117,14 @@ def _print(redaction: "Redaction", name: str) -> None:
 
 
 def _write(redaction: "Redaction", name: str, path: Path) -> None:
-    from tracelens import exporters
+    from tracelens.export import formats
 
     def fill(temporary: Path) -> None:
         file: IO[bytes]
         with temporary.open("wb+") as file:
             redaction.write(name, file)
 
-    exporters.replace_with(path, fill)
+    formats.replace_with(path, fill)
 
 
 def _folder(redaction: "Redaction", names: list[str], folder: Path) -> None:
@@ -145,7 +145,7 @@ def _folder(redaction: "Redaction", names: list[str], folder: Path) -> None:
 
 
 def _key(redaction: "Redaction", path: Path) -> None:
-    from tracelens import exporters
+    from tracelens.export import formats
 
     assert redaction.names is not None
     rows: list[dict[str, Any]] = [
@@ -155,7 +155,7 @@ def _key(redaction: "Redaction", path: Path) -> None:
     ]
     document = {"schema": "tracelens/pseudonyms/1", "pseudonyms": rows}
     text = json_text(document)
-    exporters.replace_with(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), mode=0o600)
+    formats.replace_with(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), mode=0o600)
 
 
 def _text(value: bytes) -> str:

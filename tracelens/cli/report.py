@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from tracelens.analysis.json_text import json_text
 from tracelens.cli.analyze import MASKED, analyses, give
 from tracelens.cli.app import one_command
-from tracelens.cli.terminal import fail
+from tracelens.cli.output import fail
 from tracelens.errors import UnsafeCopy
-from tracelens.jsontext import json_text
 
 ANONYMOUS = (
     "Secrets (passwords, answers to prompts, key material) are masked; users, hosts, addresses, paths and keys have "
@@ -54,7 +54,7 @@ def report(
     brief: Annotated[bool, typer.Option("--brief", help="Markdown of at most a page.")] = False,
 ) -> None:
     """Write a report that the vendor's support or the other side's admin can act on, safe to send."""
-    from tracelens.exporters import refuse_inputs
+    from tracelens.export.formats import refuse_inputs
     from tracelens.reports import formats
 
     name = {"md": "markdown", None: None}.get(format, format.value if format else None) or formats.of_path(output)
@@ -91,7 +91,7 @@ def report(
 
 
 def _of_archive(folder: Path, format: str, since: datetime | None) -> str:
-    from tracelens.batch.overview import overview
+    from tracelens.batch.summary import overview
 
     found = overview(folder, since)
     if format == "json":
@@ -105,9 +105,10 @@ def _of_archive(folder: Path, format: str, since: datetime | None) -> str:
 
 def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> list[dict[str, Any]]:
     """The analyses of copies that `redact` makes, with lines, size and hash those of the inputs, which get numbers."""
-    from tracelens import analysis, source
+    from tracelens import analysis
+    from tracelens.inputs import Source, find
+    from tracelens.inputs.streams import Stream
     from tracelens.redact import Redaction
-    from tracelens.source.streams import Stream
 
     if "-" in inputs:
         fail("report --anonymize reads an input twice: give a file in place of standard input")
@@ -119,8 +120,8 @@ def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> list[dict[
         known = f"trace {names[name]}" if name in names else f"input {number} that could not be used"
         unusable.append((known, why.replace(name, known)))
     with Redaction(anonymize=True) as redaction:
-        for origin in source.find(inputs):
-            if isinstance(origin, source.Source) and origin.name in names:
+        for origin in find(inputs):
+            if isinstance(origin, Source) and origin.name in names:
                 redaction.survey(origin)
         for original in originals:
             name = original["source"]["name"]
@@ -128,7 +129,7 @@ def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> list[dict[
                 redaction.write(name, copy)
                 copy.seek(0)
                 called = f"trace {names[name]}"
-                document = analysis.analyze(source.Source(called, None, Stream(copy.read, called))).document
+                document = analysis.analyze(Source(called, None, Stream(copy.read, called))).document
             # The copy has no notice of secrets any more; the original's speaks of counts alone.
             kept = [n for n in original["notices"] if n["id"] not in {m["id"] for m in document["notices"]}]
             document["notices"] += [n for n in kept if n["id"] == "trace-secrets"]

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
 from tracelens.cli.explain import explain
-from tracelens.cli.terminal import emit, fail
-from tracelens.jsontext import json_text
+from tracelens.cli.output import emit, fail
 
 app = one_command()
 
@@ -58,11 +58,11 @@ def rules(
 
 def _check(path: Path, as_json: bool) -> None:
     """Prints each check of a rule file; exit status 2 where one failed or the file does not load."""
-    from tracelens import rulecheck
     from tracelens.errors import TracelensError
+    from tracelens.rules import selfcheck
 
     try:
-        outcomes = rulecheck.check(path)
+        outcomes = selfcheck.check(path)
     except TracelensError as error:
         fail(str(error))
     if as_json:

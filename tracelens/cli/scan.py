@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracelens.cli.app import one_command
-from tracelens.cli.terminal import complain, fail
+from tracelens.cli.output import complain, fail
 
 if TYPE_CHECKING:
     from tracelens.batch import Progress, Scan

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tracelens.cli.app import one_command
-from tracelens.cli.terminal import complain, emit, fail
+from tracelens.cli.output import complain, emit, fail
 
 FORMATS = "csv, tsv, json, jsonl, parquet, xlsx, md, html, sqlite or duckdb"
 
@@ -28,7 +28,7 @@ class Table(StrEnum):
 
 def _columns(value: bool) -> None:
     if value:
-        from tracelens.frames.columns import page
+        from tracelens.export.columns import page
 
         emit(page())
         raise typer.Exit
@@ -62,25 +62,26 @@ def timeline(
     ] = False,
 ) -> None:
     """Write one table of a trace: its steps, packets, requests with their latency, sessions, findings."""
-    from tracelens import exporters, frames, source
-    from tracelens.cli import grid
+    from tracelens import export, inputs
+    from tracelens.cli import text_table
+    from tracelens.export import formats
 
     if format is not None and output is None:
         fail("-f says how to write a file: name it with -o")
-    count = 1 if input in source.STDIN or source.is_pipe(input) else sum(1 for _ in source.find([input]))
+    count = 1 if input in inputs.STDIN or inputs.is_pipe(input) else sum(1 for _ in inputs.find([input]))
     if count != 1:
         fail(f"{input}: timeline takes one trace, this is {count}: name one of them")
-    exporters.refuse_inputs(output, [input])
+    formats.refuse_inputs(output, [input])
     if show_secrets:
         complain("--show-secrets: what follows holds passwords and other secrets; do not send it")
-    for found in source.find([input]):
-        if not isinstance(found, source.Source):
+    for found in inputs.find([input]):
+        if not isinstance(found, inputs.Source):
             raise found
-        made = frames.Timeline(found, table.value, show_secrets=show_secrets)
+        made = export.Timeline(found, table.value, show_secrets=show_secrets)
         if output is not None:
-            exporters.export(made.frames, output, format, table.value)
+            formats.export(made.frames, output, format, table.value)
         else:
-            grid.show(made.frames, _DISPENSABLE, _PROSE)
+            text_table.show(made.frames, _DISPENSABLE, _PROSE)
         if made.damage is not None:
             fail(f"{input}: damaged, the table has its readable part only: {made.damage}")
 

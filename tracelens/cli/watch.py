@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tracelens.cli.app import one_command
-from tracelens.cli.terminal import complain, emit, fail
+from tracelens.cli.output import complain, emit, fail
 
 # A session that ended may be followed by another one: so many seconds of silence end the watch.
 _SETTLED = 1.0
@@ -30,7 +30,7 @@ def watch(
     ] = False,
 ) -> None:
     """Follow a growing trace: the phase it is in, what it waits for, and the diagnosis as it forms."""
-    from tracelens import watch as watching
+    from tracelens.analysis import watch as watching
 
     if exit_code and not until_done:
         fail("--exit-code needs an end: give --until-done as well")
@@ -103,8 +103,8 @@ def _talk(look: Any, file: Path) -> None:
 
 def lines(document: dict[str, Any] | None, waiting: float | None = None) -> list[str]:
     """What there is to say of each session, a line each: its phase, what it waits for, and what is found so far."""
+    from tracelens.reports.labels import PHASE_NAMES
     from tracelens.reports.text import escaped
-    from tracelens.reports.wording import PHASE_NAMES
 
     said = []
     for session in document["sessions"] if document else ():

@@ -13,13 +13,14 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, Self
 
-from tracelens import lookslike, source
+from tracelens import inputs
 from tracelens.errors import NotATrace, UnreadableInput, UnsafeCopy
-from tracelens.redact.pieces import Piece, Pieces
+from tracelens.inputs import sniff
+from tracelens.redact.collect import Secrets, Survey
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rewrite import Choices, Rewrite
-from tracelens.redact.scan import leaks
-from tracelens.redact.survey import Secrets, Survey
+from tracelens.redact.tokens import Piece, Pieces
+from tracelens.redact.verify import leaks
 
 __all__ = ["Choices", "Pseudonyms", "Redaction"]
 
@@ -40,7 +41,7 @@ class _Input:
         room: how many bytes of pieces may be kept.
     """
 
-    def __init__(self, origin: source.Source, limits: source.Limits, room: int) -> None:
+    def __init__(self, origin: inputs.Source, limits: inputs.Limits, room: int) -> None:
         self.name = origin.name
         self.encoding = ""
         self.damage: str | None = None
@@ -53,7 +54,7 @@ class _Input:
 
     def first(self) -> Iterator[Piece]:
         """The text, in an ASCII-compatible encoding."""
-        self.encoding, blocks = source.decoded(self._until_damage(self._origin.chunks()))
+        self.encoding, blocks = inputs.decoded(self._until_damage(self._origin.chunks()))
         for piece in Pieces(self._first(blocks)):
             if self._left > 0:
                 self._pieces.append(piece)
@@ -111,7 +112,7 @@ class _Input:
                     left -= len(block)
                     yield block
 
-            yield from source.decoded(blocks())[1]
+            yield from inputs.decoded(blocks())[1]
         if digest.hexdigest() != self._origin.sha256:
             raise UnreadableInput(self.name, "changed while it was read; try again when nothing writes to it")
 
@@ -143,16 +144,16 @@ class Redaction:
         choices: Choices | None = None,
         *,
         anonymize: bool = False,
-        limits: source.Limits | None = None,
+        limits: inputs.Limits | None = None,
         room: int = _ROOM,
     ) -> None:
         self.known = Secrets()
         self.names = Pseudonyms() if anonymize else None
-        self._choices, self._limits = choices or Choices(), limits or source.Limits.in_force()
+        self._choices, self._limits = choices or Choices(), limits or inputs.Limits.in_force()
         self._room = room
         self._surveys: dict[str, tuple[_Input, Survey]] = {}
 
-    def survey(self, origin: source.Source) -> str | None:
+    def survey(self, origin: inputs.Source) -> str | None:
         """Reads an input for the first time.
 
         Returns:
@@ -170,7 +171,7 @@ class Redaction:
         if not survey.found:
             if given.damage is not None:
                 raise UnreadableInput(given.name, given.damage)
-            raise NotATrace(given.name, lookslike.describe(given.head))
+            raise NotATrace(given.name, sniff.describe(given.head))
         survey.finish()
         return given.damage
 

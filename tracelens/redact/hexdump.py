@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from tracelens.records.dumps import KEPT, ROW, SHORT, Dump, Layout, kind_of
-from tracelens.records.framing import patterns
+from tracelens.reader.dumps import KEPT, ROW, SHORT, Dump, Layout, kind_of
+from tracelens.reader.patterns import patterns
 from tracelens.ssh.wire import Span
 
 

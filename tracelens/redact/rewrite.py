@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from tracelens import events, secrets
-from tracelens.records.framing import decoded
+from tracelens import secrets
+from tracelens.libssh2 import events
+from tracelens.reader.patterns import decoded
 from tracelens.redact import rows
+from tracelens.redact.channel_content import Content, Part, SftpContent
+from tracelens.redact.collect import AGENT, ORPHAN, SFTP, Secrets, Survey
 from tracelens.redact.hexdump import Hexdump, Row
-from tracelens.redact.pieces import LINES, Loose, Piece, Told
+from tracelens.redact.packets import HIDING, SIZING, Packet, Walk, is_transfer, program
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rows import Edit
-from tracelens.redact.streams import Content, Part, SftpContent
-from tracelens.redact.survey import AGENT, ORPHAN, SFTP, Secrets, Survey
-from tracelens.redact.walk import HIDING, SIZING, Packet, Walk, is_transfer, program
+from tracelens.redact.tokens import LINES, Loose, Piece, Told
 from tracelens.sessions.track import HIDDEN_FIELDS
 from tracelens.ssh.messages import SECRETIVE
 

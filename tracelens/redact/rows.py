@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from tracelens.records.dumps import ROW
+from tracelens.reader.dumps import ROW
 from tracelens.redact.hexdump import Hexdump, Row
 
 # Offset, stop, what takes their place; places count from the packet's first byte.

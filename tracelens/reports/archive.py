@@ -3,7 +3,7 @@
 from typing import Any
 
 from tracelens import __version__, rules
-from tracelens.reports.content import Limits, printable
+from tracelens.reports.model import Limits, printable
 
 _WIDTH, _HEIGHT = 860, 220
 # So many causes have a colour of their own; the others share one.

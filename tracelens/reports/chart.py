@@ -5,7 +5,7 @@ Units are those of the SVG's view box; the number of marks is bounded whatever t
 
 from typing import Any
 
-from tracelens.reports.wording import PHASE_NAMES, clock, seconds
+from tracelens.reports.labels import PHASE_NAMES, clock, seconds
 
 MARKS = 48
 WIDTH = 860

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Any
 
+from tracelens.reports.labels import LISTS, OUTCOMES, PHASE_NAMES, PHASES, seconds
 from tracelens.reports.text import escaped
-from tracelens.reports.wording import LISTS, OUTCOMES, PHASE_NAMES, PHASES, seconds
 
 # A phase is said to be slower from this factor and this many seconds on.
 _FACTOR, _SLOWER = 3.0, 0.5

@@ -7,7 +7,7 @@ from typing import Any
 
 from tracelens import rules
 from tracelens.analysis import Analysis, to_json
-from tracelens.jsontext import json_text
+from tracelens.analysis.json_text import json_text
 
 ENDINGS = {
     ".json": "json",

@@ -3,8 +3,8 @@
 import xml.etree.ElementTree as ET
 from typing import Any
 
+from tracelens.reports.labels import SIDES
 from tracelens.reports.text import escaped
-from tracelens.reports.wording import SIDES
 
 
 def render(documents: list[dict[str, Any]], options: dict[str, Any]) -> str:

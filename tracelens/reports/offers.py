@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tracelens.reports.wording import LISTS
+from tracelens.reports.labels import LISTS
 
 # Names in the key-exchange list that announce an extension and are no method.
 _MARKERS = ("ext-info-", "kex-strict-")

@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tracelens.reports import archive
-from tracelens.reports.content import Limits, content
+from tracelens.reports.model import Limits, content
 
 _FOLDER = Path(__file__).parent / "templates"
 # Above this many bytes a report of a large input is made again with less in it.

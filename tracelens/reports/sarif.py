@@ -4,9 +4,9 @@ from typing import Any
 from urllib.parse import quote
 
 from tracelens import __version__, rules
-from tracelens.jsontext import json_text
+from tracelens.analysis.json_text import json_text
+from tracelens.reports.labels import SIDES
 from tracelens.reports.text import escaped
-from tracelens.reports.wording import SIDES
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {"cause": "error", "notice": "note", "noise": "none"}

@@ -10,9 +10,9 @@ from functools import lru_cache
 from textwrap import wrap
 from typing import Any
 
-from tracelens import masks
-from tracelens.reports.stories import groups
-from tracelens.reports.wording import outcome
+from tracelens.libssh2 import trace_mask
+from tracelens.reports.labels import outcome
+from tracelens.reports.similar_sessions import groups
 
 WIDTH = 80
 _LABEL = 13
@@ -309,7 +309,7 @@ def _trace(document: dict[str, Any], verbosity: int) -> Iterable[str]:
 
 
 def _bits() -> Iterable[tuple[str, int]]:
-    return ((bit.context, bit.value) for bit in masks.BITS)
+    return ((bit.context, bit.value) for bit in trace_mask.BITS)
 
 
 def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[str]:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from tracelens.errors import BadPlugin
-from tracelens.findings import Rule
+from tracelens.rules.base import Rule
 
 # Third-party rule modules register under this entry-point group; their ids carry a vendor's prefix ("acme:...").
 GROUP = "tracelens.rules"
@@ -28,7 +28,7 @@ def load() -> tuple[Rule, ...]:
     modules = [
         importlib.import_module(info.name)
         for info in pkgutil.walk_packages(__path__, prefix=f"{__name__}.")
-        if not info.ispkg
+        if not info.ispkg and _is_rule_module(info.name)
     ]
     rules = [rule for module in modules for rule in rules_in(module)]
     own = {rule.id for rule in rules}
@@ -45,6 +45,12 @@ def load() -> tuple[Rule, ...]:
             own.add(rule.id)
         rules += found
     return tuple(sorted(rules, key=lambda rule: rule.id))
+
+
+def _is_rule_module(name: str) -> bool:
+    """Whether a module is in the folder of a phase or scope: `rules.FOLDER.ID`."""
+    folder = name.removeprefix(f"{__name__}.").partition(".")[0]
+    return name.count(".") == __name__.count(".") + 2 and not folder.startswith("_")
 
 
 def _plugins() -> list[Any]:

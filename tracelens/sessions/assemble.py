@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
-from tracelens import events
-from tracelens.events import Event
-from tracelens.packets import PacketReader, RawPacket
-from tracelens.records import Dump, Item, Record, Run
-from tracelens.records.runs import RESTART
+from tracelens.libssh2 import events
+from tracelens.libssh2.events import Event
+from tracelens.reader import Dump, Item, Record, Run
+from tracelens.reader.packets import PacketReader, RawPacket
+from tracelens.reader.repeats import RESTART
 from tracelens.sessions.core import Observer
-from tracelens.sessions.fitting import fits_event
+from tracelens.sessions.error_texts import phase_of
+from tracelens.sessions.failures import judge
+from tracelens.sessions.interleaved.choice import Wait, best_of, method_told, spokesman
+from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, answers_attempt, fits_packet
+from tracelens.sessions.interleaved.texts import fits_event
 from tracelens.sessions.model import RANK, Quote, Session
-from tracelens.sessions.outcome import judge
-from tracelens.sessions.packetfitting import IMPOSSIBLE, UNLIKELY, answers_attempt, fits_packet
 from tracelens.sessions.track import Track
-from tracelens.sessions.turns import Wait, best_of, method_told, spokesman
-from tracelens.sessions.wording import phase_of
 
 # How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.
 _PATIENCE = 24

@@ -1,10 +1,10 @@
 """Channels and what is asked on them (RFC 4254)."""
 
-from tracelens.events import Event
-from tracelens.packets import Packet
+from tracelens.libssh2.events import Event
+from tracelens.reader.packets import Packet
 from tracelens.secrets import credentials
+from tracelens.sessions.auth import Login
 from tracelens.sessions.core import on, packet
-from tracelens.sessions.login import Login
 from tracelens.sessions.model import RECENT, Channel, Quote, Request
 
 

@@ -7,9 +7,9 @@ packets that they take; `track.Track` puts the parts together.
 from collections.abc import Callable
 from typing import Any
 
-from tracelens.events import Event
-from tracelens.packets import Packet
-from tracelens.records import Run
+from tracelens.libssh2.events import Event
+from tracelens.reader import Run
+from tracelens.reader.packets import Packet
 from tracelens.secrets import is_mask
 from tracelens.sessions.model import RANK, Channel, Held, Operation, Phase, Session
 from tracelens.ssh.sftp import SftpPacket, SftpStream

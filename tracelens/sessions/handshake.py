@@ -1,7 +1,7 @@
 """Banner, key exchange and service request: the steps before a login (RFC 4253)."""
 
-from tracelens.events import Event
-from tracelens.packets import Packet
+from tracelens.libssh2.events import Event
+from tracelens.reader.packets import Packet
 from tracelens.sessions.core import Core, on, packet
 from tracelens.sessions.model import Attempt, Disconnect, Failure, Quote
 

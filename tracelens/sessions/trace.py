@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tracelens.records import Account
+from tracelens.reader import Account
 from tracelens.sessions.model import Quote, Session
 
 # So large a share of blank lines is no chance.

@@ -4,14 +4,14 @@ Text and packets tell the same story twice where both were traced; each fact is 
 subset of the mask works. What nothing says is left unset: "not traced" is not "did not happen".
 """
 
-from tracelens.events import Event
-from tracelens.packets import Packet, RawPacket, decode
-from tracelens.records import Dump, Run
-from tracelens.records.runs import FAILURE
+from tracelens.libssh2.events import Event
+from tracelens.reader import Dump, Run
+from tracelens.reader.packets import Packet, RawPacket, decode
+from tracelens.reader.repeats import FAILURE
 from tracelens.sessions.core import STEPS, on
-from tracelens.sessions.files import Files
+from tracelens.sessions.error_texts import is_clean_up, method_of, phase_of
 from tracelens.sessions.model import Attempt, Failure, Operation, Quote, Wait
-from tracelens.sessions.wording import is_clean_up, method_of, phase_of
+from tracelens.sessions.sftp import Files
 
 # An error that follows another within this many seconds is told of the same event, one call further out.
 _CASCADE = 0.005

@@ -1,7 +1,7 @@
 """The SSH agent on the client's own machine."""
 
-from tracelens.findings import Found, Rival, cause, client
-from tracelens.rules.auth.attempts import about_agent
+from tracelens.rules._shared.login_attempts import about_agent
+from tracelens.rules.base import Found, Rival, cause, client
 from tracelens.sessions import Session
 
 OTHERWISE = "authenticate with key files: AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"

@@ -3,8 +3,8 @@
 import re
 from typing import Literal
 
-from tracelens.findings import Found, Rival, cause, client
-from tracelens.rules.auth.attempts import refusals, went_on
+from tracelens.rules._shared.login_attempts import refusals, went_on
+from tracelens.rules.base import Found, Rival, cause, client
 from tracelens.sessions import Failure, Quote, Session
 
 Kind = Literal["unreadable", "passphrase", "format"]

@@ -1,8 +1,8 @@
 """keyboard-interactive (RFC 4256) was tried: refused answers, open prompts, servers that do not have it."""
 
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.auth.attempts import Refusal, decisive, listed, offers, refusals, the_list, who
-from tracelens.rules.auth.told import barred, let_in, told
+from tracelens.rules._shared.login_attempts import Refusal, decisive, listed, offers, refusals, the_list, who
+from tracelens.rules._shared.server_messages import barred, let_in, told
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
 UNSEEN_PROMPTS = "the prompts can ask for a new password; packet 60 (mask bit 2) would decide"

@@ -1,10 +1,10 @@
 """A password was tried and refused: what the server's lists of methods say about why."""
 
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.auth.attempts import Refusal, decisive, listed, offers, the_list, who
-from tracelens.rules.auth.told import barred, let_in, told
+from tracelens.rules._shared.login_attempts import Refusal, decisive, listed, offers, the_list, who
+from tracelens.rules._shared.server_messages import barred, let_in, told
+from tracelens.rules._shared.timeouts import is_lost
 from tracelens.rules.auth.too_many import cut
-from tracelens.rules.transport.waits import is_lost
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
 OUTRANKED = ("auth-too-many-failures", "auth-password-expired", "auth-second-factor-missing")

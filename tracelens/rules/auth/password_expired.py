@@ -2,9 +2,9 @@
 
 import shlex
 
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.auth.told import must_change
-from tracelens.rules.transport.waits import is_lost
+from tracelens.rules._shared.server_messages import must_change
+from tracelens.rules._shared.timeouts import is_lost
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Failure, Quote, Session
 
 AGED = "the server speaks of the password's age, not of its being wrong"

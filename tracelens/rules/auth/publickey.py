@@ -1,7 +1,16 @@
 """A public key was offered: not accepted for this user, or not welcome at all."""
 
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.auth.attempts import SIGNED, Refusal, decisive, listed, offers, the_list, vouches_for_any_key, who
+from tracelens.rules._shared.login_attempts import (
+    SIGNED,
+    Refusal,
+    decisive,
+    listed,
+    offers,
+    the_list,
+    vouches_for_any_key,
+    who,
+)
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
 METHODS = ("publickey", "hostbased")

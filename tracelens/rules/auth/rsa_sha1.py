@@ -2,9 +2,9 @@
 
 import re
 
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.auth.attempts import refusals
+from tracelens.rules._shared.login_attempts import refusals
 from tracelens.rules.auth.publickey import key_refused, shown_key
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
 # OpenSSH 8.8 (2021-09-26) switched ssh-rsa signatures off; DSA keys went with 7.0.

@@ -2,8 +2,8 @@
 
 import re
 
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.auth.attempts import refusals, who
+from tracelens.rules._shared.login_attempts import refusals, who
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Failure, Quote, Session
 
 # What servers say when their limit is reached: OpenSSH, Go, Twisted, MINA, ProFTPD and others agree on little more.

@@ -1,7 +1,7 @@
 """A connection that ends before any banner."""
 
-from tracelens.findings import Found, Rival, cause, client, network, server
 from tracelens.rules.banner.not_ssh import turned_away
+from tracelens.rules.base import Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Session
 
 LOST = (-13, -43, -1, -3, -7)

@@ -2,7 +2,7 @@
 
 import re
 
-from tracelens.findings import Found, Rival, cause, client, server
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
 
 # What an SSH server says before its banner when it turns a client away. A line that begins with a

@@ -1,6 +1,6 @@
 """A peer that takes the connection and stays silent."""
 
-from tracelens.findings import Found, Rival, cause, client, network, server
+from tracelens.rules.base import Found, Rival, cause, client, network, server
 from tracelens.sessions import Session
 
 SILENT = (-9, -30)

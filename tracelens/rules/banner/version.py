@@ -2,7 +2,7 @@
 
 import re
 
-from tracelens.findings import Found, Rival, cause, client, server
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
 # "SSH-1.99" says that the server speaks 2.0 too (RFC 4253, 5.1).

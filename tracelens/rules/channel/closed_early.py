@@ -1,7 +1,7 @@
 """The server closed the channel in mid-operation."""
 
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.transport.waits import LOST, TIMED_OUT, asked
+from tracelens.rules._shared.timeouts import LOST, TIMED_OUT, asked
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
 

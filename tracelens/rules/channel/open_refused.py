@@ -1,6 +1,6 @@
 """A channel was refused."""
 
-from tracelens.findings import Advice, Found, Rival, cause, client, server
+from tracelens.rules.base import Advice, Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
 from tracelens.ssh.codes import open_failure
 

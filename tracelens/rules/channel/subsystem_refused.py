@@ -1,7 +1,7 @@
 """A subsystem was refused."""
 
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.channel.refusals import answer, is_subsystem, refused, request_of
+from tracelens.rules._shared.channel_requests import answer, is_subsystem, refused, request_of
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
 
 

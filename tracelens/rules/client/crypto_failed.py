@@ -2,7 +2,7 @@
 
 import re
 
-from tracelens.findings import Found, Rival, cause, client, vendor
+from tracelens.rules.base import Found, Rival, cause, client, vendor
 from tracelens.sessions import Quote, Session
 
 CRYPTO = (

@@ -2,7 +2,7 @@
 
 import re
 
-from tracelens.findings import Advice, Found, Rival, cause, client, vendor
+from tracelens.rules.base import Advice, Found, Rival, cause, client, vendor
 from tracelens.sessions import Failure, Quote, Session
 
 # Numbers that mean misuse, unless the text is of something that the peer sent or of a local file.

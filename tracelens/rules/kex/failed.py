@@ -1,6 +1,6 @@
 """What is left of key exchange's failures."""
 
-from tracelens.findings import Found, Rival, cause, client, server
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.rules.kex.server_disconnect import NO_COMMON
 from tracelens.sessions import Session
 

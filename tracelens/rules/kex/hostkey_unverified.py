@@ -1,6 +1,6 @@
 """A host key, or a signature made with it, that does not verify."""
 
-from tracelens.findings import Found, Rival, cause, client, network, server
+from tracelens.rules.base import Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Quote, Session
 
 

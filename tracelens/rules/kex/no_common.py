@@ -1,7 +1,7 @@
 """Lists of a key exchange that do not meet: the key-exchange methods and the host-key algorithms."""
 
-from tracelens.findings import Found, Rival, cause, server
-from tracelens.rules.kex.offers import NAMES, explain, kind_of, proposal
+from tracelens.rules._shared.algorithm_offers import NAMES, explain, kind_of, proposal
+from tracelens.rules.base import Found, Rival, cause, server
 from tracelens.sessions import Quote, Session
 
 # Errors that come from elsewhere although the lists differ: crypto, damaged packets.

@@ -2,8 +2,8 @@
 
 import re
 
-from tracelens.findings import Advice, Found, Rival, cause, client, server
-from tracelens.rules.kex.offers import NAMES, client_release, stock_gap
+from tracelens.rules._shared.algorithm_offers import NAMES, client_release, stock_gap
+from tracelens.rules.base import Advice, Found, Rival, cause, client, server
 from tracelens.sessions import LISTS, Quote, Session
 from tracelens.ssh.algorithms import release_name
 

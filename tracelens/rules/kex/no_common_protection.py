@@ -1,6 +1,6 @@
 """Lists of a key exchange that do not meet: the ciphers, the MACs and the compression methods."""
 
-from tracelens.findings import Found, cause
+from tracelens.rules.base import Found, cause
 from tracelens.rules.kex.no_common import no_common
 from tracelens.sessions import Session
 

@@ -2,8 +2,8 @@
 
 import re
 
-from tracelens.findings import Found, Rival, cause, client, network, server
-from tracelens.rules.transport.waits import unseen_banner
+from tracelens.rules._shared.timeouts import unseen_banner
+from tracelens.rules.base import Found, Rival, cause, client, network, server
 from tracelens.sessions import Quote, Session
 
 NO_COMMON = tuple(f"kex-no-common-{name}" for name in ("kex", "hostkey", "cipher", "mac", "compression"))

@@ -1,6 +1,6 @@
 """Events that look like failures and are not: counted, shown on request, never a cause."""
 
-from tracelens.findings import Found, noise
+from tracelens.rules.base import Found, noise
 from tracelens.sessions import Failure, Quote, Session
 
 _WENT = {

@@ -1,7 +1,7 @@
 """The remote scp refused or broke off."""
 
-from tracelens.findings import Advice, Found, Rival, cause, client, server
-from tracelens.rules.transport.waits import LOST, TIMED_OUT
+from tracelens.rules._shared.timeouts import LOST, TIMED_OUT
+from tracelens.rules.base import Advice, Found, Rival, cause, client, server
 from tracelens.sessions import Channel, Quote, Session
 
 # What the remote scp says, and what to do about it: words of its messages.

@@ -1,7 +1,7 @@
 """Notices about algorithms: deprecated ones that were agreed on, and a client that is too old for its server."""
 
-from tracelens.findings import Found, client, notice, server
-from tracelens.rules.kex.offers import is_old_server, left_out, upgrade
+from tracelens.rules._shared.algorithm_offers import is_old_server, left_out, upgrade
+from tracelens.rules.base import Found, client, notice, server
 from tracelens.sessions import AEAD, LISTS, Quote, Session
 from tracelens.ssh.algorithms import SINCE, WEAK, newer_for, release, release_name
 

@@ -1,7 +1,7 @@
 """Notices about one session's time: a slow step, and a client that asks again without waiting."""
 
-from tracelens.findings import Advice, Found, client, network, notice, server, vendor
-from tracelens.rules.transport.waits import LOST, TIMED_OUT, pause
+from tracelens.rules._shared.timeouts import LOST, TIMED_OUT, pause
+from tracelens.rules.base import Advice, Found, client, network, notice, server, vendor
 from tracelens.sessions import Phase, Quote, Session, Wait
 
 # A step is slow that takes this long (seconds) and this share of the session.

@@ -1,7 +1,7 @@
 """Any other SFTP status."""
 
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.sftp.status import SPECIFIC, WHERE, ended_by, found
+from tracelens.rules._shared.sftp_status import SPECIFIC, WHERE, ended_by, found
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 from tracelens.ssh.codes import sftp_status
 

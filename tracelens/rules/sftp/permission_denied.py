@@ -1,7 +1,7 @@
 """SFTP status 3."""
 
-from tracelens.findings import Found, Rival, cause, client, server
-from tracelens.rules.sftp.status import ended_by, found, path
+from tracelens.rules._shared.sftp_status import ended_by, found, path
+from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
 

@@ -1,7 +1,7 @@
 """SFTP never started."""
 
-from tracelens.findings import Advice, Found, Rival, cause, client, network, server
-from tracelens.rules.transport.waits import LOST, TIMED_OUT, awaits_version, is_lost, pause
+from tracelens.rules._shared.timeouts import LOST, TIMED_OUT, awaits_version, is_lost, pause
+from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
 TOLD = (

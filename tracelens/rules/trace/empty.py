@@ -1,7 +1,7 @@
 """The notice about an input that holds no trace at all."""
 
-from tracelens.findings import Found, client, notice
-from tracelens.masks import c_call, objectscript
+from tracelens.libssh2.trace_mask import c_call, objectscript
+from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Trace
 
 _USUAL = 511

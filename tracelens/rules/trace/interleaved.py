@@ -1,6 +1,6 @@
 """The notice about sessions that write to one trace at the same time."""
 
-from tracelens.findings import Found, client, notice
+from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Quote, Trace
 
 

@@ -1,7 +1,7 @@
 """The notice about what the trace does not show, though the diagnosis needs it."""
 
-from tracelens.findings import Found, client, notice
-from tracelens.masks import bits_of, c_call, objectscript
+from tracelens.libssh2.trace_mask import bits_of, c_call, objectscript
+from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Session, Trace
 
 # Contexts without which a failure in a phase can't be told from its rivals.

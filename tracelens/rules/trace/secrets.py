@@ -1,6 +1,6 @@
 """The notice about credentials that stand in the trace in clear text."""
 
-from tracelens.findings import Found, client, notice
+from tracelens.rules.base import Found, client, notice
 from tracelens.secrets import MANY, credentials, is_telling
 from tracelens.sessions import Quote, Trace
 

@@ -2,8 +2,8 @@
 
 import re
 
-from tracelens.catalogue import error_texts
-from tracelens.findings import Found, client, notice, server
+from tracelens.libssh2.messages import error_texts
+from tracelens.rules.base import Found, client, notice, server
 from tracelens.rules.transport.timeout import USUAL
 from tracelens.sessions import Quote, Session, Trace
 

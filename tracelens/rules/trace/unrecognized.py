@@ -1,6 +1,6 @@
 """The notice about lines that are no part of a trace."""
 
-from tracelens.findings import Found, client, notice
+from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Quote, Trace
 
 # So many lines of other origin beside the trace's own suggest that the trace itself was damaged.

@@ -1,10 +1,10 @@
 """The TCP connection ended without a disconnect."""
 
-from tracelens.findings import Advice, Found, Rival, cause, client, network, server
-from tracelens.rules.auth.attempts import who
-from tracelens.rules.auth.told import barred, let_in, told
+from tracelens.rules._shared.login_attempts import who
+from tracelens.rules._shared.server_messages import barred, let_in, told
+from tracelens.rules._shared.timeouts import IDLE, asked, idle, is_lost, pause, told_of_disconnect, unseen_close
+from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.rules.transport.timeout import NARROWER
-from tracelens.rules.transport.waits import IDLE, asked, idle, is_lost, pause, told_of_disconnect, unseen_close
 from tracelens.sessions import Failure, Session
 
 # sshd's LoginGraceTime is 120 s by default; shorter ones are common, a login that lasts this long (seconds) is near it.

@@ -2,8 +2,8 @@
 
 import re
 
-from tracelens.findings import Found, Rival, cause, server, vendor
-from tracelens.rules.transport.integrity import advice, protection, server_saw_bad_length
+from tracelens.rules._shared.damaged_packets import advice, protection, server_saw_bad_length
+from tracelens.rules.base import Found, Rival, cause, server, vendor
 from tracelens.sessions import AEAD, Session
 
 # -41 and -12 with these texts come from elsewhere: arguments of the caller, a reply that is too short, a key file.

@@ -1,7 +1,7 @@
 """A MAC did not verify."""
 
-from tracelens.findings import Found, Rival, cause
-from tracelens.rules.transport.integrity import advice, protection, server_saw_bad_mac
+from tracelens.rules._shared.damaged_packets import advice, protection, server_saw_bad_mac
+from tracelens.rules.base import Found, Rival, cause
 from tracelens.sessions import Quote, Session
 
 

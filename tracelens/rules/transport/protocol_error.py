@@ -2,9 +2,9 @@
 
 import re
 
-from tracelens.findings import Advice, Found, Rival, cause, client, server, vendor
-from tracelens.rules.sftp.status import PROTOCOL
-from tracelens.rules.transport.waits import is_lost
+from tracelens.rules._shared.sftp_status import PROTOCOL
+from tracelens.rules._shared.timeouts import is_lost
+from tracelens.rules.base import Advice, Found, Rival, cause, client, server, vendor
 from tracelens.sessions import Failure, Session
 
 CODES = (-14, -38, -24, -25, -23, -20, -29)

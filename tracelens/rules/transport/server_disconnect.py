@@ -1,7 +1,7 @@
 """The server disconnected, with a reason."""
 
-from tracelens.findings import Advice, Found, Rival, cause, client, network, server
-from tracelens.rules.transport.waits import told_of_disconnect
+from tracelens.rules._shared.timeouts import told_of_disconnect
+from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Disconnect, Quote, Session
 from tracelens.ssh.codes import disconnect_reason
 

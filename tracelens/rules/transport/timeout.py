@@ -1,7 +1,7 @@
 """The peer stopped answering."""
 
-from tracelens.findings import Advice, Found, Rival, cause, client, network, server
-from tracelens.rules.transport.waits import IDLE, TIMED_OUT, asked, idle, is_lost, pause, unseen_banner, unseen_close
+from tracelens.rules._shared.timeouts import IDLE, TIMED_OUT, asked, idle, is_lost, pause, unseen_banner, unseen_close
+from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Session
 
 NARROWER = (

@@ -1,0 +1,147 @@
+"""Several sessions of one trace -> what those that failed had other than those that worked."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from tracelens.rules.engine import Diagnosis
+from tracelens.sessions import Session
+
+# More failed sessions than this are not compared one by one: a loop over one mistake says nothing new each time.
+MOST = 50
+# As many that worked are looked at before each of those, and after it.
+NEAR = 50
+# A list of algorithms longer than this is not shown whole.
+_LONG = 120
+_HIDDEN = "[hidden]"
+
+
+class Difference(Struct, frozen=True):
+    """One thing that two sessions did not have in common, with its value in each."""
+
+    what: str
+    values: tuple[str, str]
+
+
+class Comparison(Struct, frozen=True):
+    """Two sessions, by their numbers, and what of the things they were given differs."""
+
+    sessions: tuple[int, int]
+    differs: tuple[Difference, ...]
+    summary: str
+
+
+def compare(sessions: Sequence[Session], diagnoses: Sequence[Diagnosis]) -> tuple[Comparison, ...]:
+    """Each session that failed against the most similar one nearby that worked; where none did, against the one before.
+
+    Only what a session was given counts (user, server, key, algorithms, what it asked for), not what came of it.
+
+    Args:
+        sessions: a trace's sessions in order.
+        diagnoses: their diagnoses, in the same order.
+    """
+    pairs = list(zip(sessions, diagnoses, strict=True))
+    worked = [s for s, d in pairs if d.verdict == "healthy"]
+    failed = [(s, d) for s, d in pairs if d.verdict in ("cause", "unexplained")][:MOST]
+    found: list[Comparison] = []
+    numbers = [session.number for session in worked]
+    for position, (session, diagnosis) in enumerate(failed):
+        if worked:
+            at = bisect_left(numbers, session.number)
+            near = worked[max(0, at - NEAR) : at + NEAR]
+            other = min(near, key=lambda s: (len(_differences(session, s)), abs(s.number - session.number)))
+            found.append(_against_healthy(session, other))
+        elif position:
+            found.append(_against_failed((session, diagnosis), failed[position - 1]))
+    return tuple(found)
+
+
+def _against_healthy(failed: Session, worked: Session) -> Comparison:
+    first, second = sorted((failed, worked), key=lambda s: s.number)
+    differs = _differences(first, second)
+    told = f"Session {worked.number} worked and session {failed.number} did not: "
+    return Comparison((first.number, second.number), differs, told + _told(differs))
+
+
+def _against_failed(later: tuple[Session, Diagnosis], earlier: tuple[Session, Diagnosis]) -> Comparison:
+    (one, first), (two, second) = earlier, later
+    differs = _differences(one, two)
+    causes = [d.root.id if d.root else "unexplained" for d in (first, second)]
+    alike = f"alike ({causes[0]})" if causes[0] == causes[1] else f"by {causes[0]} and by {causes[1]}"
+    told = f"Sessions {one.number} and {two.number} both failed, {alike}: "
+    return Comparison((one.number, two.number), differs, told + _told(differs))
+
+
+def _told(differs: tuple[Difference, ...]) -> str:
+    names = [d.what for d in differs]
+    if not names:
+        return "this trace shows no difference in what they were given."
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return f"they differ in the {listed}{' only' if len(names) == 1 else ''}."
+
+
+def _differences(one: Session, two: Session) -> tuple[Difference, ...]:
+    found = []
+    for what, value in _GIVEN:
+        left, right = value(one), value(two)
+        if left and right and left != right:
+            found.append(Difference(what, (_short(left), _short(right))))
+    if one.hidden and two.hidden and one.hidden != two.hidden:
+        found.append(Difference("password or answer", (_HIDDEN, _HIDDEN)))
+    return tuple(found)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONG else text[: _LONG - 4].rpartition(",")[0] + ",..."
+
+
+def _methods(session: Session) -> str:
+    tried = [a.method for a in session.attempts if a.method != "none"]
+    return ", then ".join(dict.fromkeys(tried))
+
+
+def _key(session: Session) -> str:
+    attempt = next((a for a in reversed(session.attempts) if a.method == "publickey"), None)
+    return (attempt.fingerprint or attempt.key_file or "") if attempt is not None else ""
+
+
+def _offer(session: Session) -> str:
+    ours = session.offers.get("client", {})
+    return "; ".join(
+        f"{name} {','.join(ours[name])}" for name in ("kex", "hostkey", "cipher_cs", "mac_cs") if name in ours
+    )
+
+
+def _server_key(session: Session) -> str:
+    prints = session.fingerprints
+    kind = next((k for k in ("SHA256", "SHA1", "MD5") if k in prints), None)
+    return f"{kind}:{prints[kind]}" if kind else ""
+
+
+def _asked(session: Session) -> str:
+    """The first thing that was asked for after the login."""
+    for channel in session.channels:
+        for request in channel.requests:
+            if request.name in ("subsystem", "exec", "shell"):
+                return f"{request.name} {request.message}".strip()
+    return ""
+
+
+def _file(session: Session) -> str:
+    failed = session.failed.operation if session.failed is not None else None
+    operation = failed or next((o for o in session.operations if o.path and o.verb != "realpath"), None)
+    return operation.path if operation is not None else ""
+
+
+_GIVEN: tuple[tuple[str, Callable[[Session], str]], ...] = (
+    ("user", lambda s: s.user or ""),
+    ("server", lambda s: s.server_banner or ""),
+    ("server's host key", _server_key),
+    ("client version", lambda s: s.client_banner or ""),
+    ("client's algorithms", _offer),
+    ("login methods tried", _methods),
+    ("key", _key),
+    ("request", _asked),
+    ("path", _file),
+)

@@ -1,0 +1,117 @@
+"""A trace that grows -> its analysis as it forms.
+
+Each look is a whole analysis of what is there: it says what `analyze` would say. Looks get rarer where they take
+longer: they cost about a sixth of a processor at most.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from msgspec import Struct
+
+from tracelens.analysis import analyze
+from tracelens.errors import NotATrace, TracelensError, UnreadableInput
+from tracelens.inputs import Source
+from tracelens.inputs.streams import Stream
+
+_PAUSE = 0.2
+_SHARE = 5.0
+
+Change = Literal["", "appeared", "grew", "truncated", "rotated", "vanished"]
+
+
+class Look(Struct, frozen=True):
+    """What was seen at one look.
+
+    `document` is the analysis of what the file holds now, None while no record is in it; `problem` says why then.
+    `quiet` is for how many seconds nothing was added. `last` is the analysis of the file that this one took the place
+    of, at the look where that was noticed.
+    """
+
+    change: Change
+    document: dict[str, Any] | None
+    problem: str
+    quiet: float
+    size: int
+    last: dict[str, Any] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether every session in it has come to its own end."""
+        return self.document is not None and not any(s.get("open") for s in self.document["sessions"])
+
+
+def follow(
+    path: Path, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Look]:
+    """Looks at a file again and again, without end; the file need not be there yet.
+
+    A file that got shorter, or that another took the place of, begins anew. Of one that was replaced, what was written
+    to it last is still read.
+
+    Raises:
+        UnreadableInput: it may not be read.
+    """
+    handle: IO[bytes] | None = None
+    identity: tuple[int, int] | None = None
+    size, since, due = 0, clock(), 0.0
+    document: dict[str, Any] | None = None
+    problem, looked = f"{path.name} is not there yet", False
+    try:
+        while True:
+            change: Change = ""
+            last: dict[str, Any] | None = None
+            now = _identity(path)
+            if handle is not None and now is not None and now[0] != identity:
+                last = _analyzed(handle, path)[0] or document
+                handle.close()
+                handle, document, problem, change = None, None, "", "rotated"
+            if handle is None and now is not None:
+                handle, identity, size = _opened(path), now[0], 0
+                change = change or "appeared"
+            if handle is not None:
+                length = os.fstat(handle.fileno()).st_size
+                if length < size:
+                    change, document, size = "truncated", None, 0
+                if length != size and clock() >= due:
+                    begun = clock()
+                    document, problem = _analyzed(handle, path)
+                    # The first one also loads what the next ones have at hand.
+                    due = clock() + _SHARE * (clock() - begun) if looked else 0.0
+                    looked = True
+                    size, since = length, clock()
+                    change = change or "grew"
+            yield Look(change, document, problem, clock() - since, size, last)
+            sleep(_PAUSE)
+    finally:
+        if handle is not None:
+            handle.close()
+
+
+def _identity(path: Path) -> tuple[tuple[int, int], int] | None:
+    with suppress(OSError):
+        found = path.stat()
+        return (found.st_dev, found.st_ino), found.st_size
+    return None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise UnreadableInput(str(path), error.strerror or str(error)) from error
+
+
+def _analyzed(handle: IO[bytes], path: Path) -> tuple[dict[str, Any] | None, str]:
+    """The analysis of what the file holds, or why there is none yet."""
+    handle.seek(0)
+    try:
+        return analyze(Source(str(path), None, Stream(handle.read, path.name))).document, ""
+    except NotATrace as error:
+        return None, f"no libssh2 record in it yet; {error.looks_like}"
+    except TracelensError as error:
+        return None, str(error)

@@ -1,0 +1,260 @@
+"""What a scan has done so far, in the folder of its results: an SQLite database that survives a kill at any moment.
+
+It knows files by path, size and time, and their contents by digest, so that the same command takes up where it
+stopped and a later run does only what is new. It holds nothing that the tables do not hold.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tracelens.batch.worker import Leaf, Status
+from tracelens.errors import BadOutput
+
+NAME = "checkpoint.sqlite"
+_APPLICATION = 0x74724C73  # "trLs": how a database says whose it is
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE contents (sha256 TEXT PRIMARY KEY, bytes INTEGER, version TEXT, status TEXT, error TEXT, facts TEXT)
+WITHOUT ROWID;
+CREATE INDEX contents_of_size ON contents (bytes);
+CREATE TABLE tops (
+    id INTEGER PRIMARY KEY, path BLOB UNIQUE, name TEXT, size INTEGER, modified REAL, mark TEXT,
+    run INTEGER, done INTEGER, selection TEXT
+);
+CREATE INDEX tops_of_run ON tops (run, done, size);
+CREATE TABLE leaves (
+    top INTEGER, number INTEGER, path TEXT, compression TEXT, modified REAL, sha256 TEXT, damage TEXT,
+    PRIMARY KEY (top, number)
+) WITHOUT ROWID;
+CREATE INDEX leaves_of_content ON leaves (sha256);
+"""
+
+
+class Top(NamedTuple):
+    """A file of the scan: `id` is its number in the folder."""
+
+    id: int
+    path: str
+    name: str
+    size: int | None
+    modified: float | None
+
+
+class Row(NamedTuple):
+    """One input of the scan, with what its content says."""
+
+    path: str
+    compression: str | None
+    modified: float | None
+    sha256: str | None
+    bytes: int | None
+    status: Status
+    error: str | None
+    facts: dict[str, Any] | None
+
+
+class Store:
+    """The checkpoints of one folder. One process at a time has it.
+
+    Args:
+        folder: where the results go; it is made if it is not there.
+        version: of the code that diagnoses.
+
+    Attributes:
+        outdated: how many contents another version has diagnosed; they are done again.
+
+    Raises:
+        BadOutput: the folder holds something else, another scan writes into it, or it can't be written.
+    """
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self._folder, self._version = folder, version
+        path = folder / NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not path.exists() and any(folder.iterdir()):
+                raise BadOutput(str(folder), "is not empty and no scan has written it: give a new folder with -o")
+            self._database = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            if isinstance(error, BadOutput):
+                raise
+            raise BadOutput(str(folder), getattr(error, "strerror", None) or str(error)) from error
+        try:
+            self._open()
+        except sqlite3.OperationalError as error:
+            self._database.close()
+            busy = "locked" in str(error)
+            raise BadOutput(str(folder), "another scan is writing into it" if busy else str(error)) from error
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            raise BadOutput(str(folder), f"its {NAME} is no scan's, or damaged: {error}") from error
+        except BadOutput:
+            self._database.close()
+            raise
+
+    def _open(self) -> None:
+        database = self._database
+        (application,), (format,) = (database.execute(f"PRAGMA {name}").fetchone() for name in _STAMPS)
+        empty = database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        if not empty and (application, format) != (_APPLICATION, _FORMAT):
+            raise BadOutput(str(self._folder), f"its {NAME} is not of this version's making: give a new folder with -o")
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("BEGIN IMMEDIATE")
+        if empty:
+            for statement in _SCHEMA.split(";"):
+                database.execute(statement)
+            database.execute(f"PRAGMA application_id = {_APPLICATION}")
+            database.execute(f"PRAGMA user_version = {_FORMAT}")
+        self._run = (database.execute("SELECT max(run) FROM tops").fetchone()[0] or 0) + 1
+        count = database.execute("SELECT count(*) FROM contents WHERE version != ?", (self._version,))
+        self.outdated: int = count.fetchone()[0]
+        if self.outdated:
+            database.execute("DELETE FROM contents WHERE version != ?", (self._version,))
+        database.execute("COMMIT")
+        database.execute("BEGIN")
+
+    def close(self) -> None:
+        """Lets go of the folder; what was done is kept."""
+        with closing(self._database):
+            self.commit()
+
+    def commit(self) -> None:
+        """What was added so far outlives the process."""
+        self._database.execute("COMMIT")
+        self._database.execute("BEGIN")
+
+    # -- the files of this run
+
+    def enlist(self, place: Any, *, selection: str, trust: bool) -> bool:
+        """Puts a file on this run's list; says whether there is something to do about it.
+
+        Nothing is to do where path, size and time are those of a file that was done with the same selection, if
+        `trust` allows to rely on that. What is known of a file that has changed is forgotten, its contents are not.
+        """
+        execute = self._database.execute
+        path = os.fsencode(place.path)  # a file's name need not be text
+        row = execute("SELECT id, mark, done, selection, run FROM tops WHERE path = ?", (path,)).fetchone()
+        if row is None:
+            told = (path, place.name, place.size, place.modified, place.mark, self._run, selection)
+            execute(
+                "INSERT INTO tops (path, name, size, modified, mark, run, done, selection) VALUES (?,?,?,?,?,?,0,?)",
+                told,
+            )
+            return True
+        top, mark, done, selected, run = row
+        if run == self._run:
+            return False  # named twice
+        same = trust and place.mark is not None and (mark, selected) == (place.mark, selection)
+        if not same:
+            execute("DELETE FROM leaves WHERE top = ?", (top,))
+        else:
+            # What could not be read is tried again; what another version had diagnosed is done again.
+            again = execute(
+                "DELETE FROM leaves WHERE top = ? AND (sha256 IS NULL OR sha256 NOT IN (SELECT sha256 FROM contents))",
+                (top,),
+            )
+            done = done and not again.rowcount
+        execute(
+            "UPDATE tops SET name = ?, size = ?, modified = ?, mark = ?, run = ?, done = ?, selection = ? WHERE id = ?",
+            (place.name, place.size, place.modified, place.mark, self._run, int(same and done), selection, top),
+        )
+        return not (same and done)
+
+    def refuse(self, number: int, name: str, why: str) -> None:
+        """Notes an input of the command line that is no file."""
+        path = b"\0%d" % number
+        execute = self._database.execute
+        execute("DELETE FROM leaves WHERE top IN (SELECT id FROM tops WHERE path = ?)", (path,))
+        execute("DELETE FROM tops WHERE path = ?", (path,))
+        made = execute("INSERT INTO tops (path, name, run, done) VALUES (?, ?, ?, 1)", (path, name, self._run))
+        execute("INSERT INTO leaves (top, number, path, damage) VALUES (?, 0, ?, ?)", (made.lastrowid, name, why))
+
+    def totals(self) -> tuple[int, int, int, int]:
+        """Files on this run's list, their bytes; how many of them are to do, and their bytes."""
+        row = self._database.execute(
+            "SELECT count(*), coalesce(sum(size), 0), coalesce(sum(1 - done), 0),"
+            " coalesce(sum(size * (1 - done)), 0) FROM tops WHERE run = ?",
+            (self._run,),
+        ).fetchone()
+        return (row[0], row[1], row[2], row[3])
+
+    def settled(self) -> int:
+        """How many inputs of this run have their leaf."""
+        row = self._database.execute(
+            "SELECT count(*) FROM leaves l JOIN tops t ON t.id = l.top WHERE t.run = ?", (self._run,)
+        )
+        return int(row.fetchone()[0])
+
+    def pending(self, *, over: int | None = None, under: int | None = None) -> Iterator[Top]:
+        """The files that are to do, by size bounds, in the order of their paths."""
+        after = b""
+        while True:
+            rows = self._database.execute(
+                "SELECT id, path, name, size, modified FROM tops WHERE run = ? AND done = 0 AND path > ?"
+                " AND coalesce(size, 0) >= ? AND coalesce(size, 0) < ? ORDER BY path LIMIT 500",
+                (self._run, after, over or 0, under if under is not None else 1 << 62),
+            ).fetchall()
+            if not rows:
+                return
+            for top, path, *told in rows:
+                yield Top(top, os.fsdecode(path), *told)
+                after = path
+
+    def done(self, top: int) -> None:
+        """All that is in the file has its leaf."""
+        self._database.execute("UPDATE tops SET done = 1 WHERE id = ?", (top,))
+
+    # -- what is in them
+
+    def has(self, top: int, number: int) -> bool:
+        """Whether this thing in the file has its leaf already."""
+        row = self._database.execute("SELECT 1 FROM leaves WHERE top = ? AND number = ?", (top, number))
+        return row.fetchone() is not None
+
+    def knows(self, sha256: str) -> bool:
+        """Whether a content was diagnosed before."""
+        return self._database.execute("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)).fetchone() is not None
+
+    def known(self, size: int) -> tuple[str, ...]:
+        """The digests of the contents of this size that were diagnosed before."""
+        rows = self._database.execute("SELECT sha256 FROM contents WHERE bytes = ? LIMIT 1000", (size,))
+        return tuple(row[0] for row in rows)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no content was ever diagnosed."""
+        return self._database.execute("SELECT 1 FROM contents LIMIT 1").fetchone() is None
+
+    def add(self, leaf: Leaf) -> None:
+        """Takes what was found of one input."""
+        if leaf.sha256 is not None and leaf.status is not None:
+            self._database.execute(
+                "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?)",
+                (leaf.sha256, leaf.bytes, self._version, leaf.status, leaf.error, leaf.facts),
+            )
+        self._database.execute(
+            "INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (leaf.top, leaf.number, leaf.name, leaf.compression, leaf.modified, leaf.sha256, leaf.damage),
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """Every input of this run, in the order of its path."""
+        cursor = self._database.execute(
+            "SELECT l.path, l.compression, l.modified, l.sha256, c.bytes, c.status, coalesce(c.error, l.damage),"
+            " c.facts FROM leaves l JOIN tops t ON t.id = l.top LEFT JOIN contents c ON c.sha256 = l.sha256"
+            " WHERE t.run = ? ORDER BY l.path, t.path, l.number",
+            (self._run,),
+        )
+        for path, compression, modified, sha256, size, status, error, facts in cursor:
+            told = json.loads(facts) if facts else None
+            yield Row(path, compression, modified, sha256, size, status or "unreadable", error, told)
+
+
+_STAMPS = ("application_id", "user_version")

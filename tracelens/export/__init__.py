@@ -1,0 +1,99 @@
+"""Traces and analyses as data frames, one table at a time; alone imports pandas.
+
+A column name means one thing in every table and has one type, given in `columns.COLUMNS`. Tables come as a sequence of
+frames, so that the one with a row a record never stands in memory as a whole.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tracelens import analysis, inputs
+from tracelens.errors import NotATrace, UnreadableInput
+from tracelens.export import documents, packets
+from tracelens.export.columns import COLUMNS, TABLES, Row
+from tracelens.export.records import BUT, records
+from tracelens.reader import Reader, read
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ROWS", "TABLES", "Timeline", "frame", "framed", "of_document"]
+
+T = TypeVar("T")
+ROWS = 100_000
+_SEQUENCES = {"events": packets.events, "packets": packets.packets, "requests": packets.requests}
+
+
+class Timeline:
+    """One table of one trace.
+
+    Args:
+        origin: the input.
+        table: a name in `TABLES`.
+        show_secrets: whether the table holds what is masked otherwise.
+
+    `frames` gives it in frames of at most `ROWS` rows, at least one, which may be empty; it raises NotATrace where no
+    libssh2 record is in the input. `damage` says, when the frames have been taken, why the input ended early.
+    """
+
+    def __init__(self, origin: inputs.Source, table: str, *, show_secrets: bool = False) -> None:
+        self.damage: str | None = None
+        self._show_secrets = show_secrets
+        if table == "records":
+            self.frames = self._records(origin)
+        else:
+            made = (self._followed if table in _SEQUENCES else self._analyzed)(origin, table)
+            self.frames = framed(TABLES[table], made)
+
+    def _items(self, origin: inputs.Source, reader: Reader, items: Iterable[T]) -> Iterator[T]:
+        """The reader's items; what damages the input is kept for later, unless nothing came before it."""
+        try:
+            yield from items
+        except UnreadableInput as error:
+            self.damage = error.reason
+        if not reader.account.records and not reader.account.dumps:
+            if self.damage is not None:
+                raise UnreadableInput(origin.name, self.damage)
+            raise NotATrace(origin.name, "see what `tracelens analyze` says of it")
+
+    def _analyzed(self, origin: inputs.Source, table: str) -> Iterator[Row]:
+        document = analysis.analyze(origin, show_secrets=self._show_secrets).document
+        self.damage = document["source"]["damage"]
+        yield from documents.ROWS[table](document)
+
+    def _followed(self, origin: inputs.Source, table: str) -> Iterator[Row]:
+        reader = read(inputs.decoded(origin.chunks())[1])
+        yield from _SEQUENCES[table](reader, self._items(origin, reader, reader), self._show_secrets)
+
+    def _records(self, origin: inputs.Source) -> "Iterator[pd.DataFrame]":
+        reader = Reader(inputs.decoded(origin.chunks())[1], fold=False)
+        yield from records(self._items(origin, reader, reader.with_lines(BUT)), ROWS, self._show_secrets)
+
+
+def framed(columns: tuple[str, ...], values: Iterable[Row]) -> "Iterator[pd.DataFrame]":
+    """Rows -> frames of at most `ROWS` rows, at least one frame, with the types of `COLUMNS`."""
+    batch: list[Row] = []
+    given = False
+    for row in values:
+        batch.append(row)
+        if len(batch) == ROWS:
+            yield frame(columns, batch)
+            batch = []
+            given = True
+    if batch or not given:
+        yield frame(columns, batch)
+
+
+def of_document(document: dict[str, Any]) -> "dict[str, pd.DataFrame]":
+    """The tables that an analysis's document makes, by name: attempts, operations, phases, sessions, findings."""
+    return {name: frame(TABLES[name], list(rows(document))) for name, rows in documents.ROWS.items()}
+
+
+def frame(columns: tuple[str, ...], rows: Sequence[Row]) -> "pd.DataFrame":
+    """Rows -> one frame with the types of `COLUMNS`."""
+    import pandas as pd
+
+    values: list[Any] = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
+    return pd.DataFrame(
+        {name: pd.Series(list(column), dtype=COLUMNS[name][0]) for name, column in zip(columns, values, strict=True)}
+    )

@@ -1,0 +1,339 @@
+"""The texts that libssh2 can print, what they stand for, and which releases print them.
+
+`libssh2-messages.tsv` beside this module lists every message from libssh2 1.0 to its main branch ("head"):
+kind, context or error name, code, printf format, first and last version, source files. From it comes what
+numbers an error text has (`error_texts`, `codes_for`) and how old the library behind a trace is (`versions`,
+`Dating`); `readings` adds what experience says of it. The list is read on first use; a format becomes a
+pattern only when a text begins like it.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from pathlib import Path
+
+from msgspec import Struct
+
+from tracelens.libssh2 import vocabulary
+
+Span = tuple[str, str]
+"""The first and the last release of something, both as in `ORDER`."""
+
+ORDER: tuple[str, ...] = (
+    *("1.0", "1.1", "1.2", "1.2.1", "1.2.2", "1.2.3", "1.2.4", "1.2.5", "1.2.6", "1.2.7", "1.2.8", "1.2.9"),
+    *("1.3.0", "1.4.0", "1.4.1", "1.4.2", "1.4.3", "1.5.0", "1.6.0", "1.7.0", "1.8.0", "1.8.1", "1.8.2"),
+    *("1.9.0", "1.10.0", "1.11.0", "1.11.1", "head"),
+)
+"""The releases from oldest to newest; "head" is the main branch after the last of them."""
+
+DUMP = "dump"
+"""The context under which titles of hex dumps are listed, such as `libssh2_transport_write plain`."""
+
+ERRORS = "Failure Event"
+
+_RANK = {version: rank for rank, version in enumerate(ORDER)}
+_CODED = re.compile(r"(-?[0-9]{1,9}) - (.*)", re.DOTALL)
+_CONVERSION = re.compile(r"%[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh|ll|[hlzjt])?([diuxXcsop%])|%")
+_FITS = {
+    "d": "-?[0-9]+",
+    "i": "-?[0-9]+",
+    "u": "[0-9]+",
+    "o": "[0-7]+",
+    "x": "[0-9a-f]+",
+    "X": "[0-9A-F]+",
+    "p": r"(?:0x[0-9a-f]+|\(nil\)|\(null\)|[0-9A-Fa-f]{8,16})",
+    "c": ".",
+    "s": ".*",
+    "%": "%",
+    None: "-?[0-9]+",  # a conversion spelled as a macro, of which the list keeps the percent sign only
+}
+
+
+class Row(Struct, frozen=True):
+    """One message of libssh2's source.
+
+    Attributes:
+        kind: `debug`, `error` or `dump`.
+        context: the subsystem of a debug text, the name of an error (`any`: the number is a variable).
+        code: the error's number, None where any number may come with the text.
+        text: the printf format.
+        first: the first release that has it.
+        last: the last one.
+        sources: the C files it stands in.
+    """
+
+    kind: str
+    context: str
+    code: int | None
+    text: str
+    first: str
+    last: str
+    sources: str
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """All messages, in the order of the list."""
+    lines = Path(__file__).with_name("messages.tsv").read_text(encoding="utf-8").splitlines()
+    found = []
+    for line in lines[1:]:
+        kind, context, code, text, first, last, sources = line.split("\t")
+        number = int(code) if code else 0 if context == "LIBSSH2_ERROR_NONE" else None
+        text = text.replace('\\"', '"').replace("\\n", "").rstrip()
+        found.append(Row(kind, context, number, text, first, last, sources))
+    return tuple(found)
+
+
+@cache
+def _errors() -> dict[str, list[Row]]:
+    """Error text in lower case -> its rows. No error text has a conversion in it."""
+    found: dict[str, list[Row]] = {}
+    for row in rows():
+        if row.kind == "error":
+            found.setdefault(row.text.casefold(), []).append(row)
+    return found
+
+
+def error_texts(text: str) -> list[Row]:
+    """The messages with this error text; several where it came with different numbers over the years."""
+    return list(_errors().get(text.strip().casefold(), ()))
+
+
+def error_text_in(text: str) -> str | None:
+    """The longest error text of libssh2 that stands somewhere in `text`, as libssh2 spells it.
+
+    Texts of less than a dozen characters ("Unknown", "Would block") must be all of it.
+    """
+    exact = error_texts(text)
+    if exact:
+        return exact[0].text
+    folded = text.casefold()
+    inside = [known for known in _errors() if len(known) >= 12 and known in folded]
+    return _errors()[max(inside, key=len)][0].text if inside else None
+
+
+def codes_for(text: str) -> tuple[int | None, ...]:
+    """The numbers that libssh2's source names for an error text; None among them: any number."""
+    found = {row.code for row in error_texts(text)}
+    return tuple(sorted(found, key=lambda code: (code is None, -(code or 0))))
+
+
+def texts_for(code: int) -> list[str]:
+    """The error texts for which libssh2's source names this number, each once."""
+    return list(dict.fromkeys(row.text for row in rows() if row.kind == "error" and row.code == code))
+
+
+class Reading(Struct, frozen=True):
+    """What an error text stands for when it comes with certain numbers.
+
+    Attributes:
+        codes: the numbers; empty for any.
+        text: a pattern that the whole text must fit, in any case; empty for the numbers whatever the text.
+        means: what it stands for.
+        iris: what to do in IRIS or Caché, in ObjectScript's words.
+        c: what to do in any other program, in libssh2's words.
+        see: the findings that it leads to, the likeliest first.
+    """
+
+    codes: tuple[int, ...]
+    text: str
+    means: tuple[str, ...]
+    iris: tuple[str, ...]
+    c: tuple[str, ...]
+    see: tuple[str, ...]
+
+
+def readings(code: int | None, text: str) -> list[Reading]:
+    """What is known about an error text and its number.
+
+    A number alone explains little (one text comes with many numbers, one number with many texts), so what is
+    known about the pair comes first, and what the number does on its own only where no pair is known. Error
+    -37 is the exception: it means the same with any text.
+
+    Args:
+        code: the number, None if only the text is known.
+        text: the text, empty if only the number is known.
+    """
+    numbers = {code} if code is not None else set(codes_for(text))
+    alone = [known for known in _readings() if not known.text and numbers.intersection(known.codes)]
+    if code == -37 or not text:
+        return alone
+    pairs = [
+        known
+        for known in _readings()
+        if known.text
+        and (not known.codes or code is None or code in known.codes)
+        and re.fullmatch(known.text, text.strip(), re.IGNORECASE)
+    ]
+    return pairs or alone
+
+
+@cache
+def _readings() -> tuple[Reading, ...]:
+    text = vocabulary.READINGS
+    for line in vocabulary.PHRASES.strip().replace("\n    ", " ").splitlines():
+        name, _, phrase = line.partition(": ")
+        text = text.replace(name, phrase)
+    found = []
+    for block in re.split(r"\n(?=\[)", text.strip().replace("\n    ", " ")):
+        head, *lines = block.splitlines()
+        codes, _, pattern = head[1:].partition("]")
+        numbers = tuple(int(code) for code in codes.split() if code != "any")
+        fields = [line.partition(": ") for line in lines]
+        means = tuple(value for name, _, value in fields if name == "means")
+        iris = tuple(value for name, _, value in fields if name in ("iris", "both"))
+        c = tuple(value for name, _, value in fields if name in ("c", "both"))
+        see = tuple(finding for name, _, value in fields if name == "see" for finding in value.split())
+        found.append(Reading(numbers, pattern.strip(), means, iris, c, see))
+    return tuple(found)
+
+
+def printed(code: int | None, text: str) -> list[str]:
+    """In words, with which numbers and by which releases a text is printed, or which texts have a number."""
+    if text:
+        fitting = [row for row in error_texts(text) if code is None or row.code in (None, code)]
+        return [
+            f"{'With whatever number came from further down,' if row.code is None else f'With {row.code}'} "
+            f"{years(row.first, row.last)}, in {row.sources.replace(',', ', ')}"
+            for row in fitting
+        ]
+    texts = texts_for(code) if code is not None else []
+    more = [f"and {len(texts) - 6} more"] if len(texts) > 6 else []
+    return [f"With its own texts: {'; '.join(texts[:6] + more)}"] if texts else []
+
+
+def years(first: str, last: str) -> str:
+    """A span of releases in words."""
+    if last == "head":
+        return "on the main branch only" if first == "head" else f"since {first}"
+    return f"in {first} only" if first == last else f"from {first} to {last}"
+
+
+class _Format:
+    """A printf format, compiled when a text first asks for it."""
+
+    __slots__ = ("first", "last", "pattern", "text")
+
+    def __init__(self, row: Row) -> None:
+        self.text, self.first, self.last = row.text, row.first, row.last
+        self.pattern: re.Pattern[str] | None = None
+
+    def fits(self, text: str) -> bool:
+        if self.pattern is None:
+            self.pattern = re.compile(_expression(self.text) + r"\s*", re.DOTALL)
+        return self.pattern.fullmatch(text) is not None
+
+
+def _expression(text: str) -> str:
+    parts, end = [], 0
+    for conversion in _CONVERSION.finditer(text):
+        parts += [re.escape(text[end : conversion.start()]), _FITS[conversion[1]]]
+        end = conversion.end()
+    return "".join([*parts, re.escape(text[end:])])
+
+
+class _Index(Struct):
+    """The formats of one context: by whole text, and by the literal text before the first conversion."""
+
+    exact: dict[str, Span]
+    begins: dict[str, list[_Format]]
+    lengths: tuple[int, ...] = ()
+
+
+@cache
+def _indexes() -> dict[str, _Index]:
+    found: dict[str, _Index] = {}
+    for row in rows():
+        if row.kind == "error":
+            continue
+        index = found.setdefault(DUMP if row.kind == "dump" else row.context, _Index({}, {}))
+        conversion = _CONVERSION.search(row.text)
+        if conversion is None:
+            index.exact[row.text] = _join(index.exact.get(row.text), (row.first, row.last))
+        elif row.text != "%d - %s":
+            index.begins.setdefault(row.text[: conversion.start()], []).append(_Format(row))
+    for index in found.values():
+        index.lengths = tuple(sorted({len(begin) for begin in index.begins}, reverse=True))
+    return found
+
+
+def _join(one: Span | None, other: Span) -> Span:
+    """From the earlier beginning to the later end."""
+    if one is None:
+        return other
+    return min(one[0], other[0], key=_RANK.__getitem__), max(one[1], other[1], key=_RANK.__getitem__)
+
+
+@lru_cache(maxsize=4096)  # traces of an archive say the same
+def versions(context: str, text: str) -> Span | None:
+    """The first and the last libssh2 release that can have printed this text.
+
+    Where several formats fit, all their releases count, but a format that begins with `%s` and so fits nearly
+    anything counts only where no other does.
+
+    Args:
+        context: `Transport`, `Key Ex`, ... as the trace names it, or `DUMP` for the title of a hex dump.
+        text: a real text (no masked digits), for `Failure Event` with its number: `-37 - Would block`.
+
+    Returns:
+        The two releases as in `ORDER`, None where no release is known to print it.
+    """
+    text = text.rstrip()
+    coded = _CODED.fullmatch(text) if context == ERRORS else None
+    if coded:
+        return _error_versions(int(coded[1]), coded[2])
+    index = _indexes().get(context)
+    if index is None:
+        return None
+    span = index.exact.get(text)
+    text += " "  # a format may end in an empty value
+    for length in index.lengths:
+        if length == 0 and span:
+            break
+        for candidate in index.begins.get(text[:length], ()):
+            if candidate.fits(text):
+                span = _join(span, (candidate.first, candidate.last))
+    return span
+
+
+def _error_versions(code: int, text: str) -> Span | None:
+    span = None
+    for row in _errors().get(text.strip().casefold(), ()):
+        if row.code in (None, code) and row.text == text.strip():
+            span = _join(span, (row.first, row.last))
+    return span
+
+
+def narrow(spans: Iterable[Span]) -> tuple[str | None, str | None]:
+    """The releases that all spans have in common.
+
+    Returns:
+        The first and the last of them; (None, None) where there is no span, or none in common, as in a file
+        that several libraries wrote to.
+    """
+    known = list(spans)
+    if not known:
+        return None, None
+    first = max((span[0] for span in known), key=_RANK.__getitem__)
+    last = min((span[1] for span in known), key=_RANK.__getitem__)
+    return (first, last) if _RANK[first] <= _RANK[last] else (None, None)
+
+
+class Dating:
+    """Dates one trace by its wording: `see` its distinct texts, then read `versions`."""
+
+    __slots__ = ("spans",)
+
+    def __init__(self) -> None:
+        self.spans: set[Span] = set()
+
+    def see(self, context: str, text: str) -> None:
+        """Takes one text into account, as for the function `versions`; an unknown one says nothing."""
+        span = versions(context, text)
+        if span:
+            self.spans.add(span)
+
+    @property
+    def versions(self) -> tuple[str | None, str | None]:
+        """The first and the last release that can have printed everything seen so far."""
+        return narrow(self.spans)

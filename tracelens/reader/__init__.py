@@ -1,0 +1,9 @@
+"""A trace's bytes -> its records and dumps, in file order: the bulk path."""
+
+from tracelens.reader.dumps import Dump
+from tracelens.reader.reader import Reader, read
+from tracelens.reader.records import Item, Record
+from tracelens.reader.repeats import Retry, Run
+from tracelens.reader.stats import Account
+
+__all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]

@@ -1,0 +1,285 @@
+"""Whole lines of a transfer by the hundred thousand, as arrays: what each says by its shape, and when.
+
+A line without its digits is its shape; a transfer has some thirty of them. What the plain reader (`records`) has
+learned of one line, `Shapes` tells of all lines of that shape, so that a block of them is read without a look at each:
+
+    [libssh2] 0.861779 Conn: channel_read() wants 9 bytes from channel 0/0 stream #0
+    [libssh] . Conn: channel_read() wants  bytes from channel / stream #
+
+Alone imports numpy, and only when asked for lines: small traces never need it.
+"""
+
+import re
+from itertools import repeat
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tracelens.reader.patterns import DIGITS, decoded
+from tracelens.reader.repeats import DATA, EAGAIN, HANDSHAKE, MICROSECONDS, POLLS, RESTART, TYPED, Retry, Run
+
+_KEPT = 4096
+_TAG = b"[libssh2] "
+_NEWLINE = 10
+_BYTE = 8  # bits
+_SHORTEST = 26  # a line in which the clock is not where it should be is still long enough to look at it there
+_WIDEST = 8  # digits of the seconds; with more, microseconds and seconds no longer fit a float
+# The eight bytes of "dot, six digits, blank", and what overflows into their highest bits where they are others.
+_MICROS = int.from_bytes(b".000000 ", "little")
+_OVER_MICROS = int.from_bytes(b"\x7f\x76\x76\x76\x76\x76\x76\x7f", "little")
+_HIGH = 0x8080808080808080
+# An error -37 whose number is the only one in it.
+_RETRIED = re.compile(rb"Failure Event: ?-(%d) - [^0-9]*\Z" % -EAGAIN)
+_TYPED = re.compile(rb"[^0-9]*(?=%s)[^0-9]*(103)" % DATA.pattern)
+
+
+class Shape(Struct, frozen=True):
+    """What all lines of one shape say.
+
+    `name` is the event's, `context` libssh2's. Where a number decides what a line is, `number` are its digits and `at`
+    is where they stand after the clock; `digits` is then how many digits may stand there in all, 0 for any.
+    `message` is that of an error -37, `length` that of the shape with tag and clock.
+    """
+
+    name: str
+    context: str
+    head: int  # characters before the text: the context, and what ends it
+    tail: int = 0  # carriage returns at the line's end
+    number: bytes = b""
+    at: int = 0
+    digits: int = 0
+    message: str | None = None
+    length: int = 0
+
+
+class Lines(Struct, frozen=True):
+    """Lines one after the other, each a record with a clock. All arrays have an entry a line.
+
+    `codes` are indices into `Shapes.all`, `times` seconds, `texts` where "Context: text" begins in `block`, `ends`
+    where its newline stands; `first` is the number of the first one.
+    """
+
+    block: bytes
+    codes: Any
+    times: Any
+    texts: Any
+    ends: Any
+    shapes: "Shapes"
+    first: int = 0
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def upto(self, count: int) -> "Lines":
+        """The first lines."""
+        if count == len(self):
+            return self
+        arrays = (self.codes[:count], self.times[:count], self.texts[:count], self.ends[:count])
+        return Lines(self.block, *arrays, self.shapes, self.first)
+
+    @property
+    def length(self) -> int:
+        """How many bytes they are."""
+        return int(self.ends[-1]) + 1 if len(self) else 0
+
+    def text(self, line: int) -> bytes:
+        """One of them: "Context: text"."""
+        return self.block[int(self.texts[line]) : int(self.ends[line])].rstrip(b"\r")
+
+    def fold(self, run: Run, first: int) -> int:
+        """Folds the lines into a run, as if they had come one by one; `first` is the number of the first one.
+
+        Gives how many were taken: all up to where another session may begin, see `runs`.
+        """
+        import numpy as np
+
+        codes, times, shapes = self.codes, self.times, self.shapes
+        last = float(times[0]) if run.ended is None else run.ended
+        fallen = times[1:] < times[:-1] - RESTART
+        count = 0 if times[0] < last - RESTART else int(fallen.argmax()) + 1 if fallen.any() else len(self)
+        tally = np.bincount(codes)
+        present = tally.nonzero()[0].tolist()
+        for code in shapes.handshakes:
+            if code in present and shapes.all[code].message not in run.retries:
+                count = min(count, int((codes == code).argmax()))
+        if count < len(self):
+            return self.upto(count).fold(run, first) if count else 0
+        known = shapes.all
+        if any(known[code].name not in run.counts for code in present):  # which are in order of appearance
+            firsts = np.empty(len(tally), np.intp)
+            firsts[codes[::-1]] = np.arange(count - 1, -1, -1)
+            present.sort(key=firsts.__getitem__)
+        run.pause(last := float(times[0]))
+        for code in present:
+            name = known[code].name
+            run.counts[name] = run.counts.get(name, 0) + int(tally[code])
+        self._retries({code: known[code] for code in present}, run, first)
+        moving = shapes.moving()[codes]
+        if moving.any():
+            run.moved = float(times[count - 1 - int(moving[::-1].argmax())])
+        last_shape = known[int(codes[-1])]
+        run.last_line, run.ended, run.waiting = first + count - 1, float(times[-1]), last_shape.message
+        run.last_text = decoded(self.text(count - 1)[last_shape.head :])
+        return count
+
+    def _retries(self, shapes: dict[int, Shape], run: Run, first: int) -> None:
+        """Books the errors -37, and the pauses after them."""
+        import numpy as np
+
+        times = self.times
+        places: dict[str, Any] = {}
+        for code, shape in shapes.items():
+            if (message := shape.message) is None:
+                continue
+            said = (self.codes == code).nonzero()[0]
+            places[message] = np.union1d(places[message], said) if message in places else said
+        for message in sorted(places, key=lambda message: int(places[message][0])):
+            said = places[message]
+            retry = run.retries.setdefault(message, Retry(0, 0, first + int(said[0]), 0))
+            retry.count += len(said)
+            retry.last_line = first + int(said[-1])
+            paused = said[:-1] if said[-1] == len(times) - 1 else said
+            pauses = np.rint((times[paused + 1] - times[paused]) * MICROSECONDS).astype(np.int64)
+            retry.paused += int(np.maximum(pauses, 0).sum())
+
+
+class Shapes:
+    """The shapes that are known so far: what the plain reader taught."""
+
+    def __init__(self) -> None:
+        self.all: list[Shape] = [Shape("", "", 0)]  # 0: not known
+        self.handshakes: list[int] = []
+        self._codes: dict[bytes, int] = {}
+        self._moving: Any = None
+
+    def learn(self, line: bytes, whole: bytes, context: str, name: str, *, numbers: bool = True) -> None:
+        """Takes a line that is one record and nothing else, with a clock; `whole` is its "Context: text".
+
+        Where `numbers` decide, lines of the shape with another number than this one's are not of it.
+        """
+        # A tag or an arrow that only a digit makes one would end the text.
+        if len(self.all) >= _KEPT or b"[libssh" in whole or b"=> " in whole:
+            return
+        head = len(context) + 2 if whole[len(context) + 1 : len(context) + 2] == b" " else len(context) + 1
+        tail = len(line) - len(line.rstrip(b"\r"))
+        shape = Shape(name, context, head, tail)
+        if not numbers:
+            pass
+        elif context == "Failure Event":
+            found = _RETRIED.match(whole)
+            if found is None:
+                return
+            message = decoded(whole.partition(b" - ")[2])
+            shape = Shape(name, context, head, tail, found[1], found.start(1), 2, message)
+        elif name == TYPED:
+            found = _TYPED.match(whole)
+            if found is None:
+                return
+            shape = Shape(name, context, head, tail, found[1], found.start(1))
+        key = line.translate(None, DIGITS)
+        if key not in self._codes and len(key) >= _SHORTEST:
+            self._codes[key] = len(self.all)
+            if shape.message is not None and HANDSHAKE.search(shape.message.encode()):
+                self.handshakes.append(len(self.all))
+            self.all.append(replace(shape, length=len(key)))
+            self._moving = None
+
+    def moving(self) -> Any:
+        """For each code whether its lines are more than polling."""
+        import numpy as np
+
+        if self._moving is None:
+            self._moving = np.array([shape.name not in POLLS for shape in self.all])
+        return self._moving
+
+    def read(self, block: bytes) -> Lines | None:
+        """The lines at the block's begin that are of known shapes, as far as they go without a break."""
+        import numpy as np
+
+        shapes = block.translate(None, DIGITS).split(b"\n")
+        count = len(shapes) - 1
+        codes = np.fromiter(map(self._codes.get, shapes, repeat(0)), np.intp, count)
+        if count and not codes.min():
+            count = int(codes.argmin())
+            codes = codes[:count]
+        width = block.find(b".", len(_TAG), len(_TAG) + _WIDEST + 1) - len(_TAG)
+        if not count or width <= 0:
+            return None
+        ends = (np.frombuffer(block, np.uint8) == _NEWLINE).nonzero()[0][:count]
+        dots = np.empty_like(ends)
+        dots[0], dots[1:] = 0, ends[:-1]
+        dots += len(_TAG) + width + 1
+        dots[0] -= 1
+        # A shape says what stands between the digits; that they stand where they should has to be seen.
+        words = np.ndarray((len(block) - 7,), "<u8", block, 0, (1,))  # the eight bytes at each place
+        seconds, right = self._seconds(block, words[dots - 8], width)
+        micros = words[dots]
+        micros ^= _MICROS
+        right &= (((micros + _OVER_MICROS) | micros) & _HIGH) == 0
+        micros >>= _BYTE
+        micros <<= 2 * _BYTE
+        seconds += _number(micros)
+        lines = Lines(block, codes, seconds / 1_000_000, dots + 8, ends, self)
+        for code in np.bincount(codes).nonzero()[0].tolist():
+            if self.all[code].number:
+                right &= self._has_number(lines, code, width, words)
+        if right.all():
+            return lines
+        count = int(right.argmin())
+        return lines.upto(count) if count else None
+
+    @staticmethod
+    def _seconds(block: bytes, before: Any, width: int) -> tuple[Any, Any]:
+        """The seconds in microseconds, and where a tag and a number stand before them.
+
+        They change so seldom that only where they do is looked at: `before` are the eight bytes before each dot.
+        """
+        import numpy as np
+
+        change = (before[1:] != before[:-1]).nonzero()[0] + 1
+        firsts = np.concatenate((np.zeros(1, np.intp), change))
+        tag = _TAG[width - 8 :] if width < 8 else b""
+        values, good = [], []
+        for word in before[firsts].tolist():
+            text = word.to_bytes(8, "little")
+            good.append(text.startswith(tag) and text[len(tag) :].isdigit())
+            values.append(int(text[len(tag) :]) * 1_000_000 if good[-1] else 0)
+        lengths = np.diff(firsts, append=len(before))
+        return np.repeat(np.array(values, "<u8"), lengths), np.repeat(np.array(good), lengths)
+
+    def _has_number(self, lines: Lines, code: int, width: int, words: Any) -> Any:
+        """Which lines are not of this shape, or have its number."""
+        import numpy as np
+
+        shape = self.all[code]
+        right = lines.codes != code
+        of_it = (~right).nonzero()[0]
+        places = lines.texts[of_it] + shape.at
+        size = len(shape.number)
+        seen = words[np.minimum(places + size - 7, len(words) - 1)]  # the number ends a byte before the word does
+        good = seen >> np.uint64(8 * (7 - size)) & ((1 << 8 * size) - 1) == _word(shape.number)
+        after = seen >> np.uint64(56)
+        good &= (after < 48) | (after > 57)
+        if shape.digits:  # no other digits
+            whole = shape.length + 1 + width + 6 + shape.digits
+            good &= lines.ends[of_it] - lines.texts[of_it] == whole - len(_TAG) - width - 8
+        right[of_it] = good
+        return right
+
+
+def _word(text: bytes) -> int:
+    return int.from_bytes(text, "little")
+
+
+def _number(words: Any) -> Any:
+    """The numbers that eight digits each are; the first digit stands lowest."""
+    words *= 2561
+    words >>= _BYTE
+    words &= 0x00FF00FF00FF00FF
+    words *= 6553601
+    words >>= 16
+    words &= 0x0000FFFF0000FFFF
+    words *= 42949672960001
+    words >>= 32
+    return words

@@ -1,0 +1,60 @@
+"""The frame of a trace as patterns over bytes, made from the terminals of `grammars/trace.lark`."""
+
+import re
+from functools import cache
+
+from msgspec import Struct
+
+from tracelens.libssh2 import grammar
+
+DIGITS = b"0123456789"
+_TEXT_KEPT = 1 << 16
+
+
+class Patterns(Struct, frozen=True):
+    """The bulk patterns, made from the terminals of `grammars/trace.lark`.
+
+    `record`: clock, "Context: text", context, text. `untagged`: as `record`, for lines that lost their tag.
+    `title`: name, size. `row`: offset, hex digits. `begin`: where a record or a title begins. `rest`: what follows a
+    tag without a context. `damaged`: one after the other of such.
+    """
+
+    record: re.Pattern[bytes]
+    untagged: re.Pattern[bytes]
+    title: re.Pattern[bytes]
+    row: re.Pattern[bytes]
+    begin: re.Pattern[bytes]
+    rest: re.Pattern[bytes]
+    damaged: re.Pattern[bytes]
+
+
+@cache
+def patterns() -> Patterns:
+    """The patterns, compiled once a process."""
+    starts = ["start", "record", "title", "row"]
+    terminal = {t.name: t.pattern.to_regexp() for t in grammar.load("trace", start=starts).terminals}
+    tag, clock, context, text = (terminal[name] for name in ("TAG", "CLOCK", "CONTEXT", "TEXT"))
+    size = terminal["SIZE"].replace(r"\d{1,20}", r"(\d{1,20})")
+    offset = terminal["OFFSET"].replace("[0-9a-f]{4,8}", "([0-9a-f]{4,8})")
+    name, arrow = terminal["NAME"], terminal["ARROW"]
+    sources = (
+        f"{tag} (?:({clock}) )?(({context}):(?: )?({text})?)",
+        f"[ \\t]*({clock}) (({context}):(?: )?({text})?)",
+        f"{arrow}({name}){size}",
+        f"{offset}({terminal['HEX']})?",
+        f"{tag}|{arrow}(?={name}{terminal['SIZE']})",
+        f"{tag}({text})?",
+        f"(?:(?!{tag} (?:{clock} )?{context}:){tag}(?:{text})?\\n?)+",
+    )
+    return Patterns(*(re.compile(source.encode("latin-1")) for source in sources))
+
+
+def decoded(text: bytes | None) -> str:
+    """A text as UTF-8 where it is some, else as Latin-1; cut where none is as long."""
+    if not text:
+        return ""
+    text = text[:_TEXT_KEPT]
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")

@@ -1,0 +1,1 @@
+"""Questions about a session that several rules ask; no rule is in here."""

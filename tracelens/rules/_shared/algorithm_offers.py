@@ -1,0 +1,295 @@
+"""Two offers that do not meet: which side is too old, who narrowed a list, what would agree, and at what price."""
+
+from tracelens.rules.base import Advice, client, server, vendor
+from tracelens.sessions import AEAD, LISTS, Session
+from tracelens.ssh.algorithms import (
+    DEFAULTS,
+    LATEST,
+    WEAK,
+    defaults,
+    in_every_build,
+    least_version,
+    negotiate,
+    newer_for,
+    openssh_has,
+    release,
+    release_name,
+    usable,
+)
+
+# Kind of list -> what it is called, sshd_config's keyword for it, libssh2's constant for it.
+NAMES = {
+    "kex": ("key-exchange method", "KexAlgorithms", "LIBSSH2_METHOD_KEX"),
+    "hostkey": ("host-key algorithm", "HostKeyAlgorithms", "LIBSSH2_METHOD_HOSTKEY"),
+    "cipher": ("cipher", "Ciphers", "LIBSSH2_METHOD_CRYPT"),
+    "mac": ("MAC", "MACs", "LIBSSH2_METHOD_MAC"),
+    "comp": ("compression method", "Compression", "LIBSSH2_METHOD_COMP"),
+}
+# Never worth proposing to a server.
+_NOT_PROPOSED = ("none", "rijndael-cbc@lysator.liu.se")
+_KEY_TYPES = {"ssh-ed25519": "ed25519", "ssh-dss": "dsa"}
+
+
+def kind_of(name: str) -> str:
+    """The kind of a list: "cipher" of "cipher_cs"."""
+    return name.partition("_")[0]
+
+
+def shown(names: tuple[str, ...], most: int = 4) -> str:
+    """A few of the names, as a sentence may hold them."""
+    few = ", ".join(names[:most])
+    return (f"{few} and {len(names) - most} more" if len(names) > most else few) or "(nothing)"
+
+
+def client_release(session: Session) -> tuple[int, ...] | None:
+    """The client's libssh2: as its banner says, else the oldest that has all that it offers."""
+    if session.client_version is not None:
+        return session.client_version
+    return least_version(a for names in session.offers.get("client", {}).values() for a in names)
+
+
+def agreement(session: Session, version: tuple[int, ...]) -> dict[str, str | None]:
+    """What a libssh2 version, left to its defaults, and this server would agree on; None for a list that fails."""
+    theirs = session.offers.get("server", {})
+    found: dict[str, str | None] = {}
+    for name in LISTS:
+        if name.startswith("mac_") and found[f"cipher_{name[4:]}"] in AEAD:
+            continue
+        found[name] = negotiate(usable(defaults(version, kind_of(name))), theirs.get(name, ()))
+    return found
+
+
+def _failing(session: Session, version: tuple[int, ...]) -> list[str]:
+    return [name for name, agreed in agreement(session, version).items() if agreed is None]
+
+
+def upgrade(session: Session) -> tuple[tuple[int, ...], str] | None:
+    """The first later libssh2 that this server would agree with, and on what; None where there is none."""
+    now = client_release(session)
+    for version in sorted(DEFAULTS):
+        if now is not None and version > now:
+            agreed = agreement(session, version)
+            if None not in agreed.values():
+                wanted = (agreed.get(n) for n in ("kex", "hostkey", "cipher_cs", "mac_cs"))
+                return version, ", ".join(a for a in wanted if a)
+    return None
+
+
+def _own(session: Session) -> str:
+    version = client_release(session)
+    if version is None:
+        return ""
+    return f" (this client: {'' if session.client_version else 'at least '}{release_name(version)})"
+
+
+def left_out(session: Session, name: str) -> tuple[str, ...]:
+    """What the server wants in a list and the client's own version offers by default, yet this client did not."""
+    version = session.client_version
+    if version is None:
+        return ()
+    ours, theirs = session.offers["client"][name], session.offers["server"][name]
+    return tuple(a for a in usable(defaults(version, kind_of(name))) if a in theirs and a not in ours)
+
+
+def is_old_server(session: Session, name: str) -> bool:
+    """Whether the server has nothing but deprecated algorithms where the client has better ones."""
+    ours, theirs = usable(session.offers["client"][name]), usable(session.offers["server"][name])
+    return (
+        kind_of(name) != "comp" and bool(theirs) and all(a in WEAK for a in theirs) and any(a not in WEAK for a in ours)
+    )
+
+
+def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
+    """Why the list does not meet, in a sentence, and what each side can do about it."""
+    kind = kind_of(name)
+    theirs = usable(session.offers["server"][name])
+    version = client_release(session)
+    called = release_name(version) if session.client_version and version is not None else "this client"
+    if not theirs:
+        return "The server offers none at all.", (server(f"repair its list: {proposal(session, name)}"),)
+    if is_old_server(session, name):
+        return _old_server(session, name, theirs, called)
+    without = left_out(session, name)
+    if without:
+        return _narrowed(session, name, without, called)
+    newer = upgrade(session)
+    if newer is not None:
+        first, agreed = newer
+        whole = release_name(first)
+        return f"The client is too old: {whole} would agree ({agreed}).", (
+            client(
+                f"use {whole} or later{_own(session)}; by default it agrees with this server on {agreed}. IRIS and "
+                "Caché bring their libssh2 with them: upgrade the instance (Caché before 2017.1 has a very old one)"
+            ),
+            server(f"until then: {proposal(session, name)}"),
+        )
+    if kind == "comp":
+        return f"The server insists on compression ({shown(theirs)}); this program did not ask for any.", (
+            client(
+                "turn compression on before the handshake (libssh2_session_flag with LIBSSH2_FLAG_COMPRESS; zlib since "
+                "1.0, zlib@openssh.com since 1.4.3, both only in a build with zlib)"
+            ),
+            server(proposal(session, name)),
+        )
+    known = newer_for(theirs, version) if version is not None else None
+    if known is not None:
+        later = release_name(release(known[0]))
+        stands = f"{later} has {known[1]}"
+        if known[1] in defaults(release(known[0]), kind):
+            others = [NAMES[k][0] for k in dict.fromkeys(map(kind_of, _failing(session, release(known[0]))))]
+            but = f"the lists of {' and '.join(f'{o}s' for o in others)} would still not meet"
+        else:
+            but = "only where its crypto library has it too"
+        return f"The client is too old: {stands}, but {but}.", (
+            server(proposal(session, name)),
+            client(f"{stands}{_own(session)}, but {but}"),
+        )
+    return f"No libssh2 up to its main branch offers {shown(theirs)} by default.", (
+        server(proposal(session, name)),
+        client("an upgrade alone does not help here"),
+    )
+
+
+def _narrowed(session: Session, name: str, without: tuple[str, ...], called: str) -> tuple[str, tuple[Advice, ...]]:
+    kind = kind_of(name)
+    constants = _constants(session, kind)
+    ours, version = session.offers["client"][name], session.client_version or ()
+    certain = any(in_every_build(a) and a not in ours for a in usable(defaults(version, kind)))
+    certain = certain or any(_family(a) in other for a in without for other in _all_offered(session))
+    reason = (
+        "the program narrowed its list"
+        if certain
+        else "the program narrowed its list, or this build's crypto library lacks it"
+    )
+    return f"{called} offers {without[0]} by default and this client does not: {reason}.", (
+        client(
+            f"let the program offer {shown(without)}: take its libssh2_session_method_pref() for {constants} "
+            "away or add the name there (IRIS: SetPreferredAlgorithms); no upgrade is needed"
+            + ("" if certain else "; libssh2_session_supported_algs() would decide whether the build has it")
+        ),
+        vendor("if the list is fixed in a program that is not yours, its vendor has to change it"),
+        server(f"only if the client can't be changed: {proposal(session, name)}"),
+    )
+
+
+def _family(algorithm: str) -> str:
+    """What the name of a relative holds that a build has whenever it has this algorithm."""
+    relatives = {"ed25519": "curve25519", "curve25519": "ed25519", "ecdsa-": "ecdh-", "ecdh-": "ecdsa-"}
+    return next((other for own, other in relatives.items() if own in algorithm and "sk-" not in algorithm), algorithm)
+
+
+def _all_offered(session: Session) -> set[str]:
+    return {algorithm for names in session.offers.get("client", {}).values() for algorithm in names}
+
+
+def _old_server(session: Session, name: str, theirs: tuple[str, ...], called: str) -> tuple[str, tuple[Advice, ...]]:
+    kind = kind_of(name)
+    without = left_out(session, name)
+    stopgap = without or tuple(a for a in theirs if any(a in defaults(v, kind) for v in DEFAULTS))
+    fit = _fit(session, name)
+    by_choice = session.server_openssh is not None and any(a not in WEAK for a in fit)
+    if by_choice:
+        why = f"The server's settings leave it only deprecated ones ({shown(theirs)})."
+        advice = [server(proposal(session, name))]
+    else:
+        why = f"The server is too old: it offers only deprecated ones ({shown(theirs)})."
+        which = f" ({session.server_banner})" if session.server_banner else ""
+        advice = [server(f"upgrade the server software{which}{', or ' if fit else ': '}{proposal(session, name)}")]
+    if without:
+        advice.append(
+            client(
+                f"until then {called} can still do {without[0]}, if the program lets it: "
+                f"libssh2_session_method_pref() for {_constants(session, kind)} (IRIS: SetPreferredAlgorithms). "
+                f"{_price(without[0])}"
+            )
+        )
+    elif stopgap:
+        last = max(v for v in DEFAULTS if stopgap[0] in defaults(v, kind))
+        until = f", which libssh2 offers by default up to {release_name(last)}" if last <= LATEST else ""
+        advice.append(
+            client(f"until then only a client that offers {stopgap[0]} can connect{until}. {_price(stopgap[0])}")
+        )
+    return why, tuple(advice)
+
+
+def _constants(session: Session, kind: str) -> str:
+    constant = NAMES[kind][2]
+    missing = [m.partition("_")[2].upper() for m in session.mismatches() if kind_of(m) == kind]
+    return " and ".join(f"{constant}_{way}" if way else constant for way in missing) or constant
+
+
+def _price(algorithm: str) -> str:
+    weak = WEAK.get(algorithm)
+    return f"Its price: {algorithm} is {weak}" if weak else f"It costs no security: {algorithm} is not deprecated"
+
+
+def _fit(session: Session, name: str) -> list[str]:
+    """What the client offers and this server can be configured to offer, certificates aside."""
+    openssh = session.server_openssh
+    return [
+        a
+        for a in usable(session.offers["client"][name])
+        if a not in _NOT_PROPOSED
+        and "-cert-v01" not in a
+        and not a.startswith("sk-")
+        and (openssh is None or openssh_has(openssh, a))
+    ]
+
+
+def proposal(session: Session, name: str) -> str:
+    """The line of sshd_config, or its like, that would meet this client, and what it costs in security."""
+    kind = kind_of(name)
+    called, keyword, _ = NAMES[kind]
+    ours, theirs = usable(session.offers["client"][name]), session.offers["server"][name]
+    openssh = session.server_openssh
+    if kind == "comp":
+        line = "" if openssh is None else " (`Compression yes` offers none and zlib@openssh.com, `no` only none)"
+        return f"let {shown(ours)} stand in the server's list of compression methods{line}. It costs no security"
+    fit = _fit(session, name)
+    if not fit:
+        return f"none of what this client offers ({shown(ours)}) can be switched on in this server"
+    algorithm = next((a for a in fit if a not in WEAK), fit[0])
+    price = _price(algorithm)
+    if openssh is None and kind == "hostkey":
+        return f"give the server a host key for {algorithm}. {price}"
+    if openssh is None:
+        return f"allow the {called} {algorithm} in the server's settings. {price}"
+    if kind == "hostkey":
+        return f"{_host_key(algorithm, theirs, openssh)}. {price}"
+    if openssh < (7, 0):
+        return f"write a `{keyword}` line in sshd_config with its present list and {algorithm}. {price}"
+    return (
+        f"add {algorithm} to the `{keyword}` line of sshd_config (`{keyword} +{algorithm}` where there is none). "
+        f"{price}"
+    )
+
+
+def _host_key(algorithm: str, theirs: tuple[str, ...], openssh: tuple[int, int]) -> str:
+    rsa = algorithm in ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512")
+    allow = f"`HostKeyAlgorithms +{algorithm}` in sshd_config" if openssh >= (8, 8) else ""
+    if rsa and any("rsa" in a for a in theirs):
+        return allow or "add ssh-rsa to the `HostKeyAlgorithms` line of sshd_config"
+    key_type = "rsa" if rsa else _KEY_TYPES.get(algorithm, "ecdsa")
+    make = f"make a host key for {algorithm} (`ssh-keygen -t {key_type}`), name it in a `HostKey` line of sshd_config"
+    return f"{make}, and set {allow}" if algorithm == "ssh-rsa" and allow else make
+
+
+def stock_gap(session: Session) -> str | None:
+    """The list that an OpenSSH server with stock settings and this client can't agree in; None where there is none.
+
+    For traces that do not show the server's offer. Only key exchange and host keys can fail so: all libssh2 since
+    1.2.2 have a cipher and a MAC that every OpenSSH has by default.
+    """
+    openssh, version = session.server_openssh, client_release(session)
+    if openssh is None or version is None:
+        return None
+    sent = session.offers.get("client", {})
+    methods = usable(sent.get("kex") or defaults(version, "kex"))
+    keys = sent.get("hostkey") or defaults(version, "hostkey")
+    if openssh >= (10, 0) and all(m.startswith("diffie-hellman") for m in methods):
+        return "kex"
+    if openssh >= (8, 2) and all(m.endswith("-sha1") for m in methods):
+        return "kex"
+    if openssh >= (8, 8) and all(k in ("ssh-rsa", "ssh-dss") for k in keys):
+        return "hostkey"
+    return None

@@ -1,0 +1,146 @@
+"""What was asked and not answered, for how long, and which error texts hide a lost connection."""
+
+from tracelens.rules.base import Rival
+from tracelens.sessions import ANSWERED, Failure, Quote, Session
+
+# How libssh2 says that the TCP connection is gone; -13 also stands beside a received disconnect.
+LOST = (-43, -13, -7, -1)
+TIMED_OUT = (-9, -30)
+# A wait this short (seconds) is no timeout, whatever the text says: the peer went away.
+AT_ONCE = 0.5
+# A pause this long (seconds) before a request is one that firewalls and servers call idle.
+IDLE = 60.0
+# Errors with a number of their own that libssh2 prints when the connection ended while it waited for the answer.
+_HIDDEN = {
+    -9: ("Would block waiting",),
+    -14: ("Failed to require the PTY", "Failed to request auth-agent"),
+    -18: ("Waiting for keyboard USERAUTH response",),
+    -19: ("Waiting for USERAUTH response", "Waiting for publickey USERAUTH response"),
+}
+_AWAITED = ("SSH_FXP_VERSION", "response from SFTP subsystem")
+
+
+def told_of_disconnect(session: Session, failed: Failure) -> Quote | None:
+    """The "socket disconnect" of a received SSH_MSG_DISCONNECT: libssh2 prints it for nothing else."""
+    told = [f for f in session.failures if f.code == -13 and f.says("socket disconnect") and f.line <= failed.line]
+    return told[0].quote if told and failed.code in LOST else None
+
+
+def is_lost(session: Session, failed: Failure) -> bool:
+    """Whether the error says, in whatever words, that the TCP connection ended."""
+    if failed.kind != "error" or failed.code is None:
+        return False
+    if failed.code in LOST:
+        return not failed.says("socket disconnect", "agent", "socket provided", "strict KEX")
+    if failed.code == -21 and failed.message == "Unable to startup channel":
+        return not any(c.refused_line for c in session.channels)
+    if failed.code == -30:
+        return (pause(session, failed) or 0.0) < AT_ONCE
+    if failed.code == -14 and failed.message == "Unknown":
+        return True  # libssh2_channel_forward_listen_ex()
+    return failed.message.startswith(_HIDDEN.get(failed.code, ()))
+
+
+def last_wait(session: Session, line: int) -> str:
+    """The text of the last -37 before a line, empty where there is none (non-blocking clients print none)."""
+    waits = [w for w in session.waits.values() if w.last_line <= line]
+    return max(waits, key=lambda w: w.last_line).what if waits else ""
+
+
+def awaits_version(session: Session, line: int) -> bool:
+    """Whether the client had asked for the SFTP version, and waits for it (draft-ietf-secsh-filexfer-02, 4)."""
+    if session.sftp_version is not None or any(o.outcome != "pending" for o in session.operations):
+        return False
+    if (session.writes >= ANSWERED and not session.dumped) or any(
+        f.says("status message") and f.line >= line for f in session.failures
+    ):
+        return False
+    if session.sftp_asked_line:
+        return True
+    return any(part in last_wait(session, line) for part in _AWAITED)
+
+
+def pause(session: Session, failed: Failure) -> float | None:
+    """How long (seconds) the answer was awaited before the failure, at most; None where the trace has no clock."""
+    if failed.kind == "silence":
+        return session.waited_last
+    if failed.time is None:
+        return None
+    begun = [p.started for p in session.phases[-1:]]
+    operation, attempt = failed.operation, failed.attempt
+    if operation is not None:
+        begun.append(operation.time)
+    if attempt is not None:
+        begun.append(attempt.time)
+    bounds = [failed.time - t for t in begun if t is not None]
+    bounds += [w.seconds for w in session.waits.values() if w.what == last_wait(session, failed.line)]
+    return max(min(bounds), 0.0) if bounds else None
+
+
+def idle(session: Session, failed: Failure) -> float:
+    """How long (seconds) nothing was asked before the SFTP request that failed; 0 where that is not known."""
+    operation = failed.operation
+    if operation is None or operation.time is None:
+        return 0.0
+    ended = [o.ended for o in session.operations if o.ended is not None and o.line < operation.line]
+    return max(operation.time - max(ended), 0.0) if ended else 0.0
+
+
+def asked(session: Session, failed: Failure) -> tuple[str, tuple[Quote, ...]]:
+    """What the client waited for, in words, and the place where it was asked."""
+    operation, attempt = failed.operation, failed.attempt
+    if operation is not None and operation.outcome != "done" and operation.status is None:
+        words = f"{operation.verb} {operation.path}".strip()
+        return f"the answer to {words}", _since(operation.line, operation.time, words)
+    if failed.phase == "kex":
+        line = session.offer_lines.get("client", 0)
+        return "the server's part of the key exchange", _since(line, None, "key exchange begins")
+    if failed.phase == "auth":
+        if attempt is None:
+            return "the answer to the login", _since(session.service_line, None, "service ssh-userauth")
+        who = f"{attempt.method} as {attempt.user}" if attempt.user else attempt.method
+        return f"the answer to the login ({who})", _since(attempt.line, attempt.time, f"login by {who}")
+    channel = failed.channel or (session.channels[-1] if session.channels else None)
+    if channel is not None and channel.number >= 0 and not channel.opened and not channel.refused_line:
+        return "the channel to be opened", _since(channel.line, None, f"channel {channel.number} is asked for")
+    if awaits_version(session, failed.line):
+        return "the SFTP server's first packet", _since(session.sftp_line, None, "SFTP is started")
+    request = next((r for r in reversed(channel.requests) if r.granted is None), None) if channel else None
+    if request is not None and session.sftp_version is None and not session.scp_line:
+        words = f"{request.name} {request.message}".strip()
+        return f"the answer to the channel request {words!r}", _since(request.line, None, f"request: {words}")
+    if session.scp_line:
+        return "the remote scp", _since(session.scp_line, None, "scp is started")
+    last = last_wait(session, failed.line)
+    if last:
+        return f"an answer (libssh2: {last!r})", ()
+    opened = next((o for o in reversed(session.operations) if o.verb in ("open", "opendir")), None)
+    if opened is not None and opened.outcome == "done":
+        words = f"the answer to a read or write of {opened.path or 'the open file'}"
+        return words, _since(opened.line, opened.time, f"{opened.verb} {opened.path}".strip())
+    return "the answer to an SFTP request" if failed.phase == "sftp" else "an answer", ()
+
+
+def _since(line: int, time: float | None, words: str) -> tuple[Quote, ...]:
+    if not line:
+        return ()
+    clock = f" at {time:.3f} s on the trace's clock" if time is not None else ""
+    return (Quote(line, f"asked here{clock}: {words}", aside=True),)
+
+
+def unseen_banner(session: Session, failed: Failure) -> tuple[Rival, ...]:
+    """The rivals of a failed key exchange where no banner was traced: nobody knows what the peer spoke."""
+    if failed.phase != "kex" or session.server_banner is not None or session.offers.get("server"):
+        return ()
+    because = "the peer's banner (mask bit 2) would decide: libssh2 begins its key exchange whatever it says"
+    return (Rival("banner-version-unsupported", because), Rival("banner-not-ssh", because))
+
+
+def unseen_close(session: Session, failed: Failure) -> tuple[Rival, ...]:
+    """The rival of a silence or an end on a channel where nothing would show the channel's end."""
+    if failed.phase not in ("channel", "sftp", "scp") or session.uses("Conn") or session.dumped:
+        return ()
+    because = (
+        "libssh2 goes on waiting where the server has closed the channel; a trace with the Conn bit (16) would decide"
+    )
+    return (Rival("channel-closed-early", because),)

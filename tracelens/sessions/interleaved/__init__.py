@@ -1,0 +1,1 @@
+"""Several sessions in one trace: an event or packet -> the open session that it belongs to."""
