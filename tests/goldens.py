@@ -33,6 +33,7 @@ from tracelens.redact import Redaction
 from tracelens.reports import formats, text
 
 T = TypeVar("T")
+Job = tuple[Path, Path | None, str]
 
 HERE = Path(__file__).parent
 STORE = HERE / "data" / "goldens.tsv.gz"
@@ -95,9 +96,9 @@ def _timed(data: bytes) -> Iterator[tuple[int, bytes]]:
         yield (last or 0) - (first or 0), unit
 
 
-def variants(data: bytes, following: bytes) -> dict[str, Callable[[], bytes]]:
-    """The changes of one trace by name; `following` is the next trace."""
-    if len(data) + len(following) > LARGE or not HEAD.search(data):
+def variants(data: bytes, following: bytes | None) -> dict[str, Callable[[], bytes]]:
+    """The changes of one trace by name; `following` is the next trace, None where no variant is wanted."""
+    if following is None or len(data) + len(following) > LARGE or not HEAD.search(data):
         return {"whole": lambda: data}
     return {
         "whole": lambda: data,
@@ -176,10 +177,10 @@ def outputs(data: bytes) -> dict[str, bytes]:
     return {name: made.get(name, reason) for name in OUTPUTS}
 
 
-def _hashed(job: tuple[Path, Path, str]) -> list[tuple[str, ...]]:
+def _hashed(job: Job) -> list[tuple[str, ...]]:
     path, following, name = job
     rows = []
-    for variant, change in variants(_read(path), _read(following)).items():
+    for variant, change in variants(_read(path), following and _read(following)).items():
         hashes = [hashlib.sha256(output).hexdigest()[:12] for output in outputs(change()).values()]
         rows.append((name, variant, *hashes))
     return rows
@@ -190,10 +191,11 @@ def _read(path: Path) -> bytes:
     return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
-def jobs(paths: list[Path], every: int, only: str | None) -> list[tuple[Path, Path, str]]:
-    """Each trace with the one that is appended to it, and its name."""
+def jobs(paths: list[Path], every: int, only: str | None, whole: bool) -> list[Job]:
+    """Each trace with the one that is appended to it (None for `whole`), and its name."""
     root = Path(os.path.commonpath([p.parent for p in paths]))
-    named = [(path, paths[(n + 1) % len(paths)], path.relative_to(root).as_posix()) for n, path in enumerate(paths)]
+    following = [None] * len(paths) if whole else [*paths[1:], paths[0]]
+    named = [(path, following[n], path.relative_to(root).as_posix()) for n, path in enumerate(paths)]
     return [job for n, job in enumerate(named) if n % every == 0 and (only is None or only in job[2])]
 
 
@@ -205,10 +207,11 @@ def main() -> int:
     parser.add_argument("--traces", type=Path, help="a folder of traces (default: the repository's)")
     parser.add_argument("--store", type=Path, default=STORE, help="the file of hashes")
     parser.add_argument("--every", type=int, default=1, help="only each nth trace")
+    parser.add_argument("--whole", action="store_true", help="each trace as it is, no variants")
     parser.add_argument("--only", help="only traces whose name holds this")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
-    todo = jobs(traces(chosen.traces), chosen.every, chosen.only)
+    todo = jobs(traces(chosen.traces), chosen.every, chosen.only, chosen.whole)
     if chosen.write is not None:
         return write(todo, chosen.write)
     with Pool(chosen.jobs) as pool:
@@ -243,10 +246,10 @@ def compare(rows: list[tuple[str, ...]], store: Path) -> int:
     return 1 if count else 0
 
 
-def write(todo: list[tuple[Path, Path, str]], folder: Path) -> int:
+def write(todo: list[Job], folder: Path) -> int:
     """Writes every output of the chosen traces into a folder a variant."""
     for path, following, name in todo:
-        for variant, change in variants(_read(path), _read(following)).items():
+        for variant, change in variants(_read(path), following and _read(following)).items():
             place = folder / name.replace("/", "__") / variant.replace(" ", "-")
             place.mkdir(parents=True, exist_ok=True)
             for output, made in outputs(change()).items():
