@@ -3,7 +3,7 @@
 import shlex
 
 from tracelens.rules._shared.login_attempts import listed, vouches_for_any_key, who
-from tracelens.rules.auth.publickey import key_files, key_refused, shown_key
+from tracelens.rules._shared.public_keys import key_files, key_refused, shown_key
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
 

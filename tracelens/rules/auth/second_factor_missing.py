@@ -1,7 +1,7 @@
 """A first method that was accepted, taken for a failure."""
 
 from tracelens.rules._shared.login_attempts import Refusal, accepted, decisive, lists
-from tracelens.rules.auth.publickey import key_files
+from tracelens.rules._shared.public_keys import key_files
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 

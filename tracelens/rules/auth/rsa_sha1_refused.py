@@ -3,7 +3,7 @@
 import re
 
 from tracelens.rules._shared.login_attempts import refusals
-from tracelens.rules.auth.publickey import key_refused, shown_key
+from tracelens.rules._shared.public_keys import key_refused, shown_key
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
