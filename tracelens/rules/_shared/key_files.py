@@ -7,21 +7,15 @@ from tracelens.rules._shared.login_attempts import refusals, went_on
 from tracelens.sessions import Failure, Quote, Session
 
 Kind = Literal["unreadable", "passphrase", "format"]
-
-
 # libssh2's texts, by what they say for certain (userauth.c, pem.c, openssl.c, libgcrypt.c, wincng.c, mbedtls.c).
 UNREADABLE = (
     r"Unable to open|Unable to read public key|Opening the private key file failed|Bad (?:read|seek)"
     r"|Error determining size|Read/write of file failed"
 )
-
-
 NOT_OPENED = (
     r"^Wrong passphrase for private key|without passphrase|correct password|key (?:full packet )?decrypt failed"
     r"|GCM auth tag invalid|^PK - .*password"
 )
-
-
 FORMAT = (
     r"Invalid key data|Invalid public key|Invalid data in public|Missing public key|Missing private key|key blob"
     r"|No handler for specified private key|No signing signature|[Mm]ethod (?:unimplemented|unsupported) in"
@@ -31,33 +25,15 @@ FORMAT = (
     r"|key is malformed|raw_public_key|^Public key method contains|Unable to read comment|type is invalid"
     r"|could not create ED25519|^PK - |^ASN1 - |^BASE64 - "
 )
-
-
 # One text for several reasons: nothing but the version and what else is there leans to one side.
 FILE_REFUSED = r"Unable to initialize private key"
-
-
 UNPARSED = r"^$|Wrong passphrase or invalid|Not an OpenSSH key|unrecognized private key"
-
-
 # What stands before the reason where the public key is computed from the private one.
 BEFORE = r"^Unable to (?:extract|load) \w+ (?:SK )?key from (?:private key(?: file| in memory)?|memory)[:.]?\s?"
-
-
 # How libssh2 closes such an attempt; some of the texts before it do not tell their phase.
 CLOSING = ("Callback returned error", "Unable to initialize private key", "Unable to extract public key")
-
-
-CERTAIN: tuple[tuple[Kind, str], ...] = (
-    ("unreadable", UNREADABLE),
-    ("passphrase", NOT_OPENED),
-    ("format", FORMAT),
-)
-
-
+CERTAIN: tuple[tuple[Kind, str], ...] = (("unreadable", UNREADABLE), ("passphrase", NOT_OPENED), ("format", FORMAT))
 CONVERT = "convert a copy with `ssh-keygen -p -m PEM -f COPY_OF_KEY`"
-
-
 CHECK = "`ssh-keygen -y -f PRIVATE_KEY` asks for the passphrase and prints the public key"
 
 

@@ -6,8 +6,7 @@ from tracelens.sessions import Quote, Session
 
 # Errors that come from elsewhere although the lists differ: crypto, damaged packets.
 ELSEWHERE = (-44, -4, -12)
-
-
+DROPBEAR_NO_MATCH = (("No matching algo", "names the list that failed"),)
 WAYS = {"cs": "client to server", "sc": "server to client"}
 
 

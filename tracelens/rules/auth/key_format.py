@@ -1,5 +1,3 @@
-"""`auth-key-format`."""
-
 import re
 
 from tracelens.rules._shared.key_files import CHECK, CONVERT, FILE_REFUSED, file, kind
@@ -7,7 +5,7 @@ from tracelens.rules.base import Found, Rival, cause, client
 from tracelens.sessions import Failure, Session
 
 
-@cause("auth-key-format", phase="auth", yields_to=("auth-agent-failed",))
+@cause("auth-key-format", phase="auth", yields_to=("auth-agent-failed",), server_log=None)
 def unsupported_format(session: Session) -> Found | None:
     """A key file was read; its format or type is not supported.
 

@@ -1,11 +1,9 @@
-"""`auth-key-passphrase`."""
-
 from tracelens.rules._shared.key_files import CHECK, CONVERT, file, kind, path_of
 from tracelens.rules.base import Found, Rival, cause, client
 from tracelens.sessions import Session
 
 
-@cause("auth-key-passphrase", phase="auth", yields_to=("auth-agent-failed",))
+@cause("auth-key-passphrase", phase="auth", yields_to=("auth-agent-failed",), server_log=None)
 def passphrase(session: Session) -> Found | None:
     """The private key is encrypted and the passphrase is wrong or missing.
 

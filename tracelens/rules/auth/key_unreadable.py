@@ -1,11 +1,9 @@
-"""`auth-key-unreadable`."""
-
 from tracelens.rules._shared.key_files import file, kind, path_of
 from tracelens.rules.base import Found, Rival, cause, client
 from tracelens.sessions import Session
 
 
-@cause("auth-key-unreadable", phase="auth", yields_to=("auth-agent-failed",))
+@cause("auth-key-unreadable", phase="auth", yields_to=("auth-agent-failed",), server_log=None)
 def unreadable(session: Session) -> Found | None:
     """A key file could not be opened or read.
 

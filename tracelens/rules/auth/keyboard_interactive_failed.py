@@ -1,5 +1,3 @@
-"""`auth-keyboard-interactive-failed`."""
-
 from tracelens.rules._shared.login_attempts import listed, refusals, the_list, who
 from tracelens.rules._shared.prompts import OUTRANKED, refused
 from tracelens.rules._shared.server_messages import barred, let_in, told
@@ -28,6 +26,13 @@ def _unanswered(session: Session) -> Attempt | None:
     "auth-keyboard-interactive-failed",
     phase="auth",
     yields_to=(*OUTRANKED, "auth-keyboard-interactive-not-allowed"),
+    login_refusal="keyboard-interactive",
+    server_log={
+        "OpenSSH": (
+            ("PAM: Authentication failure for {user}", "the answer was looked at and is wrong"),
+            ("Failed keyboard-interactive/pam for {user}", "the dialogue ended with a refusal"),
+        )
+    },
 )
 def failed(session: Session) -> Found | None:
     """The answers to the server's prompts were refused, or no answer was given.

@@ -1,12 +1,15 @@
-"""`auth-keyboard-interactive-needed`."""
-
 from tracelens.rules._shared.login_attempts import listed, the_list
 from tracelens.rules._shared.passwords import OUTRANKED, refused
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
 
-@cause("auth-keyboard-interactive-needed", phase="auth", yields_to=OUTRANKED)
+@cause(
+    "auth-keyboard-interactive-needed",
+    phase="auth",
+    yields_to=OUTRANKED,
+    server_log={"OpenSSH": (("authenticating user {user}", "the client left without answering prompts"),)},
+)
 def prompts_needed(session: Session) -> Found | None:
     """A password was tried; the server wants the prompt-based method instead.
 

@@ -1,12 +1,15 @@
-"""`auth-keyboard-interactive-not-allowed`."""
-
 from tracelens.rules._shared.login_attempts import listed, offers, the_list
 from tracelens.rules._shared.prompts import OUTRANKED, refused
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
 
-@cause("auth-keyboard-interactive-not-allowed", phase="auth", yields_to=OUTRANKED)
+@cause(
+    "auth-keyboard-interactive-not-allowed",
+    phase="auth",
+    yields_to=OUTRANKED,
+    server_log={"OpenSSH": (("authenticating user {user}", "the client left; prompts are off"),)},
+)
 def not_allowed(session: Session) -> Found | None:
     """keyboard-interactive was tried; the server does not offer that method.
 

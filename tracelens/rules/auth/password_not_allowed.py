@@ -1,12 +1,15 @@
-"""`auth-password-not-allowed`."""
-
 from tracelens.rules._shared.login_attempts import listed, offers, the_list, who
 from tracelens.rules._shared.passwords import OUTRANKED, refused
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
 
-@cause("auth-password-not-allowed", phase="auth", yields_to=OUTRANKED)
+@cause(
+    "auth-password-not-allowed",
+    phase="auth",
+    yields_to=OUTRANKED,
+    server_log={"OpenSSH": (("authenticating user {user}", "the client left; passwords are switched off"),)},
+)
 def not_allowed(session: Session) -> Found | None:
     """A password was tried; the server does not offer that method.
 

@@ -1,5 +1,3 @@
-"""`auth-password-rejected`."""
-
 from tracelens.rules._shared.login_attempts import listed, the_list, who
 from tracelens.rules._shared.passwords import OUTRANKED, refused
 from tracelens.rules._shared.server_messages import barred, let_in, told
@@ -11,7 +9,25 @@ from tracelens.sessions import Session
 NO_LIST = "no list of methods was traced; mask 142 would show it, and the list would decide"
 
 
-@cause("auth-password-rejected", phase="auth", yields_to=OUTRANKED)
+@cause(
+    "auth-password-rejected",
+    phase="auth",
+    yields_to=OUTRANKED,
+    login_refusal="username/password",
+    server_log={
+        "OpenSSH": (
+            ("Failed password for {user}", "the password was looked at and is wrong"),
+            ("Invalid user {user}", "there is no such user"),
+            ("User {user} from", '"... not allowed because": AllowUsers, DenyUsers, the shell or the account\'s lock'),
+            ("pam_", "a PAM module refused: account locked, expired, or the back end did not answer"),
+        ),
+        "dropbear": (
+            ("Bad password attempt for '{user}'", "the password was looked at and is wrong"),
+            ("Login attempt for nonexistent user", "there is no such user"),
+            ("User '{user}' has invalid shell", "the account's shell is not in /etc/shells"),
+        ),
+    },
+)
 def rejected(session: Session) -> Found | None:
     """The server takes passwords and refused this user and password.
 

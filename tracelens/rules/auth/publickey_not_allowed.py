@@ -1,5 +1,3 @@
-"""`auth-publickey-not-allowed`."""
-
 from tracelens.rules._shared.login_attempts import listed, offers, the_list
 from tracelens.rules._shared.public_keys import key_refused, shown_key
 from tracelens.rules.base import Found, Rival, cause, client, server
@@ -10,6 +8,7 @@ from tracelens.sessions import Session
     "auth-publickey-not-allowed",
     phase="auth",
     yields_to=("auth-too-many-failures", "auth-second-factor-missing", "auth-password-expired"),
+    server_log={"OpenSSH": (("authenticating user {user}", "the client left; keys are switched off"),)},
 )
 def not_allowed(session: Session) -> Found | None:
     """A key was tried; the server does not offer that method.

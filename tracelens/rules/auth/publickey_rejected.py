@@ -1,5 +1,3 @@
-"""`auth-publickey-rejected`."""
-
 from tracelens.rules._shared.login_attempts import SIGNED, listed, the_list, vouches_for_any_key, who
 from tracelens.rules._shared.public_keys import key_refused, shown_key
 from tracelens.rules.base import Found, Rival, cause, client, server
@@ -17,6 +15,22 @@ from tracelens.sessions import Attempt, Session
         "auth-second-factor-missing",
         "auth-password-expired",
     ),
+    login_refusal="Username/PublicKey",
+    server_log={
+        "OpenSSH": (
+            ("Failed publickey for {user}", "names the key that was refused, by its fingerprint"),
+            (
+                "Authentication refused: bad ownership or modes",
+                "authorized_keys or a folder above it is writable by others",
+            ),
+            ("Invalid user {user}", "there is no such user"),
+            ("not in PubkeyAcceptedAlgorithms", "it is the signature algorithm that was refused, not the key"),
+        ),
+        "dropbear": (
+            ("must be owned by user or root", "authorized_keys or a folder above it is writable by others"),
+            ("Login attempt for nonexistent user", "there is no such user"),
+        ),
+    },
 )
 def rejected(session: Session) -> Found | None:
     """The server does not accept this public key for this user.

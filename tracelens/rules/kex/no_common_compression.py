@@ -1,11 +1,19 @@
-"""`kex-no-common-compression`."""
-
-from tracelens.rules._shared.no_common_list import no_common
+from tracelens.rules._shared.no_common_list import DROPBEAR_NO_MATCH, no_common
+from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.base import Found, cause
 from tracelens.sessions import Session
 
 
-@cause("kex-no-common-compression", phase="kex", needs=("Transport",))
+@cause(
+    "kex-no-common-compression",
+    phase="kex",
+    needs=("Transport",),
+    outranks=NO_ANSWER,
+    server_log={
+        "OpenSSH": (("no matching compression method found", "names the client's offer"),),
+        "dropbear": DROPBEAR_NO_MATCH,
+    },
+)
 def no_common_compression(session: Session) -> Found | None:
     """Client and server have no compression method in common.
 

@@ -1,5 +1,3 @@
-"""`noise-auth-probe`."""
-
 from tracelens.rules.base import Found, noise
 from tracelens.sessions import Quote, Session
 

@@ -1,5 +1,3 @@
-"""`noise-partial-auth`."""
-
 from tracelens.rules.base import Found, noise
 from tracelens.sessions import Session
 

@@ -1,5 +1,3 @@
-"""`noise-recovered`."""
-
 from tracelens.rules.base import Found, noise
 from tracelens.sessions import Failure, Session
 

@@ -1,5 +1,3 @@
-"""`noise-retried`."""
-
 from tracelens.rules.base import Found, noise
 from tracelens.sessions import Quote, Session
 

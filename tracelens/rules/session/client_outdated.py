@@ -1,5 +1,3 @@
-"""`client-outdated`."""
-
 from tracelens.rules._shared.algorithm_offers import is_old_server, left_out, upgrade
 from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Quote, Session

@@ -1,22 +1,12 @@
-"""`retry-storm`."""
-
 from tracelens.rules.base import Found, client, notice, vendor
 from tracelens.sessions import Quote, Session, Wait
 
 # A peer on the same machine needs longer than this (seconds) to answer: nobody waited for anything.
 NO_WAIT = 25e-6
-
-
 # So many -37 in a row of such waits are no chance; without a usable clock it takes more of them.
 STORM = 12
-
-
 STORM_UNTIMED = 500
-
-
 STORM_RATE = 1000.0
-
-
 # How many -37 a thing that was sent, received or waited for may cost in a healthy session.
 RETRIES_EACH = 4
 

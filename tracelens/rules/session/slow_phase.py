@@ -1,20 +1,12 @@
-"""`slow-phase`."""
-
 from tracelens.rules._shared.timeouts import LOST, TIMED_OUT, pause
 from tracelens.rules.base import Advice, Found, client, network, notice, server
 from tracelens.sessions import Phase, Quote, Session
 
 # A step is slow that takes this long (seconds) and this share of the session.
 SLOW_SECONDS = 2.0
-
-
 SLOW_SHARE = 0.6
-
-
 # A transfer whose requests take less than this each (seconds) is long, not slow.
 SLOW_REQUEST = 0.25
-
-
 # Where the server was waited for less than this share of a phase, the time was spent elsewhere.
 WAITED_SHARE = 0.2
 

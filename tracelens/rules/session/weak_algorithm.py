@@ -1,5 +1,3 @@
-"""`weak-algorithm`."""
-
 from tracelens.rules.base import Found, client, notice, server
 from tracelens.sessions import AEAD, LISTS, Quote, Session
 from tracelens.ssh.algorithms import WEAK
