@@ -6,12 +6,26 @@ import pytest
 from support import diagnose_text
 
 from tracelens import rules
-from tracelens.libssh2.vocabulary import VOCABULARY
 from tracelens.rules import selfcheck
 from tracelens.rules.base import HEADINGS, Rule
 
 RULES = rules.load()
 PAGES = {rule.id: rule.page for rule in RULES}
+SHIPPED = """
+    auth-agent-failed auth-key-format auth-key-mismatch auth-key-passphrase auth-key-unreadable
+    auth-keyboard-interactive-failed auth-keyboard-interactive-needed auth-keyboard-interactive-not-allowed
+    auth-password-expired auth-password-not-allowed auth-password-rejected auth-publickey-not-allowed
+    auth-publickey-rejected auth-rsa-sha1-refused auth-second-factor-missing auth-too-many-failures banner-closed
+    banner-not-ssh banner-timeout banner-version-unsupported channel-closed-early channel-open-refused
+    channel-request-refused channel-subsystem-refused client-crypto-failed client-error client-outdated kex-failed
+    kex-hostkey-unverified kex-no-common-algorithm kex-no-common-cipher kex-no-common-compression
+    kex-no-common-hostkey kex-no-common-kex kex-no-common-mac kex-server-disconnect noise-auth-probe
+    noise-partial-auth noise-recovered noise-retried noise-sftp-end retry-storm scp-failed sftp-no-space
+    sftp-no-such-file sftp-operation-failed sftp-permission-denied sftp-start-failed slow-phase trace-empty
+    trace-interleaved trace-mask-incomplete trace-secrets trace-truncated trace-unrecognized
+    transport-connection-lost transport-decrypt-failed transport-mac-invalid transport-protocol-error
+    transport-server-disconnect transport-timeout weak-algorithm
+"""
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -23,9 +37,11 @@ def example(rule: Rule) -> str:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 class TestEachRule:
-    def test_is_in_the_vocabulary(self, rule: Rule) -> None:
-        entry = VOCABULARY[rule.id]
-        assert (rule.kind, rule.phase if rule.kind == "cause" else None) == (entry.kind, entry.phase)
+    def test_its_file_is_named_after_its_id(self, rule: Rule) -> None:
+        folder, name = rule.module.split(".")[-2:]
+        assert rule.id in (f"{folder}-{name}".replace("_", "-"), name.replace("_", "-"))
+        if rule.kind == "cause":
+            assert rule.phase == folder
 
     def test_has_a_page_with_all_headings_in_order(self, rule: Rule) -> None:
         assert tuple(re.findall(r"^## (.*)$", rule.page, re.MULTILINE)) == HEADINGS
@@ -61,8 +77,9 @@ class TestEachRule:
         assert not (any if rule.kind == "cause" else all)(fired.values()), fired
 
 
-def test_every_id_of_the_vocabulary_has_its_rule() -> None:
-    assert {rule.id for rule in RULES} == set(VOCABULARY)
+def test_ids_that_were_shipped_stay() -> None:
+    """Scripts and saved results know them; a new rule need not stand here before its first release."""
+    assert {rule.id for rule in RULES} >= set(SHIPPED.split())
 
 
 def test_no_id_has_two_rules() -> None:

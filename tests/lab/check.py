@@ -14,7 +14,7 @@ from typing import Any
 from tests.lab import truth
 from tests.lab.premises import PYTHON, REPOSITORY
 from tests.lab.truth import AT_ONCE
-from tracelens.libssh2.vocabulary import VOCABULARY
+from tracelens import rules
 
 _SERVERS = (
     "OpenSSH",
@@ -95,7 +95,7 @@ def _cause(session: dict[str, Any]) -> str:
 
 def table(verdicts: Iterable[Verdict]) -> str:
     """Per cause id: traces, libssh2 versions, servers, and how many were diagnosed right. Markdown."""
-    rows: dict[str, list[Verdict]] = {one.id: [] for one in VOCABULARY.values() if one.kind == "cause"}
+    rows: dict[str, list[Verdict]] = {rule.id: [] for rule in rules.load() if rule.kind == "cause"}
     for verdict in verdicts:
         for cause in dict.fromkeys(verdict.expected):
             rows.setdefault(cause, []).append(verdict)
@@ -122,7 +122,7 @@ def proof(verdicts: Sequence[Verdict], day: str) -> str:
     )
     told = sum(len(one.expected) != sum(map(len, one.allowed)) for one in verdicts)
     provoked = {cause for one in verdicts for cause in one.expected}
-    never = [f"`{one.id}`" for one in VOCABULARY.values() if one.kind == "cause" and one.id not in provoked]
+    never = [f"`{rule.id}`" for rule in rules.load() if rule.kind == "cause" and rule.id not in provoked]
     said = (
         f"Recorded up to {day}: {len(scenarios)} scenarios, {len(verdicts)} traces of libssh2 {', '.join(versions)}; "
         f"{right} diagnosed right, {len(verdicts) - right} wrong. {told} traces count as right with another id too, "

@@ -10,7 +10,8 @@ from itertools import chain
 
 from msgspec import Struct
 
-from tracelens.rules.base import Finding
+from tracelens import rules
+from tracelens.rules.base import NO_LINE, Finding, ServerLog
 from tracelens.rules.engine import Diagnosis
 from tracelens.sessions import AEAD, LISTS, Session
 from tracelens.ssh.algorithms import openssh_has, usable
@@ -49,139 +50,10 @@ _CLIENT = (10, 0)
 _OPTIONS = {"kex": "KexAlgorithms", "hostkey": "HostKeyAlgorithms", "cipher_cs": "Ciphers", "mac_cs": "MACs"}
 _LEVEL = "LogLevel VERBOSE in sshd_config shows each key and each method that was refused"
 
-_NONE = "no line at all of this client"
-# A cause -> words in the log and what they prove. {user}, {words} and {path} are the session's own.
-_SSHD: dict[str, tuple[tuple[str, str], ...]] = {
-    "banner-not-ssh": ((_NONE, "the connection never reached the SSH server: wrong port"),),
-    "banner-closed": (
-        ("MaxStartups", 'too many logins under way: "drop connection ... past MaxStartups"'),
-        ("refused connect from", "hosts.deny refused the address"),
-        ("no hostkeys available", "sshd has no host key that it can read"),
-        (_NONE, "something in between closed the connection"),
-    ),
-    "banner-timeout": (("Connection from", "the connection reached sshd; without this line it did not"),),
-    "banner-version-unsupported": (("Protocol major versions differ", "the server refuses SSH 2"),),
-    "kex-no-common-kex": (("no matching key exchange method found", "names the client's offer"),),
-    "kex-no-common-hostkey": (("no matching host key type found", "names the client's offer"),),
-    "kex-no-common-cipher": (("no matching cipher found", "names the client's offer"),),
-    "kex-no-common-mac": (("no matching MAC found", "names the client's offer"),),
-    "kex-no-common-compression": (("no matching compression method found", "names the client's offer"),),
-    "kex-no-common-algorithm": (("Unable to negotiate with", "names the list that failed and the client's offer"),),
-    "kex-server-disconnect": (
-        ("[preauth]", "what sshd did with connections that had not logged in"),
-        ("fatal:", "the process of this connection died"),
-        ("penalty", "the address is barred for a while (PerSourcePenalties)"),
-    ),
-    "kex-hostkey-unverified": (("fatal:", "the server could not use its host key"),),
-    "kex-failed": (("fatal:", "the server's half of the failed key exchange"), ("[preauth]", "how it ended there")),
-    "auth-password-rejected": (
-        ("Failed password for {user}", "the password was looked at and is wrong"),
-        ("Invalid user {user}", "there is no such user"),
-        ("User {user} from", '"... not allowed because": AllowUsers, DenyUsers, the shell or the account\'s lock'),
-        ("pam_", "a PAM module refused: account locked, expired, or the back end did not answer"),
-    ),
-    "auth-password-not-allowed": (("authenticating user {user}", "the client left; passwords are switched off"),),
-    "auth-keyboard-interactive-needed": (("authenticating user {user}", "the client left without answering prompts"),),
-    "auth-keyboard-interactive-failed": (
-        ("PAM: Authentication failure for {user}", "the answer was looked at and is wrong"),
-        ("Failed keyboard-interactive/pam for {user}", "the dialogue ended with a refusal"),
-    ),
-    "auth-keyboard-interactive-not-allowed": (("authenticating user {user}", "the client left; prompts are off"),),
-    "auth-publickey-rejected": (
-        ("Failed publickey for {user}", "names the key that was refused, by its fingerprint"),
-        (
-            "Authentication refused: bad ownership or modes",
-            "authorized_keys or a folder above it is writable by others",
-        ),
-        ("Invalid user {user}", "there is no such user"),
-        ("not in PubkeyAcceptedAlgorithms", "it is the signature algorithm that was refused, not the key"),
-    ),
-    "auth-publickey-not-allowed": (("authenticating user {user}", "the client left; keys are switched off"),),
-    "auth-rsa-sha1-refused": (
-        ("signature algorithm ssh-rsa not in PubkeyAcceptedAlgorithms", "SHA-1 signatures are off (OpenSSH 8.5 on)"),
-        ("key type ssh-rsa not in PubkeyAcceptedKeyTypes", "the same before OpenSSH 8.5"),
-    ),
-    "auth-second-factor-missing": (
-        ("Partial {method} for {user}", "the method was accepted and another one is wanted"),
-    ),
-    "auth-key-mismatch": (
-        ("Failed publickey for {user}", "the signature was refused"),
-        ("incorrect signature", "it does not fit the public key (LogLevel DEBUG1)"),
-        ("Partial publickey for {user}", "the key is right and another method is wanted"),
-    ),
-    "auth-too-many-failures": (
-        ("maximum authentication attempts exceeded for {user}", "MaxAuthTries ended the connection"),
-        ("Too many authentication failures", "the same, as it was told to the client"),
-    ),
-    "auth-password-expired": (("expired", '"password has expired" or PAM\'s "expired password for user {user}"'),),
-    "channel-open-refused": (
-        ("no more sessions", "MaxSessions is reached"),
-        ("but the request was denied", "forwarding is not allowed to this target"),
-    ),
-    "channel-subsystem-refused": (("subsystem request for", '"... failed, subsystem not found"'),),
-    "channel-request-refused": (
-        ("not permitted for this connection", "a limit of the key or of sshd_config (LogLevel DEBUG1)"),
-        ("Starting session", "what was started in place of it"),
-    ),
-    "channel-closed-early": (
-        ("session closed for user {user}", "the end of the session as PAM saw it"),
-        ("Starting session", "which program served the channel"),
-        ("Out of memory", "the kernel killed the program (kernel log)"),
-    ),
-    "sftp-start-failed": (
-        ("subsystem: cannot stat", "the sftp-server program is not there"),
-        ("Starting session", '"subsystem \'sftp\'" or "forced-command": what was started for {user}'),
-    ),
-    "sftp-permission-denied": (("sent status Permission denied", "the answer; the line above it names the path"),),
-    "sftp-no-such-file": (("sent status No such file", "the answer; the line above it names the path"),),
-    "sftp-no-space": (("sent status", "the answer; the line above it names the path"),),
-    "sftp-operation-failed": (("sent status Failure", "the answer; the line above it names the path"),),
-    "scp-failed": (("Starting session", '"command" with scp, or "forced-command" in place of it'),),
-    "transport-mac-invalid": (("Corrupted MAC on input", "the other direction suffers too"),),
-    "transport-decrypt-failed": (
-        ("Bad packet length", "the other direction suffers too"),
-        ("message authentication code incorrect", "the same with newer ciphers"),
-    ),
-    "transport-timeout": (
-        ("Timeout, client not responding", "the server waited for the client: something between drops packets"),
-        ("Timeout before authentication", "LoginGraceTime ended the login"),
-    ),
-    "transport-connection-lost": (
-        ("Timeout before authentication", "LoginGraceTime ended the login"),
-        ("Timeout, client not responding", "ClientAliveInterval ended the session"),
-        ("bad ownership or modes for chroot directory", "the chroot is refused after the login"),
-        ("Connection reset by", "the end came from the client's side or from between"),
-        ("fatal:", "the process of this connection died"),
-    ),
-    "transport-server-disconnect": (("{words}", "the server's own words"), ("Disconnecting", "its reason")),
-    "transport-protocol-error": (("fatal:", "the server's view of the same packet"),),
-}
 _SFTP_LOG = "; needs `Subsystem sftp internal-sftp -l VERBOSE`"
-_DROPBEAR: dict[str, tuple[tuple[str, str], ...]] = {
-    **dict.fromkeys(
-        (f"kex-no-common-{kind}" for kind in ("kex", "hostkey", "cipher", "mac", "compression", "algorithm")),
-        (("No matching algo", "names the list that failed"),),
-    ),
-    "auth-password-rejected": (
-        ("Bad password attempt for '{user}'", "the password was looked at and is wrong"),
-        ("Login attempt for nonexistent user", "there is no such user"),
-        ("User '{user}' has invalid shell", "the account's shell is not in /etc/shells"),
-    ),
-    "auth-publickey-rejected": (
-        ("must be owned by user or root", "authorized_keys or a folder above it is writable by others"),
-        ("Login attempt for nonexistent user", "there is no such user"),
-    ),
-    "auth-too-many-failures": (("Max auth tries reached", "its limit ended the connection"),),
-    "transport-connection-lost": (
-        ("Idle timeout", "its idle limit (-I) ended the session"),
-        ("Timeout before auth", "the login took too long"),
-    ),
-}
 _BARRED = LogLine("by PAM account configuration", "the login was right, and the account is barred")
 # Of a server that is not known by name: what any of them has.
 _ANY = "lines of this client's address and of {user}, at the most talkative level"
-# Causes that the server's side can neither see nor mend.
-_CLIENTS_OWN = ("client-", "auth-agent-", "auth-key-unreadable", "auth-key-format", "auth-key-passphrase")
 
 
 def ask(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str] = str) -> Ask | None:
@@ -196,10 +68,12 @@ def ask(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str] = str
     if failed is None or diagnosis.verdict not in ("cause", "unexplained"):
         return None
     id = diagnosis.root.id if diagnosis.root is not None else ""
-    if id.startswith(_CLIENTS_OWN):
+    rule = rules.rule(id)
+    server_log = rule.server_log if rule is not None else {}
+    if server_log is None:
         return None
     ended = failed.time if failed.time is not None else session.ended
-    lines = _lines(session, id, hide)
+    lines = _lines(session, id, server_log, hide)
     if diagnosis.root is not None and id != "auth-password-expired" and _is_barred(session, diagnosis.root):
         lines = chain([_BARRED], lines)
     return Ask(tuple(lines), session.started, ended, tuple(_commands(session, id, hide)))
@@ -211,23 +85,23 @@ def _is_barred(session: Session, root: Finding) -> bool:
     return any(quote.line in told and not quote.aside for quote in root.evidence)
 
 
-def _lines(session: Session, id: str, hide: Callable[[str], str]) -> Iterator[LogLine]:
+def _lines(session: Session, id: str, server_log: ServerLog, hide: Callable[[str], str]) -> Iterator[LogLine]:
     banner = session.server_banner or ""
     said = session.server_disconnect()
     words = hide(said.description.strip()) if said is not None else ""
     first = next((a.method for a in session.attempts if a.method != "none"), "publickey")
     fill = {"method": first, "user": hide(session.user or "USER"), "words": "" if words == "(null)" else words}
     if "dropbear" in banner:
-        known = _DROPBEAR.get(id, ())
+        known = server_log.get("dropbear", ())
     elif not banner or "OpenSSH" in banner or not banner.startswith("SSH-"):
-        known = _SSHD.get(id, ())
+        known = server_log.get("OpenSSH", ())
     else:
         known = ()
     for look_for, why in known:
         look_for, why = look_for.format(**fill), why.format(**fill)
         if look_for:
             why += _SFTP_LOG if look_for.startswith("sent status") else ""
-            yield LogLine(look_for, why, look_for != _NONE)
+            yield LogLine(look_for, why, look_for != NO_LINE)
     if not known or "OpenSSH" not in banner:
         if words and words != "(null)" and not known:
             yield LogLine(words, "the server's own words")

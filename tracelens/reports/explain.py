@@ -5,7 +5,6 @@ status in any of its spellings, a line of a trace, an error text, or a code of S
 """
 
 import difflib
-import importlib
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
@@ -13,8 +12,8 @@ from functools import cache
 
 from msgspec import Struct
 
+from tracelens import rules
 from tracelens.libssh2 import messages, trace_mask
-from tracelens.libssh2.vocabulary import VOCABULARY
 from tracelens.ssh import codes
 from tracelens.ssh.codes import Code
 
@@ -150,7 +149,6 @@ _NUMBER = re.compile(
     r"(?:libssh2)?[\s_]*(?:error|err|errno|rc|code)?[\s:=#(\[]*(-?)\s?([0-9]{1,2})[\s)\].,;:]*", re.IGNORECASE
 )
 _CODE_NEARBY = re.compile(r"(?<![\w.])(-[0-9]{1,2})(?![0-9.])")
-_PLUGIN = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 
 
@@ -170,7 +168,7 @@ def suggest(query: str) -> list[str]:
     """What may have been meant: up to five things that `explain` knows, the nearest first."""
     asked = query.strip().casefold()[:200]
     words = [word for word in re.split(r"[^a-z0-9]+", asked) if len(word) > 2]
-    found = [name for name in VOCABULARY if words and all(word in name for word in words)]
+    found = [rule.id for rule in rules.load() if words and all(word in rule.id for word in words)]
     known = {name.casefold(): name for name in _suggestions()}
     found += [known[near] for near in difflib.get_close_matches(asked, known, n=5, cutoff=0.6)]
     return list(dict.fromkeys(found))[:5]
@@ -181,21 +179,20 @@ def _suggestions() -> tuple[str, ...]:
     tables = [codes.LIBSSH2_ERRORS, *(family.table for family in _FAMILIES)]
     names = [code.name for table in tables for code in table.values()]
     short = [name.removeprefix("LIBSSH2_ERROR_") for name in names]
-    return (*VOCABULARY, *names, *short, *(row.text for row in messages.rows() if row.kind == "error"))
+    ids = [rule.id for rule in rules.load()]
+    return (*ids, *names, *short, *(row.text for row in messages.rows() if row.kind == "error"))
 
 
 # One reader for each way to ask, from the most specific to the least.
 
 
 def _read_finding(asked: str) -> Explanation | None:
-    entry = VOCABULARY.get(asked.casefold().replace("_", "-"))
-    if entry is None:
-        page = _rule_page(asked) if _PLUGIN.fullmatch(asked) else None
-        return Explanation(f"{asked} (rule of a plugin)", "finding", _sections_of(page)) if page else None
-    page = _rule_page(entry.id)
-    of_phase = f"{entry.kind} in phase {entry.phase}" if entry.phase else entry.kind
-    body = _sections_of(page) if page else (Section("What it means", (entry.meaning,)),)
-    return Explanation(f"{entry.id} ({of_phase})", "finding", body)
+    rule = rules.rule(asked) or rules.rule(asked.casefold().replace("_", "-"))
+    if rule is None:
+        return None
+    of_phase = f"{rule.kind} in phase {rule.phase}" if rule.phase else rule.kind
+    what = "rule of a plugin" if ":" in rule.id else of_phase
+    return Explanation(f"{rule.id} ({what})", "finding", _sections_of(rule.page))
 
 
 def _read_status(asked: str) -> Explanation | None:
@@ -291,16 +288,6 @@ _READERS: tuple[Callable[[str], Explanation | None], ...] = (
 )
 
 # Pages.
-
-
-def _rule_page(name: str) -> str | None:
-    """The page that the rule of this id carries; None where there is no rule for it."""
-    try:
-        rules = importlib.import_module("tracelens.rules")  # loads every rule, which nothing else here needs
-    except ImportError:
-        return None
-    page = getattr(rules, "page", None)
-    return str(found) if page and (found := page(name)) else None
 
 
 def _sections_of(page: str) -> tuple[Section, ...]:

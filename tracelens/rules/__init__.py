@@ -1,4 +1,7 @@
-"""The rules: one file a cause or a notice, a folder a phase. A module that is here is in force; nothing lists them."""
+"""A session or a trace -> findings: one file a cause, noise or notice, named after its id, a folder a phase.
+
+A module that is here is in force; nothing lists them. `engine` makes the diagnosis of what they find.
+"""
 
 import hashlib
 import importlib
@@ -10,9 +13,28 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from tracelens.errors import BadPlugin
-from tracelens.rules.base import Rule
+from msgspec.structs import replace
 
+from tracelens.errors import BadPlugin
+from tracelens.rules.base import (
+    NO_LINE,
+    Advice,
+    Found,
+    Rival,
+    Rule,
+    cause,
+    client,
+    network,
+    noise,
+    notice,
+    server,
+    vendor,
+)
+
+__all__ = [
+    "NO_LINE", "Advice", "Found", "Rival", "Rule", "cause", "client", "load", "network", "noise", "notice", "page",
+    "rule", "rules_in", "server", "vendor", "version",
+]  # fmt: skip
 # Third-party rule modules register under this entry-point group; their ids carry a vendor's prefix ("acme:...").
 GROUP = "tracelens.rules"
 
@@ -44,7 +66,16 @@ def load() -> tuple[Rule, ...]:
                 )
             own.add(rule.id)
         rules += found
-    return tuple(sorted(rules, key=lambda rule: rule.id))
+    return _ranked(sorted(rules, key=lambda rule: rule.id))
+
+
+def _ranked(rules: list[Rule]) -> tuple[Rule, ...]:
+    """The rules, each yielding also to those that say that they outrank it."""
+    above: dict[str, set[str]] = {}
+    for rule in rules:
+        for id in rule.outranks:
+            above.setdefault(id, set()).add(rule.id)
+    return tuple(replace(r, yields_to=r.yields_to | above[r.id]) if r.id in above else r for r in rules)
 
 
 def _is_rule_module(name: str) -> bool:

@@ -4,7 +4,7 @@ A rule is a function of one session (`@cause`, `@noise`, `@notice`) or of a whol
 Its docstring is the page that `tracelens explain ID` shows.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -16,7 +16,11 @@ Who = Literal["client", "server", "network", "vendor"]
 # What a finding rests on: packets as the dumps hold them, libssh2's texts and error numbers, or what did not come, or
 # came in an order or at a time that says it.
 Basis = Literal["packet", "text", "silence"]
-
+# Words to look for in a server's log and what they prove, by the server's name in its banner. {user}, {method} and
+# {words} (of its disconnect) are the session's own.
+ServerLog = Mapping[str, tuple[tuple[str, str], ...]]
+_EMPTY: ServerLog = {}
+NO_LINE = "no line at all of this client"
 # What a page must have, in this order; `tests/test_rules.py` holds every rule to it.
 HEADINGS = ("What it means", "How it is seen", "What to do", "Not to be confused with", "Example")
 
@@ -65,16 +69,37 @@ class Finding(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True):
-    """A rule: `needs` are the contexts without which it can't be asked, `yields_to` the causes that explain more."""
+    """A rule, as its decorator says it.
+
+    Attributes:
+        id: the finding's id, which never changes its meaning once it was shipped.
+        kind: "cause", "noise" or "notice".
+        phase: where a cause strikes; None for noise and notices.
+        needs: trace contexts without which the rule can't be asked.
+        yields_to: causes that, where they fire too, explain this one; those that outrank it included.
+        outranks: causes that this one explains where both fire.
+        server_log: what to look for in a server's log, by server: words and what they prove; None where the server has
+            no part in the failure.
+        login_refusal: libssh2's text for a refused login that may have this cause.
+        scope: whether it is asked about a session or about the whole trace.
+    """
 
     id: str
     kind: Kind
     phase: str | None
-    needs: frozenset[str]
-    yields_to: frozenset[str]
     scope: Literal["session", "trace"]
     check: Callable[[Any], Found | None]
     module: str
+    needs: frozenset[str] = frozenset()
+    yields_to: frozenset[str] = frozenset()
+    outranks: frozenset[str] = frozenset()
+    server_log: ServerLog | None = None
+    login_refusal: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The page's first line: what the finding means, in a sentence."""
+        return self.page.partition("\n")[0]
 
     @property
     def page(self) -> str:
@@ -114,36 +139,46 @@ def _basis(found: Found, subject: Session | Trace) -> Basis:
 Check = Callable[[Session], Found | None]
 
 
-def _rule(
-    kind: Kind, id: str, phase: str | None, needs: Iterable[str], yields_to: Iterable[str], scope: Any
-) -> Callable[[Any], Any]:
+def _rule(kind: Kind, id: str, phase: str | None, scope: Any, **more: Any) -> Callable[[Any], Any]:
     def mark(check: Any) -> Any:
-        check.rule = Rule(id, kind, phase, frozenset(needs), frozenset(yields_to), scope, check, check.__module__)
+        check.rule = Rule(id, kind, phase, scope, check, check.__module__, **more)
         return check
 
     return mark
 
 
-def cause(id: str, *, phase: str, needs: Iterable[str] = (), yields_to: Iterable[str] = ()) -> Callable[[Check], Check]:
-    """Makes a function of a session the rule for a cause.
-
-    Args:
-        id: the cause's id, written out so that it can be found.
-        phase: where it strikes.
-        needs: trace contexts without which the rule can't be asked; it is then skipped, and the skip is reported.
-        yields_to: causes that, where they fire too, explain this one.
-    """
-    return _rule("cause", id, phase, needs, yields_to, "session")
+def cause(
+    id: str,
+    *,
+    phase: str,
+    needs: Iterable[str] = (),
+    yields_to: Iterable[str] = (),
+    outranks: Iterable[str] = (),
+    server_log: ServerLog | None = _EMPTY,
+    login_refusal: str = "",
+) -> Callable[[Check], Check]:
+    """Makes a function of a session the rule for a cause; `Rule` says what the arguments mean."""
+    return _rule(
+        "cause",
+        id,
+        phase,
+        "session",
+        needs=frozenset(needs),
+        yields_to=frozenset(yields_to),
+        outranks=frozenset(outranks),
+        server_log=server_log,
+        login_refusal=login_refusal,
+    )
 
 
 def noise(id: str) -> Callable[[Check], Check]:
     """Makes a function of a session the rule for a kind of noise."""
-    return _rule("noise", id, None, (), (), "session")
+    return _rule("noise", id, None, "session")
 
 
 def notice(id: str, *, scope: Literal["session", "trace"] = "session") -> Callable[[Any], Any]:
     """Makes a function of a session, or of a whole trace, the rule for a notice."""
-    return _rule("notice", id, None, (), (), scope)
+    return _rule("notice", id, None, scope)
 
 
 def client(action: str) -> Advice:

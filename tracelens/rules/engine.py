@@ -68,7 +68,7 @@ def _diagnose(session: Session, by_kind: dict[str, list[Rule]], causes: list[Rul
     if root is not None and doubt is not None:
         root = replace(root, rivals=(*root.rivals, doubt))
     if root is not None:
-        root = replace(root, rivals=(*root.rivals, *_passed_over(session)))
+        root = replace(root, rivals=(*root.rivals, *_passed_over(session, by_kind["cause"])))
     notices = tuple([found for rule in by_kind["notice"] if (found := rule.ask(session)) is not None])
     return Diagnosis(_verdict(session, root), root, noise, notices, skipped)
 
@@ -91,24 +91,16 @@ def _doubt(session: Session) -> Rival | None:
     return Rival("noise-recovered", "the trace ends right after it; whether the program went on would decide")
 
 
-# What a refused login may be, by libssh2's text for it.
-_REFUSED = (
-    ("username/password", ("auth-password-rejected",)),
-    ("keyboard-interactive", ("auth-keyboard-interactive-failed",)),
-    ("Invalid signature", ("auth-second-factor-missing", "auth-key-mismatch")),
-    ("Username/PublicKey", ("auth-publickey-rejected",)),
-)
-
-
-def _passed_over(session: Session) -> tuple[Rival, ...]:
+def _passed_over(session: Session, causes: list[Rule]) -> tuple[Rival, ...]:
     """Refused logins before a failure on a channel that never opened, where nothing shows that a later one was good."""
     failed = session.failed
     if failed is None or session.auth_line or any(c.opened for c in session.channels):
         return ()
     before = [f for f in session.failures if f.line < failed.line and f.fate in ("partial-auth", "undecided")]
-    ids = (ids for f in before[-1:] for text, ids in _REFUSED if f.says(text))
+    fitting = [rule for rule in causes if rule.login_refusal and before and before[-1].says(rule.login_refusal)]
     because = "a login was refused, and the program may have gone on without one; packets (mask bit 2) would decide"
-    return tuple(Rival(one, because) for found in ids for one in found)
+    first = sorted(fitting, key=lambda rule: sum(other.id in rule.yields_to for other in fitting))
+    return tuple(Rival(rule.id, because) for rule in first)
 
 
 def _verdict(session: Session, root: Finding | None) -> Verdict:

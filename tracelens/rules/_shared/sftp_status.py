@@ -25,11 +25,7 @@ PROTOCOL = (
     "Read Packet At",
 )
 # Texts that libssh2 prints for one status only (sftp.c, rename; 1.0 to today).
-_WORDED = {
-    "File already exists": 11,
-    "Operation Not Supported": 8,
-    "Server does not support": 8,
-}
+_WORDED = {"File already exists": 11, "Operation Not Supported": 8, "Server does not support": 8}
 SPECIFIC = (2, 3, 10, 14, 15)
 WHERE = (
     "the status stands only in the dumps (channel data, packet 94, SFTP type 101): a trace with mask 222 "

@@ -3,6 +3,8 @@
 from tracelens.rules.base import Rival
 from tracelens.sessions import ANSWERED, Failure, Quote, Session
 
+# The causes that fit any silence: whatever says more of the same failure outranks them.
+NO_ANSWER = ("transport-timeout", "transport-connection-lost")
 # How libssh2 says that the TCP connection is gone; -13 also stands beside a received disconnect.
 LOST = (-43, -13, -7, -1)
 TIMED_OUT = (-9, -30)

@@ -1,9 +1,7 @@
-"""Two key files that are no pair."""
-
 import shlex
 
 from tracelens.rules._shared.login_attempts import listed, vouches_for_any_key, who
-from tracelens.rules.auth.publickey import key_files, key_refused, shown_key
+from tracelens.rules._shared.public_keys import key_files, key_refused, shown_key
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
 
@@ -17,6 +15,14 @@ from tracelens.sessions import Quote, Session
         "auth-second-factor-missing",
         "auth-password-expired",
     ),
+    login_refusal="Invalid signature",
+    server_log={
+        "OpenSSH": (
+            ("Failed publickey for {user}", "the signature was refused"),
+            ("incorrect signature", "it does not fit the public key (LogLevel DEBUG1)"),
+            ("Partial publickey for {user}", "the key is right and another method is wanted"),
+        )
+    },
 )
 def mismatch(session: Session) -> Found | None:
     """Private and public key do not belong together: key accepted, signature refused.

@@ -1,16 +1,19 @@
-"""The password must be changed: asked for in the login, or told in it and demanded behind it."""
-
 import shlex
 
 from tracelens.rules._shared.server_messages import must_change
-from tracelens.rules._shared.timeouts import is_lost
+from tracelens.rules._shared.timeouts import NO_ANSWER, is_lost
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Failure, Quote, Session
 
 AGED = "the server speaks of the password's age, not of its being wrong"
 
 
-@cause("auth-password-expired", phase="auth")
+@cause(
+    "auth-password-expired",
+    phase="auth",
+    outranks=NO_ANSWER,
+    server_log={"OpenSSH": (("expired", '"password has expired" or PAM\'s "expired password for user {user}"'),)},
+)
 def expired(session: Session) -> Found | None:
     """The server asks for a new password.
 

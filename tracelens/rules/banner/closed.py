@@ -1,7 +1,6 @@
-"""A connection that ends before any banner."""
-
+from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.banner.not_ssh import turned_away
-from tracelens.rules.base import Found, Rival, cause, client, network, server
+from tracelens.rules.base import NO_LINE, Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Session
 
 LOST = (-13, -43, -1, -3, -7)
@@ -11,7 +10,20 @@ _OLD = "Timeout waiting for banner"
 _PATIENT = 5.0
 
 
-@cause("banner-closed", phase="banner", yields_to=("banner-not-ssh",))
+@cause(
+    "banner-closed",
+    phase="banner",
+    yields_to=("banner-not-ssh",),
+    outranks=NO_ANSWER,
+    server_log={
+        "OpenSSH": (
+            ("MaxStartups", 'too many logins under way: "drop connection ... past MaxStartups"'),
+            ("refused connect from", "hosts.deny refused the address"),
+            ("no hostkeys available", "sshd has no host key that it can read"),
+            (NO_LINE, "something in between closed the connection"),
+        )
+    },
+)
 def closed(session: Session) -> Found | None:
     """The peer closed the connection before sending any banner.
 

@@ -1,8 +1,7 @@
-"""A peer that answers in another language than SSH."""
-
 import re
 
-from tracelens.rules.base import Found, Rival, cause, client, server
+from tracelens.rules._shared.timeouts import NO_ANSWER
+from tracelens.rules.base import NO_LINE, Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
 
 # What an SSH server says before its banner when it turns a client away. A line that begins with a
@@ -21,7 +20,12 @@ def turned_away(session: Session) -> list[Quote]:
     return [line for line in session.banners if re.match(TURNED_AWAY, line.text)]
 
 
-@cause("banner-not-ssh", phase="banner")
+@cause(
+    "banner-not-ssh",
+    phase="banner",
+    outranks=NO_ANSWER,
+    server_log={"OpenSSH": ((NO_LINE, "the connection never reached the SSH server: wrong port"),)},
+)
 def not_ssh(session: Session) -> Found | None:
     """The peer talked, but not SSH.
 

@@ -1,5 +1,4 @@
-"""A peer that takes the connection and stays silent."""
-
+from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.base import Found, Rival, cause, client, network, server
 from tracelens.sessions import Session
 
@@ -10,6 +9,8 @@ SILENT = (-9, -30)
     "banner-timeout",
     phase="banner",
     yields_to=("banner-not-ssh", "banner-closed", "banner-version-unsupported"),
+    outranks=NO_ANSWER,
+    server_log={"OpenSSH": (("Connection from", "the connection reached sshd; without this line it did not"),)},
 )
 def timeout(session: Session) -> Found | None:
     """No banner came before the client gave up.

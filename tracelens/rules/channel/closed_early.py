@@ -1,6 +1,4 @@
-"""The server closed the channel in mid-operation."""
-
-from tracelens.rules._shared.timeouts import LOST, TIMED_OUT, asked
+from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, asked
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
@@ -20,6 +18,14 @@ from tracelens.sessions import Channel, Failure, Quote, Session
         "transport-decrypt-failed",
         "client-error",
     ),
+    outranks=NO_ANSWER,
+    server_log={
+        "OpenSSH": (
+            ("session closed for user {user}", "the end of the session as PAM saw it"),
+            ("Starting session", "which program served the channel"),
+            ("Out of memory", "the kernel killed the program (kernel log)"),
+        )
+    },
 )
 def closed_early(session: Session) -> Found | None:
     """The server closed the channel in mid-operation.

@@ -1,11 +1,18 @@
-"""A channel was refused."""
-
 from tracelens.rules.base import Advice, Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
 from tracelens.ssh.codes import open_failure
 
 
-@cause("channel-open-refused", phase="channel")
+@cause(
+    "channel-open-refused",
+    phase="channel",
+    server_log={
+        "OpenSSH": (
+            ("no more sessions", "MaxSessions is reached"),
+            ("but the request was denied", "forwarding is not allowed to this target"),
+        )
+    },
+)
 def open_refused(session: Session) -> Found | None:
     r"""The server refused to open a channel.
 

@@ -1,5 +1,3 @@
-"""A request on a channel, or for a port, was refused."""
-
 from tracelens.rules._shared.channel_requests import answer, is_subsystem, refused, request_of
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
@@ -44,6 +42,12 @@ ADVICE["exec or shell"] = ADVICE["exec"]
     "channel-request-refused",
     phase="channel",
     yields_to=("channel-subsystem-refused", "channel-open-refused"),
+    server_log={
+        "OpenSSH": (
+            ("not permitted for this connection", "a limit of the key or of sshd_config (LogLevel DEBUG1)"),
+            ("Starting session", "what was started in place of it"),
+        )
+    },
 )
 def request_refused(session: Session) -> Found | None:
     """exec, shell, pty, env or forwarding was refused.

@@ -1,11 +1,13 @@
-"""A subsystem was refused."""
-
 from tracelens.rules._shared.channel_requests import answer, is_subsystem, refused, request_of
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
 
 
-@cause("channel-subsystem-refused", phase="channel")
+@cause(
+    "channel-subsystem-refused",
+    phase="channel",
+    server_log={"OpenSSH": (("subsystem request for", '"... failed, subsystem not found"'),)},
+)
 def subsystem_refused(session: Session) -> Found | None:
     """The subsystem (usually sftp) is not available.
 

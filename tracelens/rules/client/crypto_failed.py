@@ -1,5 +1,3 @@
-"""Failures of the client's own crypto library."""
-
 import re
 
 from tracelens.rules.base import Found, Rival, cause, client, vendor
@@ -17,6 +15,7 @@ NUMBERS = (-44, -49, -52, -53, -54)
     "client-crypto-failed",
     phase="client",
     yields_to=("kex-no-common-kex", "kex-no-common-hostkey", "kex-no-common-cipher", "kex-no-common-mac"),
+    server_log=None,
 )
 def crypto_failed(session: Session) -> Found | None:
     """The client's own crypto library failed; the server has no part in it.

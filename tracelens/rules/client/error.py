@@ -1,5 +1,3 @@
-"""Failures that the calling program brings about by itself."""
-
 import re
 
 from tracelens.rules.base import Advice, Found, Rival, cause, client, vendor
@@ -17,7 +15,6 @@ MISUSE = (
     r"|already closed this channel|EOF has already been"
     r"|response packet too large|[Pp]ublic ?key \w+.*too large|publickey (?:packet|attributes)|exchange_state"
 )
-
 _LOG_IN = client(
     "log in first, and go on only when that was good: check the Status of AuthenticateWithUsername, "
     "AuthenticateWithKeyPair or AuthenticateWithKeyboardInteractive before SFTP is opened; in C, "
@@ -37,6 +34,7 @@ _LOG_IN = client(
         "client-crypto-failed",
         "sftp-start-failed",
     ),
+    server_log=None,
 )
 def misuse(session: Session) -> Found | None:
     """The calling program misused the library, or memory ran out.

@@ -1,5 +1,3 @@
-"""What is left of key exchange's failures."""
-
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.rules.kex.server_disconnect import NO_COMMON
 from tracelens.sessions import Session
@@ -24,6 +22,9 @@ _GROUP = ("modulus", "p out of range", "Invalid DH-SHA", "Unexpected value DH", 
         "transport-protocol-error",
         "banner-version-unsupported",
     ),
+    server_log={
+        "OpenSSH": (("fatal:", "the server's half of the failed key exchange"), ("[preauth]", "how it ended there"))
+    },
 )
 def kex_failed(session: Session) -> Found | None:
     """Key exchange failed for another reason, which the evidence names.

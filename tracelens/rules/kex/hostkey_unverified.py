@@ -1,10 +1,12 @@
-"""A host key, or a signature made with it, that does not verify."""
-
 from tracelens.rules.base import Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Quote, Session
 
 
-@cause("kex-hostkey-unverified", phase="kex")
+@cause(
+    "kex-hostkey-unverified",
+    phase="kex",
+    server_log={"OpenSSH": (("fatal:", "the server could not use its host key"),)},
+)
 def hostkey_unverified(session: Session) -> Found | None:
     """The server's host key or its signature over the key exchange could not be verified.
 

@@ -1,8 +1,7 @@
-"""The case where the trace does not show which list of a key exchange fails."""
-
 import re
 
 from tracelens.rules._shared.algorithm_offers import NAMES, client_release, stock_gap
+from tracelens.rules._shared.no_common_list import DROPBEAR_NO_MATCH
 from tracelens.rules.base import Advice, Found, Rival, cause, client, server
 from tracelens.sessions import LISTS, Quote, Session
 from tracelens.ssh.algorithms import release_name
@@ -17,7 +16,14 @@ _SPELLED = {"comp": "compression"}
 _MEANT = (1, 2, 1)
 
 
-@cause("kex-no-common-algorithm", phase="kex")
+@cause(
+    "kex-no-common-algorithm",
+    phase="kex",
+    server_log={
+        "OpenSSH": (("Unable to negotiate with", "names the list that failed and the client's offer"),),
+        "dropbear": DROPBEAR_NO_MATCH,
+    },
+)
 def no_common_algorithm(session: Session) -> Found | None:
     """Client and server have no algorithm in common, and the trace does not show in which list.
 

@@ -1,8 +1,6 @@
-"""A server that leaves while keys are exchanged."""
-
 import re
 
-from tracelens.rules._shared.timeouts import unseen_banner
+from tracelens.rules._shared.timeouts import NO_ANSWER, unseen_banner
 from tracelens.rules.base import Found, Rival, cause, client, network, server
 from tracelens.sessions import Quote, Session
 
@@ -20,6 +18,14 @@ _WORDED_AS_TIMEOUT = (
     "kex-server-disconnect",
     phase="kex",
     yields_to=(*NO_COMMON, "kex-no-common-algorithm", "banner-version-unsupported"),
+    outranks=NO_ANSWER,
+    server_log={
+        "OpenSSH": (
+            ("[preauth]", "what sshd did with connections that had not logged in"),
+            ("fatal:", "the process of this connection died"),
+            ("penalty", "the address is barred for a while (PerSourcePenalties)"),
+        )
+    },
 )
 def server_disconnect(session: Session) -> Found | None:
     """The server left during key exchange, with or without an SSH disconnect.

@@ -1,6 +1,4 @@
-"""The remote scp refused or broke off."""
-
-from tracelens.rules._shared.timeouts import LOST, TIMED_OUT
+from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT
 from tracelens.rules.base import Advice, Found, Rival, cause, client, server
 from tracelens.sessions import Channel, Quote, Session
 
@@ -27,6 +25,8 @@ SAID = {
         "transport-mac-invalid",
         "transport-decrypt-failed",
     ),
+    outranks=NO_ANSWER,
+    server_log={"OpenSSH": (("Starting session", '"command" with scp, or "forced-command" in place of it'),)},
 )
 def scp_failed(session: Session) -> Found | None:
     """The remote scp refused or broke off.

@@ -1,11 +1,13 @@
-"""SFTP status 14 or 15."""
-
 from tracelens.rules._shared.sftp_status import ended_by, found
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
 
-@cause("sftp-no-space", phase="sftp")
+@cause(
+    "sftp-no-space",
+    phase="sftp",
+    server_log={"OpenSSH": (("sent status", "the answer; the line above it names the path"),)},
+)
 def no_space(session: Session) -> Found | None:
     """SFTP status 14 or 15 ended the operation.
 

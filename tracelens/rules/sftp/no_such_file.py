@@ -1,5 +1,3 @@
-"""SFTP status 2 or 10."""
-
 from tracelens.rules._shared.sftp_status import ended_by, found, path
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
@@ -7,7 +5,11 @@ from tracelens.sessions import Session
 MAKES = ("open", "mkdir", "rename", "symlink", "write")
 
 
-@cause("sftp-no-such-file", phase="sftp")
+@cause(
+    "sftp-no-such-file",
+    phase="sftp",
+    server_log={"OpenSSH": (("sent status No such file", "the answer; the line above it names the path"),)},
+)
 def no_such_file(session: Session) -> Found | None:
     """SFTP status 2 or 10 ended the operation.
 

@@ -1,5 +1,3 @@
-"""Any other SFTP status."""
-
 from tracelens.rules._shared.sftp_status import SPECIFIC, WHERE, ended_by, found
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
@@ -35,6 +33,7 @@ ANY = 'status 4 is the server\'s "anything else": only its log or sentence tells
     "sftp-operation-failed",
     phase="sftp",
     yields_to=("sftp-start-failed", "sftp-permission-denied", "sftp-no-such-file", "sftp-no-space"),
+    server_log={"OpenSSH": (("sent status Failure", "the answer; the line above it names the path"),)},
 )
 def operation_failed(session: Session) -> Found | None:
     """Another SFTP status ended the operation, named in the evidence.

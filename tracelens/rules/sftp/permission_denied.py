@@ -1,11 +1,13 @@
-"""SFTP status 3."""
-
 from tracelens.rules._shared.sftp_status import ended_by, found, path
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
 
-@cause("sftp-permission-denied", phase="sftp")
+@cause(
+    "sftp-permission-denied",
+    phase="sftp",
+    server_log={"OpenSSH": (("sent status Permission denied", "the answer; the line above it names the path"),)},
+)
 def permission_denied(session: Session) -> Found | None:
     """SFTP status 3 ended the operation.
 

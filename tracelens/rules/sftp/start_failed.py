@@ -1,6 +1,4 @@
-"""SFTP never started."""
-
-from tracelens.rules._shared.timeouts import LOST, TIMED_OUT, awaits_version, is_lost, pause
+from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, awaits_version, is_lost, pause
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
@@ -36,6 +34,13 @@ SILENCE_SHELL = (
         "transport-mac-invalid",
         "transport-decrypt-failed",
     ),
+    outranks=NO_ANSWER,
+    server_log={
+        "OpenSSH": (
+            ("subsystem: cannot stat", "the sftp-server program is not there"),
+            ("Starting session", '"subsystem \'sftp\'" or "forced-command": what was started for {user}'),
+        )
+    },
 )
 def start_failed(session: Session) -> Found | None:
     """The channel opened, SFTP itself never started.

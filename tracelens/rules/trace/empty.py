@@ -1,5 +1,3 @@
-"""The notice about an input that holds no trace at all."""
-
 from tracelens.libssh2.trace_mask import c_call, objectscript
 from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Trace

@@ -1,5 +1,3 @@
-"""The notice about sessions that write to one trace at the same time."""
-
 from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Quote, Trace
 

@@ -1,5 +1,3 @@
-"""The notice about what the trace does not show, though the diagnosis needs it."""
-
 from tracelens.libssh2.trace_mask import bits_of, c_call, objectscript
 from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Session, Trace

@@ -1,5 +1,3 @@
-"""The notice about credentials that stand in the trace in clear text."""
-
 from tracelens.rules.base import Found, client, notice
 from tracelens.secrets import MANY, credentials, is_telling
 from tracelens.sessions import Quote, Trace

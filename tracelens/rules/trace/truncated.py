@@ -1,5 +1,3 @@
-"""The notice about a trace that stops in mid-record or in mid-operation."""
-
 import re
 
 from tracelens.libssh2.messages import error_texts

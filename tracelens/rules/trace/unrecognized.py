@@ -1,5 +1,3 @@
-"""The notice about lines that are no part of a trace."""
-
 from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Quote, Trace
 

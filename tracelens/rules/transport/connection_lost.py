@@ -1,10 +1,7 @@
-"""The TCP connection ended without a disconnect."""
-
 from tracelens.rules._shared.login_attempts import who
 from tracelens.rules._shared.server_messages import barred, let_in, told
 from tracelens.rules._shared.timeouts import IDLE, asked, idle, is_lost, pause, told_of_disconnect, unseen_close
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
-from tracelens.rules.transport.timeout import NARROWER
 from tracelens.sessions import Failure, Session
 
 # sshd's LoginGraceTime is 120 s by default; shorter ones are common, a login that lasts this long (seconds) is near it.
@@ -17,12 +14,20 @@ SHORTEST = 0.1
 @cause(
     "transport-connection-lost",
     phase="transport",
-    yields_to=(
-        *NARROWER,
-        "transport-server-disconnect",
-        "channel-subsystem-refused",
-        "channel-open-refused",
-    ),
+    yields_to=("transport-server-disconnect", "channel-subsystem-refused", "channel-open-refused"),
+    server_log={
+        "OpenSSH": (
+            ("Timeout before authentication", "LoginGraceTime ended the login"),
+            ("Timeout, client not responding", "ClientAliveInterval ended the session"),
+            ("bad ownership or modes for chroot directory", "the chroot is refused after the login"),
+            ("Connection reset by", "the end came from the client's side or from between"),
+            ("fatal:", "the process of this connection died"),
+        ),
+        "dropbear": (
+            ("Idle timeout", "its idle limit (-I) ended the session"),
+            ("Timeout before auth", "the login took too long"),
+        ),
+    },
 )
 def connection_lost(session: Session) -> Found | None:
     """The TCP connection ended with no SSH disconnect.

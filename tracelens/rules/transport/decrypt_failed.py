@@ -1,5 +1,3 @@
-"""A packet could not be decrypted or framed."""
-
 import re
 
 from tracelens.rules._shared.damaged_packets import advice, protection, server_saw_bad_length
@@ -13,7 +11,16 @@ OTHER = (
 )
 
 
-@cause("transport-decrypt-failed", phase="transport")
+@cause(
+    "transport-decrypt-failed",
+    phase="transport",
+    server_log={
+        "OpenSSH": (
+            ("Bad packet length", "the other direction suffers too"),
+            ("message authentication code incorrect", "the same with newer ciphers"),
+        )
+    },
+)
 def decrypt_failed(session: Session) -> Found | None:
     """A packet could not be decrypted or had an impossible length.
 

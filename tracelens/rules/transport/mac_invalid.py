@@ -1,11 +1,13 @@
-"""A MAC did not verify."""
-
 from tracelens.rules._shared.damaged_packets import advice, protection, server_saw_bad_mac
 from tracelens.rules.base import Found, Rival, cause
 from tracelens.sessions import Quote, Session
 
 
-@cause("transport-mac-invalid", phase="transport")
+@cause(
+    "transport-mac-invalid",
+    phase="transport",
+    server_log={"OpenSSH": (("Corrupted MAC on input", "the other direction suffers too"),)},
+)
 def mac_invalid(session: Session) -> Found | None:
     """A packet's MAC did not verify.
 

@@ -1,5 +1,3 @@
-"""The peer broke the protocol."""
-
 import re
 
 from tracelens.rules._shared.sftp_status import PROTOCOL
@@ -32,6 +30,7 @@ ELSEWHERE = {
         "kex-no-common-kex",
         "kex-no-common-hostkey",
     ),
+    server_log={"OpenSSH": (("fatal:", "the server's view of the same packet"),)},
 )
 def protocol_error(session: Session) -> Found | None:
     """The peer broke the protocol.

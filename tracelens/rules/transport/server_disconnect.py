@@ -1,5 +1,3 @@
-"""The server disconnected, with a reason."""
-
 from tracelens.rules._shared.timeouts import told_of_disconnect
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Disconnect, Quote, Session
@@ -40,6 +38,7 @@ LOST = (-13, -43, -7)
         "transport-mac-invalid",
         "transport-decrypt-failed",
     ),
+    server_log={"OpenSSH": (("{words}", "the server's own words"), ("Disconnecting", "its reason"))},
 )
 def server_disconnect(session: Session) -> Found | None:
     """The server sent a disconnect, its reason named, and no narrower cause fits.
@@ -133,12 +132,7 @@ def server_disconnect(session: Session) -> Found | None:
             *((failed.quote,) if failed.line != said.line else ()),
         ),
         _advice(said, words),
-        (
-            Rival(
-                "transport-connection-lost",
-                "ruled out: the server said good-bye in SSH before the connection ended",
-            ),
-        ),
+        (Rival("transport-connection-lost", "ruled out: the server said good-bye in SSH before the connection ended"),),
     )
 
 

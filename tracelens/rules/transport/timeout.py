@@ -1,28 +1,7 @@
-"""The peer stopped answering."""
-
 from tracelens.rules._shared.timeouts import IDLE, TIMED_OUT, asked, idle, is_lost, pause, unseen_banner, unseen_close
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Session
 
-NARROWER = (
-    "banner-timeout",
-    "banner-not-ssh",
-    "banner-closed",
-    "banner-version-unsupported",
-    "kex-server-disconnect",
-    "sftp-start-failed",
-    "channel-closed-early",
-    "scp-failed",
-    "auth-too-many-failures",
-    "auth-second-factor-missing",
-    "auth-password-expired",
-    "auth-agent-failed",
-    "kex-no-common-kex",
-    "kex-no-common-hostkey",
-    "kex-no-common-cipher",
-    "kex-no-common-mac",
-    "kex-no-common-compression",
-)
 USUAL = {
     "kex": "look at the server's load; a slow key exchange is rare",
     "auth": "check what the login waits for: PAM modules, LDAP or Active Directory, name look-ups "
@@ -38,7 +17,16 @@ USUAL = {
 }
 
 
-@cause("transport-timeout", phase="transport", yields_to=NARROWER)
+@cause(
+    "transport-timeout",
+    phase="transport",
+    server_log={
+        "OpenSSH": (
+            ("Timeout, client not responding", "the server waited for the client: something between drops packets"),
+            ("Timeout before authentication", "LoginGraceTime ended the login"),
+        )
+    },
+)
 def timeout(session: Session) -> Found | None:
     """The peer stopped answering.
 

@@ -1,8 +1,7 @@
-"""A server that hung up on a login after several refusals."""
-
 import re
 
 from tracelens.rules._shared.login_attempts import refusals, who
+from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Failure, Quote, Session
 
@@ -19,7 +18,18 @@ WORDLESS = r"(?i)^(?:application disconnected)?$"
 PROMPT_SECONDS = 10.0
 
 
-@cause("auth-too-many-failures", phase="auth")
+@cause(
+    "auth-too-many-failures",
+    phase="auth",
+    outranks=NO_ANSWER,
+    server_log={
+        "OpenSSH": (
+            ("maximum authentication attempts exceeded for {user}", "MaxAuthTries ended the connection"),
+            ("Too many authentication failures", "the same, as it was told to the client"),
+        ),
+        "dropbear": (("Max auth tries reached", "its limit ended the connection"),),
+    },
+)
 def too_many(session: Session) -> Found | None:
     """The server disconnected after too many attempts.
 

@@ -1,12 +1,9 @@
-"""The SSH agent on the client's own machine."""
-
 from tracelens.rules._shared.login_attempts import about_agent
+from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.base import Found, Rival, cause, client
 from tracelens.sessions import Session
 
 OTHERWISE = "authenticate with key files: AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
-
-
 # A missing agent is nobody's failure: where another way reached the server, that one's answer counts.
 ANSWERED = (
     "auth-password-rejected",
@@ -24,7 +21,7 @@ ANSWERED = (
 )
 
 
-@cause("auth-agent-failed", phase="auth", yields_to=ANSWERED)
+@cause("auth-agent-failed", phase="auth", yields_to=ANSWERED, outranks=NO_ANSWER, server_log=None)
 def agent_failed(session: Session) -> Found | None:
     """The SSH agent could not be reached or refused.
 

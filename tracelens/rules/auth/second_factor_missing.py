@@ -1,7 +1,6 @@
-"""A first method that was accepted, taken for a failure."""
-
 from tracelens.rules._shared.login_attempts import Refusal, accepted, decisive, lists
-from tracelens.rules.auth.publickey import key_files
+from tracelens.rules._shared.public_keys import key_files
+from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
@@ -10,12 +9,17 @@ HOW = {
     "publickey": "AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()",
     "keyboard-interactive": "AuthenticateWithKeyboardInteractive / libssh2_userauth_keyboard_interactive()",
 }
-
-
 ANY_KEY = "some servers (mod_sftp, Conch) call every key acceptable; the server's banner (mask bit 2) would decide"
 
 
-@cause("auth-second-factor-missing", phase="auth", yields_to=("auth-too-many-failures", "auth-password-expired"))
+@cause(
+    "auth-second-factor-missing",
+    phase="auth",
+    yields_to=("auth-too-many-failures", "auth-password-expired"),
+    outranks=NO_ANSWER,
+    login_refusal="Invalid signature",
+    server_log={"OpenSSH": (("Partial {method} for {user}", "the method was accepted and another one is wanted"),)},
+)
 def second_factor_missing(session: Session) -> Found | None:
     """One method was accepted, the server wants another, none was tried.
 

@@ -1,9 +1,7 @@
-"""An RSA key, offered with a signature algorithm that the server has given up."""
-
 import re
 
 from tracelens.rules._shared.login_attempts import refusals
-from tracelens.rules.auth.publickey import key_refused, shown_key
+from tracelens.rules._shared.public_keys import key_refused, shown_key
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
@@ -54,6 +52,15 @@ def why_refused(session: Session, attempt: Attempt) -> str | None:
         "auth-second-factor-missing",
         "auth-password-expired",
     ),
+    server_log={
+        "OpenSSH": (
+            (
+                "signature algorithm ssh-rsa not in PubkeyAcceptedAlgorithms",
+                "SHA-1 signatures are off (OpenSSH 8.5 on)",
+            ),
+            ("key type ssh-rsa not in PubkeyAcceptedKeyTypes", "the same before OpenSSH 8.5"),
+        )
+    },
 )
 def rsa_sha1(session: Session) -> Found | None:
     """The server accepts the RSA key but not its SHA-1 signature (`ssh-rsa`).

@@ -1,40 +1,7 @@
-"""A public key was offered: not accepted for this user, or not welcome at all."""
-
-from tracelens.rules._shared.login_attempts import (
-    SIGNED,
-    Refusal,
-    decisive,
-    listed,
-    offers,
-    the_list,
-    vouches_for_any_key,
-    who,
-)
+from tracelens.rules._shared.login_attempts import SIGNED, listed, the_list, vouches_for_any_key, who
+from tracelens.rules._shared.public_keys import key_refused, shown_key
 from tracelens.rules.base import Found, Rival, cause, client, server
-from tracelens.sessions import Attempt, Quote, Session
-
-METHODS = ("publickey", "hostbased")
-
-
-def key_refused(session: Session) -> Refusal | None:
-    """The refusal of a key, if that is what the login failed by."""
-    refusal = decisive(session)
-    return refusal if refusal is not None and refusal.method in METHODS else None
-
-
-def shown_key(attempt: Attempt) -> tuple[Quote, ...]:
-    """Which key it was: its fingerprint where a dump has it, else the file."""
-    if attempt.fingerprint:
-        line = attempt.request_line or attempt.line
-        return (Quote(line, f"key offered: {attempt.algorithm or 'unknown type'} {attempt.fingerprint}"),)
-    return (Quote(attempt.line, f"key file {attempt.key_file}", aside=True),) if attempt.key_file else ()
-
-
-def key_files(attempt: Attempt) -> tuple[Quote, ...]:
-    """The names of the two key files, where both were traced."""
-    if not attempt.private_file or attempt.private_file == attempt.key_file:
-        return ()
-    return (Quote(attempt.line, f"public key file {attempt.key_file}, private key file {attempt.private_file}"),)
+from tracelens.sessions import Attempt, Session
 
 
 @cause(
@@ -48,6 +15,22 @@ def key_files(attempt: Attempt) -> tuple[Quote, ...]:
         "auth-second-factor-missing",
         "auth-password-expired",
     ),
+    login_refusal="Username/PublicKey",
+    server_log={
+        "OpenSSH": (
+            ("Failed publickey for {user}", "names the key that was refused, by its fingerprint"),
+            (
+                "Authentication refused: bad ownership or modes",
+                "authorized_keys or a folder above it is writable by others",
+            ),
+            ("Invalid user {user}", "there is no such user"),
+            ("not in PubkeyAcceptedAlgorithms", "it is the signature algorithm that was refused, not the key"),
+        ),
+        "dropbear": (
+            ("must be owned by user or root", "authorized_keys or a folder above it is writable by others"),
+            ("Login attempt for nonexistent user", "there is no such user"),
+        ),
+    },
 )
 def rejected(session: Session) -> Found | None:
     """The server does not accept this public key for this user.
@@ -158,72 +141,4 @@ def _sha1_rival(session: Session, attempt: Attempt) -> Rival:
         f"an RSA key of a client up to libssh2 1.10 looks alike where the server takes no SHA-1 ({server_is}); "
         + ("sshd's log" if attempt.algorithm else "the key type in packet 50 (mask 142) and sshd's log")
         + " would decide",
-    )
-
-
-@cause(
-    "auth-publickey-not-allowed",
-    phase="auth",
-    yields_to=("auth-too-many-failures", "auth-second-factor-missing", "auth-password-expired"),
-)
-def not_allowed(session: Session) -> Found | None:
-    """A key was tried; the server does not offer that method.
-
-    ## What it means
-
-    The server takes no keys, or not from this user or address. It did not look at the key, so
-    another key changes nothing.
-
-    ## How it is seen
-
-    - The client tried `publickey` (RFC 4252, 7) and got USERAUTH_FAILURE (packet 51; RFC 4252, 5.1).
-    - No list of methods in the session names `publickey`. Lists stand in packet 51 and in the text
-      `Userauth: Permitted auth methods: ...` (libssh2_userauth_list(), mask bit 8).
-    - Text of the failure: `-18 - Username/PublicKey combination invalid`.
-
-    ## What to do
-
-    - Client: use a method of the list: libssh2_userauth_password() for `password`,
-      libssh2_userauth_keyboard_interactive() for `keyboard-interactive`.
-    - IRIS/Caché: AuthenticateWithUsername, or AuthenticateWithKeyboardInteractive (Caché 2018.1 and
-      later, IRIS).
-    - Server: `PubkeyAuthentication yes` in sshd_config, and publickey among AuthenticationMethods;
-      mind `Match` blocks. On other servers, allow keys for this account.
-
-    ## Not to be confused with
-
-    - auth-publickey-rejected: a list names `publickey`; it is this key that is not known.
-    - auth-second-factor-missing: the key was accepted, and `publickey` is gone from the list because
-      it is done.
-
-    ## Example
-
-    ```
-    [libssh2] 0.231007 Userauth: Permitted auth methods: password,keyboard-interactive
-    [libssh2] 0.231122 Userauth: Loading public key file: /srv/keys/paula.pub
-    [libssh2] 0.231209 Userauth: Attempting publickey authentication
-    [libssh2] 0.239310 Failure Event: -18 - Username/PublicKey combination invalid
-    ```
-    """
-    refusal = key_refused(session)
-    if refusal is None or refusal.attempt.partial or listed(session, refusal.method) is not False:
-        return None
-    methods = offers(session, refusal.attempt)
-    return Found(
-        f"A key was tried ({refusal.method}); the server takes none, it offers: {methods}.",
-        (refusal.failure.quote, *the_list(session, refusal.attempt), *shown_key(refusal.attempt)),
-        (
-            client(
-                "use a method that the server offers: AuthenticateWithUsername for password, "
-                "AuthenticateWithKeyboardInteractive for "
-                "keyboard-interactive"
-            ),
-            server("or allow keys: `PubkeyAuthentication yes` in sshd_config, publickey in AuthenticationMethods"),
-        ),
-        (
-            Rival(
-                "auth-publickey-rejected",
-                f"ruled out: no list of the server names {refusal.method}, so it never looked at the key",
-            ),
-        ),
     )

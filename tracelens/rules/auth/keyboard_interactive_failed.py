@@ -1,17 +1,10 @@
-"""keyboard-interactive (RFC 4256) was tried: refused answers, open prompts, servers that do not have it."""
-
-from tracelens.rules._shared.login_attempts import Refusal, decisive, listed, offers, refusals, the_list, who
+from tracelens.rules._shared.login_attempts import listed, refusals, the_list, who
+from tracelens.rules._shared.prompts import OUTRANKED, refused
 from tracelens.rules._shared.server_messages import barred, let_in, told
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
 UNSEEN_PROMPTS = "the prompts can ask for a new password; packet 60 (mask bit 2) would decide"
-OUTRANKED = ("auth-too-many-failures", "auth-password-expired", "auth-second-factor-missing")
-
-
-def _refused(session: Session) -> Refusal | None:
-    refusal = decisive(session)
-    return refusal if refusal is not None and refusal.method == "keyboard-interactive" else None
 
 
 def _unanswered(session: Session) -> Attempt | None:
@@ -33,6 +26,13 @@ def _unanswered(session: Session) -> Attempt | None:
     "auth-keyboard-interactive-failed",
     phase="auth",
     yields_to=(*OUTRANKED, "auth-keyboard-interactive-not-allowed"),
+    login_refusal="keyboard-interactive",
+    server_log={
+        "OpenSSH": (
+            ("PAM: Authentication failure for {user}", "the answer was looked at and is wrong"),
+            ("Failed keyboard-interactive/pam for {user}", "the dialogue ended with a refusal"),
+        )
+    },
 )
 def failed(session: Session) -> Found | None:
     """The answers to the server's prompts were refused, or no answer was given.
@@ -90,7 +90,7 @@ def failed(session: Session) -> Found | None:
     waiting = _unanswered(session)
     if waiting is not None:
         return _no_answer(session, waiting)
-    refusal = _refused(session)
+    refusal = refused(session)
     if refusal is None:
         return None
     attempt = refusal.attempt
@@ -175,67 +175,4 @@ def _no_answer(session: Session, attempt: Attempt) -> Found:
                 "ruled out: it was the client's turn, the last prompt (packet 60) has no answer (packet 61)",
             ),
         ),
-    )
-
-
-@cause("auth-keyboard-interactive-not-allowed", phase="auth", yields_to=OUTRANKED)
-def not_allowed(session: Session) -> Found | None:
-    """keyboard-interactive was tried; the server does not offer that method.
-
-    ## What it means
-
-    The server has no dialogue by prompts for this user. It asked nothing; other answers change
-    nothing.
-
-    ## How it is seen
-
-    - The client tried `keyboard-interactive` (RFC 4256, 3.1) and got USERAUTH_FAILURE (packet 51)
-      with no INFO_REQUEST (packet 60) between them.
-    - No list of methods in the session names `keyboard-interactive`. Lists stand in packet 51
-      (RFC 4252, 5.1) and in `Userauth: Permitted auth methods: ...` (libssh2_userauth_list()).
-    - Text: `-18 - Authentication failed (keyboard-interactive)`; the callback was never invoked.
-
-    ## What to do
-
-    - Client: use a method of the list: libssh2_userauth_password() where `password` is in it,
-      libssh2_userauth_publickey_fromfile() for `publickey`.
-    - IRIS/Caché: AuthenticateWithUsername or AuthenticateWithKeyPair.
-    - Server: `KbdInteractiveAuthentication yes` (before OpenSSH 8.7:
-      ChallengeResponseAuthentication) and `UsePAM yes` in sshd_config.
-
-    ## Not to be confused with
-
-    - auth-keyboard-interactive-failed: the list names the method, or prompts came.
-    - auth-password-not-allowed: the method tried was `password`.
-
-    ## Example
-
-    ```
-    [libssh2] 0.171530 Userauth: Permitted auth methods: publickey,password
-    [libssh2] 0.171611 Userauth: Attempting keyboard-interactive authentication
-    [libssh2] 0.178872 Userauth: Keyboard-interactive authentication failed
-    [libssh2] 0.178876 Failure Event: -18 - Authentication failed (keyboard-interactive)
-    ```
-    """
-    refusal = _refused(session)
-    if refusal is None or listed(session, "keyboard-interactive") is not False:
-        return None
-    attempt = refusal.attempt
-    called = session.quote("userauth.keyboard_interactive_callback")
-    if attempt.prompts or (called is not None and called.line >= attempt.line):
-        return None
-    return Found(
-        f"keyboard-interactive was tried; the server does not have it, it offers: {offers(session, attempt)}.",
-        (refusal.failure.quote, *the_list(session, attempt)),
-        (
-            client(
-                "use a method that the server offers: AuthenticateWithUsername for password, "
-                "AuthenticateWithKeyPair for publickey"
-            ),
-            server(
-                "or switch it on: `KbdInteractiveAuthentication yes` (before OpenSSH 8.7: "
-                "ChallengeResponseAuthentication) and `UsePAM yes`"
-            ),
-        ),
-        (Rival("auth-keyboard-interactive-failed", "ruled out: the server never sent a prompt"),),
     )

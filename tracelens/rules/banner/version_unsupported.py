@@ -1,7 +1,6 @@
-"""A server of the old protocol."""
-
 import re
 
+from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
@@ -9,7 +8,12 @@ from tracelens.sessions import Session
 OLD = r"SSH-1\.(?!99)"
 
 
-@cause("banner-version-unsupported", phase="banner")
+@cause(
+    "banner-version-unsupported",
+    phase="banner",
+    outranks=NO_ANSWER,
+    server_log={"OpenSSH": (("Protocol major versions differ", "the server refuses SSH 2"),)},
+)
 def version_unsupported(session: Session) -> Found | None:
     """The server speaks SSH, only not version 2.
 

@@ -1,0 +1,11 @@
+"""keyboard-interactive (RFC 4256) was tried: refused answers, open prompts, servers that do not have it."""
+
+from tracelens.rules._shared.login_attempts import Refusal, decisive
+from tracelens.sessions import Session
+
+OUTRANKED = ("auth-too-many-failures", "auth-password-expired", "auth-second-factor-missing")
+
+
+def refused(session: Session) -> Refusal | None:
+    refusal = decisive(session)
+    return refusal if refusal is not None and refusal.method == "keyboard-interactive" else None

@@ -1,0 +1,68 @@
+from tracelens.rules._shared.key_files import file, kind, path_of
+from tracelens.rules.base import Found, Rival, cause, client
+from tracelens.sessions import Session
+
+
+@cause("auth-key-unreadable", phase="auth", yields_to=("auth-agent-failed",), server_log=None)
+def unreadable(session: Session) -> Found | None:
+    """A key file could not be opened or read.
+
+    ## What it means
+
+    The public or the private key file is not there under this name, or the program's account may not
+    read it. This happens on the client's own disk; the server is not to blame.
+
+    ## How it is seen
+
+    - Public key file: `-16 - Unable to open public key file`, `Unable to read public key from file`
+      (libssh2_userauth_publickey_fromfile_ex()). It is read first, before anything is sent.
+    - Private key file: `Unable to open private key file`, `Unable to open OpenSSH RSA (DSA, ECDSA,
+      ED25519) private key file` (1.9.0 to 1.11.1, OpenSSL), `-16 - Unable to open file for PEM
+      parsing` (main branch), `-34 - Opening the private key file failed` (WinCNG). It is read after
+      the server called the public key acceptable, and `-19 - Callback returned error` closes it.
+    - Up to 1.8, and on libgcrypt, WinCNG and mbedTLS, a missing private key reads only
+      `-16 - Unable to initialize private key from file`: see auth-key-format.
+    - The name stands in `Userauth: Loading public key file: ...` (mask bit 8).
+
+    ## What to do
+
+    - Client: check path, spelling, current folder of a relative path and permissions, for the
+      account under which the program runs. libssh2 does not expand `~`.
+    - IRIS/Caché: the file must be readable for the instance's operating-system account, on the
+      server where IRIS runs, and every folder above it passable. Give AuthenticateWithKeyPair
+      absolute names; the public key file comes before the private one.
+    - Server: nothing.
+
+    ## Not to be confused with
+
+    - auth-key-format, auth-key-passphrase: the file was read.
+    - auth-publickey-rejected: the key was read and sent.
+
+    ## Example
+
+    ```
+    [libssh2] 0.392390 Userauth: Permitted auth methods: publickey,password
+    [libssh2] 0.392511 Userauth: Loading public key file: /srv/keys/paula.pub
+    [libssh2] 0.392524 Failure Event: -16 - Unable to open public key file
+    ```
+    """
+    found = kind(session)
+    if found is None or found[0] != "unreadable":
+        return None
+    failure = found[1]
+    public = failure.says("public key file", "public key from file") and not failure.says("from private key")
+    which, path = ("public" if public else "private"), path_of(session, public=public)
+    return Found(
+        f"The {which} key file could not be opened or read{f': {path}' if path else ''}.",
+        (failure.quote, *file(session)),
+        (
+            client(
+                f"check path, spelling and permissions of the {which} key file{f' {path}' if path else ''} for "
+                "the account "
+                "that the program (on IRIS: the instance's operating-system user) runs under; "
+                "AuthenticateWithKeyPair takes "
+                "the public key file first"
+            ),
+        ),
+        (Rival("auth-key-format", "ruled out: the file was never read"),),
+    )

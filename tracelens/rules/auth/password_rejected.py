@@ -1,0 +1,156 @@
+from tracelens.rules._shared.login_attempts import listed, the_list, who
+from tracelens.rules._shared.passwords import OUTRANKED, refused
+from tracelens.rules._shared.server_messages import barred, let_in, told
+from tracelens.rules._shared.timeouts import is_lost
+from tracelens.rules.auth.too_many_failures import cut
+from tracelens.rules.base import Found, Rival, cause, client, server
+from tracelens.sessions import Session
+
+NO_LIST = "no list of methods was traced; mask 142 would show it, and the list would decide"
+
+
+@cause(
+    "auth-password-rejected",
+    phase="auth",
+    yields_to=OUTRANKED,
+    login_refusal="username/password",
+    server_log={
+        "OpenSSH": (
+            ("Failed password for {user}", "the password was looked at and is wrong"),
+            ("Invalid user {user}", "there is no such user"),
+            ("User {user} from", '"... not allowed because": AllowUsers, DenyUsers, the shell or the account\'s lock'),
+            ("pam_", "a PAM module refused: account locked, expired, or the back end did not answer"),
+        ),
+        "dropbear": (
+            ("Bad password attempt for '{user}'", "the password was looked at and is wrong"),
+            ("Login attempt for nonexistent user", "there is no such user"),
+            ("User '{user}' has invalid shell", "the account's shell is not in /etc/shells"),
+        ),
+    },
+)
+def rejected(session: Session) -> Found | None:
+    """The server takes passwords and refused this user and password.
+
+    ## What it means
+
+    The server offers the method `password`, looked at this user and password, and said no. It does
+    not say why: a wrong password, an unknown user, a locked account, DenyUsers, AllowUsers and a
+    refused client address all look the same from outside.
+
+    ## How it is seen
+
+    - The client sends USERAUTH_REQUEST with `password` (packet 50; RFC 4252, 8), the server answers
+      USERAUTH_FAILURE (packet 51; RFC 4252, 5.1). The last byte of packet 51 is 0, and its list of
+      methods, or an earlier one, names `password`.
+    - Text: `Failure Event: -18 - Authentication failed (username/password)` from
+      libssh2_userauth_password_ex() since 1.2.3. Up to 1.2.2 only the packets tell.
+    - Without any list of methods (mask 128 alone) this is the likeliest reading, no more.
+    - Or a banner (packet 53; RFC 4252, 5.4) says that the account has expired, is locked or may not log in
+      now, and the server hangs up: OpenSSH with PAM does so after a right password.
+
+    ## What to do
+
+    - Client: check the user name (domain prefix, upper and lower case) and the password (blanks or
+      a line end at the end, characters outside ASCII: SSH wants UTF-8). Try the same by hand:
+      `sftp -o PubkeyAuthentication=no -o PreferredAuthentications=password USER@HOST`.
+    - IRIS/Caché: AuthenticateWithUsername(user, password). If the password comes from a stored
+      credential, check that one.
+    - Server: look for "Failed password for", "Invalid user" or "not allowed because" in sshd's log,
+      and for a locked or expired account.
+
+    ## Not to be confused with
+
+    - auth-password-not-allowed, auth-keyboard-interactive-needed: no list of the server ever named
+      `password`, so it never looked at it.
+    - auth-second-factor-missing: the last byte of packet 51 is 1; the password was right.
+    - auth-password-expired: `Password change required` came first; the password was right.
+    - auth-too-many-failures: the server left after several refusals.
+
+    ## Example
+
+    ```
+    [libssh2] 0.402115 Userauth: Permitted auth methods: publickey,password
+    [libssh2] 0.402230 Userauth: Attempting to login using password authentication
+    => libssh2_transport_write plain (45 bytes)
+    0000: 32 00 00 00 05 70 61 75  6C 61 00 00 00 0E 73 73 : 2....paula....ss
+    0010: 68 2D 63 6F 6E 6E 65 63  74 69 6F 6E 00 00 00 08 : h-connection....
+    0020: 70 61 73 73 77 6F 72 64  00 00 00 00 09          : password.....
+    => libssh2_transport_write plain2 (9 bytes)
+    0000: 4F 70 61 6C 2D 37 37 33  31                      : Opal-7731
+    => libssh2_transport_read() plain (24 bytes)
+    0000: 33 00 00 00 12 70 75 62  6C 69 63 6B 65 79 2C 70 : 3....publickey,p
+    0010: 61 73 73 77 6F 72 64 00                          : assword.
+    [libssh2] 2.518840 Transport: Packet type 51 received, length=24
+    [libssh2] 2.518853 Userauth: Password authentication failed
+    [libssh2] 2.518858 Failure Event: -18 - Authentication failed (username/password)
+    ```
+    """
+    refusal = refused(session)
+    if refusal is None:
+        return _turned_away(session)
+    if listed(session, "password") is False:
+        return None
+    attempt = refusal.attempt
+    if listed(session, "password") is None:
+        rivals: tuple[Rival, ...] = (
+            Rival("auth-password-not-allowed", NO_LIST),
+            Rival("auth-keyboard-interactive-needed", NO_LIST),
+        )
+    else:
+        rivals = (Rival("auth-keyboard-interactive-needed", "ruled out: the server lists password among its methods"),)
+    if attempt.partial is None:
+        rivals += (
+            Rival("auth-second-factor-missing", "the last byte of packet 51 (mask bit 2) would decide: 1 is partial"),
+        )
+    if not session.dumped and not session.uses("Userauth"):
+        rivals += (Rival("auth-password-expired", "a refused change of it reads the same; mask 142 would decide"),)
+    if not session.uses("Failure Event"):
+        rivals += (Rival("auth-too-many-failures", "what ended the session was not traced; mask 142 would decide"),)
+    if cut(session, [refusal.failure], least=1) is not None:
+        rivals += (
+            Rival("auth-too-many-failures", "the server hung up with the next attempt; its log and limit would decide"),
+        )
+    name = attempt.user or session.user or "USER"
+    words = barred(session, attempt.line)
+    if words is not None:
+        return Found(
+            f"The server refused {who(session, attempt)}: the account may not be used.",
+            (words, refusal.failure.quote, *the_list(session, attempt)),
+            let_in(name),
+            rivals,
+        )
+    return Found(
+        f"The server takes passwords and refused {who(session, attempt)} with this one.",
+        (refusal.failure.quote, *told(session, attempt.line), *the_list(session, attempt)),
+        (
+            client(
+                f"check user name and password, AuthenticateWithUsername({name!r}, ...) / "
+                "libssh2_userauth_password(): a domain prefix, "
+                "a changed password, a locked account, blanks at the end, characters outside ASCII (UTF-8 is "
+                "expected)"
+            ),
+            server(
+                f'look in sshd\'s log for "Failed password for {name}", "Invalid user {name}" or "not allowed '
+                'because"; from outside '
+                "they all look like a wrong password"
+            ),
+        ),
+        rivals,
+    )
+
+
+def _turned_away(session: Session) -> Found | None:
+    """Where the server says in a banner that the account may not be used, and hangs up instead of an answer."""
+    failed, attempt = session.failed, session.last_attempt
+    if failed is None or failed.phase != "auth" or attempt is None or attempt.method != "password":
+        return None
+    words = barred(session, attempt.line)
+    if words is None or not attempt.pending or not is_lost(session, failed):
+        return None
+    name = attempt.user or session.user or "USER"
+    return Found(
+        f"The server turns {who(session, attempt)} away and hangs up: the account may not be used.",
+        (words, failed.quote),
+        let_in(name),
+        (Rival("transport-connection-lost", "ruled out: the server says why before it hangs up"),),
+    )

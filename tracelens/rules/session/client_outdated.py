@@ -1,0 +1,91 @@
+from tracelens.rules._shared.algorithm_offers import is_old_server, left_out, upgrade
+from tracelens.rules.base import Found, client, notice
+from tracelens.sessions import Quote, Session
+from tracelens.ssh.algorithms import SINCE, newer_for, release, release_name
+
+
+@notice("client-outdated")
+def client_outdated(session: Session) -> Found | None:
+    """The client's libssh2 version is known to lack what this server wants.
+
+    ## What it means
+
+    The session failed, and the age of the client's libssh2 is why: the server asks for an algorithm that
+    only a later version brings. That OpenSSH works from the same machine proves only that it is newer.
+
+    ## How it is seen
+
+    - The version is in the client's banner (`SSH-2.0-libssh2_1.8.0`; `Sending Banner`, mask bit 2).
+    - Key exchange failed on a list where the server's packet 20 has names that this version does not know
+      or offer, and a later release meets the server in *all* lists.
+    - Or an RSA key was refused under the algorithm `ssh-rsa` (RFC 8332) by an OpenSSH 8.8 or later, or by
+      a server whose `server-sig-algs` (RFC 8308 section 3.1) lacks it: rsa-sha2 came with libssh2 1.11.0.
+    - Not where the version has the algorithm and the program left it out.
+
+    ## What to do
+
+    - Client: use the release that the notice names, or a later one. libssh2 comes with IRIS and Caché:
+      upgrade the instance (Caché before 2017.1 has a very old one). PHP, curl, git and others load the
+      system's libssh2: update that package.
+    - Until then: an Ed25519 or ECDSA key instead of RSA needs 1.9.0 only; the server's admin can allow
+      old algorithms for a while, see the cause's page for the price.
+
+    ## Not to be confused with
+
+    - `weak-algorithm`: the session worked, with an old algorithm.
+    - `kex-no-common-cipher` and its siblings with a list that the program narrowed: no upgrade helps.
+
+    ## Example
+
+    ```
+    [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.4.3
+    [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6
+    [libssh2] 0.438500 Key Ex: Sent KEX: diffie-hellman-group14-sha1,diffie-hellman-group1-sha1
+    => libssh2_transport_read() plain (144 bytes)
+    0000: 14 41 42 43 44 45 46 47  48 49 4A 4B 4C 4D 4E 4F : .ABCDEFGHIJKLMNO
+    0010: 50 00 00 00 11 63 75 72  76 65 32 35 35 31 39 2D : P....curve25519-
+    0020: 73 68 61 32 35 36 00 00  00 0B 73 73 68 2D 65 64 : sha256....ssh-ed
+    0030: 32 35 35 31 39 00 00 00  0A 61 65 73 31 32 38 2D : 25519....aes128-
+    0040: 63 74 72 00 00 00 0A 61  65 73 31 32 38 2D 63 74 : ctr....aes128-ct
+    0050: 72 00 00 00 0D 68 6D 61  63 2D 73 68 61 32 2D 32 : r....hmac-sha2-2
+    0060: 35 36 00 00 00 0D 68 6D  61 63 2D 73 68 61 32 2D : 56....hmac-sha2-
+    0070: 32 35 36 00 00 00 04 6E  6F 6E 65 00 00 00 04 6E : 256....none....n
+    0080: 6F 6E 65 00 00 00 00 00  00 00 00 00 00 00 00 00 : one.............
+    [libssh2] 0.461807 Transport: Packet type 20 received, length=144
+    [libssh2] 0.461820 Failure Event: -5 - Unable to exchange encryption keys
+    ```
+    """
+    version = session.client_version
+    failed = session.failed
+    if version is None or failed is None:
+        return None
+    found: tuple[str, str] | None = None
+    missing = session.mismatches()
+    attempt = failed.attempt
+    if missing and not session.kex_done:
+        name = missing[0]
+        if left_out(session, name) or is_old_server(session, name):
+            return None
+        newer = upgrade(session)
+        found = (release_name(newer[0]), newer[1]) if newer is not None else None
+    elif attempt is not None and attempt.algorithm == "ssh-rsa" and attempt.outcome == "refused":
+        lacking = _refuses_sha1(session) and version < release(SINCE["rsa-sha2-512"])
+        known = newer_for(("rsa-sha2-512",), version) if lacking else None
+        found = (f"libssh2 {known[0]}", known[1]) if known is not None else None
+    if found is None:
+        return None
+    when, agreed = found
+    return Found(
+        f"This client ({release_name(version)}) is older than what the server wants: {when} would agree on {agreed}.",
+        (Quote(session.client_banner_line, f"client: {session.client_banner}"),),
+        (client(f"use {when} or later; on IRIS/Caché it comes with the instance, so upgrade that"),),
+    )
+
+
+def _refuses_sha1(session: Session) -> bool:
+    """Whether the server is known to take no RSA signature with SHA-1."""
+    allowed = session.extensions.get("server-sig-algs")
+    if allowed is not None:
+        return "ssh-rsa" not in allowed.split(",")
+    openssh = session.server_openssh
+    return openssh is not None and openssh >= (8, 8)
