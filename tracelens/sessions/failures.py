@@ -166,7 +166,7 @@ def _undecidable(session: Session, failure: Failure) -> bool:
         return True  # a client that does not block leaves no -37 either
     if failure.code == -22 and failure.is_("channel.variable"):
         return True  # most programs do without the variable
-    # Printed for any status to stat, mkdir, rmdir, remove, rename and readlink. A program that only checks whether a file
+    # Printed for any status to stat, mkdir, rmdir, remove, rename and readlink. A program that only checks if a file
     # exists continues after it; where the server answers immediately, no error shows that.
     if failure.is_("sftp.any_status") and not _waits_for_statuses(session, failure):
         return True
