@@ -1,10 +1,9 @@
-"""The texts that libssh2 can print, what they stand for, and which releases print them.
+"""The texts that libssh2 can print, their meaning, and the releases that print them.
 
-`libssh2-messages.tsv` beside this module lists every message from libssh2 1.0 to its main branch ("head"):
-kind, context or error name, code, printf format, first and last version, source files. From it comes what
-numbers an error text has (`error_texts`, `codes_for`) and how old the library behind a trace is (`versions`,
-`Dating`); `readings` adds what experience says of it. The list is read on first use; a format becomes a
-pattern only when a text begins like it.
+`messages.tsv` beside this module lists every message from libssh2 1.0 to its main branch ("head"): kind, context or
+error name, code, printf format, first and last version, source files. It gives the numbers of an error text
+(`error_texts`, `codes_for`) and the age of the library behind a trace (`versions`, `Dating`); `readings` adds what
+experience says of errors. The list is read on first use; a format is compiled when a text begins like it.
 """
 
 import re
@@ -210,34 +209,21 @@ def years(first: str, last: str) -> str:
     return f"in {first} only" if first == last else f"from {first} to {last}"
 
 
-class _Format:
-    """A printf format, compiled when a text first asks for it."""
-
-    __slots__ = ("first", "last", "pattern", "text")
-
-    def __init__(self, row: Row) -> None:
-        self.text, self.first, self.last = row.text, row.first, row.last
-        self.pattern: re.Pattern[str] | None = None
-
-    def fits(self, text: str) -> bool:
-        if self.pattern is None:
-            self.pattern = re.compile(_expression(self.text) + r"\s*", re.DOTALL)
-        return self.pattern.fullmatch(text) is not None
-
-
-def _expression(text: str) -> str:
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """Return the pattern of all texts that a printf format prints."""
     parts, end = [], 0
     for conversion in _CONVERSION.finditer(text):
         parts += [re.escape(text[end : conversion.start()]), _FITS[conversion[1]]]
         end = conversion.end()
-    return "".join([*parts, re.escape(text[end:])])
+    return re.compile("".join([*parts, re.escape(text[end:]), r"\s*"]), re.DOTALL)
 
 
 class _Index(Struct):
     """The formats of one context: by whole text, and by the literal text before the first conversion."""
 
     exact: dict[str, Span]
-    begins: dict[str, list[_Format]]
+    begins: dict[str, list[Row]]
     lengths: tuple[int, ...] = ()
 
 
@@ -250,19 +236,19 @@ def _indexes() -> dict[str, _Index]:
         index = found.setdefault(DUMP if row.kind == "dump" else row.context, _Index({}, {}))
         conversion = _CONVERSION.search(row.text)
         if conversion is None:
-            index.exact[row.text] = _join(index.exact.get(row.text), (row.first, row.last))
+            index.exact[row.text] = _join(index.exact.get(row.text), row)
         elif row.text != "%d - %s":
-            index.begins.setdefault(row.text[: conversion.start()], []).append(_Format(row))
+            index.begins.setdefault(row.text[: conversion.start()], []).append(row)
     for index in found.values():
         index.lengths = tuple(sorted({len(begin) for begin in index.begins}, reverse=True))
     return found
 
 
-def _join(one: Span | None, other: Span) -> Span:
-    """From the earlier beginning to the later end."""
-    if one is None:
-        return other
-    return min(one[0], other[0], key=_RANK.__getitem__), max(one[1], other[1], key=_RANK.__getitem__)
+def _join(span: Span | None, row: Row) -> Span:
+    """Return the span from the earlier first release to the later last one."""
+    if span is None:
+        return row.first, row.last
+    return min(span[0], row.first, key=_RANK.__getitem__), max(span[1], row.last, key=_RANK.__getitem__)
 
 
 @lru_cache(maxsize=4096)  # traces of an archive say the same
@@ -282,7 +268,12 @@ def versions(context: str, text: str) -> Span | None:
     text = text.rstrip()
     coded = _CODED.fullmatch(text) if context == ERRORS else None
     if coded:
-        return _error_versions(int(coded[1]), coded[2])
+        code, text = int(coded[1]), coded[2].strip()
+        span = None
+        for row in error_texts(text):
+            if row.code in (None, code) and row.text == text:
+                span = _join(span, row)
+        return span
     index = _indexes().get(context)
     if index is None:
         return None
@@ -291,26 +282,16 @@ def versions(context: str, text: str) -> Span | None:
     for length in index.lengths:
         if length == 0 and span:
             break
-        for candidate in index.begins.get(text[:length], ()):
-            if candidate.fits(text):
-                span = _join(span, (candidate.first, candidate.last))
-    return span
-
-
-def _error_versions(code: int, text: str) -> Span | None:
-    span = None
-    for row in _errors().get(text.strip().casefold(), ()):
-        if row.code in (None, code) and row.text == text.strip():
-            span = _join(span, (row.first, row.last))
+        for row in index.begins.get(text[:length], ()):
+            if _pattern(row.text).fullmatch(text):
+                span = _join(span, row)
     return span
 
 
 def narrow(spans: Iterable[Span]) -> tuple[str | None, str | None]:
-    """The releases that all spans have in common.
+    """Return the first and the last release that all spans have in common.
 
-    Returns:
-        The first and the last of them; (None, None) where there is no span, or none in common, as in a file
-        that several libraries wrote to.
+    (None, None) where there is no span, or none in common, as in a file that several libraries wrote to.
     """
     known = list(spans)
     if not known:
@@ -329,12 +310,12 @@ class Dating:
         self.spans: set[Span] = set()
 
     def see(self, context: str, text: str) -> None:
-        """Takes one text into account, as for the function `versions`; an unknown one says nothing."""
+        """Take one text into account, as the function `versions` does; an unknown one changes nothing."""
         span = versions(context, text)
         if span:
             self.spans.add(span)
 
     @property
     def versions(self) -> tuple[str | None, str | None]:
-        """The first and the last release that can have printed everything seen so far."""
+        """The first and the last release that can have printed all texts so far."""
         return narrow(self.spans)
