@@ -56,7 +56,7 @@ class Row(Struct, frozen=True):
         text: the printf format.
         first: the first release that has it.
         last: the last one.
-        sources: the C files it stands in.
+        sources: the C files that print it.
     """
 
     kind: str
@@ -70,7 +70,7 @@ class Row(Struct, frozen=True):
 
 @cache
 def rows() -> tuple[Row, ...]:
-    """All messages, in the order of the list."""
+    """Return all messages, in the order of the list."""
     lines = Path(__file__).with_name("messages.tsv").read_text(encoding="utf-8").splitlines()
     found = []
     for line in lines[1:]:
@@ -92,14 +92,14 @@ def _errors() -> dict[str, list[Row]]:
 
 
 def error_texts(text: str) -> list[Row]:
-    """The messages with this error text; several where it came with different numbers over the years."""
+    """Return the messages with this error text; several if its number differs between releases."""
     return list(_errors().get(text.strip().casefold(), ()))
 
 
 def error_text_in(text: str) -> str | None:
-    """The longest error text of libssh2 that stands somewhere in `text`, as libssh2 spells it.
+    """Return the longest error text of libssh2 within `text`, as libssh2 spells it.
 
-    Texts of less than a dozen characters ("Unknown", "Would block") must be all of it.
+    Error texts of less than a dozen characters ("Unknown", "Would block") must be all of it.
     """
     exact = error_texts(text)
     if exact:
@@ -110,23 +110,23 @@ def error_text_in(text: str) -> str | None:
 
 
 def codes_for(text: str) -> tuple[int | None, ...]:
-    """The numbers that libssh2's source names for an error text; None among them: any number."""
+    """Return the numbers that libssh2's source has for an error text; None among them: any number."""
     found = {row.code for row in error_texts(text)}
     return tuple(sorted(found, key=lambda code: (code is None, -(code or 0))))
 
 
 def texts_for(code: int) -> list[str]:
-    """The error texts for which libssh2's source names this number, each once."""
+    """Return the error texts that have this number in libssh2's source, each once."""
     return list(dict.fromkeys(row.text for row in rows() if row.kind == "error" and row.code == code))
 
 
 class Reading(Struct, frozen=True):
-    """What an error text stands for when it comes with certain numbers.
+    """What an error text means together with certain numbers.
 
     Attributes:
         codes: the numbers; empty for any.
-        text: a pattern that the whole text must fit, in any case; empty for the numbers whatever the text.
-        means: what it stands for.
+        text: a pattern that the whole text must match, in any case; empty for any text with these numbers.
+        means: what it means.
         iris: what to do in IRIS or Caché, in ObjectScript's words.
         c: what to do in any other program, in libssh2's words.
         see: the findings that it leads to, the likeliest first.
@@ -141,11 +141,10 @@ class Reading(Struct, frozen=True):
 
 
 def readings(code: int | None, text: str) -> list[Reading]:
-    """What is known about an error text and its number.
+    """Return what is known about an error text and its number.
 
-    A number alone explains little (one text comes with many numbers, one number with many texts), so what is
-    known about the pair comes first, and what the number does on its own only where no pair is known. Error
-    -37 is the exception: it means the same with any text.
+    A number alone explains little (one text comes with many numbers, one number with many texts), so the readings of
+    the pair count, and those of the number only where there are none. Error -37 means the same with any text.
 
     Args:
         code: the number, None if only the text is known.
@@ -189,7 +188,7 @@ def _readings() -> tuple[Reading, ...]:
 
 
 def printed(code: int | None, text: str) -> list[str]:
-    """In words, with which numbers and by which releases a text is printed, or which texts have a number."""
+    """Return in words which numbers and releases a text is printed with, or which texts have a number."""
     if text:
         fitting = [row for row in error_texts(text) if code is None or row.code in (None, code)]
         return [
@@ -203,7 +202,7 @@ def printed(code: int | None, text: str) -> list[str]:
 
 
 def years(first: str, last: str) -> str:
-    """A span of releases in words."""
+    """Return a span of releases in words."""
     if last == "head":
         return "on the main branch only" if first == "head" else f"since {first}"
     return f"in {first} only" if first == last else f"from {first} to {last}"
@@ -253,10 +252,10 @@ def _join(span: Span | None, row: Row) -> Span:
 
 @lru_cache(maxsize=4096)  # traces of an archive say the same
 def versions(context: str, text: str) -> Span | None:
-    """The first and the last libssh2 release that can have printed this text.
+    """Return the first and the last libssh2 release that can have printed this text.
 
-    Where several formats fit, all their releases count, but a format that begins with `%s` and so fits nearly
-    anything counts only where no other does.
+    Where several formats match, all their releases count, but a format that begins with `%s`, and so matches nearly
+    anything, counts only if no other one matches.
 
     Args:
         context: `Transport`, `Key Ex`, ... as the trace names it, or `DUMP` for the title of a hex dump.
