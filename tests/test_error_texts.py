@@ -41,10 +41,15 @@ def test_words_are_in_lower_case() -> None:
 
 def test_names_that_the_code_compares_exist() -> None:
     for path in Path(tracelens.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "is_":
-                names = {arg.value for arg in node.args if isinstance(arg, ast.Constant)}
-                assert names <= NAMES, path
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        constants = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "is_":
+                groups = [constants[ast.unparse(arg.value)] for arg in call.args if isinstance(arg, ast.Starred)]
+                literals = [
+                    node for arg in [*call.args, *groups] for node in ast.walk(arg) if isinstance(node, ast.Constant)
+                ]
+                assert {node.value for node in literals} <= NAMES, path
 
 
 @pytest.mark.parametrize(
