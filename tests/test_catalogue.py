@@ -2,6 +2,7 @@
 
 import re
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,19 @@ def test_readings_lead_to_ids_that_exist():
         assert bool(known.iris) == bool(known.c)
 
 
+def test_each_phrase_of_the_readings_is_used():
+    text = Path(messages.__file__).with_name("error_readings.toml").read_text(encoding="utf-8")
+    assert all(f"${phrase}" in text for phrase in tomllib.loads(text)["phrases"])
+
+
+def test_each_reading_is_given_for_something():
+    pairs = {(row.code, row.text) for row in messages.rows() if row.kind == "error"}
+    codes = {code for known in messages._readings() for code in known.codes}
+    pairs |= {(code, text) for _, text in pairs for code in codes} | {(code, "") for code in codes}
+    given = {id(known) for code, text in pairs for known in messages.readings(code, text)}
+    assert [known for known in messages._readings() if id(known) not in given] == []
+
+
 def test_readings_are_about_texts_that_exist():
     texts = {row.text for row in messages.rows() if row.kind == "error"}
     for known in messages._readings():
@@ -184,7 +198,3 @@ def test_quick_enough():
     for context, text in texts:
         versions(context, text)
     assert (time.perf_counter() - begin) / len(texts) < 0.0005  # in fact some 5 us; room for a busy machine
-
-
-def test_the_list_travels_with_the_package():
-    assert Path(messages.__file__).with_name("messages.tsv").is_file()

@@ -16,7 +16,7 @@ import pytest
 from tracelens.libssh2 import grammar
 from tracelens.libssh2.events import GRAMMARS, Value, parse_afresh
 
-CATALOGUE = Path(__file__).parent / "data" / "libssh2-messages.tsv"
+CATALOGUE = Path(grammar.__file__).with_name("messages.tsv")
 CONVERSION = re.compile(r"%[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh|ll|[hlzjt])?[diuxXcspo%]|%(?=,|$)")
 
 STRINGS = ("alpha", "/srv/in/file", "/srv/in/file 1.csv", "hmac-sha2-256", "ssh-rsa,ssh-ed25519")

@@ -292,7 +292,7 @@ def version() -> str:
     folder = Path(tracelens.__file__).parent
     files = [p for p in folder.rglob("*.py") if not _OUTLETS & set(p.relative_to(folder).parts)]
     digest = hashlib.sha256()
-    for path in sorted([*files, *folder.rglob("*.tsv"), *grammar.folder().glob("*.lark")]):
+    for path in sorted([*files, *folder.rglob("*.tsv"), *folder.rglob("*.toml"), *grammar.folder().glob("*.lark")]):
         digest.update(path.name.encode() + path.read_bytes())
     for entry in sorted(entry_points(group=rules.GROUP), key=lambda e: e.name):
         spec = find_spec(entry.module)

@@ -3,9 +3,9 @@
     parse("Transport", "Packet type 94 received, length=41")
     -> ("transport.packet_received", {"type": 94, "length": 41})
 
-The message grammars say what there is (`grammars/common.lark` tells how to read them); nothing here knows a
-single message. A trace of a million records has a thousand distinct texts and a hundred shapes (texts with
-their numbers masked), so that most texts are answered from a table and never meet a parser.
+The grammars define the messages (`grammars/common.lark` explains how to read them); this module knows none of them. A
+trace of a million records has a thousand distinct texts and a hundred shapes (texts with their numbers masked), so most
+texts are looked up in a table and never reach a parser.
 """
 
 import re
@@ -30,19 +30,19 @@ GRAMMARS: Mapping[str, str] = {
     "Publickey": "publickey",
     "Socket": "socket",
 }
-"""libssh2's names of its trace contexts, in the order of their mask bits, and the grammar of each."""
+"""Trace contexts, in the order of their mask bits -> grammars."""
 
-LONGEST = 64 * 1024  # characters of a text that are looked at; libssh2 itself stops at 1,535
-KEPT = 16 * 1024  # distinct texts, and distinct shapes, that are remembered
+LONGEST = 64 * 1024  # characters of a text that are parsed; libssh2 itself stops at 1,535
+KEPT = 16 * 1024  # distinct texts, and distinct shapes, in the tables
 
 
 class Event(Struct, frozen=True):
-    """What one trace record says.
+    """A trace record, parsed.
 
-    Args:
-        line: where it stands in the trace, counted from 1.
+    Attributes:
+        line: its line in the trace, counted from 1.
         time: seconds on the trace's own clock; None where the record has no stamp.
-        context: libssh2's name of the part that speaks, such as "Key Ex".
+        context: libssh2's name of the subsystem, such as "Key Ex".
         name: grammar and message, such as "transport.banner_received"; "transport.unknown" where the grammar
             does not know the text.
         fields: the message's values by name. Equal texts share one mapping: read it, never write to it.
@@ -57,16 +57,17 @@ class Event(Struct, frozen=True):
     text: str
 
 
-class _Shape(Struct, frozen=True):
-    """How to read texts that are alike but for their digit runs.
+class _TextShape(Struct, frozen=True):
+    """How to read texts that differ in their digit runs only.
 
-    Args:
+    Attributes:
         name: the event's name.
         fields: the fields of one text of this shape; those without digits are the same in every text.
-        numbers: per decimal field its name, the digit run that it is, and its sign.
-        texts: per other field that holds digit runs its name, its terminal, what stands before each run, which run,
-            and the digits at the run's begin that are the literal's before the field (`0%lo`); what follows.
-        fixed: runs that are part of something else, such as a literal: another value is another shape.
+        numbers: per decimal field its name, the index of its run, and its sign.
+        texts: per other field with digit runs its name, its terminal, its pieces and the text after the last run. A
+            piece is the text before a run, the run's index, and the digits at the run's start that belong to the
+            literal before the field (`0%lo`).
+        fixed: index and digits of the runs that are part of a literal: other digits make another shape.
     """
 
     name: str
@@ -79,10 +80,10 @@ class _Shape(Struct, frozen=True):
 # A run is at most as long as INT and HEX of the grammars allow, so that both cut a text alike.
 _RUN = re.compile(r"([0-9]{1,20})")
 _ANY_DIGITS = re.compile(r"\[(?:A-Za-z)?0-9-?\]|\{[0-9,]+\}")  # in a terminal's pattern
-_split = _RUN.split  # what is between the runs and the runs, in turn
+_split = _RUN.split  # the texts between the runs and the runs, in turn
 
 _texts: dict[tuple[str, str], Parsed] = {}
-_shapes: dict[tuple[str, str], _Shape] = {}
+_shapes: dict[tuple[str, str], _TextShape] = {}
 
 
 def parse(context: str, text: str) -> Parsed:
@@ -90,7 +91,7 @@ def parse(context: str, text: str) -> Parsed:
 
     Args:
         context: as printed before the text, such as "Key Ex".
-        text: what follows the context; damaged and cut texts are welcome.
+        text: the text after the context; it may be damaged or cut.
     """
     key = (context, text)
     parsed = _texts.get(key)
@@ -98,7 +99,7 @@ def parse(context: str, text: str) -> Parsed:
         text = text[:LONGEST]
         parts = _split(text)
         shape = _shapes.get((context, "0".join(parts[::2])))
-        parsed = (_by_shape(shape, parts[1::2]) if shape is not None else None) or parse_afresh(context, text)
+        parsed = (shape and _event_by_shape(shape, parts[1::2])) or parse_afresh(context, text)
         if len(_texts) >= KEPT:
             _texts.clear()
         _texts[key] = parsed
@@ -116,10 +117,8 @@ def parse_afresh(context: str, text: str) -> Parsed:
         tree = read(text)
     except UnexpectedInput:
         return f"{grammar}.unknown", {}
-    name = f"{grammar}.{tree.data}"
     fields: dict[str, Value] = {}
-    numbers: dict[tuple[int, int], tuple[str, int]] = {}
-    texts: list[tuple[str, str, int, int]] = []
+    tokens: list[tuple[str, Token]] = []
     for child in tree.children:
         assert isinstance(child, Tree)
         field = str(child.data)
@@ -129,22 +128,20 @@ def parse_afresh(context: str, text: str) -> Parsed:
         token = child.children[0]
         assert isinstance(token, Token)
         fields[field] = _CONVERT.get(token.type, str.rstrip)(token)
-        if token.start_pos is None or token.end_pos is None:
-            continue
-        if token.type == "INT":
-            minus = token.startswith("-")
-            numbers[token.start_pos + minus, token.end_pos] = (field, -1 if minus else 1)
-        elif token.type in alike and not (token.type in _DIGITS and text[token.end_pos : token.end_pos + 1].isalnum()):
-            texts.append((field, token.type, token.start_pos, token.end_pos))
+        # The digits of a number that goes on behind its token, as in "12ab", do not vary.
+        varies = token.type in alike and not (token.type in _DIGITS and text[token.end_pos :][:1].isalnum())
+        if token.start_pos is not None and (token.type == "INT" or varies):
+            tokens.append((field, token))
+    name = f"{grammar}.{tree.data}"
     if len(_shapes) >= KEPT:
         _shapes.clear()
-    _shapes[context, "0".join(_split(text)[::2])] = _shape(text, name, fields, numbers, texts)
+    _shapes[context, "0".join(_split(text)[::2])] = _shape_of(text, name, fields, tokens)
     return name, fields
 
 
 @cache
 def opening(*names: str) -> re.Pattern[str]:
-    """Return a pattern with which all texts of these events begin, for passing over others without reading them."""
+    """Return a pattern that matches the beginning of each text of these events, to skip others without parsing."""
     literals = set()
     for name in names:
         grammar, _, alias = name.partition(".")
@@ -154,44 +151,54 @@ def opening(*names: str) -> re.Pattern[str]:
     return re.compile(rf"\s*(?:{'|'.join(sorted(literals))})")
 
 
-def _shape(
-    text: str,
-    name: str,
-    fields: Mapping[str, Value],
-    numbers: Mapping[tuple[int, int], tuple[str, int]],
-    texts: list[tuple[str, str, int, int]],
-) -> _Shape:
-    """How texts of this layout are read."""
-    plan: list[tuple[str, int, int]] = []
+def _shape_of(text: str, name: str, fields: Mapping[str, Value], tokens: list[tuple[str, Token]]) -> _TextShape:
+    """Return how texts like this one are read.
+
+    Args:
+        text: the text.
+        name: the event's name.
+        fields: the event's fields.
+        tokens: the fields whose digits may vary, with their tokens.
+    """
+    signs = {}  # by the span of the digits
+    spans = []  # of the other tokens
+    for field, token in tokens:
+        start, stop = token.start_pos or 0, token.end_pos or 0
+        if token.type == "INT":
+            minus = token.startswith("-")
+            signs[start + minus, stop] = (field, -1 if minus else 1)
+        else:
+            spans.append((field, token.type, start, stop))
+    numbers: list[tuple[str, int, int]] = []
     fixed: list[tuple[int, str]] = []
-    held: dict[str, list[tuple[str, int, str]]] = {}
-    done = {field: start for field, _, start, _ in texts}
-    for run, found in enumerate(_RUN.finditer(text)):
-        start, stop = found.span()
-        if (start, stop) in numbers:
-            field, sign = numbers[start, stop]
-            plan.append((field, run, sign))
+    pieces: dict[str, list[tuple[str, int, str]]] = {}
+    done = {field: start for field, _, start, _ in spans}
+    for run, digits in enumerate(_RUN.finditer(text)):
+        start, stop = digits.span()
+        if (start, stop) in signs:
+            field, sign = signs[start, stop]
+            numbers.append((field, run, sign))
             continue
-        field, first = next(
-            (
-                (field, first)
-                for field, _, first, last in texts
-                if first < stop <= last and (first <= start or stop == last)
-            ),
-            ("", 0),
-        )
-        if not field:
-            fixed.append((run, found[0]))
-            continue
-        held.setdefault(field, []).append((text[done[field] : start], run, text[start:first]))
-        done[field] = stop
-    found_texts = (
-        (field, type, tuple(held[field]), text[done[field] : last]) for field, type, _, last in texts if field in held
-    )
-    return _Shape(name, fields, tuple(plan), tuple(found_texts), tuple(fixed))
+        field, first = _field_of(start, stop, spans)
+        if field:
+            pieces.setdefault(field, []).append((text[done[field] : start], run, text[start:first]))
+            done[field] = stop
+        else:
+            fixed.append((run, digits[0]))
+    texts = [(f, kind, tuple(pieces[f]), text[done[f] : last]) for f, kind, _, last in spans if f in pieces]
+    return _TextShape(name, fields, tuple(numbers), tuple(texts), tuple(fixed))
 
 
-def _by_shape(shape: _Shape, runs: list[str]) -> Parsed | None:
+def _field_of(start: int, stop: int, spans: list[tuple[str, str, int, int]]) -> tuple[str, int]:
+    """Return the field that a run of digits belongs to and where that begins; an empty name if it is in none."""
+    for field, _, first, last in spans:
+        if first < stop <= last and (first <= start or stop == last):
+            return field, first
+    return "", 0
+
+
+def _event_by_shape(shape: _TextShape, runs: list[str]) -> Parsed | None:
+    """Return the event of the text with these digit runs, None where the text is not of the shape after all."""
     for run, value in shape.fixed:
         if runs[run] != value:
             return None
@@ -210,7 +217,7 @@ def _by_shape(shape: _Shape, runs: list[str]) -> Parsed | None:
 
 @cache
 def _reader(grammar: str) -> tuple[Callable[[str], Tree[Token]], frozenset[str], frozenset[str]]:
-    """Return the parser of a grammar, the fields that are lists, and the terminals of which any digits are part."""
+    """Return the parser of a grammar, the fields that are lists, and the terminals that accept any digits."""
     parser = load(grammar, start="message")
     lists = (
         rule.alias or rule.origin.name
@@ -225,29 +232,15 @@ def _reader(grammar: str) -> tuple[Callable[[str], Tree[Token]], frozenset[str],
     return parser.parse, frozenset(lists), frozenset(alike)
 
 
-# -- terminals to values; a terminal that is not named here is a string
-
-
-def _pointer(token: str) -> int:
-    return 0 if token.startswith("(") else int(token, 16)
-
-
-def _octal(token: str) -> int:
-    return -1 if "8" in token or "9" in token else int(token, 8)
-
-
-def _names(token: str) -> tuple[str, ...]:
-    return tuple(name for name in token.rstrip().split(",") if name)
-
-
+# Terminal -> value; a terminal that is not named here is a string.
 _CONVERT: Mapping[str, Callable[[str], Value]] = {
     "INT": int,
     "HEX": lambda token: int(token, 16),
-    "OCT": _octal,
-    "POINTER": _pointer,
-    "NAMES": _names,
+    "OCT": lambda token: -1 if "8" in token or "9" in token else int(token, 8),
+    "POINTER": lambda token: 0 if token.startswith("(") else int(token, 16),
+    "NAMES": lambda token: tuple(name for name in token.rstrip().split(",") if name),
 }
-# What is a number of another base, for certain: no more digits than its terminal takes, in each of its alternatives.
+# Numbers of another base: as many digits as the terminal takes, in each of its alternatives.
 _DIGITS: Mapping[str, str] = {
     "HEX": "[0-9A-Fa-f]{1,20}",
     "OCT": "[0-9]{1,22}",

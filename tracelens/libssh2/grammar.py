@@ -1,13 +1,13 @@
-"""Finds the grammars, builds their parsers, and remembers the built ones; alone imports lark.
+"""Builds the parsers of the grammars and caches them; the only module that imports lark.
 
     load("transport", start="message").parse("Requesting userauth service")
 
-A built parser is kept for the life of the process and, as a file, in the user's cache folder, from where it
-loads several times faster than it builds. The files there are safe to delete at any time.
+A parser lives as long as the process and is also saved in the user's cache folder, because loading it is several times
+faster than building it. The files there can be deleted at any time.
 """
 
+import contextlib
 import hashlib
-import io
 import os
 import stat
 import sys
@@ -55,13 +55,14 @@ def load(name: str, start: str | Sequence[str] = "start", **options: bool | str 
         options: further options of lark; they win over the usual ones.
     """
     key = (name, start if isinstance(start, str) else tuple(start), *sorted(options.items()))
-    found = _built.get(key)
-    if found is None:
-        found = _built[key] = _from_cache(name, repr(key)) or _build(name, start, options, repr(key))
-    return found
+    parser = _built.get(key)
+    if parser is None:
+        file = _cache_file(name, repr(key))
+        parser = _built[key] = (file and _read(file)) or _build(name, start, options, file)
+    return parser
 
 
-def _build(name: str, start: str | Sequence[str], options: dict[str, bool | str | int], key: str) -> Lark:
+def _build(name: str, start: str | Sequence[str], options: dict[str, bool | str | int], file: Path | None) -> Lark:
     usual: dict[str, Any] = {"parser": "lalr", "lexer": "contextual", "maybe_placeholders": False}
     parser = Lark.open(
         str(folder() / f"{name}.lark"),
@@ -69,68 +70,49 @@ def _build(name: str, start: str | Sequence[str], options: dict[str, bool | str 
         _plugins={"ContextualLexer": _Lexer},
         **(usual | options),
     )
-    _to_cache(name, key, parser)
+    if file is not None:
+        _write(file, parser)
     return parser
 
 
-# -- the cache on disk: a line with the digest of the rest, then what lark saves. Whatever goes wrong with it,
-# -- the parser is built from its grammar instead.
+# -- the cache on disk. Lark's own `cache=` neither checks whose folder it is nor replaces a file in one step.
 
 
-def _cache_file(name: str, key: str) -> Path:
-    """Return the file that holds exactly this grammar, built by exactly this software."""
+def _cache_file(name: str, key: str) -> Path | None:
+    """Return the file for exactly this grammar and software, None where others could write to its folder."""
     sources = b"".join((folder() / f"{part}.lark").read_bytes() for part in ("common", name))
-    made_of = hashlib.sha256(sources + key.encode()).hexdigest()[:16]
-    version = f"lark{lark.__version__}-{sys.implementation.cache_tag}"
-    return _cache_folder() / f"{name}-{version}-{made_of}.parser"
-
-
-def _cache_folder() -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not base.is_absolute():
-        base = Path.home() / ".cache"
-    return base / "tracelens" / "grammars"
-
-
-def _is_ours(place: Path) -> bool:
-    """Tell whether nobody but this user can put a file there: what is loaded from there is trusted."""
-    if sys.platform == "win32":
-        return place.is_dir()
-    about = place.lstat()
-    return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid() and not about.st_mode & 0o022
-
-
-def _from_cache(name: str, key: str) -> Lark | None:
+    digest = hashlib.sha256(sources + key.encode()).hexdigest()[:16]
     try:
-        file = _cache_file(name, key)
-        if not (_is_ours(file.parent) and _is_ours(file.parent.parent)):
-            return None
-        digest, _, saved = file.read_bytes().partition(b"\n")
+        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        base = base if base.is_absolute() else Path.home() / ".cache"
+        base.mkdir(parents=True, exist_ok=True)
+        for place in (base / "tracelens", base / "tracelens" / "grammars"):
+            place.mkdir(mode=0o700, exist_ok=True)
+            about = place.lstat()
+            if sys.platform != "win32" and (
+                not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022
+            ):
+                return None
     except (OSError, RuntimeError):  # RuntimeError: this user has no home folder
         return None
-    if digest != hashlib.sha256(saved).hexdigest().encode():
-        return None
-    return Lark.load(io.BytesIO(saved))
+    return place / f"{name}-lark{lark.__version__}-{sys.implementation.cache_tag}-{digest}.parser"
 
 
-def _to_cache(name: str, key: str, parser: Lark) -> None:
+def _read(file: Path) -> Lark | None:
     try:
-        file = _cache_file(name, key)
-        file.parent.parent.parent.mkdir(parents=True, exist_ok=True)
-        for place in (file.parent.parent, file.parent):
-            place.mkdir(mode=0o700, exist_ok=True)
-            if not _is_ours(place):
-                return
-        memory = io.BytesIO()
-        parser.save(memory, {"_plugins"})
-        saved = memory.getvalue()
-        handle, unfinished = tempfile.mkstemp(dir=file.parent, prefix=f"{name}-", suffix=".tmp")
+        with file.open("rb") as saved:
+            return Lark.load(saved)
+    except Exception:  # not there, or damaged in whatever way: the grammar is built instead
+        return None
+
+
+def _write(file: Path, parser: Lark) -> None:
+    with contextlib.suppress(OSError):
+        handle, unfinished = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as out:
-                out.write(hashlib.sha256(saved).hexdigest().encode() + b"\n" + saved)
+                parser.save(out, {"_plugins"})
             os.replace(unfinished, file)
         except OSError:
             os.unlink(unfinished)
             raise
-    except (OSError, RuntimeError):
-        return

@@ -1,10 +1,9 @@
-"""The texts that libssh2 can print, what they stand for, and which releases print them.
+"""The texts that libssh2 can print, their meaning, and the releases that print them.
 
-`libssh2-messages.tsv` beside this module lists every message from libssh2 1.0 to its main branch ("head"):
-kind, context or error name, code, printf format, first and last version, source files. From it comes what
-numbers an error text has (`error_texts`, `codes_for`) and how old the library behind a trace is (`versions`,
-`Dating`); `readings` adds what experience says of it. The list is read on first use; a format becomes a
-pattern only when a text begins like it.
+`messages.tsv` beside this module lists every message from libssh2 1.0 to its main branch ("head"): kind, context or
+error name, code, printf format, first and last version, source files. It gives the numbers of an error text
+(`error_texts`, `codes_for`) and the age of the library behind a trace (`versions`, `Dating`); `readings` adds what
+experience says of errors. The list is read on first use; a format is compiled when a text begins like it.
 """
 
 import re
@@ -13,8 +12,6 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from msgspec import Struct
-
-from tracelens.libssh2 import vocabulary
 
 Span = tuple[str, str]
 """The first and the last release of something, both as in `ORDER`."""
@@ -59,7 +56,7 @@ class Row(Struct, frozen=True):
         text: the printf format.
         first: the first release that has it.
         last: the last one.
-        sources: the C files it stands in.
+        sources: the C files that print it.
     """
 
     kind: str
@@ -73,7 +70,7 @@ class Row(Struct, frozen=True):
 
 @cache
 def rows() -> tuple[Row, ...]:
-    """All messages, in the order of the list."""
+    """Return all messages, in the order of the list."""
     lines = Path(__file__).with_name("messages.tsv").read_text(encoding="utf-8").splitlines()
     found = []
     for line in lines[1:]:
@@ -95,14 +92,14 @@ def _errors() -> dict[str, list[Row]]:
 
 
 def error_texts(text: str) -> list[Row]:
-    """The messages with this error text; several where it came with different numbers over the years."""
+    """Return the messages with this error text; several if its number differs between releases."""
     return list(_errors().get(text.strip().casefold(), ()))
 
 
 def error_text_in(text: str) -> str | None:
-    """The longest error text of libssh2 that stands somewhere in `text`, as libssh2 spells it.
+    """Return the longest error text of libssh2 within `text`, as libssh2 spells it.
 
-    Texts of less than a dozen characters ("Unknown", "Would block") must be all of it.
+    Error texts of less than a dozen characters ("Unknown", "Would block") must be all of it.
     """
     exact = error_texts(text)
     if exact:
@@ -113,23 +110,23 @@ def error_text_in(text: str) -> str | None:
 
 
 def codes_for(text: str) -> tuple[int | None, ...]:
-    """The numbers that libssh2's source names for an error text; None among them: any number."""
+    """Return the numbers that libssh2's source has for an error text; None among them: any number."""
     found = {row.code for row in error_texts(text)}
     return tuple(sorted(found, key=lambda code: (code is None, -(code or 0))))
 
 
 def texts_for(code: int) -> list[str]:
-    """The error texts for which libssh2's source names this number, each once."""
+    """Return the error texts that have this number in libssh2's source, each once."""
     return list(dict.fromkeys(row.text for row in rows() if row.kind == "error" and row.code == code))
 
 
 class Reading(Struct, frozen=True):
-    """What an error text stands for when it comes with certain numbers.
+    """What an error text means together with certain numbers.
 
     Attributes:
         codes: the numbers; empty for any.
-        text: a pattern that the whole text must fit, in any case; empty for the numbers whatever the text.
-        means: what it stands for.
+        text: a pattern that the whole text must match, in any case; empty for any text with these numbers.
+        means: what it means.
         iris: what to do in IRIS or Caché, in ObjectScript's words.
         c: what to do in any other program, in libssh2's words.
         see: the findings that it leads to, the likeliest first.
@@ -144,11 +141,10 @@ class Reading(Struct, frozen=True):
 
 
 def readings(code: int | None, text: str) -> list[Reading]:
-    """What is known about an error text and its number.
+    """Return what is known about an error text and its number.
 
-    A number alone explains little (one text comes with many numbers, one number with many texts), so what is
-    known about the pair comes first, and what the number does on its own only where no pair is known. Error
-    -37 is the exception: it means the same with any text.
+    A number alone explains little (one text comes with many numbers, one number with many texts), so the readings of
+    the pair count, and those of the number only where there are none. Error -37 means the same with any text.
 
     Args:
         code: the number, None if only the text is known.
@@ -170,26 +166,29 @@ def readings(code: int | None, text: str) -> list[Reading]:
 
 @cache
 def _readings() -> tuple[Reading, ...]:
-    text = vocabulary.READINGS
-    for line in vocabulary.PHRASES.strip().replace("\n    ", " ").splitlines():
-        name, _, phrase = line.partition(": ")
-        text = text.replace(name, phrase)
-    found = []
-    for block in re.split(r"\n(?=\[)", text.strip().replace("\n    ", " ")):
-        head, *lines = block.splitlines()
-        codes, _, pattern = head[1:].partition("]")
-        numbers = tuple(int(code) for code in codes.split() if code != "any")
-        fields = [line.partition(": ") for line in lines]
-        means = tuple(value for name, _, value in fields if name == "means")
-        iris = tuple(value for name, _, value in fields if name in ("iris", "both"))
-        c = tuple(value for name, _, value in fields if name in ("c", "both"))
-        see = tuple(finding for name, _, value in fields if name == "see" for finding in value.split())
-        found.append(Reading(numbers, pattern.strip(), means, iris, c, see))
-    return tuple(found)
+    import tomllib  # takes 7 ms, which only `explain` needs
+
+    data = tomllib.loads(Path(__file__).with_name("error_readings.toml").read_text(encoding="utf-8"))
+
+    def texts(*values: str | list[str]) -> tuple[str, ...]:
+        lines = [line for value in values for line in ([value] if isinstance(value, str) else value)]
+        return tuple(re.sub(r"\$([a-z0-9-]+)", lambda phrase: data["phrases"][phrase[1]], line) for line in lines)
+
+    return tuple(
+        Reading(
+            tuple(entry.get("codes", ())),
+            entry.get("text", ""),
+            texts(entry["means"]),
+            texts(entry.get("iris", []), entry.get("both", [])),
+            texts(entry.get("c", []), entry.get("both", [])),
+            tuple(entry["see"]),
+        )
+        for entry in data["reading"]
+    )
 
 
 def printed(code: int | None, text: str) -> list[str]:
-    """In words, with which numbers and by which releases a text is printed, or which texts have a number."""
+    """Return in words which numbers and releases a text is printed with, or which texts have a number."""
     if text:
         fitting = [row for row in error_texts(text) if code is None or row.code in (None, code)]
         return [
@@ -203,40 +202,27 @@ def printed(code: int | None, text: str) -> list[str]:
 
 
 def years(first: str, last: str) -> str:
-    """A span of releases in words."""
+    """Return a span of releases in words."""
     if last == "head":
         return "on the main branch only" if first == "head" else f"since {first}"
     return f"in {first} only" if first == last else f"from {first} to {last}"
 
 
-class _Format:
-    """A printf format, compiled when a text first asks for it."""
-
-    __slots__ = ("first", "last", "pattern", "text")
-
-    def __init__(self, row: Row) -> None:
-        self.text, self.first, self.last = row.text, row.first, row.last
-        self.pattern: re.Pattern[str] | None = None
-
-    def fits(self, text: str) -> bool:
-        if self.pattern is None:
-            self.pattern = re.compile(_expression(self.text) + r"\s*", re.DOTALL)
-        return self.pattern.fullmatch(text) is not None
-
-
-def _expression(text: str) -> str:
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """Return the pattern of all texts that a printf format prints."""
     parts, end = [], 0
     for conversion in _CONVERSION.finditer(text):
         parts += [re.escape(text[end : conversion.start()]), _FITS[conversion[1]]]
         end = conversion.end()
-    return "".join([*parts, re.escape(text[end:])])
+    return re.compile("".join([*parts, re.escape(text[end:]), r"\s*"]), re.DOTALL)
 
 
 class _Index(Struct):
     """The formats of one context: by whole text, and by the literal text before the first conversion."""
 
     exact: dict[str, Span]
-    begins: dict[str, list[_Format]]
+    begins: dict[str, list[Row]]
     lengths: tuple[int, ...] = ()
 
 
@@ -249,27 +235,27 @@ def _indexes() -> dict[str, _Index]:
         index = found.setdefault(DUMP if row.kind == "dump" else row.context, _Index({}, {}))
         conversion = _CONVERSION.search(row.text)
         if conversion is None:
-            index.exact[row.text] = _join(index.exact.get(row.text), (row.first, row.last))
+            index.exact[row.text] = _join(index.exact.get(row.text), row)
         elif row.text != "%d - %s":
-            index.begins.setdefault(row.text[: conversion.start()], []).append(_Format(row))
+            index.begins.setdefault(row.text[: conversion.start()], []).append(row)
     for index in found.values():
         index.lengths = tuple(sorted({len(begin) for begin in index.begins}, reverse=True))
     return found
 
 
-def _join(one: Span | None, other: Span) -> Span:
-    """From the earlier beginning to the later end."""
-    if one is None:
-        return other
-    return min(one[0], other[0], key=_RANK.__getitem__), max(one[1], other[1], key=_RANK.__getitem__)
+def _join(span: Span | None, row: Row) -> Span:
+    """Return the span from the earlier first release to the later last one."""
+    if span is None:
+        return row.first, row.last
+    return min(span[0], row.first, key=_RANK.__getitem__), max(span[1], row.last, key=_RANK.__getitem__)
 
 
 @lru_cache(maxsize=4096)  # traces of an archive say the same
 def versions(context: str, text: str) -> Span | None:
-    """The first and the last libssh2 release that can have printed this text.
+    """Return the first and the last libssh2 release that can have printed this text.
 
-    Where several formats fit, all their releases count, but a format that begins with `%s` and so fits nearly
-    anything counts only where no other does.
+    Where several formats match, all their releases count, but a format that begins with `%s`, and so matches nearly
+    anything, counts only if no other one matches.
 
     Args:
         context: `Transport`, `Key Ex`, ... as the trace names it, or `DUMP` for the title of a hex dump.
@@ -281,7 +267,12 @@ def versions(context: str, text: str) -> Span | None:
     text = text.rstrip()
     coded = _CODED.fullmatch(text) if context == ERRORS else None
     if coded:
-        return _error_versions(int(coded[1]), coded[2])
+        code, text = int(coded[1]), coded[2].strip()
+        span = None
+        for row in error_texts(text):
+            if row.code in (None, code) and row.text == text:
+                span = _join(span, row)
+        return span
     index = _indexes().get(context)
     if index is None:
         return None
@@ -290,26 +281,16 @@ def versions(context: str, text: str) -> Span | None:
     for length in index.lengths:
         if length == 0 and span:
             break
-        for candidate in index.begins.get(text[:length], ()):
-            if candidate.fits(text):
-                span = _join(span, (candidate.first, candidate.last))
-    return span
-
-
-def _error_versions(code: int, text: str) -> Span | None:
-    span = None
-    for row in _errors().get(text.strip().casefold(), ()):
-        if row.code in (None, code) and row.text == text.strip():
-            span = _join(span, (row.first, row.last))
+        for row in index.begins.get(text[:length], ()):
+            if _pattern(row.text).fullmatch(text):
+                span = _join(span, row)
     return span
 
 
 def narrow(spans: Iterable[Span]) -> tuple[str | None, str | None]:
-    """The releases that all spans have in common.
+    """Return the first and the last release that all spans have in common.
 
-    Returns:
-        The first and the last of them; (None, None) where there is no span, or none in common, as in a file
-        that several libraries wrote to.
+    (None, None) where there is no span, or none in common, as in a file that several libraries wrote to.
     """
     known = list(spans)
     if not known:
@@ -328,12 +309,12 @@ class Dating:
         self.spans: set[Span] = set()
 
     def see(self, context: str, text: str) -> None:
-        """Takes one text into account, as for the function `versions`; an unknown one says nothing."""
+        """Take one text into account, as the function `versions` does; an unknown one changes nothing."""
         span = versions(context, text)
         if span:
             self.spans.add(span)
 
     @property
     def versions(self) -> tuple[str | None, str | None]:
-        """The first and the last release that can have printed everything seen so far."""
+        """The first and the last release that can have printed all texts so far."""
         return narrow(self.spans)

@@ -1,4 +1,4 @@
-"""The trace mask: what each of its bits collects, and which sum of them a purpose needs.
+"""The trace mask: what each bit collects, and which bits a purpose needs.
 
 libssh2 takes the mask in `libssh2_trace()`, IRIS and Caché in `%Net.SSH.Session.SetTraceMask`.
 """
@@ -14,11 +14,11 @@ class Bit(Struct, frozen=True):
 
     Attributes:
         value: the number to add.
-        context: the name that the lines of this subsystem carry in a trace.
+        context: the subsystem's name in the trace.
         c_name: libssh2's constant.
         collects: what it writes.
-        without: what can't be told where it is off.
-        secrets: what of it must not leave the house as it is; empty where nothing.
+        without: what stays unknown if it is off.
+        secrets: the secrets in what it writes; empty if there are none.
     """
 
     value: int
@@ -41,7 +41,7 @@ class Description(Struct, frozen=True):
     """What a mask collects, what it misses, and how to set it.
 
     Attributes:
-        mask: the mask as asked for.
+        mask: the mask.
         collected: the bits that are on.
         missing: the bits that are off.
         dumps: whether packets are dumped in hex.
@@ -62,7 +62,7 @@ class Description(Struct, frozen=True):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What a trace with this mask can give away, a line a subsystem."""
+        """The secrets that a trace with this mask can hold, a line per subsystem."""
         return tuple(f"{bit.context}: {bit.secrets}" for bit in self.collected if bit.secrets)
 
     def to_json(self) -> dict[str, object]:
@@ -154,7 +154,7 @@ BITS: tuple[Bit, ...] = (
 
 ALL = sum(bit.value for bit in BITS)
 
-_UNUSED_LOW_BIT = 1  # 511 is the usual way to say "all but Socket", so bit 1 comes along for the ride
+_UNUSED_LOW_BIT = 1  # part of 511, the usual mask for "all but Socket"
 
 PURPOSES: dict[str, Purpose] = {
     purpose.name: purpose
@@ -178,11 +178,11 @@ PURPOSES: dict[str, Purpose] = {
 _BIT_NAMES = {
     **{bit.context.casefold().replace(" ", ""): bit.value for bit in BITS},
     **{bit.c_name.removeprefix("LIBSSH2_TRACE_").casefold(): bit.value for bit in BITS},
-    **dict.fromkeys(("keyexchange",), 4),
-    **dict.fromkeys(("authentication",), 8),
+    "keyexchange": 4,
+    "authentication": 8,
+    "sockets": 512,
     **dict.fromkeys(("connection", "channel", "channels"), 16),
     **dict.fromkeys(("failureevents", "failure", "failures", "errors"), 128),
-    **dict.fromkeys(("sockets",), 512),
 }
 _PURPOSE_NAMES = {
     **{purpose.name: purpose.mask for purpose in PURPOSES.values()},
@@ -191,46 +191,30 @@ _PURPOSE_NAMES = {
     **dict.fromkeys(("shell", "command", "subsystem", "forwarding"), 158),
     **dict.fromkeys(("transfer", "upload", "download"), 222),
     **dict.fromkeys(("safe", "nodumps"), 508),
-    **dict.fromkeys(("default",), 511),
     **dict.fromkeys(("all", "everything", "timeout", "hang", "slow"), 1023),
     "error": 128,
+    "default": 511,
 }
-_FILLER = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "bit",
-        "bits",
-        "for",
-        "in",
-        "mask",
-        "of",
-        "or",
-        "problem",
-        "problems",
-        "the",
-        "trace",
-        "with",
-    ]
-)
+_FILLER = {
+    "a", "an", "and", "bit", "bits", "for", "in", "mask", "of", "or", "problem", "problems", "the", "trace", "with",
+}  # fmt: skip
 _NUMBER = r"0x[0-9a-f]{1,8}|[0-9]{1,10}"
 _SEPARATORS = r"[\s,;|+]+"
 _TWO_WORDS = r"\b(key[\s_-]?ex(?:change)?|failure[\s_-]event(?:s)?|host[\s_-]key|no[\s_-]dumps)\b"
 
 
 def parse(text: str) -> int | None:
-    """The mask that a user means.
+    """Return the mask that a user means.
 
-    One word that names a purpose is read as the purpose (`auth`: 142), as is anything with the word "problem"
-    or "for" in it; names in a list (`auth,error`), as in a trace (`Userauth`) and as in C are bits.
+    A single word that names a purpose is the purpose (`auth`: 142), and so is anything with the word "problem" or
+    "for"; names in a list (`auth,error`), as in a trace (`Userauth`) and as in C are bits.
 
     Args:
         text: a number (`511`, `0x1ff`), names of bits in any of their spellings with `, | +` or blanks
             between, or a purpose.
 
     Returns:
-        The mask, None where a word of it is unknown, or nothing is said at all.
+        The mask, None if a word is unknown or there is none.
     """
     folded = re.sub(_TWO_WORDS, lambda found: re.sub(r"[\s_-]", "", found[0]), text.casefold().strip())
     words = [word for word in re.split(_SEPARATORS, folded.strip("\"'.?!")) if word]
@@ -257,12 +241,12 @@ def _value_of(word: str, purposeful: bool) -> int | None:
 
 
 def names() -> list[str]:
-    """What `parse` understands besides numbers, for hints after a typing error."""
+    """Return what `parse` accepts besides numbers, for hints after a typing error."""
     return [*PURPOSES, *(bit.context for bit in BITS), *(bit.c_name for bit in BITS)]
 
 
 def describe(mask: int) -> Description:
-    """What a mask collects, what it misses and how it is set."""
+    """Return what a mask collects, what it misses and how to set it."""
     collected = tuple(bit for bit in BITS if mask & bit.value)
     return Description(
         mask=mask,
@@ -279,18 +263,18 @@ def describe(mask: int) -> Description:
 
 
 def covers(mask: int, needed: int) -> bool:
-    """Whether a trace taken with `mask` has all that one taken with `needed` has."""
+    """Return whether a trace with `mask` has everything that one with `needed` has."""
     return not needed & ~mask & ALL
 
 
 def objectscript(mask: int, path: str = "/tmp/ssh.log") -> str:  # noqa: S108  the example that the manuals use
-    """The line of ObjectScript that switches the trace on; it has to stand before `Connect`."""
+    """Return the line of ObjectScript that switches the trace on; it must come before `Connect`."""
     quoted = path.replace('"', '""')
     return f'Do SSH.SetTraceMask({mask},"{quoted}")'
 
 
 def c_call(mask: int) -> str:
-    """The C call that switches the trace on; libssh2 must be built with tracing (`LIBSSH2DEBUG`)."""
+    """Return the C call that switches the trace on; libssh2 must be built with tracing (`LIBSSH2DEBUG`)."""
     words = [bit.c_name for bit in BITS if mask & bit.value]
     others = mask & ~(ALL | _UNUSED_LOW_BIT)
     if others:
@@ -299,7 +283,7 @@ def c_call(mask: int) -> str:
 
 
 def bits_of(contexts: Iterable[str]) -> int:
-    """The sum of the bits whose subsystems a trace shows; names that are none count nothing."""
+    """Return the sum of the bits of these subsystems; unknown names count nothing."""
     values = {bit.context: bit.value for bit in BITS}
     return sum(values.get(context, 0) for context in set(contexts))
 

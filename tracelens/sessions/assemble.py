@@ -6,12 +6,12 @@ from functools import partial
 from typing import NamedTuple
 
 from tracelens.libssh2 import events
+from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
 from tracelens.reader import Dump, Item, Record, Run
 from tracelens.reader.packets import PacketReader, RawPacket
 from tracelens.reader.repeats import RESTART
 from tracelens.sessions.core import Observer
-from tracelens.sessions.error_texts import phase_of
 from tracelens.sessions.failures import judge
 from tracelens.sessions.interleaved.choice import Wait, best_of, method_told, spokesman
 from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, answers_attempt, fits_packet
@@ -327,7 +327,7 @@ class Assembler:
     @staticmethod
     def _goes_back(track: Track, message: str) -> bool:
         """Whether error -37 is of a phase that the session has long left, so that another one must have begun."""
-        phase = phase_of(message)
+        phase = classify(message).phase
         if phase not in ("banner", "kex", "auth"):
             return False
         if phase == "kex" and track.session.kex_done:

@@ -18,11 +18,8 @@ _DEEPEST = 64  # folders within folders that are looked at
 _JUDGED = 1000  # errors of a session that has failed already: what comes after so many more changes nothing
 # Texts of error -37 that a program gets when it asks for something more, not when it tidies up.
 _GOES_ON = r"^Would block$|^Waiting for|status message|FXP_(?!CLOSE)|starting|sftp_|channel-open|SFTP subsystem"
-# What libssh2 says of any status to stat, mkdir, rmdir, remove, rename and readlink: a program that asks whether a file
-# is there goes on after it, and where the server answers at once nothing of that shows among the errors.
-_ANY_STATUS = "SFTP Protocol Error"
 # No agent: programs that look for one first go on with another method.
-_NO_AGENT = ("auth sock", "AUTH_SOCK", "failed connecting with agent", "no pageant", "agent pipe")
+_NO_AGENT = ("agent_variable", "agent.unreachable", "pageant.missing")
 _AWAITS_STATUS = r"status message|FXP_(?!VERSION|INIT|CLOSE)|FXP STATUS"
 # Operations that only look: a failed one answers a question, and the session went on to use the answer.
 _LOOKS = {"stat", "lstat", "realpath", "opendir", "readlink", "statvfs", "fstatvfs"}
@@ -111,7 +108,7 @@ def judge(track: Track, *, cut: bool) -> Session:
 def _tidy_up(failures: list[Failure]) -> None:
     """Errors of one clean-up: the closing of a channel tells first what the sending of its EOF met."""
     for failure, following in pairwise(failures):
-        if failure.says("Unable to send EOF on channel") and following.says("but closing"):
+        if failure.is_("channel.eof_not_sent") and following.is_("channel.closed_anyway"):
             failure.fate = failure.fate or following.fate
 
 
@@ -153,7 +150,7 @@ def _fate(session: Session, failure: Failure, done: _Done) -> str:
 
 def _undecidable(session: Session, failure: Failure) -> bool:
     """Whether only errors were traced there, and the program went on: what succeeds then leaves no line."""
-    over = failure.code == -13 and failure.says("socket disconnect") and failure is session.failures[-1]
+    over = failure.code == -13 and failure.is_("socket.closed") and failure is session.failures[-1]
     if (over or failure.kind == "disconnect") and not session.uses("Conn") and not session.dumped:
         # Whoever still wanted something would have said what; some servers end each session so.
         return failure.phase not in ("banner", "kex", "auth") or not session.uses("Transport")
@@ -165,11 +162,13 @@ def _undecidable(session: Session, failure: Failure) -> bool:
     }.get(failure.phase)
     if shows is None or session.dumped or any(session.uses(context) for context in shows):
         return False
-    if not session.waits and failure.says("Invalid signature", *_NO_AGENT):
+    if not session.waits and failure.is_("auth.signature_refused", *_NO_AGENT):
         return True  # a client that does not block leaves no -37 either
-    if failure.code == -22 and failure.says("setenv"):
+    if failure.code == -22 and failure.is_("channel.variable"):
         return True  # most programs do without the variable
-    if failure.message == _ANY_STATUS and not _waits_for_statuses(session, failure):
+    # Printed for any status to stat, mkdir, rmdir, remove, rename and readlink. A program that only checks if a file
+    # exists continues after it; where the server answers immediately, no error shows that.
+    if failure.is_("sftp.any_status") and not _waits_for_statuses(session, failure):
         return True
     return any(wait.last_line > failure.line and re.search(_GOES_ON, wait.what) for wait in session.waits.values())
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from tracelens.libssh2.errors import ErrorText, classify
 from tracelens.ssh.algorithms import negotiate
 
 # How far a session came, in order; "done" is a session whose work was finished.
@@ -185,6 +186,15 @@ class Failure(Struct):
                 f"SFTP status {self.operation.status}" + (f" ({self.message})" if self.message else ""),
             )
         return Quote(self.line, self.message or "the server refuses")
+
+    @property
+    def error(self) -> ErrorText:
+        """What libssh2's text means."""
+        return classify(self.message)
+
+    def is_(self, *names: str) -> bool:
+        """Whether the text has one of these names of `libssh2/error_texts.tsv`, such as "auth.password_refused"."""
+        return not classify(self.message).names.isdisjoint(names)
 
     def says(self, *parts: str) -> bool:
         """Whether the message holds one of the parts, upper and lower case alike."""

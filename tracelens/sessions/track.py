@@ -4,13 +4,13 @@ Text and packets tell the same story twice where both were traced; each fact is 
 subset of the mask works. What nothing says is left unset: "not traced" is not "did not happen".
 """
 
+from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
 from tracelens.reader import Dump, Run
 from tracelens.reader.packets import Packet, RawPacket, decode
 from tracelens.reader.repeats import FAILURE
 from tracelens.sessions.core import STEPS, on
-from tracelens.sessions.error_texts import is_clean_up, method_of, phase_of
-from tracelens.sessions.model import Attempt, Failure, Operation, Quote, Wait
+from tracelens.sessions.model import Attempt, Channel, Failure, Operation, Quote, Wait
 from tracelens.sessions.sftp import Files
 
 # An error that follows another within this many seconds is told of the same event, one call further out.
@@ -31,6 +31,13 @@ def shown(event: Event) -> str:
         value = str(event.fields.get(name, ""))
         text = text.replace(f"={value}", "=[hidden]") if value else text
     return text
+
+
+def _is_clean_up(failure: Failure, channel: Channel | None) -> bool:
+    """Whether the error came from tidying up, when nothing that was requested was still open."""
+    if failure.is_("channel.closed_anyway", "sftp.close"):
+        return True
+    return channel is not None and bool(channel.closing_line) and failure.code in (-7, -9, -13, -43, -30, -39, -1)
 
 
 class Track(Files):
@@ -94,13 +101,12 @@ class Track(Files):
             wait.count += retry.count
             wait.seconds += retry.waited
             wait.last_line = retry.last_line
-            phase = phase_of(message)
-            if phase is not None:
-                self._seen_phase(phase, retry.first_line)
+            error = classify(message)
+            if error.phase is not None:
+                self._seen_phase(error.phase, retry.first_line)
             session.phases[-1].waited += retry.waited
-            method = method_of(message)
-            if method is not None and self.phase == "auth":
-                self._begin(method, retry.first_line)
+            if error.awaited_method is not None and self.phase == "auth":
+                self._begin(error.awaited_method, retry.first_line)
         self.tick(run.last_line, run.ended, polling=True)
         if run.moved is not None:
             self.progress = run.moved
@@ -193,18 +199,18 @@ class Track(Files):
             wait.count += 1
             wait.last_line = event.line
             self._waiting = message
-            phase = phase_of(message)
+            phase = classify(message).phase
             if phase is not None:
                 self._seen_phase(phase, event.line)
             return
-        phase = phase_of(message)
+        phase = classify(message).phase
         if phase is not None:
             before = session.failures[-1].time if session.failures else None
             cascade = before is not None and event.time is not None and event.time - before < _CASCADE
             self._seen_phase(phase, event.line, by_error=cascade)
             for told in reversed(session.failures if cascade else ()):
                 # What comes from further out in libssh2 knows better where the session stood.
-                if phase_of(told.message) is not None or told.time is None or (event.time or 0) - told.time > _CASCADE:
+                if told.error.phase is not None or told.time is None or (event.time or 0) - told.time > _CASCADE:
                     break
                 told.phase = self.phase
         channel = self._channel
@@ -214,7 +220,7 @@ class Track(Files):
             failure.attempt = self._failed_attempt(failure)
         operation = self._failed_operation(failure)
         failure.operation = operation
-        if self.closed or is_clean_up(failure, channel):
+        if self.closed or _is_clean_up(failure, channel):
             failure.fate = "cleanup"
         session.failures.append(failure)
 
@@ -223,7 +229,7 @@ class Track(Files):
         last = session.attempts[-1] if session.attempts else None
         if failure.code == 0:
             return None
-        if failure.says("agent") and not failure.says("sign failure"):
+        if failure.is_("agent") and not failure.is_("agent.not_signed"):
             session.agent_line = session.agent_line or failure.line
             if last is None or last.method == "none" or not last.pending:
                 last = Attempt("publickey", failure.line, failure.time, session.user, "not-sent", end_line=failure.line)
@@ -232,9 +238,9 @@ class Track(Files):
         if last is not None and last.pending and last.method != "none":
             if not last.sent and not last.queried and last.method == "publickey":
                 last.outcome, last.end_line = "not-sent", failure.line
-            elif failure.code in (-18, -19, -48, -16) and not failure.says("Waiting for", "Failed waiting"):
+            elif failure.code in (-18, -19, -48, -16) and not failure.is_("waiting", "auth.wait_failed"):
                 # The answer's packet came before its text; without dumps the text alone says so.
-                sent_signature = not failure.says("callback", "private key", "signature from")
+                sent_signature = not failure.is_("key.callback", "key.private")
                 last.outcome = "refused" if sent_signature else "not-sent"
                 last.end_line = failure.line
         return last if last is not None and last.method != "none" else None

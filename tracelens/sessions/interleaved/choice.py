@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
+from tracelens.libssh2.errors import method_answered
 from tracelens.libssh2.events import Event
 from tracelens.reader import Item, Record, Run
-from tracelens.sessions.error_texts import method_answered
 from tracelens.sessions.track import Track
 
 Wait = Literal["", "answered", "given up"]

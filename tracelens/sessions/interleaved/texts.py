@@ -7,8 +7,8 @@ and where two fit alike, the one that spoke last goes on. Only asked while more 
 
 from collections.abc import Callable
 
+from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
-from tracelens.sessions.error_texts import phase_of
 from tracelens.sessions.handshake import list_name
 from tracelens.sessions.interleaved.packets import EXPECTED, IMPOSSIBLE, METHOD_OF, POSSIBLE, UNLIKELY, fits_number
 from tracelens.sessions.model import RANK, RECENT, Channel
@@ -163,7 +163,7 @@ def _goes_on(track: Track, channel: Channel, name: str) -> bool:
 
 
 def _failure(track: Track, event: Event) -> int:
-    phase = phase_of(str(event.fields.get("message", "")))
+    phase = classify(str(event.fields.get("message", ""))).phase
     if phase is None:
         return POSSIBLE
     here, there = RANK[track.phase], RANK[phase]
