@@ -26,12 +26,10 @@ def agent_failed(session: Session) -> Found | None:
     """The SSH agent could not be reached or refused.
 
     ## What it means
-
     The program asked an SSH agent (ssh-agent, Pageant, Windows' OpenSSH agent) for keys or for a
     signature, and that failed on the client's own machine. The server has no part in it.
 
     ## How it is seen
-
     Failure Events of libssh2's agent.c, since 1.2.7:
 
     - not there: `-39 - no auth sock variable` (SSH_AUTH_SOCK is not set), `-42 - failed connecting
@@ -47,7 +45,6 @@ def agent_failed(session: Session) -> Found | None:
     one's answer is the cause.
 
     ## What to do
-
     - Client: `ssh-add -l` must list the key in the environment of the program itself. The
       SSH_AUTH_SOCK of a login shell is unknown to services, cron jobs and containers. Call
       libssh2_agent_connect() and libssh2_agent_list_identities() before libssh2_agent_userauth().
@@ -55,13 +52,11 @@ def agent_failed(session: Session) -> Found | None:
       AuthenticateWithKeyPair with key files.
 
     ## Not to be confused with
-
     - auth-publickey-rejected: the agent gave a key and the server refused it.
     - auth-key-unreadable: a key file, not an agent.
     - channel-request-refused: forwarding of the agent ("auth-agent-req") was refused.
 
     ## Example
-
     ```
     [libssh2] 0.896054 Transport: Requesting userauth service
     [libssh2] 0.936590 Transport: Packet type 6 received, length=17

@@ -10,13 +10,11 @@ def unsupported_format(session: Session) -> Found | None:
     """A key file was read; its format or type is not supported.
 
     ## What it means
-
     The file is there, but this libssh2 with this crypto library cannot use what is in it: OpenSSH's
     own private key format on an old version, a PuTTY key (.ppk), an SSH2 public key, a certificate
     in place of a key, a key type it does not know, or a damaged file.
 
     ## How it is seen
-
     - Public key file (it must be one line in OpenSSH format): `-16 - Invalid key data, not base64
       encoded`, `Invalid public key data`, `Missing public key data`, `Invalid data in public key file`.
     - Key type: `-17 - No handler for specified private key` (ECDSA and Ed25519 before 1.9.0),
@@ -30,7 +28,6 @@ def unsupported_format(session: Session) -> Found | None:
       ssh-keygen writes since 7.8), a wrong passphrase and a missing file alike.
 
     ## What to do
-
     - Client: `head -1 PRIVATE_KEY` must say `-----BEGIN RSA PRIVATE KEY-----` (PEM). Convert a copy:
       `ssh-keygen -p -m PEM -f COPY_OF_KEY`. A .ppk is exported by PuTTYgen as an OpenSSH key. An SSH2
       public key is turned by `ssh-keygen -i -f FILE`. OpenSSH's own format needs libssh2 1.9.0 and
@@ -40,13 +37,11 @@ def unsupported_format(session: Session) -> Found | None:
     - Server: nothing, except for `No signing signature matched`.
 
     ## Not to be confused with
-
     - auth-key-passphrase: the format is known, decrypting failed.
     - auth-key-unreadable: the file could not be opened.
     - auth-rsa-sha1-refused: the key was read and sent; the server does not take its signature.
 
     ## Example
-
     ```
     [libssh2] 0.533458 Userauth: Permitted auth methods: publickey,password
     [libssh2] 0.584337 Userauth: Loading public key file: /srv/keys/paula-ssh2.pub

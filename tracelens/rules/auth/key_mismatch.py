@@ -28,13 +28,11 @@ def mismatch(session: Session) -> Found | None:
     """Private and public key do not belong together: key accepted, signature refused.
 
     ## What it means
-
     The server knows the public key and asked for a signature. The signature, made with the private
     key, does not fit that public key. The two files come from two different pairs, mostly because
     one of them was renewed and the other was not.
 
     ## How it is seen
-
     - Packet 60 (PK_OK; RFC 4252, 7) answers the query, the client sends the signed request
       (`Attempting publickey authentication -- phase 2`), packet 51 refuses it with 0 as its last byte.
     - Text: `-19 - Invalid signature for supplied public key, or bad username/public key combination`.
@@ -45,7 +43,6 @@ def mismatch(session: Session) -> Found | None:
       the key files decide (`new.pub` with `old` points here, `paula.pub` with `paula` does not).
 
     ## What to do
-
     - Client: `ssh-keygen -y -f PRIVATE_KEY` prints the public key that belongs to it; compare it with
       the public key file. If no public key file is passed (NULL), libssh2 computes it (OpenSSL
       backend, 1.2.8 and later).
@@ -54,14 +51,12 @@ def mismatch(session: Session) -> Found | None:
       is right, look for an account rule that refuses the user after the key.
 
     ## Not to be confused with
-
     - auth-second-factor-missing: the last byte of packet 51 is 1; the key is fine.
     - auth-publickey-rejected: the query was refused; or the server is ProFTPD's mod_sftp, which
       calls every key acceptable.
     - auth-key-passphrase, auth-key-format: the private key could not be loaded; nothing was signed.
 
     ## Example
-
     ```
     [libssh2] 0.940365 Userauth: Permitted auth methods: publickey,password
     [libssh2] 0.940504 Userauth: Loading public key file: /srv/keys/new.pub

@@ -8,12 +8,10 @@ def passphrase(session: Session) -> Found | None:
     """The private key is encrypted and the passphrase is wrong or missing.
 
     ## What it means
-
     The private key file is there, but its content could not be decrypted with the passphrase that
     the program gave, or none was given. The passphrase never goes to the server or into the trace.
 
     ## How it is seen
-
     - Certain (OpenSSH's own format, OpenSSL, 1.9.0 and later): `-14 - Private key unpack failed
       (correct password?)`, `-48 - bcrypted without passphrase` (main: `bcrypt-encrypted without
       passphrase`), `-48 - Wrong passphrase for private key`, `-12 - GCM auth tag invalid`,
@@ -25,7 +23,6 @@ def passphrase(session: Session) -> Found | None:
       the public key is computed from the private one.
 
     ## What to do
-
     - Client: check with `ssh-keygen -y -f PRIVATE_KEY`; it asks for the passphrase and prints the
       public key. Then give that passphrase to libssh2_userauth_publickey_fromfile().
     - IRIS/Caché: the fourth argument of AuthenticateWithKeyPair(user, public, private, passphrase).
@@ -34,13 +31,11 @@ def passphrase(session: Session) -> Found | None:
     - Server: nothing.
 
     ## Not to be confused with
-
     - auth-key-format: the file has a format or key type that this libssh2 cannot read.
     - auth-key-mismatch: the key was unlocked, and its signature refused by the server.
     - auth-password-rejected: about the user's password, not the key's.
 
     ## Example
-
     ```
     [libssh2] 0.768313 Userauth: Loading public key file: /srv/keys/paula.pub
     [libssh2] 0.768429 Userauth: Attempting publickey authentication

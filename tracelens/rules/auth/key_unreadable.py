@@ -8,12 +8,10 @@ def unreadable(session: Session) -> Found | None:
     """A key file could not be opened or read.
 
     ## What it means
-
     The public or the private key file is not there under this name, or the program's account may not
     read it. This happens on the client's own disk; the server is not to blame.
 
     ## How it is seen
-
     - Public key file: `-16 - Unable to open public key file`, `Unable to read public key from file`
       (libssh2_userauth_publickey_fromfile_ex()). It is read first, before anything is sent.
     - Private key file: `Unable to open private key file`, `Unable to open OpenSSH RSA (DSA, ECDSA,
@@ -25,7 +23,6 @@ def unreadable(session: Session) -> Found | None:
     - The name stands in `Userauth: Loading public key file: ...` (mask bit 8).
 
     ## What to do
-
     - Client: check path, spelling, current folder of a relative path and permissions, for the
       account under which the program runs. libssh2 does not expand `~`.
     - IRIS/Caché: the file must be readable for the instance's operating-system account, on the
@@ -34,12 +31,10 @@ def unreadable(session: Session) -> Found | None:
     - Server: nothing.
 
     ## Not to be confused with
-
     - auth-key-format, auth-key-passphrase: the file was read.
     - auth-publickey-rejected: the key was read and sent.
 
     ## Example
-
     ```
     [libssh2] 0.392390 Userauth: Permitted auth methods: publickey,password
     [libssh2] 0.392511 Userauth: Loading public key file: /srv/keys/paula.pub

@@ -38,13 +38,11 @@ def failed(session: Session) -> Found | None:
     """The answers to the server's prompts were refused, or no answer was given.
 
     ## What it means
-
     The server asked by prompts: for a password, a one-time code, or both, in one round or several.
     What the program's callback answered was wrong, late, in the wrong order or empty. Or the callback
     did not return at all.
 
     ## How it is seen
-
     - `Attempting keyboard-interactive authentication`, INFO_REQUEST (packet 60, the prompts),
       INFO_RESPONSE (packet 61, the answers), USERAUTH_FAILURE (packet 51); RFC 4256, 3. Several rounds
       of 60 and 61 are normal. A round may have no prompt at all: it only shows a text, and is answered at once.
@@ -55,7 +53,6 @@ def failed(session: Session) -> Found | None:
       server's LoginGraceTime, sshd's is 120 s, the answer goes out and the connection is gone.)
 
     ## What to do
-
     - Client: log what the callback is asked, prompt by prompt, and answer in that order. One-time
       codes live for seconds: make the code late, and check the clock.
     - IRIS/Caché: AuthenticateWithKeyboardInteractive (Caché 2018.1 and later, IRIS). Prompts stand
@@ -64,7 +61,6 @@ def failed(session: Session) -> Found | None:
       UsePAM, sshd offers the method and has nothing to ask.
 
     ## Not to be confused with
-
     - auth-keyboard-interactive-not-allowed: no prompt came, and no list names the method.
     - auth-password-rejected: the method was `password`.
     - transport-timeout, transport-connection-lost: all prompts were answered, then the server was
@@ -72,7 +68,6 @@ def failed(session: Session) -> Found | None:
     - auth-too-many-failures: the server left after several refusals.
 
     ## Example
-
     ```
     [libssh2] 0.255546 Userauth: Permitted auth methods: keyboard-interactive
     [libssh2] 0.255654 Userauth: Attempting keyboard-interactive authentication

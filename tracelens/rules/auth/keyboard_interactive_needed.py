@@ -14,13 +14,11 @@ def prompts_needed(session: Session) -> Found | None:
     """A password was tried; the server wants the prompt-based method instead.
 
     ## What it means
-
     The server does not offer `password`. It offers `keyboard-interactive` (RFC 4256): it sends
     prompts, the client sends answers. Often the only prompt is "Password:", so that people at a
     terminal see no difference. The password that was sent was never looked at.
 
     ## How it is seen
-
     - The client tried `password` (RFC 4252, 8) and got USERAUTH_FAILURE (packet 51). No list of the
       session names `password`, and the list names `keyboard-interactive`.
     - The list is in packet 51 and in the text `Userauth: Permitted auth methods: ...`, which
@@ -28,7 +26,6 @@ def prompts_needed(session: Session) -> Found | None:
     - Text of the failure: `-18 - Authentication failed (username/password)`.
 
     ## What to do
-
     - Client: call libssh2_userauth_keyboard_interactive() and answer each prompt in the callback.
       Check with `ssh -o PreferredAuthentications=keyboard-interactive USER@HOST` what it asks.
     - IRIS/Caché: AuthenticateWithKeyboardInteractive, there since Caché 2018.1 and in IRIS. Older
@@ -36,13 +33,11 @@ def prompts_needed(session: Session) -> Found | None:
     - Server: `PasswordAuthentication yes` in sshd_config allows the plain method.
 
     ## Not to be confused with
-
     - auth-password-rejected: the server names `password` and refused this one.
     - auth-password-not-allowed: the list has neither `password` nor `keyboard-interactive`.
     - auth-keyboard-interactive-failed: the method was tried and its answers were refused.
 
     ## Example
-
     ```
     [libssh2] 0.251004 Userauth: Permitted auth methods: publickey,keyboard-interactive
     [libssh2] 0.251090 Userauth: Attempting to login using password authentication

@@ -14,12 +14,10 @@ def not_allowed(session: Session) -> Found | None:
     """keyboard-interactive was tried; the server does not offer that method.
 
     ## What it means
-
     The server has no dialogue by prompts for this user. It asked nothing; other answers change
     nothing.
 
     ## How it is seen
-
     - The client tried `keyboard-interactive` (RFC 4256, 3.1) and got USERAUTH_FAILURE (packet 51)
       with no INFO_REQUEST (packet 60) between them.
     - No list of methods in the session names `keyboard-interactive`. Lists stand in packet 51
@@ -27,7 +25,6 @@ def not_allowed(session: Session) -> Found | None:
     - Text: `-18 - Authentication failed (keyboard-interactive)`; the callback was never invoked.
 
     ## What to do
-
     - Client: use a method of the list: libssh2_userauth_password() where `password` is in it,
       libssh2_userauth_publickey_fromfile() for `publickey`.
     - IRIS/Caché: AuthenticateWithUsername or AuthenticateWithKeyPair.
@@ -35,12 +32,10 @@ def not_allowed(session: Session) -> Found | None:
       ChallengeResponseAuthentication) and `UsePAM yes` in sshd_config.
 
     ## Not to be confused with
-
     - auth-keyboard-interactive-failed: the list names the method, or prompts came.
     - auth-password-not-allowed: the method tried was `password`.
 
     ## Example
-
     ```
     [libssh2] 0.171530 Userauth: Permitted auth methods: publickey,password
     [libssh2] 0.171611 Userauth: Attempting keyboard-interactive authentication

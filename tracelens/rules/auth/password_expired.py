@@ -18,12 +18,10 @@ def expired(session: Session) -> Found | None:
     """The server asks for a new password.
 
     ## What it means
-
     The password that was sent is right but too old. Before it lets the user in, the server wants a
     new one in the same step (RFC 4252, 8). Few programs can answer that; %Net.SSH.Session cannot.
 
     ## How it is seen
-
     - Packet 60 in answer to a password request is USERAUTH_PASSWD_CHANGEREQ; libssh2 prints
       `Userauth: Password change required`, again for every new password that the server turns down.
     - Then, from libssh2_userauth_password_ex():
@@ -38,7 +36,6 @@ def expired(session: Session) -> Found | None:
       in keyboard-interactive: "Current password:", "New password:".
 
     ## What to do
-
     - Client: change the password by another way (`ssh USER@HOST` asks for a new one), or give
       libssh2_userauth_password_ex() a change callback. A refused change breaks a password rule.
     - IRIS/Caché: no callback exists; log in once with another program, set a new password, and put
@@ -47,14 +44,12 @@ def expired(session: Session) -> Found | None:
       (`chage -M -1 USER`) or give them keys.
 
     ## Not to be confused with
-
     - auth-password-rejected: the server refused at once, with no change request before.
     - auth-keyboard-interactive-failed: no prompt speaks of a change.
     - sftp-start-failed: nothing that the server said speaks of the password. Without dumps a banner is seen only
       where libssh2 1.11.0 or later prints it (`Userauth: Banner: ...`).
 
     ## Example
-
     ```
     [libssh2] 0.310020 Userauth: Permitted auth methods: publickey,password
     [libssh2] 0.310107 Userauth: Attempting to login using password authentication

@@ -14,19 +14,16 @@ def not_allowed(session: Session) -> Found | None:
     """A password was tried; the server does not offer that method.
 
     ## What it means
-
     The server takes no passwords, in no form. Most often it wants a key pair. The password that was
     sent was never looked at, so a better one changes nothing.
 
     ## How it is seen
-
     - The client tried `password` (RFC 4252, 8) and got USERAUTH_FAILURE (packet 51).
     - Every list of methods in the session, in packet 51 (RFC 4252, 5.1) and in `Userauth: Permitted
       auth methods: ...` (libssh2_userauth_list()), lacks `password` and `keyboard-interactive`.
     - Text of the failure: `-18 - Authentication failed (username/password)`.
 
     ## What to do
-
     - Client: use a method of the list. For `publickey` that is
       libssh2_userauth_publickey_fromfile(); make a key pair and send the public half to the
       server's admin, never the private one.
@@ -36,14 +33,12 @@ def not_allowed(session: Session) -> Found | None:
       in sshd_config (mind `Match` blocks and files that sshd_config includes).
 
     ## Not to be confused with
-
     - auth-password-rejected: the server does name `password` and refused this one.
     - auth-keyboard-interactive-needed: the list names `keyboard-interactive`; the password is
       welcome as the answer to a prompt.
     - auth-second-factor-missing: another method had been accepted before (partial success).
 
     ## Example
-
     ```
     [libssh2] 0.153672 Userauth: Permitted auth methods: publickey
     [libssh2] 0.153790 Userauth: Attempting to login using password authentication

@@ -32,13 +32,11 @@ def rejected(session: Session) -> Found | None:
     """The server takes passwords and refused this user and password.
 
     ## What it means
-
     The server offers the method `password`, looked at this user and password, and said no. It does
     not say why: a wrong password, an unknown user, a locked account, DenyUsers, AllowUsers and a
     refused client address all look the same from outside.
 
     ## How it is seen
-
     - The client sends USERAUTH_REQUEST with `password` (packet 50; RFC 4252, 8), the server answers
       USERAUTH_FAILURE (packet 51; RFC 4252, 5.1). The last byte of packet 51 is 0, and its list of
       methods, or an earlier one, names `password`.
@@ -49,7 +47,6 @@ def rejected(session: Session) -> Found | None:
       now, and the server hangs up: OpenSSH with PAM does so after a right password.
 
     ## What to do
-
     - Client: check the user name (domain prefix, upper and lower case) and the password (blanks or
       a line end at the end, characters outside ASCII: SSH wants UTF-8). Try the same by hand:
       `sftp -o PubkeyAuthentication=no -o PreferredAuthentications=password USER@HOST`.
@@ -59,7 +56,6 @@ def rejected(session: Session) -> Found | None:
       and for a locked or expired account.
 
     ## Not to be confused with
-
     - auth-password-not-allowed, auth-keyboard-interactive-needed: no list of the server ever named
       `password`, so it never looked at it.
     - auth-second-factor-missing: the last byte of packet 51 is 1; the password was right.
@@ -67,7 +63,6 @@ def rejected(session: Session) -> Found | None:
     - auth-too-many-failures: the server left after several refusals.
 
     ## Example
-
     ```
     [libssh2] 0.402115 Userauth: Permitted auth methods: publickey,password
     [libssh2] 0.402230 Userauth: Attempting to login using password authentication

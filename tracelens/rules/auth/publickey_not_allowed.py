@@ -14,19 +14,16 @@ def not_allowed(session: Session) -> Found | None:
     """A key was tried; the server does not offer that method.
 
     ## What it means
-
     The server takes no keys, or not from this user or address. It did not look at the key, so
     another key changes nothing.
 
     ## How it is seen
-
     - The client tried `publickey` (RFC 4252, 7) and got USERAUTH_FAILURE (packet 51; RFC 4252, 5.1).
     - No list of methods in the session names `publickey`. Lists stand in packet 51 and in the text
       `Userauth: Permitted auth methods: ...` (libssh2_userauth_list(), mask bit 8).
     - Text of the failure: `-18 - Username/PublicKey combination invalid`.
 
     ## What to do
-
     - Client: use a method of the list: libssh2_userauth_password() for `password`,
       libssh2_userauth_keyboard_interactive() for `keyboard-interactive`.
     - IRIS/Caché: AuthenticateWithUsername, or AuthenticateWithKeyboardInteractive (Caché 2018.1 and
@@ -35,13 +32,11 @@ def not_allowed(session: Session) -> Found | None:
       mind `Match` blocks. On other servers, allow keys for this account.
 
     ## Not to be confused with
-
     - auth-publickey-rejected: a list names `publickey`; it is this key that is not known.
     - auth-second-factor-missing: the key was accepted, and `publickey` is gone from the list because
       it is done.
 
     ## Example
-
     ```
     [libssh2] 0.231007 Userauth: Permitted auth methods: password,keyboard-interactive
     [libssh2] 0.231122 Userauth: Loading public key file: /srv/keys/paula.pub

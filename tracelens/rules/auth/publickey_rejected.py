@@ -36,13 +36,11 @@ def rejected(session: Session) -> Found | None:
     """The server does not accept this public key for this user.
 
     ## What it means
-
     The client showed a public key and the server did not know it for this user. Most often the key
     is not in authorized_keys (or stands in another user's), the user name is wrong, or the server
     ignores the file because of its permissions. The private key was not even needed.
 
     ## How it is seen
-
     - The client asks with an unsigned request (packet 50, `publickey`; RFC 4252, 7), the server
       answers USERAUTH_FAILURE (packet 51) in place of PK_OK (packet 60). The list of methods names
       `publickey`, and the last byte of packet 51 is 0.
@@ -52,7 +50,6 @@ def rejected(session: Session) -> Found | None:
     - An unknown user and DenyUsers look the same.
 
     ## What to do
-
     - Client: send the public key (one line, OpenSSH format) to the server's admin, never the private
       one. `ssh-keygen -lf KEY.pub` prints the fingerprint that the evidence shows. Reproduce with
       `ssh -v -i PRIVATE_KEY -o IdentitiesOnly=yes USER@HOST`.
@@ -62,14 +59,12 @@ def rejected(session: Session) -> Found | None:
       "Authentication refused: bad ownership or modes".
 
     ## Not to be confused with
-
     - auth-rsa-sha1-refused: the key may be known; its type ssh-rsa is not taken any more.
     - auth-key-mismatch: PK_OK came, and the signature was refused.
     - auth-publickey-not-allowed: no list names `publickey`.
     - auth-second-factor-missing: the last byte of packet 51 is 1.
 
     ## Example
-
     ```
     [libssh2] 0.140001 Userauth: Permitted auth methods: publickey,password
     [libssh2] 0.140052 Userauth: Loading public key file: /srv/keys/paula.pub

@@ -66,13 +66,11 @@ def rsa_sha1(session: Session) -> Found | None:
     """The server accepts the RSA key but not its SHA-1 signature (`ssh-rsa`).
 
     ## What it means
-
     An RSA key can sign with SHA-1 (`ssh-rsa`) or SHA-2 (`rsa-sha2-256`, `rsa-sha2-512`; RFC 8332).
     libssh2 up to 1.10 knows only `ssh-rsa`; OpenSSH refuses it since 8.8. Where the key is
     authorized at all, it works with OpenSSH's own client, which signs with SHA-2. The client's age is the answer.
 
     ## How it is seen
-
     - The request (packet 50, `publickey`; RFC 4252, 7) names the algorithm `ssh-rsa`, and packet 51
       answers it. OpenSSH refuses at the query already, before any signature, so that it reads
       `-18 - Username/PublicKey combination invalid`.
@@ -84,7 +82,6 @@ def rsa_sha1(session: Session) -> Found | None:
       that such a server takes.
 
     ## What to do
-
     - Client: use libssh2 1.11.0 or later, which prints `Signing using rsa-sha2-512`. Or use another
       key type: ECDSA or Ed25519 from libssh2 1.9.0 on.
     - IRIS/Caché: libssh2 comes with the instance; upgrade to a version with libssh2 1.11.0, or log in
@@ -94,14 +91,12 @@ def rsa_sha1(session: Session) -> Found | None:
       algorithm ssh-rsa not in PubkeyAcceptedAlgorithms".
 
     ## Not to be confused with
-
     - auth-publickey-rejected: the key is unknown. If it is not authorized either, it looks the same;
       sshd's log line tells.
     - auth-key-mismatch: PK_OK came, so that the algorithm was welcome.
     - kex-no-common-hostkey: about the server's own RSA key, before any login.
 
     ## Example
-
     ```
     [libssh2] 0.090100 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0
     [libssh2] 0.101150 Transport: Received Banner: SSH-2.0-OpenSSH_9.6

@@ -24,12 +24,10 @@ def second_factor_missing(session: Session) -> Found | None:
     """One method was accepted, the server wants another, none was tried.
 
     ## What it means
-
     The server asks for two methods, such as a key and then a password. The first one was right: the
     server's packet says so and names what is left. The client took the answer for a failure and gave up.
 
     ## How it is seen
-
     - The last byte of USERAUTH_FAILURE (packet 51) is 1: partial success (RFC 4252, 5.1). Its list
       holds the methods that can go on. libssh2's own code never looks at that byte.
     - The error text misleads. After a key: `-19 - Invalid signature for supplied public key, or bad
@@ -40,7 +38,6 @@ def second_factor_missing(session: Session) -> Found | None:
       key files whose names make a pair (`paula` and `paula.pub`).
 
     ## What to do
-
     - Client: this error is no end. Call the next method on the same session, in the order that the
       list gives; check success with libssh2_userauth_authenticated().
     - IRIS/Caché: after AuthenticateWithKeyPair call AuthenticateWithUsername (or
@@ -50,13 +47,11 @@ def second_factor_missing(session: Session) -> Found | None:
       both, with a blank between them either.
 
     ## Not to be confused with
-
     - auth-key-mismatch: the same -19, with 0 as the last byte of packet 51.
     - auth-password-rejected, auth-keyboard-interactive-failed: the second method was tried and refused.
     - noise-partial-auth: the second method was tried and accepted; nothing failed.
 
     ## Example
-
     ```
     [libssh2] 0.139992 Userauth: Permitted auth methods: publickey
     [libssh2] 0.140136 Userauth: Attempting publickey authentication

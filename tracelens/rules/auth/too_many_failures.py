@@ -34,13 +34,11 @@ def too_many(session: Session) -> Found | None:
     """The server disconnected after too many attempts.
 
     ## What it means
-
     Every server limits the failed attempts on one connection: sshd's MaxAuthTries (6), ProFTPD's
     MaxLoginAttempts (3), dropbear's 10, Cisco IOS's 3. At the limit it hangs up. Each key that an
     agent offers counts as an attempt, and so may the `none` request.
 
     ## How it is seen
-
     - A disconnect (packet 1; RFC 4253, 11.1) during the login whose text speaks of attempts, such as
       reason 2 "Too many authentication failures"; or whose reason is 14 (no more authentication
       methods available) after refusals.
@@ -52,7 +50,6 @@ def too_many(session: Session) -> Found | None:
       `-9 - Would block waiting`.
 
     ## What to do
-
     - Client: mend the reason of the first refusal; it is in the evidence. Try fewer things: give one
       key, not an agent with ten (`IdentitiesOnly yes` for ssh); no loop over passwords. Open a new
       connection for the next try.
@@ -61,14 +58,12 @@ def too_many(session: Session) -> Found | None:
     - Server: MaxAuthTries in sshd_config. The log says "maximum authentication attempts exceeded".
 
     ## Not to be confused with
-
     - auth-password-rejected, auth-publickey-rejected: the same refusals, but the server stayed.
     - transport-connection-lost: the end came after a long pause (LoginGraceTime, a firewall).
     - transport-server-disconnect: a disconnect for another reason, such as "Change of username or
       service not allowed".
 
     ## Example
-
     ```
     [libssh2] 0.655011 Userauth: Attempting to login using password authentication
     [libssh2] 0.700774 Userauth: Password authentication failed

@@ -28,13 +28,11 @@ def closed(session: Session) -> Found | None:
     """The peer closed the connection before sending any banner.
 
     ## What it means
-
     The TCP connection was made, and the other side ended it without saying who it is. Either no SSH
     server listens there (an FTPS server does exactly this), or an SSH server or a firewall refused
     this client before the greeting.
 
     ## How it is seen
-
     - `-13 - Failed getting banner`: closed. `-43 - Failed getting banner`: reset, in some versions
       closed as well. `-1` with the same text: versions up to 1.2.7. Versions before 1.2.1 say
       `-2 - Timeout waiting for banner` of any failure; they know no timeout there.
@@ -45,7 +43,6 @@ def closed(session: Session) -> Found | None:
     - In IRIS this is status 8010100D: `Failed getting banner ... Session.cpp:231`.
 
     ## What to do
-
     - Client: check host and port given to Connect. If the partner says "FTPS", use `%Net.FtpSession`
       instead of `%Net.SSH.Session`. Don't open many connections at once; space out retries.
     - Server: the log at this second: `drop connection ... MaxStartups` or `PerSourcePenalties`,
@@ -54,13 +51,11 @@ def closed(session: Session) -> Found | None:
       doesn't know this source address, closes just so. Try `ssh -v -p PORT HOST` from the same machine.
 
     ## Not to be confused with
-
     - `banner-not-ssh`: text came, and it is not SSH.
     - `banner-timeout`: nothing came, the connection stayed open, and the client gave up.
     - `kex-server-disconnect`: the server's banner had come.
 
     ## Example
-
     ```
     [libssh2] 0.410010 Transport: session_startup for socket 5
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0

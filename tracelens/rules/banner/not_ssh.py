@@ -30,13 +30,11 @@ def not_ssh(session: Session) -> Found | None:
     """The peer talked, but not SSH.
 
     ## What it means
-
     Something answered on this host and port, and it is not an SSH server: an FTP or FTPS server, a web
     server, a mail server, a TLS port. SFTP runs over SSH; FTPS is FTP over TLS and has nothing to do
     with it, whatever the names suggest.
 
     ## How it is seen
-
     - `Received Banner: ...` with lines that don't begin with `SSH-`. Such lines are allowed before the
       real banner (RFC 4253 section 4.2), so libssh2 reads on and then fails with something misleading:
       `-9 - Timed out waiting on socket`, `-13` or `-43 - Failed getting banner`.
@@ -47,7 +45,6 @@ def not_ssh(session: Session) -> Found | None:
     - Text without a line end is never printed. Mask 512 shows only `Recved 1 bytes banner`.
 
     ## What to do
-
     - Client: check host and port given to Connect (SFTP is mostly 22; 21 and 990 are FTP and FTPS, 443
       is HTTPS). For FTP and FTPS use `%Net.FtpSession` instead of `%Net.SSH.Session`; in C, libssh2
       can't speak FTPS, libcurl can.
@@ -55,14 +52,12 @@ def not_ssh(session: Session) -> Found | None:
     - Network: a proxy or login portal may answer in the server's place; then its text is in the trace.
 
     ## Not to be confused with
-
     - `banner-closed`: the connection ended and the peer had said nothing. Many FTPS servers do that. It
       is also the id where an SSH server turns the client away in words (`Exceeded MaxStartups`).
     - `banner-timeout`: nothing came and nothing ended.
     - A gateway's greeting before a good `SSH-2.0-...` line is no failure at all.
 
     ## Example
-
     ```
     [libssh2] 0.410010 Transport: session_startup for socket 5
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0

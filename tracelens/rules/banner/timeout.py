@@ -16,13 +16,11 @@ def timeout(session: Session) -> Found | None:
     """No banner came before the client gave up.
 
     ## What it means
-
     The TCP connection stands, and nothing comes over it. An SSH server speaks first and at once; a
     server that waits for the client to speak first is of another kind (TLS, implicit FTPS, HTTP), or
     the SSH server is stuck or cut off behind something that only accepts.
 
     ## How it is seen
-
     - `Sending Banner` and then no `Received Banner` (RFC 4253 section 4.2).
     - Blocking clients with a timeout (libssh2_session_set_timeout()): `-9 - Timed out waiting on
       socket` or `-9 - API timeout expired` (since 1.8.0). Up to 1.7 the timeout prints nothing: the
@@ -32,7 +30,6 @@ def timeout(session: Session) -> Found | None:
     - Many `-37 - Failed getting banner` are retries while waiting, not failures.
 
     ## What to do
-
     - Client: check that the port is the SSH port; port 990 is implicit FTPS (`%Net.FtpSession`). If the
       server is only slow, allow more time: SetTimeout in IRIS, libssh2_session_set_timeout() in C.
     - Server: does sshd answer from another machine (`ssh -v`)? A full MaxStartups queue, an overloaded
@@ -41,13 +38,11 @@ def timeout(session: Session) -> Found | None:
       path that loses larger packets. `tcpdump` on both sides decides it.
 
     ## Not to be confused with
-
     - `banner-closed`: the connection ended by itself: -13, -43, -1.
     - `banner-not-ssh`: text came, then the wait for an SSH banner timed out with the same -9.
     - `transport-timeout`: the silence came after the banners.
 
     ## Example
-
     ```
     [libssh2] 0.410010 Transport: session_startup for socket 5
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0

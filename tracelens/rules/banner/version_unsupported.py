@@ -18,12 +18,10 @@ def version_unsupported(session: Session) -> Found | None:
     """The server speaks SSH, only not version 2.
 
     ## What it means
-
     The server is an SSH server of protocol 1 only: very old, or set to it by hand. libssh2 speaks
     protocol 2 only. Protocol 1 is broken: passwords sent over it can be read.
 
     ## How it is seen
-
     - `Received Banner: SSH-1.5-...`, or any `SSH-1.` other than `SSH-1.99` (which means "1 and 2",
       RFC 4253 section 5.1).
     - libssh2 takes any line that begins with `SSH-` for a good banner and goes on. So the *error* comes
@@ -32,7 +30,6 @@ def version_unsupported(session: Session) -> Found | None:
     - With mask 128 alone the banner is not traced, and it looks like `kex-server-disconnect`.
 
     ## What to do
-
     - Server: switch protocol 2 on: `Protocol 2` in the sshd_config of OpenSSH before 7.4,
       `ip ssh version 2` (and an RSA key of at least 768 bits) on Cisco IOS. Newer software has nothing
       else. Where it can't, replace the device or its software.
@@ -40,13 +37,11 @@ def version_unsupported(session: Session) -> Found | None:
       a jump host near the device if it must stay.
 
     ## Not to be confused with
-
     - `banner-not-ssh`: the line does not begin with `SSH-`.
     - `kex-server-disconnect`: the banner says 2.0 or 1.99, and the server left afterwards.
     - `kex-no-common-kex`: an old server of protocol 2, whose algorithms are too old.
 
     ## Example
-
     ```
     [libssh2] 0.410010 Transport: session_startup for socket 5
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0

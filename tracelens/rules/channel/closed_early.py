@@ -31,13 +31,11 @@ def closed_early(session: Session) -> Found | None:
     """The server closed the channel in mid-operation.
 
     ## What it means
-
     The program behind the channel (sftp-server, a command) ended, and the server closed the channel
     in order, while the client was still at work. The connection itself stood. It is the server's
     side that must say why.
 
     ## How it is seen
-
     - `EOF received for channel`, `Close received for channel` (packets 96 and 97; RFC 4254, 5.3)
       before the client's own `Closing channel`, mostly with `Exit status n` or `Exit signal NAME`
       (RFC 4254, 6.10).
@@ -49,7 +47,6 @@ def closed_early(session: Session) -> Found | None:
     - An exit status 0 after a command's output is the normal end and no failure.
 
     ## What to do
-
     - Server: signal KILL: the kernel's log for "out of memory"; status 255 or SEGV: the program's
       own log; a channel that always ends after the same time: ChannelTimeout (OpenSSH 9.2 or
       later), a session limit of the product, an admin's script. Look also at limits of the account.
@@ -58,14 +55,12 @@ def closed_early(session: Session) -> Found | None:
       (`libssh2_session_set_timeout()`), or this is a hang.
 
     ## Not to be confused with
-
     - `sftp-start-failed`: the program ended before SFTP was up.
     - `transport-connection-lost`: no close came, the connection just ended.
     - `transport-server-disconnect`: the whole connection was ended, with a reason.
     - `scp-failed`: the program was scp.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.200200 SFTP: Sending FXP_INIT packet advertising version 3 support

@@ -17,13 +17,11 @@ def open_refused(session: Session) -> Found | None:
     r"""The server refused to open a channel.
 
     ## What it means
-
     The login worked. Then the client asked for a channel (a session for SFTP, SCP or a command, or
     a forwarded connection), and the server said no. Nothing can be done on the connection without
     one.
 
     ## How it is seen
-
     - Packet 92, SSH_MSG_CHANNEL_OPEN_FAILURE (RFC 4254, 5.1): a reason number, and in the dump the
       server's sentence. 1 administratively prohibited, 2 connect failed, 3 unknown channel type, 4
       resource shortage.
@@ -35,7 +33,6 @@ def open_refused(session: Session) -> Found | None:
     - `-21 - Unable to startup channel` *alone* (up to 1.9) is no refusal: the connection ended.
 
     ## What to do
-
     - Server: MaxSessions in sshd_config (0 lets users log in and do nothing), a key with `restrict`
       or `no-port-forwarding`, for forwarded connections AllowTcpForwarding, PermitOpen and whether
       the target can be reached. On appliances: the number of sessions per user or in all.
@@ -44,13 +41,11 @@ def open_refused(session: Session) -> Found | None:
       close the SFTP object before a new OpenSFTP, or make a new `Connect`.
 
     ## Not to be confused with
-
     - `channel-subsystem-refused`, `channel-request-refused`: the channel opened, a request on it
       was refused.
     - `transport-connection-lost`: the connection ended instead of an answer, as with a bad chroot.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.201100 SFTP: Initializing SFTP subsystem

@@ -53,13 +53,11 @@ def request_refused(session: Session) -> Found | None:
     """exec, shell, pty, env or forwarding was refused.
 
     ## What it means
-
     A channel was open, and the client asked for something on it (a command, a terminal, a variable,
     X11, agent forwarding) or for a port on the server. The server said no. Whatever the program
     wanted to do with it does not happen; the connection stands.
 
     ## How it is seen
-
     - Packet 100, SSH_MSG_CHANNEL_FAILURE (RFC 4254, 5.4), or 82, SSH_MSG_REQUEST_FAILURE, for a
       forwarded port (RFC 4254, 4 and 7.1).
     - `-22 - Unable to complete request for channel request-pty`, `channel-setenv`, `channel
@@ -69,7 +67,6 @@ def request_refused(session: Session) -> Found | None:
       the connection ended while the answer was awaited.
 
     ## What to do
-
     - Client: do without it where it is not needed: SFTP, SCP and single commands need no terminal,
       and a refused variable is harmless if the program goes on. On IRIS/Caché Execute asks for a
       command; OpenSFTP works on accounts that may run none.
@@ -78,13 +75,11 @@ def request_refused(session: Session) -> Found | None:
       `restrict`, `no-pty`, `command=`.
 
     ## Not to be confused with
-
     - `channel-subsystem-refused`: the same refusal, of the subsystem sftp.
     - `channel-open-refused`: the channel itself was refused (-21).
     - `scp-failed`: the command ran, scp said no.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.201100 Conn: Allocated new channel ID#0

@@ -12,13 +12,11 @@ def subsystem_refused(session: Session) -> Found | None:
     """The subsystem (usually sftp) is not available.
 
     ## What it means
-
     The login worked and a channel was opened. The client asked for the subsystem `sftp`, and the
     server answered that it has none, or none for this account. It is a matter of the server's
     configuration, not of passwords, keys or the network.
 
     ## How it is seen
-
     - `starting request(subsystem) on channel 0/0, message=sftp` (RFC 4254, 6.5), then packet 100,
       SSH_MSG_CHANNEL_FAILURE (RFC 4254, 5.4).
     - `-22 - Unable to complete request for channel-process-startup`, then `-21 - Unable to request
@@ -27,7 +25,6 @@ def subsystem_refused(session: Session) -> Found | None:
     - Nothing on the server ran: no exit status, no data on the channel.
 
     ## What to do
-
     - Server: `Subsystem sftp internal-sftp` in sshd_config, also with a `Match` block for this
       user; then reload sshd. Its log says "subsystem request for sftp ... failed, subsystem not
       found". Routers and switches (Cisco IOS and others) often have SCP only, or want SFTP switched
@@ -37,7 +34,6 @@ def subsystem_refused(session: Session) -> Found | None:
       FTPS (FTP over TLS) use %Net.FtpSession; it is another protocol.
 
     ## Not to be confused with
-
     - `sftp-start-failed`: the server said yes and the SFTP program failed (dropbear without
       sftp-server does that: it says yes, then exit status 127).
     - `channel-open-refused`: no channel at all.
@@ -45,7 +41,6 @@ def subsystem_refused(session: Session) -> Found | None:
       after it).
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.201100 SFTP: Initializing SFTP subsystem

@@ -21,13 +21,11 @@ def crypto_failed(session: Session) -> Found | None:
     """The client's own crypto library failed; the server has no part in it.
 
     ## What it means
-
     libssh2 leaves encryption, hashes and random numbers to a crypto library (OpenSSL, WinCNG, mbedTLS,
     libgcrypt). That library refused on this machine: it is of another version than libssh2 was built
     for, or a rule such as FIPS mode forbids the algorithm that was agreed on.
 
     ## How it is seen
-
     - Numbers that nothing else gives: `-44` (encrypt), `-49` (random), `-52` (MAC), `-53` and `-54`
       (hash).
     - Texts with other numbers: `DH key pair generation failed`, `Unable to create ... private key`,
@@ -40,7 +38,6 @@ def crypto_failed(session: Session) -> Found | None:
       (an empty value, over which the server then leaves), it is this cause.
 
     ## What to do
-
     - Client: use a libssh2 that was built for the crypto library that it runs with (1.10.0 or later for
       OpenSSL 3). On IRIS and Caché both come with the instance; an LD_LIBRARY_PATH, or a system library
       copied over, can mix them up.
@@ -50,13 +47,11 @@ def crypto_failed(session: Session) -> Found | None:
     - Server: nothing to do; a server change that picks another algorithm only hides it.
 
     ## Not to be confused with
-
     - `transport-decrypt-failed`, `transport-mac-invalid`: packets that came in were damaged.
     - `kex-no-common-cipher` and its siblings: nothing was agreed on.
     - `auth-key-format`, `auth-key-passphrase`: the crypto library could not read a key file.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.9.0
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6

@@ -40,12 +40,10 @@ def misuse(session: Session) -> Found | None:
     """The calling program misused the library, or memory ran out.
 
     ## What it means
-
     The failure was made on this side, before or without any answer of the server: a call in the wrong
     order, an argument that libssh2 can't work with, a socket that is not connected, or no memory.
 
     ## How it is seen
-
     - `-34 - session not authenticated yet` (since 1.2.6): SFTP was asked for before the login was
       complete. Often a failed or half-done login went unnoticed (RFC 4252 section 5.1: partial success).
     - `-45 - Bad socket provided` (-1 up to 1.2.7), `Failed changing socket's blocking state`: the socket
@@ -60,7 +58,6 @@ def misuse(session: Session) -> Found | None:
     - `-6`: memory. If the server had just sent something, its claimed size may be absurd.
 
     ## What to do
-
     - Client (IRIS, Caché): check the Status of Connect and of each Authenticate... call before the next
       one; open SFTP (OpenSFTP) only after a login that was good. Where the server wants two methods, call
       the second one on the same connection (Caché 2018.1 or later, IRIS).
@@ -70,14 +67,12 @@ def misuse(session: Session) -> Found | None:
     - Server, network: nothing to do.
 
     ## Not to be confused with
-
     - `auth-second-factor-missing`: the login stopped half-way; then that is the cause, not the SFTP call.
     - `client-crypto-failed`: the crypto library failed, not the program.
     - `transport-protocol-error`: the server sent something with impossible sizes.
     - `auth-agent-failed`: -39 and -45 of the SSH agent.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.11.0
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6

@@ -30,13 +30,11 @@ def kex_failed(session: Session) -> Found | None:
     """Key exchange failed for another reason, which the evidence names.
 
     ## What it means
-
     Client and server met on algorithms, or at least did not clearly fail to; then the key exchange
     itself broke. None of the usual stories fits: nobody left, the host key was not refused, the
     client's crypto library reported nothing.
 
     ## How it is seen
-
     - The first error of the key-exchange phase is none of the narrower ones, for instance
       `-34 - DH modulus value is too large` (1.10.0 and later): the server chose a group for
       diffie-hellman-group-exchange (RFC 4419) that is larger than this build takes.
@@ -48,7 +46,6 @@ def kex_failed(session: Session) -> Found | None:
       could not read it.
 
     ## What to do
-
     - Client: try another method: libssh2_session_method_pref(session, LIBSSH2_METHOD_KEX,
       "ecdh-sha2-nistp256,diffie-hellman-group14-sha256") before libssh2_session_handshake(); in IRIS,
       SetPreferredAlgorithms before Connect. If that works, the method was the trouble.
@@ -58,14 +55,12 @@ def kex_failed(session: Session) -> Found | None:
       lines before the -8 are what counts.
 
     ## Not to be confused with
-
     - `kex-hostkey-unverified`: -10 or -11 stands before the -8.
     - `kex-server-disconnect`: -1, -13 or -43, or a wait for the server before the -8.
     - `client-crypto-failed`: the crypto library's own failure is in the trace.
     - `kex-no-common-algorithm`: number -5 and no `Agreed on ...` line.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_8.4

@@ -11,13 +11,11 @@ def hostkey_unverified(session: Session) -> Found | None:
     """The server's host key or its signature over the key exchange could not be verified.
 
     ## What it means
-
     The server proves who it is by signing the key exchange with its host key. The client could not
     read that key, or the signature was wrong. Either somebody changed the messages on the way, or one
     side's software is at fault. The connection must not be used.
 
     ## How it is seen
-
     - `-11 - Unable to verify hostkey signature` (since 1.11.0 with `DH-SHA`, `ECDH`, `curve25519` at
       its end, and `Failed hostkey sig_verify()` as text): the signature of RFC 4253 section 8 is wrong.
     - `-10 - Unable to initialize hostkey importer` (since 1.9.0 also `Host key data is too short`):
@@ -31,7 +29,6 @@ def hostkey_unverified(session: Session) -> Found | None:
       compares fingerprints (libssh2_knownhost_check()) and stops leaves no error in the trace.
 
     ## What to do
-
     - Network: first find out whether a proxy or an inspecting firewall sits in between. It signs with
       its own key, or alters a banner or an offer, and that breaks the signature. Try another path.
     - Client: compare the fingerprint in the trace (`Server's SHA256 Fingerprint`) with the one that the
@@ -42,14 +39,12 @@ def hostkey_unverified(session: Session) -> Found | None:
     - Don't switch anything off to get past this.
 
     ## Not to be confused with
-
     - `kex-no-common-hostkey`: no algorithm was agreed on, so no signature was ever made.
     - `kex-failed`: another step of key exchange failed.
     - `transport-mac-invalid`: damage after key exchange. Before it there is no checksum, so damage
       there shows as a wrong signature.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_8.4

@@ -28,13 +28,11 @@ def no_common_algorithm(session: Session) -> Found | None:
     """Client and server have no algorithm in common, and the trace does not show in which list.
 
     ## What it means
-
     Key exchange failed because one of the algorithm lists (key exchange, host key, cipher, MAC,
     compression) has no member that both sides offer. Which one can't be told: the server's offer is
     not in this trace.
 
     ## How it is seen
-
     - `-5 - Unable to exchange encryption keys` and no `Agreed on ...` line. From libssh2 1.2.1 on the
       number -5 with these words comes from a mismatch only (kex_agree_methods()); other failures of
       key exchange keep their own number. Older versions print it for every failure.
@@ -45,7 +43,6 @@ def no_common_algorithm(session: Session) -> Found | None:
       stock settings. That is a likelihood, not a proof.
 
     ## What to do
-
     - Trace again with the dumps: `SetTraceMask(134,"/tmp/ssh.log")` before Connect, or
       libssh2_trace(session, LIBSSH2_TRACE_TRANS | LIBSSH2_TRACE_KEX | LIBSSH2_TRACE_ERROR). 134 is
       enough and holds no password, as nobody logs in.
@@ -56,14 +53,12 @@ def no_common_algorithm(session: Session) -> Found | None:
     - Somebody whose OpenSSH client works from the same machine has proved only that it is newer.
 
     ## Not to be confused with
-
     - `kex-no-common-kex`, `kex-no-common-hostkey`, `kex-no-common-cipher`, `kex-no-common-mac`: the
       same with the server's offer in the trace.
     - `kex-server-disconnect`: number -1, -13 or -43 with the same text. The server hung up.
     - `kex-hostkey-unverified`, `kex-failed`: number -8 with the same text.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.8.0
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6

@@ -15,12 +15,10 @@ def no_common_cipher(session: Session) -> Found | None:
     """Client and server have no cipher in common, in one direction at least.
 
     ## What it means
-
     Each side sent the ciphers that it can encrypt with, one list for each direction. In one of them,
     or in both, no name is on either side's list. Nothing can be encrypted, so the connection ends.
 
     ## How it is seen
-
     - Lists 3 (client to server) and 4 (server to client) of both sides' packet 20 (RFC 4253 section
       7.1). libssh2 prints its own as `Sent CRYPT_CS:` and `Sent CRYPT_SC:`; the server's stand only
       in the hex dumps (mask bit 2).
@@ -30,7 +28,6 @@ def no_common_cipher(session: Session) -> Found | None:
       chacha20-poly1305 with 1.11.1. The main branch offers no 3DES, Blowfish, CAST or RC4.
 
     ## What to do
-
     - Client whose version has the cipher: it was taken off its list. Change
       libssh2_session_method_pref(session, LIBSSH2_METHOD_CRYPT_CS, ...) and LIBSSH2_METHOD_CRYPT_SC, or
       drop the calls; in IRIS, SetPreferredAlgorithms. An upgrade changes nothing then.
@@ -40,13 +37,11 @@ def no_common_cipher(session: Session) -> Found | None:
       and arcfour (RFC 8758) cost security: only for a while, only where nothing else is left.
 
     ## Not to be confused with
-
     - `kex-no-common-mac`: the cipher meets, the MAC beside it does not. GCM and ChaCha20 need no MAC.
     - `kex-no-common-algorithm`: the same failure in a trace without the server's packet 20.
     - `client-crypto-failed`: a cipher was agreed on, and the client's crypto library refused it.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.11.0
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6

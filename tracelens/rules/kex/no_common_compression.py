@@ -18,12 +18,10 @@ def no_common_compression(session: Session) -> Found | None:
     """Client and server have no compression method in common.
 
     ## What it means
-
     One side insists on compression and the other on none, or they know different kinds. This is rare:
     nearly everybody offers `none`. It takes a program or a server that was told to leave `none` out.
 
     ## How it is seen
-
     - Lists 7 and 8 of both sides' packet 20 (RFC 4253 sections 6.2 and 7.1) share no name. libssh2
       prints its own as `Sent COMP_CS:` and `Sent COMP_SC:`; the server's stand only in the hex dumps
       (mask bit 2).
@@ -32,7 +30,6 @@ def no_common_compression(session: Session) -> Found | None:
       it offers zlib (and zlib@openssh.com since 1.4.3) besides.
 
     ## What to do
-
     - Client: let `none` stand in the list: drop libssh2_session_method_pref() for LIBSSH2_METHOD_COMP_CS
       and LIBSSH2_METHOD_COMP_SC. Where the server insists on compression, set LIBSSH2_FLAG_COMPRESS
       before libssh2_session_handshake(); the library must have been built with zlib. IRIS:
@@ -41,13 +38,11 @@ def no_common_compression(session: Session) -> Found | None:
       from OpenSSH since 7.4. On other servers allow `none`. It costs no security.
 
     ## Not to be confused with
-
     - `kex-no-common-mac`, `kex-no-common-cipher`: lists that come earlier; they fail far more often.
     - `kex-no-common-algorithm`: the same failure in a trace without the server's packet 20.
     - `transport-decrypt-failed`: compression was agreed on, and data could not be read later.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6

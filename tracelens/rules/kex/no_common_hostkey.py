@@ -18,12 +18,10 @@ def no_common_hostkey(session: Session) -> Found | None:
     """Client and server have no host-key algorithm in common.
 
     ## What it means
-
     The server must prove who it is with its host key. It has keys and signature algorithms that this
     client does not offer, and none that it does. The connection ends before anything is encrypted.
 
     ## How it is seen
-
     - The second list of both sides' packet 20 (RFC 4253 section 7.1) shares no name. libssh2 prints
       its own as `Sent HOSTKEY:`; the server's stands only in the hex dumps (mask bit 2).
     - Then `-5 - Unable to exchange encryption keys` with no reason and no `Agreed on ...` line.
@@ -34,7 +32,6 @@ def no_common_hostkey(session: Session) -> Found | None:
       client.
 
     ## What to do
-
     - Client: use libssh2 1.9.0 or later where the server has an Ed25519 or ECDSA key, 1.11.0 or later
       where it has RSA only. On IRIS and Caché upgrade the instance (Caché before 2017.1 first of all).
     - Client that narrowed its list: libssh2_session_method_pref(session, LIBSSH2_METHOD_HOSTKEY, ...);
@@ -44,14 +41,12 @@ def no_common_hostkey(session: Session) -> Found | None:
       back SHA-1 signatures of the host key; take it back when the client is newer.
 
     ## Not to be confused with
-
     - `kex-no-common-kex`: the list before this one. Old clients often fail in both; then that is the
       cause, and this list is named beside it.
     - `kex-hostkey-unverified`: an algorithm was agreed on, and the signature did not verify.
     - `auth-rsa-sha1-refused`: the same `ssh-rsa` trouble, but with the user's key, after key exchange.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.8.2
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6

@@ -18,12 +18,10 @@ def no_common_kex(session: Session) -> Found | None:
     """Client and server have no key-exchange method in common.
 
     ## What it means
-
     Both sides speak SSH 2 and each sent its list of ways to agree on a session key. No name is in
     both lists, so there is no way to start encryption. User and password never mattered.
 
     ## How it is seen
-
     - Packet 20 (KEXINIT, RFC 4253 section 7.1) of both sides; the first list of each is compared.
       libssh2 prints its own as `Sent KEX:`; the server's stands only in the hex dumps (mask bit 2).
     - Then a bare `-5 - Unable to exchange encryption keys`: libssh2_session_handshake() gives no
@@ -33,7 +31,6 @@ def no_common_kex(session: Session) -> Found | None:
       since 1.7.0; curve25519 and ecdh since 1.9.0; group14-sha256, group16 and group18 since 1.10.0.
 
     ## What to do
-
     - Client too old (the usual case): use the libssh2 that the finding names. On IRIS and Caché it
       comes with the instance; Caché before 2017.1 has a very old one. Nothing can be set in Connect
       that would replace the upgrade.
@@ -46,14 +43,12 @@ def no_common_kex(session: Session) -> Found | None:
       can't connect to it without such a line.
 
     ## Not to be confused with
-
     - `kex-no-common-hostkey`, `kex-no-common-cipher`, `kex-no-common-mac`: another list fails. Several
       can fail at once; the first in the order of RFC 4253 is the cause, the finding names the others.
     - `kex-no-common-algorithm`: the same failure in a trace without the server's packet 20.
     - `kex-server-disconnect`: the lists meet, or the server left before it had sent its own.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.4.3
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6

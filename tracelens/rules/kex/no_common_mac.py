@@ -15,12 +15,10 @@ def no_common_mac(session: Session) -> Found | None:
     """Client and server have no MAC in common, in one direction at least.
 
     ## What it means
-
     The MAC is the checksum that protects each packet. The two sides agree on a cipher that needs one
     and share none. Mostly a hardened server with a short list meets an old client.
 
     ## How it is seen
-
     - Lists 5 (client to server) and 6 (server to client) of both sides' packet 20 (RFC 4253 section
       7.1). libssh2 prints its own as `Sent MAC_CS:` and `Sent MAC_SC:`; the server's stand only in the
       hex dumps (mask bit 2).
@@ -31,7 +29,6 @@ def no_common_mac(session: Session) -> Found | None:
       1.11.0. No version has umac.
 
     ## What to do
-
     - Client: upgrade to the version that the finding names (1.7.0 for SHA-2, 1.11.0 for ETM; Caché
       2017.1 or later, or IRIS). Where the program narrowed its list: libssh2_session_method_pref() with
       LIBSSH2_METHOD_MAC_CS and LIBSSH2_METHOD_MAC_SC; in IRIS, SetPreferredAlgorithms.
@@ -40,13 +37,11 @@ def no_common_mac(session: Session) -> Found | None:
     - Either side: an AES-GCM cipher that both have makes the MAC lists unimportant.
 
     ## Not to be confused with
-
     - `transport-mac-invalid`: a MAC was agreed on, and a packet's checksum was wrong.
     - `kex-no-common-cipher`: the list before this one fails already.
     - `kex-no-common-algorithm`: the same failure in a trace without the server's packet 20.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.4.3
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6

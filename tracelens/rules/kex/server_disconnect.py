@@ -31,13 +31,11 @@ def server_disconnect(session: Session) -> Found | None:
     """The server left during key exchange, with or without an SSH disconnect.
 
     ## What it means
-
     Server and client greeted each other; then, before encryption was agreed on, the server ended the
     connection. It refused the client's address, disliked something in the offer, or broke down. User
     and password were not sent yet.
 
     ## How it is seen
-
     - A received disconnect (packet 1, RFC 4253 section 11.1) before NEWKEYS: `Disconnect(n): ...` in
       the trace, its reason and sentence in the dump. libssh2 1.4.3 and 1.9.0 print `(null)` instead.
     - Or the connection just ends: `-1`, `-13` or `-43 - Unable to exchange encryption keys`, or
@@ -49,7 +47,6 @@ def server_disconnect(session: Session) -> Found | None:
       offer or the host keys; after packet 30 or 34, the server's own computing (moduli file, memory).
 
     ## What to do
-
     - Server: read its log at this second. sshd says `Unable to negotiate`, `no hostkeys available`,
       `drop connection ... MaxStartups`, `Connection closed by ... [preauth]`, or reports a crash.
     - Network: a firewall or intrusion prevention that lets the banner pass and then cuts is common;
@@ -59,14 +56,12 @@ def server_disconnect(session: Session) -> Found | None:
     - Support: `SetTraceMask(134,"/tmp/ssh.log")` before Connect is enough to see all of it.
 
     ## Not to be confused with
-
     - `kex-no-common-kex` and its siblings: the two offers don't meet. They explain a server that leaves.
     - `banner-closed`: the server left before its banner.
     - `transport-timeout`: silence, and nothing that ended the connection.
     - `transport-connection-lost`: the same after key exchange.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.10.0
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_8.4

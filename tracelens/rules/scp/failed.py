@@ -32,13 +32,11 @@ def scp_failed(session: Session) -> Found | None:
     """The remote scp refused or broke off.
 
     ## What it means
-
     SCP runs a program named `scp` on the server, by way of the account's shell. It said no to this
     file, or it ended before the copy was complete, or it is not there at all. The login was all
     right.
 
     ## How it is seen
-
     - The request: `starting request(exec) on channel 0/0, message=scp -pf 'PATH'` (download) or
       `scp -pt 'PATH'` (upload): RFC 4254, 6.5. SCP itself has no RFC.
     - The answer begins with a byte: 0 is good, 1 a warning, 2 fatal, each followed by scp's own
@@ -50,7 +48,6 @@ def scp_failed(session: Session) -> Found | None:
       only." as answer: the account is for SFTP alone (ForceCommand internal-sftp).
 
     ## What to do
-
     - Client: scp's words name the reason: path, permission, space. SFTP is the better choice where
       the server has it (`libssh2_sftp_init()`, OpenSFTP on IRIS/Caché): it gives statuses, lists
       folders and runs no shell. Blanks and wildcards in the path pass through the remote shell.
@@ -58,13 +55,11 @@ def scp_failed(session: Session) -> Found | None:
       shell, and keep start files silent: a line of output breaks SCP as it breaks SFTP.
 
     ## Not to be confused with
-
     - `channel-request-refused`: the server did not run any command (-22).
     - `transport-connection-lost`, `transport-timeout`: -43 or -9 while scp was still there.
     - `sftp-no-such-file`: the same mishap told by SFTP.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.202100 SCP: Opening channel for SCP receive

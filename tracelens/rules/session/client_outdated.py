@@ -9,12 +9,10 @@ def client_outdated(session: Session) -> Found | None:
     """The client's libssh2 version is known to lack what this server wants.
 
     ## What it means
-
     The session failed, and the age of the client's libssh2 is why: the server asks for an algorithm that
     only a later version brings. That OpenSSH works from the same machine proves only that it is newer.
 
     ## How it is seen
-
     - The version is in the client's banner (`SSH-2.0-libssh2_1.8.0`; `Sending Banner`, mask bit 2).
     - Key exchange failed on a list where the server's packet 20 has names that this version does not know
       or offer, and a later release meets the server in *all* lists.
@@ -23,7 +21,6 @@ def client_outdated(session: Session) -> Found | None:
     - Not where the version has the algorithm and the program left it out.
 
     ## What to do
-
     - Client: use the release that the notice names, or a later one. libssh2 comes with IRIS and Caché:
       upgrade the instance (Caché before 2017.1 has a very old one). PHP, curl, git and others load the
       system's libssh2: update that package.
@@ -31,12 +28,10 @@ def client_outdated(session: Session) -> Found | None:
       old algorithms for a while, see the cause's page for the price.
 
     ## Not to be confused with
-
     - `weak-algorithm`: the session worked, with an old algorithm.
     - `kex-no-common-cipher` and its siblings with a list that the program narrowed: no upgrade helps.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.4.3
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_9.6

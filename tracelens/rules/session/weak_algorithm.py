@@ -8,13 +8,11 @@ def weak_algorithm(session: Session) -> Found | None:
     """The negotiated algorithms include a deprecated one.
 
     ## What it means
-
     The connection works. But a key exchange, host key, cipher or MAC was agreed on that is no longer
     considered safe, or that current software has switched off. One day an update on either side will
     leave nothing in common, and the connection fails then without any change of yours.
 
     ## How it is seen
-
     - The `Agreed on ...` lines (mask bit 4), or the two packets 20 (mask bit 2): the client's first name
       that the server has too (RFC 4253 section 7.1).
     - What counts as deprecated, by whom and since when is a table with sources, as of November 2026:
@@ -24,7 +22,6 @@ def weak_algorithm(session: Session) -> Found | None:
     - hmac-sha1 is not counted: nobody has switched it off.
 
     ## What to do
-
     - Find out which side is older: the finding says whether this client has better to offer.
     - Client: a newer libssh2, on IRIS and Caché a newer instance (Caché before 2017.1 has a very old
       one). If the program puts old names first with libssh2_session_method_pref() (IRIS:
@@ -32,12 +29,10 @@ def weak_algorithm(session: Session) -> Found | None:
     - Server: update it, or allow newer algorithms in its settings.
 
     ## Not to be confused with
-
     - `client-outdated`: the session *failed*, as the client is too old for the server.
     - `kex-no-common-kex` and its siblings: what this turns into when one side drops the old name.
 
     ## Example
-
     ```
     [libssh2] 0.410233 Transport: Sending Banner: SSH-2.0-libssh2_1.8.2
     [libssh2] 0.438120 Transport: Received Banner: SSH-2.0-OpenSSH_7.4

@@ -12,12 +12,10 @@ def no_space(session: Session) -> Found | None:
     """SFTP status 14 or 15 ended the operation.
 
     ## What it means
-
     The server has no room for what was to be written: its file system is full (status 14), or the
     quota of this account is used up (status 15).
 
     ## How it is seen
-
     - Packet type 101 with status 14 (SSH_FX_NO_SPACE_ON_FILESYSTEM) or 15 (SSH_FX_QUOTA_EXCEEDED)
       in the channel data (draft-ietf-secsh-filexfer-13, 9.1). Both are newer than SFTP version 3,
       so only some servers send them: many commercial ones do; OpenSSH and ProFTPD answer a full
@@ -27,7 +25,6 @@ def no_space(session: Session) -> Found | None:
     - It can come with the write, with the close after the last write, or with open and mkdir.
 
     ## What to do
-
     - Server: make room, or raise the account's quota. Look for old uploads that nobody fetched, and
       for half-written files of earlier attempts.
     - Client: remove what is not needed there any more, then send again. A file that was cut off by
@@ -35,13 +32,11 @@ def no_space(session: Session) -> Found | None:
       whole.
 
     ## Not to be confused with
-
     - `sftp-operation-failed`: a write that ends in status 4; a full disk is its likeliest reason on
       OpenSSH, and the server's log tells.
     - `sftp-permission-denied`: status 3.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.220100 Conn: starting request(subsystem) on channel 0/0, message=sftp

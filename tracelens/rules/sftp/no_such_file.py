@@ -14,12 +14,10 @@ def no_such_file(session: Session) -> Found | None:
     """SFTP status 2 or 10 ended the operation.
 
     ## What it means
-
     The login worked and SFTP runs; the file or folder that the client named is not there, or a
     folder on the way to it is not. For an upload it means that the target folder does not exist.
 
     ## How it is seen
-
     - Packet type 101 with status 2 (SSH_FX_NO_SUCH_FILE; draft-ietf-secsh-filexfer-02, 7) or 10
       (SSH_FX_NO_SUCH_PATH; draft 13, 9.1) in the channel data, with the server's sentence.
     - In the text only for open and opendir: `-31 - Failed opening remote file`, then `got
@@ -29,7 +27,6 @@ def no_such_file(session: Session) -> Found | None:
       names none. The dump of the request (packet 94, SFTP type 3) has it.
 
     ## What to do
-
     - Client: compare the path letter by letter: upper and lower case, blanks at the end, a leading
       slash (server's or chroot's root) or none (home folder), a backslash. List the folder first
       (Dir on IRIS/Caché, `libssh2_sftp_opendir()` in C). Make the folder before an upload.
@@ -37,14 +34,12 @@ def no_such_file(session: Session) -> Found | None:
     - Server: check that the file is where the partner looks, as seen from the account's root.
 
     ## Not to be confused with
-
     - `sftp-permission-denied`: status 3; some servers hide what the user may not see behind a 2.
     - `sftp-operation-failed`: another status, or one that this trace does not show.
     - A stat that answers "not there" before a mkdir or an upload that then works is no failure at
       all.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.220100 Conn: starting request(subsystem) on channel 0/0, message=sftp

@@ -39,13 +39,11 @@ def operation_failed(session: Session) -> Found | None:
     """Another SFTP status ended the operation, named in the evidence.
 
     ## What it means
-
     The login worked and SFTP runs; the server could not or would not do this one operation. Either
     it said so with a status that has no page of its own, mostly 4 ("failure", anything else), or
     this trace does not show the status.
 
     ## How it is seen
-
     - Packet type 101 with its status and sentence in the channel data
       (draft-ietf-secsh-filexfer-02, 7; from 9 on draft 13, 9.1). The evidence quotes both where
       dumps were traced.
@@ -58,7 +56,6 @@ def operation_failed(session: Session) -> Found | None:
       folder, a target of rename that exists, all are 4.
 
     ## What to do
-
     - Client: the first advice fits the operation: mkdir of an existing folder, rename onto an
       existing file, a write on a full disk. On IRIS/Caché test with Dir or FileInfo before MakeDir,
       remove before Rename.
@@ -68,14 +65,12 @@ def operation_failed(session: Session) -> Found | None:
       and error.
 
     ## Not to be confused with
-
     - `sftp-no-such-file`, `sftp-permission-denied`, `sftp-no-space`: statuses 2 and 10, 3, 14 and
       15.
     - `transport-protocol-error`: -31 about a packet that is wrong in itself.
     - Status 1 is the end of a file or folder and no failure.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.220100 Conn: starting request(subsystem) on channel 0/0, message=sftp

@@ -12,12 +12,10 @@ def permission_denied(session: Session) -> Found | None:
     """SFTP status 3 ended the operation.
 
     ## What it means
-
     The login worked and SFTP runs; this user may not do this with this path. The server says so
     itself: SSH_FX_PERMISSION_DENIED.
 
     ## How it is seen
-
     - Packet type 101 with status 3 in the channel data (draft-ietf-secsh-filexfer-02, 7). The
       server's own sentence stands in the same packet.
     - libssh2 prints the status for open and opendir only: `got FXP_STATUS 3`, just after `-31 -
@@ -26,7 +24,6 @@ def permission_denied(session: Session) -> Found | None:
       the dump shows the 3.
 
     ## What to do
-
     - Server: check owner and mode of the path and of each folder above it (search permission `x`),
       as this user and as seen inside the chroot. The chroot's own root belongs to root and is never
       writable: give the user a folder below it. A read-only subsystem (`internal-sftp -R`), a mount
@@ -37,13 +34,11 @@ def permission_denied(session: Session) -> Found | None:
       was given.
 
     ## Not to be confused with
-
     - `sftp-no-such-file`: status 2; some servers say 2 for what the user may not see.
     - `sftp-operation-failed`: another status, or one that this trace does not show.
     - `auth-password-rejected`, `auth-publickey-rejected`: refused before SFTP began.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.220100 Conn: starting request(subsystem) on channel 0/0, message=sftp

@@ -46,13 +46,11 @@ def start_failed(session: Session) -> Found | None:
     """The channel opened, SFTP itself never started.
 
     ## What it means
-
     The login worked and the server agreed to start its SFTP program. But no SFTP version came back:
     the program is missing or died at once, the account's shell printed text first, or nothing came
     at all. SFTP (%Net.SSH.Session's OpenSFTP) can't work; the password and the key are all right.
 
     ## How it is seen
-
     - After `Sending FXP_INIT packet` the server must answer with SSH_FXP_VERSION, packet type 2
       (draft-ietf-secsh-filexfer-02, 4). It does not.
     - `-25 - SFTP packet too large`, then `-25 - Timeout waiting for response from SFTP subsystem`:
@@ -67,7 +65,6 @@ def start_failed(session: Session) -> Found | None:
       (1.9.0 and later), `Invalid SFTP packet size` (1.11.0 and later).
 
     ## What to do
-
     - Server: `Subsystem sftp internal-sftp` in sshd_config needs no program file. With an external
       sftp-server check its path, also inside a chroot; on dropbear install one
       (openssh-sftp-server). Make start files (.bashrc, .profile, /etc/profile.d) silent. Check the
@@ -76,14 +73,12 @@ def start_failed(session: Session) -> Found | None:
       `Execute` and SCP may work where SFTP does not.
 
     ## Not to be confused with
-
     - `channel-subsystem-refused`: the server said no to the request itself (packet 100, -22).
     - `transport-connection-lost`: the connection ended; most "Timeout waiting for response from
       SFTP subsystem" lines are that (-43).
     - `channel-closed-early`: SFTP had been up before.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.220100 Conn: starting request(subsystem) on channel 0/0, message=sftp

@@ -33,14 +33,12 @@ def connection_lost(session: Session) -> Found | None:
     """The TCP connection ended with no SSH disconnect.
 
     ## What it means
-
     While the session was in use, the system told the client that the TCP connection is gone: closed
     or reset by the server, or by something between. No SSH disconnect came before it, so nobody
     said why. Many servers end sessions this way: sshd after LoginGraceTime, after
     ClientAliveCountMax or with a bad chroot, dropbear's and ProFTPD's idle limits.
 
     ## How it is seen
-
     - `-43` (SOCKET_RECV; since 1.2.8) with any text: `transport read`, `channel read`, `Timeout
       waiting for status message`, `Waiting for password response`. The texts say timeout; the
       number says closed.
@@ -52,7 +50,6 @@ def connection_lost(session: Session) -> Found | None:
     - The `-7` lines after it come from tidying up on a dead connection.
 
     ## What to do
-
     - Server: look in its log at this second; the server's own reason is there. In the login:
       LoginGraceTime, PAM, a refused user. Right after the login: "bad ownership or modes for chroot
       directory", an account without a valid shell. Later: idle limits, a killed process, a restart.
@@ -63,14 +60,12 @@ def connection_lost(session: Session) -> Found | None:
       once on this status.
 
     ## Not to be confused with
-
     - `transport-server-disconnect`: a disconnect with a reason came first.
     - `transport-timeout`: nothing came, not even the end of the connection.
     - `channel-closed-early`: the server first closed the channel in order.
     - `kex-server-disconnect`, `banner-closed`: the same before the login.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.200200 SFTP: Sending FXP_INIT packet advertising version 3 support

@@ -25,13 +25,11 @@ def decrypt_failed(session: Session) -> Found | None:
     """A packet could not be decrypted or had an impossible length.
 
     ## What it means
-
     A packet came that makes no sense to the client: the cipher refused it, or its length field,
     once decrypted, is impossible (0, or far over the limit of RFC 4253, 6.1). A changed byte in the
     length field does that, and so does any loss of step between the two sides.
 
     ## How it is seen
-
     - `-12` (DECRYPT): the cipher refused. With AES-GCM and ChaCha20-Poly1305 this is what a changed
       byte looks like (RFC 5647, OpenSSH's PROTOCOL.chacha20poly1305). Up to 1.2.4 `Error decrypting
       packet`.
@@ -45,7 +43,6 @@ def decrypt_failed(session: Session) -> Found | None:
       between, such as a line of text after the banner.
 
     ## What to do
-
     - Network: find what changes bytes: a WAN optimizer, an inspecting firewall, faulty offloading.
       Another path or another client machine tells.
     - Client: try another cipher and MAC with `libssh2_session_method_pref()`. If only one cipher
@@ -55,13 +52,11 @@ def decrypt_failed(session: Session) -> Found | None:
       tells whether it sees the same in the other direction.
 
     ## Not to be confused with
-
     - `transport-mac-invalid`: the packet could be read, its separate MAC did not fit (-4).
     - `transport-protocol-error`: the packet was good, its contents were not.
     - `auth-key-format`, `auth-key-passphrase`: -12 while a private key file was read.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Key Ex: Agreed on CRYPT_SC method: aes256-gcm@openssh.com
     [libssh2] 0.220100 Key Ex: Agreed on MAC_SC method: INTEGRATED-AES-GCM

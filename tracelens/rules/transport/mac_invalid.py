@@ -12,14 +12,12 @@ def mac_invalid(session: Session) -> Found | None:
     """A packet's MAC did not verify.
 
     ## What it means
-
     Each encrypted packet carries a checksum made with a secret key (MAC, RFC 4253, 6.4). One did
     not fit: a byte was changed on the way, or the two sides lost step (a packet was dropped,
     doubled or counted wrongly). SSH can't go on after that. It is never a wrong password or a wrong
     key file.
 
     ## How it is seen
-
     - `-4 - Invalid MAC received` (up to 1.2.4 `Invalid Message Authentication Code received`), or
       `-4` with the text of the step that was waiting: `transport read`, `Failed to get response to
       ssh-userauth request`, `Timeout waiting for status message`. The number decides, not the
@@ -34,7 +32,6 @@ def mac_invalid(session: Session) -> Found | None:
       random places: a fault of the way.
 
     ## What to do
-
     - Network: find what changes bytes: a WAN optimizer, an inspecting firewall, a network card with
       faulty offloading. Another path or another client machine tells.
     - Client: try another cipher and MAC with `libssh2_session_method_pref()`; upgrade libssh2 from
@@ -43,13 +40,11 @@ def mac_invalid(session: Session) -> Found | None:
       incorrect") tells whether it sees the same in the other direction.
 
     ## Not to be confused with
-
     - `transport-decrypt-failed`: -12 or -41, the packet could not be decrypted or framed at all.
     - `transport-connection-lost`: no packet came any more.
     - `kex-hostkey-unverified`: a signature in the key exchange did not verify.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Key Ex: Agreed on CRYPT_SC method: aes256-ctr
     [libssh2] 0.220100 Key Ex: Agreed on MAC_SC method: hmac-sha2-256

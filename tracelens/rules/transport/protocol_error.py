@@ -36,14 +36,12 @@ def protocol_error(session: Session) -> Found | None:
     """The peer broke the protocol.
 
     ## What it means
-
     A packet came whole and undamaged, and its contents are not what the protocol allows at this
     point: too short, out of order, for a channel that does not exist, an SFTP answer to another
     question, or more data than was granted. One of the two programs has a fault; the trace shows
     which packet, not always whose.
 
     ## How it is seen
-
     - `-14` (PROTO): `Unexpected packet size`, `Invalid response received from server`, `Unexpected
       packet length`, strict key exchange broken (`-13 - strict KEX violation: ...`, since 1.11.1).
     - `-38` (BUFFER_TOO_SMALL, since 1.9.0) and `-31` with `... too short`, `Too small FXP_...`,
@@ -58,7 +56,6 @@ def protocol_error(session: Session) -> Found | None:
     - `-29`: what came does not decompress (RFC 4253, 6.2).
 
     ## What to do
-
     - Client: use a newer libssh2 (on IRIS/Caché a newer instance): several of these are old faults
       of the library that were mended. List a smaller folder if lists are the problem.
     - Server: note software and version from its banner, and whether a newer one behaves.
@@ -66,14 +63,12 @@ def protocol_error(session: Session) -> Found | None:
       it is encrypted.
 
     ## Not to be confused with
-
     - `sftp-start-failed`: text of a shell in place of the first SFTP packet (also -25).
     - `sftp-operation-failed`: a good SFTP status that says no (-31 too).
     - `transport-decrypt-failed`: the packet itself arrived damaged (-12, -41).
     - `client-error`: the caller's arguments were at fault.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Transport: Received Banner: SSH-2.0-DepotSFTP_1.0
     [libssh2] 0.200200 Userauth: Password authentication successful

@@ -44,13 +44,11 @@ def server_disconnect(session: Session) -> Found | None:
     """The server sent a disconnect, its reason named, and no narrower cause fits.
 
     ## What it means
-
     The server ended the whole connection with an SSH disconnect message: it says good-bye and
     mostly why. It is a decision of the server (idle limit, shutdown, policy, a limit of
     connections, or a packet that it did not like), not an accident of the network.
 
     ## How it is seen
-
     - Packet 1, SSH_MSG_DISCONNECT (RFC 4253, 11.1): a reason number and a sentence. In the text:
       `Transport: Disconnect(REASON): SENTENCE(...)`. What stands in the brackets is unterminated
       memory up to 1.11.1: any bytes, no meaning. 1.4.3 and 1.9.0 can print `(null)`; the dump has
@@ -62,7 +60,6 @@ def server_disconnect(session: Session) -> Found | None:
       application": an admin, a shutdown, an idle limit of the product.
 
     ## What to do
-
     - Server: search its log for the sentence, at this second. It is the server's own decision, and
       only its admin can change it.
     - Client: an idle limit asks for a new connection for each batch, or for keepalives
@@ -71,14 +68,12 @@ def server_disconnect(session: Session) -> Found | None:
       to see the reason.
 
     ## Not to be confused with
-
     - `transport-connection-lost`: the connection ended without this message.
     - `auth-too-many-failures`, `kex-server-disconnect`: a disconnect with a narrower story.
     - `channel-closed-early`: only the channel was closed, the connection stayed.
     - `transport-mac-invalid`: reason 5, the server could not verify what the client had sent.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.200200 SFTP: Sending FXP_INIT packet advertising version 3 support

@@ -31,14 +31,12 @@ def timeout(session: Session) -> Found | None:
     """The peer stopped answering.
 
     ## What it means
-
     The client asked for something and waited; nothing came back: no answer, no disconnect, no end
     of the TCP connection. Either the client's own timeout ended the wait, or the program gave up,
     or the trace just stops there. A hang and a timeout are the same thing seen by a patient and by
     an impatient program.
 
     ## How it is seen
-
     - `-9 - Timed out waiting on socket` or `-9 - API timeout expired` (libssh2 1.8.0 or later,
       blocking mode with `libssh2_session_set_timeout()`): a true timeout. Up to 1.7 the same
       timeout prints nothing: a last `-37`, then a gap, then the clean-up.
@@ -50,7 +48,6 @@ def timeout(session: Session) -> Found | None:
       a channel (RFC 4254, 5 and 6), SFTP by request id (draft-ietf-secsh-filexfer-02, 3).
 
     ## What to do
-
     - Network: look for a firewall or NAT that drops idle connections without a word. If the session
       was idle for minutes before the last request, that is the first suspect.
     - Server: look at load, storage and the SFTP server's log at that moment; it had taken the
@@ -60,14 +57,12 @@ def timeout(session: Session) -> Found | None:
       open a new `Connect` for each batch instead of keeping one session for hours.
 
     ## Not to be confused with
-
     - `transport-connection-lost`: the system reported the end of the connection (-43, -7).
     - `sftp-start-failed`: the silence begins right after the SFTP subsystem was started.
     - `channel-closed-early`: the server had closed the channel; libssh2 waits on all the same.
     - `banner-timeout`, `kex-server-disconnect`: the same before the login.
 
     ## Example
-
     ```
     [libssh2] 0.200100 Userauth: Password authentication successful
     [libssh2] 0.200200 SFTP: Sending FXP_INIT packet advertising version 3 support
