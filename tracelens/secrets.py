@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 MASKED = "[hidden]"
 # A shorter secret cannot be told from ordinary text wherever its letters turn up.
-SHORTEST = 4
+MIN_SECRET_BYTES = 4
 _DIGITS = tuple(b"%d" % digit for digit in range(10))
 _FIGURES = (*_DIGITS, b".")
 # Fewer characters of base64 than this say nothing.
-_SHORTEST_BASE64 = 5
+_MIN_BASE64_CHARS = 5
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 # Of more secrets than this, which no program's trace holds, base64 and UTF-16 are not looked for; it is said.
-MANY = 2000
+MAX_ENCODED_SECRETS = 2000
 # What stands between octets in hexadecimal.
 _BETWEEN = b" :"
 _LEFT_OUT = re.compile(b"[ :]")
@@ -74,35 +74,39 @@ def is_mask(value: bytes) -> bool:
     return _MASK.fullmatch(value) is not None
 
 
-def is_telling(value: bytes) -> bool:
+def is_searchable(value: bytes) -> bool:
     """Whether a secret can be looked for elsewhere: it is long enough, no mask, and no ordinary word of SSH."""
-    return len(value) >= SHORTEST and not is_mask(value) and not is_ordinary(value)
+    return len(value) >= MIN_SECRET_BYTES and not is_mask(value) and not is_ordinary(value)
 
 
 @lru_cache(1 << 16)
 def is_ordinary(value: bytes) -> bool:
     """Whether the value is part of what any trace holds: libssh2's texts, names of algorithms, methods and messages."""
-    return _is_part_of_vocabulary(value) or not value.strip(b" .\0*-=_")
+    return _is_in_ordinary_words(value) or not value.strip(b" .\0*-=_")
 
 
-_asked = count()
+_calls = count()
 
 
-def _is_part_of_vocabulary(value: bytes) -> bool:
+def _is_in_ordinary_words(value: bytes) -> bool:
     # To know its beginnings is worth its while for many values only.
-    if next(_asked) > MANY and len(value) >= SHORTEST and value[:SHORTEST] not in _beginnings():
+    if (
+        next(_calls) > MAX_ENCODED_SECRETS
+        and len(value) >= MIN_SECRET_BYTES
+        and value[:MIN_SECRET_BYTES] not in _word_prefixes()
+    ):
         return False
-    return value in vocabulary()
+    return value in ordinary_words()
 
 
 @cache
-def _beginnings() -> frozenset[bytes]:
-    words = vocabulary()
-    return frozenset(words[at : at + SHORTEST] for at in range(len(words)))
+def _word_prefixes() -> frozenset[bytes]:
+    words = ordinary_words()
+    return frozenset(words[at : at + MIN_SECRET_BYTES] for at in range(len(words)))
 
 
 @cache
-def vocabulary() -> bytes:
+def ordinary_words() -> bytes:
     """Texts of libssh2 and names of SSH, a line each."""
     texts = [row.text for row in messages.rows()]
     return "\n".join([*texts, *SINCE, _NAMES]).encode()
@@ -130,7 +134,7 @@ def _spellings(value: bytes, *, coded: bool) -> Iterator[bytes]:
     for shift in range(3):
         base64 = b64encode(b"\0" * shift + value)
         inner = base64[(0, 2, 3)[shift] : (shift + len(value)) * 8 // 6]
-        if len(inner) >= _SHORTEST_BASE64:
+        if len(inner) >= _MIN_BASE64_CHARS:
             yield inner
             yield inner.translate(_URL_SAFE)
 
@@ -228,14 +232,14 @@ class _Parts:
 
     def __init__(self, values: list[bytes]) -> None:
         self._sorted = sorted(values)
-        self._begins = {value[:SHORTEST] for value in values}
+        self._begins = {value[:MIN_SECRET_BYTES] for value in values}
         self.longest = max(map(len, values), default=0)
 
     def at_end(self, data: bytes) -> int:
         """How many bytes at the end of the data a longer value begins with; none are fewer than SHORTEST."""
         ordered, begins = self._sorted, self._begins
-        for at in range(max(0, len(data) - self.longest + 1), len(data) - SHORTEST + 1):
-            if data[at : at + SHORTEST] in begins:
+        for at in range(max(0, len(data) - self.longest + 1), len(data) - MIN_SECRET_BYTES + 1):
+            if data[at : at + MIN_SECRET_BYTES] in begins:
                 part = data[at:]
                 next_one = bisect_right(ordered, part)
                 if next_one < len(ordered) and ordered[next_one].startswith(part):
@@ -243,7 +247,7 @@ class _Parts:
         return 0
 
 
-class Needles:
+class SecretSearcher:
     """Looks for secrets in whatever form; the longest counts where several begin at one place.
 
     Args:
@@ -251,8 +255,8 @@ class Needles:
     """
 
     def __init__(self, values: Iterable[bytes]) -> None:
-        self.values = sorted({v for v in values if is_telling(v)}, key=lambda v: (-len(v), v))
-        coded = len(self.values) <= MANY
+        self.values = sorted({v for v in values if is_searchable(v)}, key=lambda v: (-len(v), v))
+        coded = len(self.values) <= MAX_ENCODED_SECRETS
         found = {form: value for value in reversed(self.values) for form in _spellings(value, coded=coded)}
         figures = {form: value for form, value in found.items() if form == value and form.isdigit()}
         self._all, self._figures = _Searched(found), _Searched(figures)
@@ -316,7 +320,7 @@ def _alone(data: bytes, start: int, stop: int) -> bool:
 
 def hider(values: Iterable[bytes]) -> Callable[[str], str]:
     """A function that masks secrets wherever a text holds one, or ends in the first part of one."""
-    needles = Needles(values)
+    needles = SecretSearcher(values)
 
     def hide(text: str) -> str:
         plain = text.encode("utf-8", "surrogatepass")
@@ -343,7 +347,7 @@ def _decoded(data: bytes) -> str:
 def without_credentials(text: str) -> str:
     """The text with the values masked that its own words call secret."""
     data = text.encode("utf-8", "surrogatepass")
-    found = {value for value in credentials(data) if len(value) >= SHORTEST and not is_ordinary(value)}
+    found = {value for value in credentials(data) if len(value) >= MIN_SECRET_BYTES and not is_ordinary(value)}
     if not found:
         return text
     for value in sorted(found, key=len, reverse=True):

@@ -11,7 +11,7 @@ import typer
 from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
 from tracelens.cli.output import complain, fail, reason
-from tracelens.secrets import MANY
+from tracelens.secrets import MAX_ENCODED_SECRETS
 
 if TYPE_CHECKING:
     from tracelens.redact import Redaction
@@ -73,9 +73,11 @@ def redact(
         if key is not None:
             _key(redaction, key)
         untold = len(redaction.known.untold)
-        many = len(redaction.known.masks) - untold > MANY
+        many = len(redaction.known.masks) - untold > MAX_ENCODED_SECRETS
     if many:
-        complain(f"redact: more than {MANY:,} different secrets: in base64 and UTF-16 they are not looked for")
+        complain(
+            f"redact: more than {MAX_ENCODED_SECRETS:,} different secrets: in base64 and UTF-16 they are not looked for"
+        )
     if untold:
         what = "is an ordinary word of SSH" if untold == 1 else "are ordinary words of SSH"
         complain(
