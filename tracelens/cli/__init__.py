@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 
 from tracelens.cli.app import app
-from tracelens.cli.output import complain, reason
+from tracelens.cli.output import reason, warn
 from tracelens.errors import TracelensError
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     try:
         app()
     except TracelensError as error:
-        complain(f"{getattr(error, 'name', '') + ': ' if hasattr(error, 'name') else ''}{reason(error)}")
+        warn(f"{getattr(error, 'name', '') + ': ' if hasattr(error, 'name') else ''}{reason(error)}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tracelens.cli.app import one_command
-from tracelens.cli.output import emit, fail
+from tracelens.cli.output import exit_with_error, print_result
 from tracelens.cli.timeline import FORMATS
 
 
@@ -14,7 +14,7 @@ def _columns(value: bool) -> None:
     if value:
         from tracelens.batch.query import page
 
-        emit(page())
+        print_result(page())
         raise typer.Exit
 
 
@@ -38,7 +38,7 @@ def query(
     from tracelens.export import formats
 
     if format is not None and output is None:
-        fail("-f says how to write a file: name it with -o")
+        exit_with_error("-f says how to write a file: name it with -o")
     if output is not None:
         formats.refuse_inputs(output, map(str, folder.glob("*.parquet")))
         formats.export(asked(sql, folder), output, format, "result")

@@ -10,7 +10,7 @@ import typer
 
 from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
-from tracelens.cli.output import complain, fail, reason
+from tracelens.cli.output import exit_with_error, reason, warn
 from tracelens.secrets import MAX_ENCODED_SECRETS
 
 if TYPE_CHECKING:
@@ -51,19 +51,19 @@ def redact(
 
     to_stdout = output is None or str(output) == "-"
     if output is None and sys.stdout.isatty():
-        fail("redact: say where to write the copy: -o FILE, or -o - for the terminal")
+        exit_with_error("redact: say where to write the copy: -o FILE, or -o - for the terminal")
     if key is not None and not anonymize:
-        fail("redact: --map keeps the key to pseudonyms: it goes with --anonymize")
+        exit_with_error("redact: --map keeps the key to pseudonyms: it goes with --anonymize")
     formats.refuse_inputs(None if to_stdout else output, inputs)
     formats.refuse_inputs(key, inputs)
     if key is not None and output is not None and key.absolute() == output.absolute():
-        fail("redact: --map and -o name the same file: the key is kept apart from the copy")
+        exit_with_error("redact: --map and -o name the same file: the key is kept apart from the copy")
     with Redaction(Choices(keep_content, keep_ciphertext), anonymize=anonymize) as redaction:
         names, failed = _surveyed(redaction, inputs)
         if not names:
             raise typer.Exit(2)
         if len(names) > 1 and to_stdout:
-            fail(f"redact: these are {len(names)} traces: name a new folder with -o")
+            exit_with_error(f"redact: these are {len(names)} traces: name a new folder with -o")
         if output is None or to_stdout:
             _print(redaction, names[0])
         elif len(names) == 1 and not output.is_dir():
@@ -75,12 +75,12 @@ def redact(
         untold = len(redaction.known.untold)
         many = len(redaction.known.masks) - untold > MAX_ENCODED_SECRETS
     if many:
-        complain(
+        warn(
             f"redact: more than {MAX_ENCODED_SECRETS:,} different secrets: in base64 and UTF-16 they are not looked for"
         )
     if untold:
         what = "is an ordinary word of SSH" if untold == 1 else "are ordinary words of SSH"
-        complain(
+        warn(
             f"redact: {untold} secret{'s' if untold > 1 else ''} {what} or shorter than four characters: masked where "
             "a packet says what it is, not wherever its letters turn up"
         )
@@ -101,11 +101,11 @@ def _surveyed(redaction: "Redaction", inputs: list[str]) -> tuple[list[str], boo
             damage = redaction.survey(found)
             names.append(found.name)
         except TracelensError as error:
-            complain(f"{found.name}: {reason(error)}")
+            warn(f"{found.name}: {reason(error)}")
             failed = True
             continue
         if damage is not None:
-            complain(f"{found.name}: damaged, only its readable part is in the copy: {damage}")
+            warn(f"{found.name}: damaged, only its readable part is in the copy: {damage}")
             failed = True
     return names, failed
 
@@ -132,7 +132,7 @@ def _write(redaction: "Redaction", name: str, path: Path) -> None:
 def _folder(redaction: "Redaction", names: list[str], folder: Path) -> None:
     """Several copies: a file each, under the inputs' own names, in a folder of their own."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        fail(f"{folder}: holds something already: name a new folder for {len(names)} copies")
+        exit_with_error(f"{folder}: holds something already: name a new folder for {len(names)} copies")
     folder.mkdir(parents=True, exist_ok=True)
     taken: set[str] = set()
     for name in names:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from tracelens.analysis.json_text import json_text
-from tracelens.cli.analyze import MASKED, analyses, give
+from tracelens.cli.analyze import MASKED, analyses
 from tracelens.cli.app import one_command
-from tracelens.cli.output import fail
+from tracelens.cli.output import exit_with_error, write_result
 from tracelens.errors import UnsafeCopy
 
 ANONYMOUS = (
@@ -61,18 +61,18 @@ def report(
     if name is None and output is None:
         name = "markdown"
     if name not in ("html", "markdown", "json"):
-        fail(f"{output}: a report is html, md or json: name the file so, or give -f")
+        exit_with_error(f"{output}: a report is html, md or json: name the file so, or give -f")
     if brief and name != "markdown":
-        fail("--brief is for Markdown: name the file .md, or give -f md")
+        exit_with_error("--brief is for Markdown: name the file .md, or give -f md")
     folder = Path(inputs[0])
     if len(inputs) == 1 and (folder / "summary.json").is_file() and (folder / "sessions.parquet").is_file():
         if anonymize or brief:
-            fail("--anonymize and --brief are for traces; a scan's report names files and software")
+            exit_with_error("--anonymize and --brief are for traces; a scan's report names files and software")
         refuse_inputs(output, [str(table) for table in (*folder.glob("*.parquet"), *folder.glob("*.json"))])
-        give(_of_archive(folder, name, since), output)
+        write_result(_of_archive(folder, name, since), output)
         return
     if since is not None:
-        fail("--since is for the folder of a scan")
+        exit_with_error("--since is for the folder of a scan")
     refuse_inputs(output, inputs)
     unusable: list[tuple[str, str]] = []
     documents = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
@@ -85,7 +85,7 @@ def report(
             "brief": brief,
             "report": True,
         }
-        give(formats.render(name, documents, options), output)
+        write_result(formats.render(name, documents, options), output)
     if unusable or not documents:
         raise typer.Exit(2)
 
@@ -111,7 +111,7 @@ def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> list[dict[
     from tracelens.redact import Redaction
 
     if "-" in inputs:
-        fail("report --anonymize reads an input twice: give a file in place of standard input")
+        exit_with_error("report --anonymize reads an input twice: give a file in place of standard input")
     documents = []
     found: list[tuple[str, str]] = []
     originals = list(analyses(inputs, found))

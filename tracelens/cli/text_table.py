@@ -3,7 +3,7 @@
 import shutil
 from typing import Any
 
-from tracelens.cli.output import emit
+from tracelens.cli.output import print_result
 
 _NARROWEST = 12
 
@@ -36,7 +36,7 @@ def show(frames: Any, dispensable: tuple[str, ...] = (), prose: tuple[str, ...] 
             _fit({name: widths[name] for name in columns}, widths, width)
         for row in zip(*columns.values(), strict=True):
             shown = (_cut(cell, widths[name]).ljust(widths[name]) for name, cell in zip(columns, row, strict=True))
-            emit("  ".join(shown).rstrip() + "\n")
+            print_result("  ".join(shown).rstrip() + "\n")
 
 
 def _fit(own: dict[str, int], widths: dict[str, int], width: int) -> None:
