@@ -1,4 +1,4 @@
-"""What the numbers mean that libssh2, SSH and SFTP report: tables, nothing else."""
+"""Meanings of the numbers that libssh2, SSH and SFTP report."""
 
 from __future__ import annotations
 
@@ -163,20 +163,20 @@ SFTP_STATUSES = _table(
 
 
 def libssh2_error(code: int) -> Code | None:
-    """What a libssh2 error number means; RFC 4251 to 4254 do not know these numbers."""
+    """Meaning of a libssh2 error number."""
     return LIBSSH2_ERRORS.get(code)
 
 
 def disconnect_reason(code: int) -> Code | None:
-    """What the reason in a disconnect message means (RFC 4253 section 11.1)."""
+    """Meaning of the reason code in a disconnect message (RFC 4253 section 11.1)."""
     return DISCONNECT_REASONS.get(code)
 
 
 def open_failure(code: int) -> Code | None:
-    """Why a channel was not opened (RFC 4254 section 5.1)."""
+    """Meaning of the reason code of a channel that was not opened (RFC 4254 section 5.1)."""
     return OPEN_FAILURES.get(code)
 
 
 def sftp_status(code: int) -> Code | None:
-    """What an SFTP status means (draft-ietf-secsh-filexfer-02 section 7 and later drafts)."""
+    """Meaning of an SFTP status (draft-ietf-secsh-filexfer-02 section 7 and later drafts)."""
     return SFTP_STATUSES.get(code)
