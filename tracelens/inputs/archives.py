@@ -189,7 +189,7 @@ def _7z(name: str, stream: Stream, budget: Budget) -> _Members:
     with ExitStack() as stack:
         try:
             file = _seekable(stream, stack)
-            for member in sevenzip.members(file):
+            for member in sevenzip.packed_files(file):
                 budget.enter()
                 read = budget.metered(member.read, file.tell)
                 if not member.is_link:
