@@ -19,7 +19,7 @@ from tracelens.batch.engines import Engine
 from tracelens.batch.plan import Plan
 from tracelens.batch.worker import Leaf, Members, Piece, Selection, Task, run, unreadable, version
 from tracelens.errors import EngineFailed, UnreadableInput
-from tracelens.inputs import places
+from tracelens.inputs import list_files
 
 __all__ = ["Progress", "Scan", "Selection", "scan"]
 
@@ -137,7 +137,7 @@ class _Run:
         """Lists the files, without opening any."""
         own = os.path.realpath(folder) + os.sep
         selected = repr(self._selection)
-        for number, place in enumerate(places(inputs)):
+        for number, place in enumerate(list_files(inputs)):
             if isinstance(place, UnreadableInput):
                 self._store.refuse(number, place.name, place.reason)
             elif not os.path.realpath(place.path).startswith(own):

@@ -142,7 +142,7 @@ class Store:
         path = os.fsencode(place.path)  # a file's name need not be text
         row = execute("SELECT id, mark, done, selection, run FROM tops WHERE path = ?", (path,)).fetchone()
         if row is None:
-            told = (path, place.name, place.size, place.modified, place.mark, self._run, selection)
+            told = (path, place.name, place.size, place.modified, place.fingerprint, self._run, selection)
             execute(
                 "INSERT INTO tops (path, name, size, modified, mark, run, done, selection) VALUES (?,?,?,?,?,?,0,?)",
                 told,
@@ -151,7 +151,7 @@ class Store:
         top, mark, done, selected, run = row
         if run == self._run:
             return False  # named twice
-        same = trust and place.mark is not None and (mark, selected) == (place.mark, selection)
+        same = trust and place.fingerprint is not None and (mark, selected) == (place.fingerprint, selection)
         if not same:
             execute("DELETE FROM leaves WHERE top = ?", (top,))
         else:
@@ -163,7 +163,7 @@ class Store:
             done = done and not again.rowcount
         execute(
             "UPDATE tops SET name = ?, size = ?, modified = ?, mark = ?, run = ?, done = ?, selection = ? WHERE id = ?",
-            (place.name, place.size, place.modified, place.mark, self._run, int(same and done), selection, top),
+            (place.name, place.size, place.modified, place.fingerprint, self._run, int(same and done), selection, top),
         )
         return not (same and done)
 

@@ -126,8 +126,8 @@ class Plan:
 
     def _is_packed(self, top: Top) -> bool:
         try:
-            with inputs.opened(top.path) as file:
-                return archives.layer(file.read(_HEAD)) is not None
+            with inputs.open_file(top.path) as file:
+                return archives.format_of(file.read(_HEAD)) is not None
         except (OSError, ValueError):
             return False  # the worker will say why
 
@@ -136,9 +136,9 @@ class Plan:
         if self._again and (top.size or 0) <= _PACKED:
             return True
         try:
-            with inputs.opened(top.path) as file:
-                first = next(archives.unfold(top.name, file, Limits()), None)
-                return isinstance(first, archives.Content) and bool({"zip", "tar"} & set(first.layers))
+            with inputs.open_file(top.path) as file:
+                first = next(archives.unpack(top.name, file, Limits()), None)
+                return isinstance(first, archives.Member) and bool({"zip", "tar"} & set(first.layers))
         except (OSError, ValueError, UnreadableInput):
             return False
 
@@ -150,8 +150,8 @@ class Plan:
         group: list[tuple[int, str]] = []
         grouped = position = 0
         try:
-            with inputs.opened(top.path) as file:
-                found = archives.unfold(top.name, file, Limits(), top.modified)
+            with inputs.open_file(top.path) as file:
+                found = archives.unpack(top.name, file, Limits(), top.modified)
                 for number, content in enumerate(found):
                     size = self._content(top, number, content)
                     if size:
@@ -173,7 +173,7 @@ class Plan:
         self._close(top.id)
         yield
 
-    def _content(self, top: Top, number: int, content: "archives.Content | UnreadableInput") -> int:
+    def _content(self, top: Top, number: int, content: "archives.Member | UnreadableInput") -> int:
         """Gives out one thing of an archive; the size of one that is too large to be handed over, else 0."""
         if self._store.has(top.id, number):
             return 0
@@ -209,7 +209,7 @@ def _read(stream: Stream) -> tuple[bytes | None, str | None, int, str]:
     digest, size, parts = hashlib.sha256(), 0, []
     damage = None
     try:
-        while block := stream.read(inputs.BLOCK):
+        while block := stream.read(inputs.BLOCK_BYTES):
             digest.update(block)
             size += len(block)
             if size <= HANDED:

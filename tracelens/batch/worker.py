@@ -169,14 +169,16 @@ def _leaves(piece: Piece, selection: Selection) -> Iterator[Leaf]:
     if isinstance(piece, Whole) and piece.known:
         digest = _digest(piece.path)
         if digest in piece.known:
-            modified = next((p.modified for p in inputs.places([piece.path]) if isinstance(p, inputs.Place)), None)
+            modified = next(
+                (p.modified for p in inputs.list_files([piece.path]) if isinstance(p, inputs.InputFile)), None
+            )
             yield Leaf(piece.top, 0, piece.name, None, modified, digest, piece.size, None)
             return
     wanted = {number for number, _ in piece.members} if isinstance(piece, Members) else None
     for number, found in enumerate(inputs.find([piece.path])):
         if wanted is not None and number not in wanted:
             continue
-        name = piece.name + found.name.removeprefix(inputs.name_of(piece.path))
+        name = piece.name + found.name.removeprefix(inputs.display_name(piece.path))
         if isinstance(found, UnreadableInput):
             yield unreadable(piece.top, number, name, found.reason)
         elif wanted is not None or (selection.names(name) and selection.times(found.modified)):
@@ -201,8 +203,8 @@ def _reader(piece: Handed) -> Any:
 def _digest(path: str) -> str | None:
     digest = hashlib.sha256()
     try:
-        with inputs.opened(path) as file:
-            for block in iter(partial(file.read, inputs.BLOCK), b""):
+        with inputs.open_file(path) as file:
+            for block in iter(partial(file.read, inputs.BLOCK_BYTES), b""):
                 digest.update(block)
     except (OSError, ValueError):
         return None

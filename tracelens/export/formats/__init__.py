@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracelens.errors import BadOutput, TracelensError
-from tracelens.inputs import STDIN, files
+from tracelens.inputs import STDIN, list_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,6 +111,6 @@ def refuse_inputs(path: Path | None, inputs: Iterable[str]) -> None:
         elif given.exists():
             same = path.samefile(given)
         else:
-            same = any(path.samefile(found) for found in files([name]) if isinstance(found, str))
+            same = any(path.samefile(found) for found in list_paths([name]) if isinstance(found, str))
         if same:
             raise BadOutput(str(path), f"is one of the inputs ({given}): write to another file")
