@@ -14,10 +14,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tracelens.batch import engines, results
-from tracelens.batch.checkpoint import Store
+from tracelens.batch.checkpoint import Checkpoint
 from tracelens.batch.engines import Engine
 from tracelens.batch.plan import Plan
-from tracelens.batch.worker import Leaf, Members, Piece, Selection, Task, run, unreadable, version
+from tracelens.batch.worker import ArchiveJob, Job, ScanInput, Selection, Task, run, unreadable_input, version
 from tracelens.errors import EngineFailed, UnreadableInput
 from tracelens.inputs import list_files
 
@@ -104,7 +104,7 @@ def scan(
     """
     selection = selection or Selection()
     target = Path(folder)
-    store = Store(target, version())
+    store = Checkpoint(target, version())
     try:
         run = _Run(store, selection, watch)
         run.enlist([os.fspath(path) for path in inputs], target, rehash=rehash)
@@ -120,7 +120,7 @@ class _Run:
 
     plan: Plan
 
-    def __init__(self, store: Store, selection: Selection, watch: Callable[[Progress], None] | None) -> None:
+    def __init__(self, store: Checkpoint, selection: Selection, watch: Callable[[Progress], None] | None) -> None:
         self.progress = Progress()
         self._store = store
         self._selection = selection
@@ -154,7 +154,7 @@ class _Run:
         """Has everything done that is to do."""
         if not self._store.totals()[2]:
             return
-        engine: Engine[Task, tuple[str, list[Leaf]]] = engines.engine(name, run, jobs=jobs, scheduler=scheduler)
+        engine: Engine[Task, tuple[str, list[ScanInput]]] = engines.engine(name, run, jobs=jobs, scheduler=scheduler)
         try:
             over = False
             while True:
@@ -188,19 +188,19 @@ class _Run:
                 return self._next(slots, True)
         return None, True
 
-    def _done(self, task: Task, result: tuple[str, list[Leaf]] | None) -> None:
+    def _done(self, task: Task, result: tuple[str, list[ScanInput]] | None) -> None:
         if task.large:
             self._large_running = max(self._large_running - 1, 0)
         if result is None:
             self._lost(task)
             return
-        made_by, leaves = result
+        made_by, scan_inputs = result
         if made_by != version():
             raise EngineFailed(f"the workers have another tracelens ({made_by}) than this process ({version()})")
-        for leaf in leaves:
-            self._take(leaf)
-        for piece in task.pieces:
-            self.plan.back(piece)
+        for scan_input in scan_inputs:
+            self._take(scan_input)
+        for job in task.jobs:
+            self.plan.back(job)
 
     def _lost(self, task: Task) -> None:
         """The worker is gone: what it had is tried one by one, and at last set aside by name."""
@@ -208,24 +208,24 @@ class _Run:
         if len(parts) > 1:
             for part in parts:
                 self.plan.split(part)
-            for piece in task.pieces:
-                self.plan.back(piece)
+            for job in task.jobs:
+                self.plan.back(job)
             self._again += [Task((part,), task.selection) for part in parts]
         elif task.losses + 1 < _LOSSES:
             self._again.append(replace(task, large=False, losses=task.losses + 1))
         else:
-            (piece,) = task.pieces
-            number, name = _place(piece)
+            (job,) = task.jobs
+            number, name = _place(job)
             self.progress.notes.append(f"{name}: {_LOST}")
-            self._take(unreadable(piece.top, number, name, _LOST))
-            self.plan.back(piece)
+            self._take(unreadable_input(job.file_id, number, name, _LOST))
+            self.plan.back(job)
 
-    def _take(self, leaf: Leaf) -> None:
-        self._store.add(leaf)
-        self.progress.known += leaf.status is None
-        self.progress.files += leaf.status is not None
-        self.progress.bytes += leaf.bytes or 0
-        self.progress.causes.update(leaf.root_causes)
+    def _take(self, scan_input: ScanInput) -> None:
+        self._store.add(scan_input)
+        self.progress.known += scan_input.status is None
+        self.progress.files += scan_input.status is not None
+        self.progress.bytes += scan_input.bytes or 0
+        self.progress.causes.update(scan_input.root_causes)
 
     def _look(self, *, last: bool = False) -> None:
         now = time.monotonic()
@@ -240,15 +240,15 @@ class _Run:
                 self._watch(self.progress)
 
 
-def _parts(task: Task) -> Iterable[Piece]:
-    for piece in task.pieces:
-        if isinstance(piece, Members):
-            yield from (replace(piece, members=(member,)) for member in piece.members)
+def _parts(task: Task) -> Iterable[Job]:
+    for job in task.jobs:
+        if isinstance(job, ArchiveJob):
+            yield from (replace(job, members=(member,)) for member in job.members)
         else:
-            yield piece
+            yield job
 
 
-def _place(piece: Piece) -> tuple[int, str]:
-    if isinstance(piece, Members):
-        return piece.members[0]
-    return getattr(piece, "number", 0), piece.name
+def _place(job: Job) -> tuple[int, str]:
+    if isinstance(job, ArchiveJob):
+        return job.members[0]
+    return getattr(job, "number", 0), job.name

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tracelens.batch.worker import Leaf, Status
+from tracelens.batch.worker import ScanInput, Status
 from tracelens.errors import BadOutput
 
 NAME = "checkpoint.sqlite"
@@ -35,7 +35,7 @@ CREATE INDEX leaves_of_content ON leaves (sha256);
 """
 
 
-class Top(NamedTuple):
+class ScanFile(NamedTuple):
     """A file of the scan: `id` is its number in the folder."""
 
     id: int
@@ -45,7 +45,7 @@ class Top(NamedTuple):
     modified: float | None
 
 
-class Row(NamedTuple):
+class ScanRow(NamedTuple):
     """One input of the scan, with what its content says."""
 
     path: str
@@ -58,7 +58,7 @@ class Row(NamedTuple):
     facts: dict[str, Any] | None
 
 
-class Store:
+class Checkpoint:
     """The checkpoints of one folder. One process at a time has it.
 
     Args:
@@ -148,22 +148,31 @@ class Store:
                 told,
             )
             return True
-        top, mark, done, selected, run = row
+        file_id, mark, done, selected, run = row
         if run == self._run:
             return False  # named twice
         same = trust and place.fingerprint is not None and (mark, selected) == (place.fingerprint, selection)
         if not same:
-            execute("DELETE FROM leaves WHERE top = ?", (top,))
+            execute("DELETE FROM leaves WHERE top = ?", (file_id,))
         else:
             # What could not be read is tried again; what another version had diagnosed is done again.
             again = execute(
                 "DELETE FROM leaves WHERE top = ? AND (sha256 IS NULL OR sha256 NOT IN (SELECT sha256 FROM contents))",
-                (top,),
+                (file_id,),
             )
             done = done and not again.rowcount
         execute(
             "UPDATE tops SET name = ?, size = ?, modified = ?, mark = ?, run = ?, done = ?, selection = ? WHERE id = ?",
-            (place.name, place.size, place.modified, place.fingerprint, self._run, int(same and done), selection, top),
+            (
+                place.name,
+                place.size,
+                place.modified,
+                place.fingerprint,
+                self._run,
+                int(same and done),
+                selection,
+                file_id,
+            ),
         )
         return not (same and done)
 
@@ -192,7 +201,7 @@ class Store:
         )
         return int(row.fetchone()[0])
 
-    def pending(self, *, over: int | None = None, under: int | None = None) -> Iterator[Top]:
+    def pending(self, *, over: int | None = None, under: int | None = None) -> Iterator[ScanFile]:
         """The files that are to do, by size bounds, in the order of their paths."""
         after = b""
         while True:
@@ -203,19 +212,19 @@ class Store:
             ).fetchall()
             if not rows:
                 return
-            for top, path, *told in rows:
-                yield Top(top, os.fsdecode(path), *told)
+            for file_id, path, *told in rows:
+                yield ScanFile(file_id, os.fsdecode(path), *told)
                 after = path
 
-    def done(self, top: int) -> None:
+    def done(self, file_id: int) -> None:
         """All that is in the file has its leaf."""
-        self._database.execute("UPDATE tops SET done = 1 WHERE id = ?", (top,))
+        self._database.execute("UPDATE tops SET done = 1 WHERE id = ?", (file_id,))
 
     # -- what is in them
 
-    def has(self, top: int, number: int) -> bool:
+    def has(self, file_id: int, number: int) -> bool:
         """Whether this thing in the file has its leaf already."""
-        row = self._database.execute("SELECT 1 FROM leaves WHERE top = ? AND number = ?", (top, number))
+        row = self._database.execute("SELECT 1 FROM leaves WHERE top = ? AND number = ?", (file_id, number))
         return row.fetchone() is not None
 
     def knows(self, sha256: str) -> bool:
@@ -232,19 +241,34 @@ class Store:
         """Whether no content was ever diagnosed."""
         return self._database.execute("SELECT 1 FROM contents LIMIT 1").fetchone() is None
 
-    def add(self, leaf: Leaf) -> None:
+    def add(self, scan_input: ScanInput) -> None:
         """Takes what was found of one input."""
-        if leaf.sha256 is not None and leaf.status is not None:
+        if scan_input.sha256 is not None and scan_input.status is not None:
             self._database.execute(
                 "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?)",
-                (leaf.sha256, leaf.bytes, self._version, leaf.status, leaf.error, leaf.facts),
+                (
+                    scan_input.sha256,
+                    scan_input.bytes,
+                    self._version,
+                    scan_input.status,
+                    scan_input.error,
+                    scan_input.facts,
+                ),
             )
         self._database.execute(
             "INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (leaf.top, leaf.number, leaf.name, leaf.compression, leaf.modified, leaf.sha256, leaf.damage),
+            (
+                scan_input.file_id,
+                scan_input.number,
+                scan_input.name,
+                scan_input.compression,
+                scan_input.modified,
+                scan_input.sha256,
+                scan_input.damage,
+            ),
         )
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[ScanRow]:
         """Every input of this run, in the order of its path."""
         cursor = self._database.execute(
             "SELECT l.path, l.compression, l.modified, l.sha256, c.bytes, c.status, coalesce(c.error, l.damage),"
@@ -254,7 +278,7 @@ class Store:
         )
         for path, compression, modified, sha256, size, status, error, facts in cursor:
             told = json.loads(facts) if facts else None
-            yield Row(path, compression, modified, sha256, size, status or "unreadable", error, told)
+            yield ScanRow(path, compression, modified, sha256, size, status or "unreadable", error, told)
 
 
 _STAMPS = ("application_id", "user_version")

@@ -9,7 +9,7 @@ from typing import Any
 
 from tracelens import __version__
 from tracelens.analysis.json_text import json_text
-from tracelens.batch.checkpoint import Row, Store
+from tracelens.batch.checkpoint import Checkpoint, ScanRow
 from tracelens.export.columns import COLUMNS, SCAN
 from tracelens.export.formats import replace_with
 
@@ -24,7 +24,7 @@ _COUNTED = SCAN["files"].index("encoding")
 _SESSION = {name: place for place, name in enumerate(SCAN["sessions"][2:])}
 
 
-def write(store: Store, folder: Path) -> dict[str, Any]:
+def write(store: Checkpoint, folder: Path) -> dict[str, Any]:
     """Writes `files.parquet`, `sessions.parquet`, `findings.parquet` and `summary.json`, each whole or not at all.
 
     Args:
@@ -123,7 +123,7 @@ class _Summary:
         self._unreadable: list[dict[str, Any]] = []
         self._seen: list[datetime | None] = [None, None]
 
-    def add(self, row: Row, modified: datetime | None, sessions: list[list[Any]]) -> None:
+    def add(self, row: ScanRow, modified: datetime | None, sessions: list[list[Any]]) -> None:
         self._files[row.status] += 1
         self._bytes += row.bytes or 0
         if row.status != "not-a-trace" and row.error is not None:

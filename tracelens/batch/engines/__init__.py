@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
 
 
-class Engine(Protocol[Job, Result]):
+class Engine(Protocol[TaskT, ResultT]):
     """Runs one function over jobs, several at a time, in no order."""
 
     @property
@@ -18,10 +18,10 @@ class Engine(Protocol[Job, Result]):
     def running(self) -> int:
         """How many it has now."""
 
-    def submit(self, job: Job) -> None:
+    def submit(self, task: TaskT) -> None:
         """Takes a job; call it while `running` is less than `slots`."""
 
-    def ready(self, timeout: float) -> list[tuple[Job, Result | None]]:
+    def ready(self, timeout: float) -> list[tuple[TaskT, ResultT | None]]:
         """What is done, at once if something is, else after `timeout` seconds at most.
 
         The result is None where the worker was lost over the job: killed, crashed, out of memory.
@@ -32,8 +32,8 @@ class Engine(Protocol[Job, Result]):
 
 
 def engine(
-    name: str, function: "Callable[[Job], Result]", *, jobs: int | None, scheduler: str | None
-) -> "Engine[Job, Result]":
+    name: str, function: "Callable[[TaskT], ResultT]", *, jobs: int | None, scheduler: str | None
+) -> "Engine[TaskT, ResultT]":
     """The engine of this name.
 
     Args:

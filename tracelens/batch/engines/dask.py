@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Generic
 
-from tracelens.batch.engines import Job, Result
+from tracelens.batch.engines import ResultT, TaskT
 from tracelens.errors import EngineFailed
 
 # Jobs beyond the cluster's threads that wait at the workers, so that none waits for the next.
@@ -18,19 +18,19 @@ _PATIENCE, _LONELY = 20.0, 30.0
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def _alone(function: Callable[[Job], Result], job: Job) -> Result:
+def _alone(function: Callable[[TaskT], ResultT], task: TaskT) -> ResultT:
     with _ONE_AT_A_TIME:
-        return function(job)
+        return function(task)
 
 
-class Cluster(Generic[Job, Result]):
+class Cluster(Generic[TaskT, ResultT]):
     """Workers of a Dask cluster. Paths are opened there, so they must see the same files.
 
     Raises:
         EngineFailed: Dask is not installed, or the scheduler does not answer or has no worker.
     """
 
-    def __init__(self, function: Callable[[Job], Result], jobs: int | None, scheduler: str | None) -> None:
+    def __init__(self, function: Callable[[TaskT], ResultT], jobs: int | None, scheduler: str | None) -> None:
         if scheduler is None:
             raise EngineFailed("dask needs the address of its scheduler: --scheduler tcp://HOST:PORT")
         try:
@@ -45,7 +45,7 @@ class Cluster(Generic[Job, Result]):
         threads = sum(self._client.nthreads().values())
         self.slots = jobs or threads * (1 + _AHEAD)
         self._function = function
-        self._jobs: dict[str, tuple[Any, Job]] = {}
+        self._jobs: dict[str, tuple[Any, TaskT]] = {}
         self._seen = time.monotonic()
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
@@ -54,24 +54,24 @@ class Cluster(Generic[Job, Result]):
         """How many jobs it has now."""
         return len(self._jobs)
 
-    def submit(self, job: Job) -> None:
+    def submit(self, task: TaskT) -> None:
         """Takes a job."""
-        future = self._client.submit(_alone, self._function, job, pure=False)
-        self._jobs[future.key] = (future, job)
+        future = self._client.submit(_alone, self._function, task, pure=False)
+        self._jobs[future.key] = (future, task)
         future.add_done_callback(self._done.put)
 
-    def ready(self, timeout: float) -> list[tuple[Job, Result | None]]:
+    def ready(self, timeout: float) -> list[tuple[TaskT, ResultT | None]]:
         """What is done; None for a job over which one worker after the other was lost."""
         killed = import_module("distributed.scheduler").KilledWorker
-        results: list[tuple[Job, Result | None]] = []
+        results: list[tuple[TaskT, ResultT | None]] = []
         try:
             future = self._done.get(timeout=timeout)
             while True:
-                _, job = self._jobs.pop(future.key)
+                _, task = self._jobs.pop(future.key)
                 try:
-                    results.append((job, future.result()))
+                    results.append((task, future.result()))
                 except killed:
-                    results.append((job, None))
+                    results.append((task, None))
                 except OSError as error:
                     raise EngineFailed(f"Dask's scheduler is gone: {error}") from error
                 future = self._done.get_nowait()

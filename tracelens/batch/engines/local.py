@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from typing import Generic
 
-from tracelens.batch.engines import Job, Result
+from tracelens.batch.engines import ResultT, TaskT
 from tracelens.errors import EngineFailed
 
 
@@ -22,14 +22,14 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class Pool(Generic[Job, Result]):
+class Pool(Generic[TaskT, ResultT]):
     """Processes of this machine."""
 
-    def __init__(self, function: Callable[[Job], Result], jobs: int | None) -> None:
+    def __init__(self, function: Callable[[TaskT], ResultT], jobs: int | None) -> None:
         self.slots = jobs or cores()
         self._function = function
         self._idle: list[ProcessPoolExecutor] = []
-        self._busy: dict[Future[Result], tuple[ProcessPoolExecutor, Job]] = {}
+        self._busy: dict[Future[ResultT], tuple[ProcessPoolExecutor, TaskT]] = {}
         self._proven = False
 
     @property
@@ -37,31 +37,31 @@ class Pool(Generic[Job, Result]):
         """How many jobs it has now."""
         return len(self._busy)
 
-    def submit(self, job: Job) -> None:
+    def submit(self, task: TaskT) -> None:
         """Takes a job."""
         executor = self._idle.pop() if self._idle else _executor()
         with _deaf():  # a process that starts now
             try:
-                future = executor.submit(self._function, job)
+                future = executor.submit(self._function, task)
             except BrokenProcessPool:  # killed while it had nothing to do
                 executor.shutdown(wait=False)
                 executor = _executor()
-                future = executor.submit(self._function, job)
-        self._busy[future] = (executor, job)
+                future = executor.submit(self._function, task)
+        self._busy[future] = (executor, task)
 
-    def ready(self, timeout: float) -> list[tuple[Job, Result | None]]:
+    def ready(self, timeout: float) -> list[tuple[TaskT, ResultT | None]]:
         """What is done; None for a job whose process was lost."""
         done, _ = wait(self._busy, timeout=timeout, return_when=FIRST_COMPLETED)
-        results: list[tuple[Job, Result | None]] = []
+        results: list[tuple[TaskT, ResultT | None]] = []
         for future in done:
-            executor, job = self._busy.pop(future)
+            executor, task = self._busy.pop(future)
             try:
-                results.append((job, future.result()))
+                results.append((task, future.result()))
                 self._idle.append(executor)
                 self._proven = True
             except BrokenProcessPool:
                 self._prove()
-                results.append((job, None))
+                results.append((task, None))
                 executor.shutdown(wait=False)
         return results
 
