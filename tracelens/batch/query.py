@@ -89,19 +89,24 @@ def _column(kind: Any, values: list[Any]) -> "pd.Series[Any]":
     import pandas as pd
     from pyarrow import types
 
-    if types.is_decimal(kind):  # DuckDB's sum of integers
-        whole = kind.scale == 0 and all(v is None or abs(v) < 1 << 63 for v in values)
-        number = int if whole else float
-        return pd.Series([None if v is None else number(v) for v in values], dtype="Int64" if whole else "Float64")
-    if types.is_integer(kind) and not types.is_uint64(kind):
-        return pd.Series(values, dtype="Int64")
-    if types.is_floating(kind):
-        return pd.Series(values, dtype="Float64")
-    if types.is_boolean(kind):
-        return pd.Series(values, dtype="boolean")
+    if types.is_decimal(kind):
+        return _decimals(kind.scale, values)
+    numeric = ((types.is_floating, "Float64"), (types.is_boolean, "boolean"), (types.is_integer, "Int64"))
+    dtype = next((dtype for is_kind, dtype in numeric if is_kind(kind)), None)
+    if dtype is not None and not types.is_uint64(kind):
+        return pd.Series(values, dtype=dtype)
     if types.is_timestamp(kind):
         return pd.Series([v and v.replace(tzinfo=UTC) for v in values], dtype="datetime64[us, UTC]")
     return pd.Series([None if v is None else str(v) for v in values], dtype="string")
+
+
+def _decimals(scale: int, values: list[Any]) -> "pd.Series[Any]":
+    """DuckDB's sums of integers are decimals."""
+    import pandas as pd
+
+    whole = scale == 0 and all(v is None or abs(v) < 1 << 63 for v in values)
+    number = int if whole else float
+    return pd.Series([None if v is None else number(v) for v in values], dtype="Int64" if whole else "Float64")
 
 
 def page() -> str:

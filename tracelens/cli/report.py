@@ -73,17 +73,17 @@ def report(
     unusable: list[tuple[str, str]] = []
     documents = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
     if documents:
-        flags = [flag for flag, on in (("--anonymize", anonymize), ("--brief", brief)) if on]
-        options = {
-            "masking": ANONYMOUS if anonymize else MASKED,
-            "command": " ".join(["tracelens report", *flags, "-f", "md" if name == "markdown" else name]),
-            "unusable": unusable,
-            "brief": brief,
-            "report": True,
-        }
+        options = {"unusable": unusable, "brief": brief, "report": True, **_origin(name, anonymize, brief)}
         write_result(formats.render(name, documents, options), output)
     if unusable or not documents:
         raise typer.Exit(2)
+
+
+def _origin(format: str, anonymize: bool, brief: bool) -> dict[str, str]:
+    """How the report was made: the masking and the command."""
+    flags = [flag for flag, on in (("--anonymize", anonymize), ("--brief", brief)) if on]
+    command = ["tracelens report", *flags, "-f", "md" if format == "markdown" else format]
+    return {"masking": ANONYMOUS if anonymize else MASKED, "command": " ".join(command)}
 
 
 def _format_name(format: ReportFormat | None, of_path: str | None, output: Path | None) -> str:
