@@ -1,8 +1,8 @@
-"""Files -> tasks for workers: small things together, large ones alone, archives read once and handed out in pieces.
+"""Files -> tasks for workers: small inputs together, large ones alone, archives read once and sent member by member.
 
-An archive is one stream, so the scan's own process reads it and hands the bytes of its members to the workers; of a
-member too large for that it takes the digest only, and a worker reads the archive up to it. A small archive, and a
-compressed file that is none, goes to a worker as it is.
+An archive is one stream, so the scan's own process reads it and sends the bytes of its members to the workers. It only
+hashes a member that is too large to send, and a worker reads the archive up to that member. A small archive, or a
+compressed file that is not an archive, goes to a worker as it is.
 """
 
 import hashlib
@@ -29,29 +29,29 @@ from tracelens.inputs import archives, remote
 from tracelens.inputs.limits import Limits
 from tracelens.inputs.streams import Stream, reason
 
-# Something from here on is large: it is worked on beside small things, never in front of all of them.
+# Inputs of this size are large: they run beside small ones, never before all of them.
 _LARGE = 16 << 20
-# A batch is full with so many bytes or pieces.
+# A task is full with this many bytes or jobs.
 _BATCH_BYTES, _BATCH_PIECES = 4 << 20, 48
-# A smaller archive is a worker's, as a whole. Text packs about ten times smaller.
+# A smaller archive goes to a worker as a whole. Text compresses to about a tenth.
 _PACKED, _FACTOR = 256 << 10, 10
-# Bytes of large members of one archive that a worker takes at once: for each task it reads the archive up to them.
+# Bytes of large members in one job: for each job a worker reads the archive from the start.
 _GROUP = 1 << 30
 _HEAD = 512
 
 
 class Plan:
-    """The tasks of a scan, made as they are asked for.
+    """The tasks of a scan, created on demand.
 
     Args:
-        store: what is known, and what is to do.
-        selection: which inputs are wanted.
-        take: gets what needs no worker.
+        store: the known results and the pending files.
+        selection: the inputs to diagnose.
+        take: receives results that need no worker.
 
     Attributes:
-        tasks: gives batches; None while it is busy with something that gives none.
-        large: tasks of large things, as far as `tasks` has come upon them.
-        packed: bytes of the files that are read or given out.
+        tasks: yields tasks; None after a step without a full task.
+        large: tasks of large inputs that `tasks` has found so far.
+        packed: bytes of the files that are read or sent.
     """
 
     def __init__(self, store: Checkpoint, selection: Selection, take: Callable[[ScanInput], None]) -> None:
@@ -64,16 +64,16 @@ class Plan:
         self._again = not store.empty
         self._batch: list[Job] = []
         self._weight = 0
-        # Top -> how many of its pieces are out; it is done when all are back and no more will come.
+        # File id -> number of running jobs; a file is done when all have returned and none will follow.
         self._out: dict[int, int] = {}
         self._open: set[int] = set()
 
     def split(self, job: Job) -> None:
-        """A piece goes out on its own account as well."""
+        """Count a job that repeats a part of another one."""
         self._out[job.file_id] = self._out.get(job.file_id, 0) + 1
 
     def back(self, job: Job) -> None:
-        """The work on a piece is over, and its leaves are in the store."""
+        """Finish a job whose results are in the store."""
         self._out[job.file_id] -= 1
         self._close(job.file_id)
 
@@ -107,7 +107,7 @@ class Plan:
         self._batch, self._weight = [], 0
         return task
 
-    def _give(self, job: Job, weight: int) -> None:
+    def _send(self, job: Job, weight: int) -> None:
         self._out[job.file_id] = self._out.get(job.file_id, 0) + 1
         if weight >= _LARGE:
             self.large.append(Task((job,), self._selection, large=True))
@@ -118,7 +118,7 @@ class Plan:
     # -- files
 
     def _file(self, scan_file: ScanFile, archive_files: list[ScanFile]) -> None:
-        """Gives a file to the workers, or puts it with the archives that this process reads."""
+        """Send a file to the workers, or add it to the archives that this process reads."""
         if scan_file.path in inputs.STDIN:
             archive_files.append(scan_file)
             return
@@ -132,7 +132,7 @@ class Plan:
             archive_files.append(scan_file)
         else:
             known = self._store.known(size) if not packed and size else ()
-            self._give(
+            self._send(
                 FileJob(scan_file.id, _anywhere(scan_file), scan_file.name, scan_file.size, known),
                 size * _FACTOR if packed else size,
             )
@@ -146,7 +146,7 @@ class Plan:
             return False  # the worker will say why
 
     def _is_archive(self, scan_file: ScanFile) -> bool:
-        """Whether a packed file holds more than one compressed stream; one that was done before is taken for such."""
+        """Whether a compressed file is an archive; in a repeated scan small files count as one."""
         if self._again and (scan_file.size or 0) <= _PACKED:
             return True
         try:
@@ -159,7 +159,7 @@ class Plan:
     # -- archives
 
     def _archive(self, scan_file: ScanFile) -> Iterator[None]:
-        """Reads an archive and gives out what is in it; yields after each thing."""
+        """Read an archive and send its members; yields after each one."""
         self._open.add(scan_file.id)
         group: list[tuple[int, str]] = []
         grouped = position = 0
@@ -172,7 +172,7 @@ class Plan:
                         group.append((number, content.name))
                         grouped += size
                     if group and grouped >= _GROUP:
-                        self._give(ArchiveJob(scan_file.id, _anywhere(scan_file), scan_file.name, tuple(group)), _LARGE)
+                        self._send(ArchiveJob(scan_file.id, _anywhere(scan_file), scan_file.name, tuple(group)), _LARGE)
                         group, grouped = [], 0
                     if scan_file.path not in inputs.STDIN:
                         self.packed += max(file.tell() - position, 0)
@@ -181,14 +181,14 @@ class Plan:
         except (OSError, ValueError) as error:
             self._take(unreadable_input(scan_file.id, 0, scan_file.name, reason(error, "file")))
         if group:
-            self._give(ArchiveJob(scan_file.id, _anywhere(scan_file), scan_file.name, tuple(group)), _LARGE)
+            self._send(ArchiveJob(scan_file.id, _anywhere(scan_file), scan_file.name, tuple(group)), _LARGE)
         self.packed += max((scan_file.size or 0) - position, 0)
         self._open.discard(scan_file.id)
         self._close(scan_file.id)
         yield
 
     def _content(self, scan_file: ScanFile, number: int, content: archives.Member | UnreadableInput) -> int:
-        """Gives out one thing of an archive; the size of one that is too large to be handed over, else 0."""
+        """Send a member of an archive; return its size if it is too large for that, otherwise 0."""
         if self._store.has(scan_file.id, number):
             return 0
         wanted = self._selection.names(content.name)
@@ -200,7 +200,7 @@ class Plan:
         if not wanted or not self._selection.times(modified):
             return 0
         if scan_file.path in inputs.STDIN:
-            # Nobody else can read it.
+            # Only this process can read it.
             self._take(diagnose(inputs.Source(content.name, compression, content.stream), scan_file.id, number))
             return 0
         data, damage, size, digest = _read(content.stream)
@@ -209,17 +209,17 @@ class Plan:
         elif data is None:
             return size
         else:
-            self._give(BytesJob(scan_file.id, number, content.name, compression, modified, data, damage), len(data))
+            self._send(BytesJob(scan_file.id, number, content.name, compression, modified, data, damage), len(data))
         return 0
 
 
 def _anywhere(scan_file: ScanFile) -> str:
-    """The file's path, good in a worker with another working directory as well."""
+    """The file's path, valid also in a worker with another working directory."""
     return scan_file.path if remote.is_url(scan_file.path) else os.path.abspath(scan_file.path)
 
 
 def _read(stream: Stream) -> tuple[bytes | None, str | None, int, str]:
-    """A member's bytes, None of one that is large; what damaged it; its size; its digest."""
+    """A member's bytes, None if it is large; its damage; its size; its digest."""
     digest, size, parts = hashlib.sha256(), 0, []
     damage = None
     try:

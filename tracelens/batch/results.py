@@ -1,4 +1,4 @@
-"""A scan's checkpoints -> the files of its folder: Parquet tables and a summary, the same bytes whatever made them."""
+"""A scan's checkpoint -> the files of its folder: Parquet tables and a summary, reproducible byte by byte."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -25,11 +25,11 @@ _SESSION = {name: place for place, name in enumerate(SCAN["sessions"][2:])}
 
 
 def write(store: Checkpoint, folder: Path) -> dict[str, Any]:
-    """Writes `files.parquet`, `sessions.parquet`, `findings.parquet` and `summary.json`, each whole or not at all.
+    """Write `files.parquet`, `sessions.parquet`, `findings.parquet` and `summary.json`, each whole or not at all.
 
     Args:
-        store: the scan's checkpoints.
-        folder: where to.
+        store: the scan's checkpoint.
+        folder: the target.
 
     Returns:
         the summary.
@@ -61,12 +61,12 @@ def _time(seconds: float | None) -> datetime | None:
         return None
     try:
         return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, OSError, ValueError):  # an archive may say anything
+    except (OverflowError, OSError, ValueError):  # a time in an archive can be any number
         return None
 
 
 class _Table:
-    """A Parquet file in the making, which takes its place when all rows are in it."""
+    """A Parquet file that is moved to its place after its last row."""
 
     def __init__(self, path: Path, columns: Iterable[str]) -> None:
         import pyarrow
@@ -112,7 +112,7 @@ class _Table:
 
 
 class _Summary:
-    """Counts what goes by; its size follows the causes and signatures, not the files."""
+    """Counts inputs and sessions; its size depends on the causes and signatures, not on the files."""
 
     def __init__(self) -> None:
         self._files: Counter[str] = Counter()

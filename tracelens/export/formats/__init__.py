@@ -1,6 +1,6 @@
-"""Frames -> files: one module a format, found by its name.
+"""Frames -> a file in the format of its extension.
 
-A module has `write(frames, path, table)`; another format is one more file.
+Each module is a format with a function `write(frames, path, table)`.
 """
 
 import importlib
@@ -24,13 +24,13 @@ def formats() -> list[str]:
 
 
 def export(frames: "Iterator[pd.DataFrame]", path: Path, format: str | None, table: str) -> None:
-    """Writes a table to a file, whole or not at all: it is written beside its place and then moved there.
+    """Write a table to a file, completely or not at all.
 
     Args:
         frames: the table's parts; all have the same columns and types.
-        path: where to; its ending names the format.
-        format: a name in `formats()`, which overrules the ending.
-        table: the table's name, for formats that hold one.
+        path: the target; its extension names the format.
+        format: a name in `formats()` that overrides the extension.
+        table: the table's name, for formats that store one.
 
     Raises:
         BadOutput: the format is unknown, or the file could not be written.
@@ -38,16 +38,15 @@ def export(frames: "Iterator[pd.DataFrame]", path: Path, format: str | None, tab
     name = format or path.suffix.lstrip(".").lower()
     if name not in formats():
         raise BadOutput(str(path), f"no format {name!r}; known are {', '.join(formats())} (give -f)")
-    # What a format needs besides pandas is said before the input is read.
     module = importlib.import_module(f"{__name__}.{name}")
     replace_with(path, lambda temporary: module.write(frames, temporary, table))
 
 
 def needed(module: str, extra: str) -> Any:
-    """A library that comes with an extra.
+    """Import a library that belongs to an extra.
 
     Raises:
-        BadOutput: it is not installed; says what to install.
+        BadOutput: it is not installed.
     """
     try:
         return importlib.import_module(module)
@@ -56,12 +55,12 @@ def needed(module: str, extra: str) -> Any:
 
 
 def replace_with(path: Path, write: Callable[[Path], object], *, mode: int = 0o666) -> None:
-    """Writes a file whole or not at all: `write` fills a temporary one beside it, which then takes its place.
+    """Write a file completely or not at all: `write` fills a temporary file beside it, which then replaces it.
 
     Args:
-        path: the file; what stands there is replaced, a link is replaced by a file.
-        write: gets the temporary file's path.
-        mode: its permissions, which the umask narrows.
+        path: the target; an existing file or link is replaced.
+        write: receives the path of the temporary file.
+        mode: permissions, restricted by the umask.
 
     Raises:
         BadOutput: it could not be written, or is a folder, a device or a FIFO.
@@ -91,7 +90,7 @@ def replace_with(path: Path, write: Callable[[Path], object], *, mode: int = 0o6
 
 
 def refuse_inputs(path: Path | None, inputs: Iterable[str]) -> None:
-    """Sees to it that an output is none of the inputs, also through links: inputs are only read.
+    """Check that an output is not one of the inputs, also through links.
 
     Args:
         path: the output, None for standard output.
