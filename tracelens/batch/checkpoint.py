@@ -242,30 +242,23 @@ class Checkpoint:
         """Whether no content was diagnosed yet."""
         return self._database.execute("SELECT 1 FROM contents LIMIT 1").fetchone() is None
 
-    def add(self, scan_input: ScanInput) -> None:
+    def add(self, result: ScanInput) -> None:
         """Add the result of one input."""
-        if scan_input.sha256 is not None and scan_input.status is not None:
+        if result.sha256 is not None and result.status is not None:
             self._database.execute(
                 "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    scan_input.sha256,
-                    scan_input.bytes,
-                    self._version,
-                    scan_input.status,
-                    scan_input.error,
-                    scan_input.facts,
-                ),
+                (result.sha256, result.bytes, self._version, result.status, result.error, result.facts),
             )
         self._database.execute(
             "INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                scan_input.file_id,
-                scan_input.number,
-                scan_input.name,
-                scan_input.compression,
-                scan_input.modified,
-                scan_input.sha256,
-                scan_input.damage,
+                result.file_id,
+                result.number,
+                result.name,
+                result.compression,
+                result.modified,
+                result.sha256,
+                result.damage,
             ),
         )
 

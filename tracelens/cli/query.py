@@ -28,8 +28,7 @@ def query(
     output: Annotated[Path | None, typer.Option("-o", help="Write to this file; its ending names the format.")] = None,
     format: Annotated[str | None, typer.Option("-f", "--format", help=f"{FORMATS}; overrules the ending.")] = None,
     columns: Annotated[
-        bool,
-        typer.Option("--columns", callback=_columns, is_eager=True, help="Print what can be asked, and exit."),
+        bool, typer.Option("--columns", callback=_columns, is_eager=True, help="Print what can be asked, and exit.")
     ] = False,
 ) -> None:
     """Ask a scan's tables in SQL; it reads them and nothing else."""
