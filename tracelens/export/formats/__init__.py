@@ -9,7 +9,7 @@ import pkgutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tracelens.errors import BadOutput, TracelensError
 from tracelens.inputs import STDIN, list_paths
@@ -17,13 +17,15 @@ from tracelens.inputs import STDIN, list_paths
 if TYPE_CHECKING:
     import pandas as pd
 
+Frames: TypeAlias = "Iterator[pd.DataFrame]"
+
 
 def formats() -> list[str]:
     """The names of all formats."""
     return sorted(info.name for info in pkgutil.iter_modules(__path__))
 
 
-def export(frames: "Iterator[pd.DataFrame]", path: Path, format: str | None, table: str) -> None:
+def export(frames: Frames, path: Path, format: str | None, table: str) -> None:
     """Write a table to a file, completely or not at all.
 
     Args:
