@@ -25,7 +25,7 @@ def traces(in_force: tuple[Rule, ...]) -> Iterator[tuple[str, Trace]]:
     for path in FILES:
         for found in inputs.find([str(path)]):
             assert isinstance(found, inputs.Source)
-            yield f"{path.parent.name}/{path.name}", _read(inputs.decoded(found.chunks())[1])
+            yield f"{path.parent.name}/{path.name}", _read(inputs.decode(found.chunks())[1])
     for rule in in_force:
         for number, text in enumerate(selfcheck.examples(rule.page), 1):
             yield f"example {number} of {rule.id}", _read(iter([text.encode()]))

@@ -99,7 +99,7 @@ def test_local_and_dask_with_a_worker_killed_give_the_same_bytes(
 def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tracelens.batch.engines import dask as engine
 
-    monkeypatch.setattr(engine, "_PATIENCE", 1.0)
+    monkeypatch.setattr(engine, "_ANSWER_SECONDS", 1.0)
     (tmp_path / "a.log").write_bytes(next(traces())[1])
     with pytest.raises(EngineFailed, match="does not answer"):
         scan(tmp_path / "a.log", folder=tmp_path / "r", engine="dask", scheduler="tcp://127.0.0.1:9")

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from support import LOGIN, string
 
 from tracelens.reader.packets import Packet, PacketReader, RawPacket, decode
-from tracelens.ssh.messages import SECRETIVE, shape_of, strings_in
-from tracelens.ssh.sftp import SHAPES as SFTP_SHAPES
+from tracelens.ssh.messages import SECRETIVE, format_of, strings_in
+from tracelens.ssh.sftp import FORMATS as SFTP_FORMATS
 from tracelens.ssh.sftp import SftpStream
-from tracelens.ssh.wire import Reader, Secret, Short
+from tracelens.ssh.wire import Secret, Truncated, WireReader
 
 DATA = Path(__file__).parent / "data"
 HEADER = re.compile(r"=> (?:lib)?ssh2_(?:transport|packet)_(\w+?)(?:\(\))? ?(plain2?|raw|send\(\))? \((\d+) bytes\)")
@@ -313,7 +313,7 @@ def test_no_bytes_make_decode_raise(payload, size, method):
     packet = decode(raw(payload, size), method)
     assert packet.number == (payload[0] if payload and size != 0 else -1)
     assert pickle.loads(pickle.dumps(packet)) == packet
-    if size is not None and len(payload) < min(size, shape_of(packet.number).head):
+    if size is not None and len(payload) < min(size, format_of(packet.number).head):
         assert packet.problem
 
 
@@ -343,15 +343,15 @@ def test_a_secret_never_prints():
 
 
 def test_wire_types():
-    reader = Reader(
+    reader = WireReader(
         b"\x07\x02" + u32(5) + (9).to_bytes(8) + string("é") + string("a,b") + string("") + string(b"\0\xff") + b"zz"
     )
-    assert (reader.byte(), reader.boolean(), reader.uint32(), reader.uint64()) == (7, True, 5, 9)
+    assert (reader.take(1), reader.boolean(), reader.uint32(), reader.uint64()) == (b"\x07", True, 5, 9)
     assert (reader.text(), reader.name_list(), reader.name_list(), reader.mpint()) == ("é", ("a", "b"), (), 2)
-    assert (reader.left, reader.rest(), reader.left) == (2, b"zz", 0)
-    assert Reader(string(b"\xff")).text() == r"\xff"
-    with pytest.raises(Short):
-        reader.byte()
+    assert (reader.left, reader.take(2), reader.left) == (2, b"zz", 0)
+    assert WireReader(string(b"\xff")).text() == r"\xff"
+    with pytest.raises(Truncated):
+        reader.take(1)
 
 
 # --- outgoing packets: two buffers, and sends that are tried again
@@ -526,13 +526,13 @@ def test_sftp_packets_do_not_depend_on_where_the_data_is_cut(encoded, places):
 def test_no_channel_data_makes_sftp_raise(chunks, shown):
     stream = SftpStream("in")
     for packet in feed(stream, chunks, shown):
-        assert packet.number in SFTP_SHAPES
+        assert packet.number in SFTP_FORMATS
 
 
-@given(st.sampled_from(sorted(SFTP_SHAPES)), MESSY)
+@given(st.sampled_from(sorted(SFTP_FORMATS)), MESSY)
 def test_a_damaged_sftp_packet_is_still_a_packet(number, body):
     (packet,) = feed(SftpStream("in"), [sftp(number, body)])
-    assert packet.name == SFTP_SHAPES[number].name
+    assert packet.name == SFTP_FORMATS[number].name
     assert packet.size == 1 + len(body)
 
 

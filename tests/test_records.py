@@ -147,7 +147,7 @@ def rows_in(piece: str, dump: PlainDump) -> None:
 def decoded(path: Path) -> bytes:
     for found in inputs.find([str(path)]):
         assert isinstance(found, inputs.Source)
-        return b"".join(inputs.decoded(found.chunks())[1])
+        return b"".join(inputs.decode(found.chunks())[1])
     raise AssertionError(path)
 
 

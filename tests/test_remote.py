@@ -80,7 +80,7 @@ class TestS3:
         document = tracelens.analyze(f"{bucket}/packed/b.log.gz").document
         assert document["sessions"][0]["root_cause"] == "auth-password-rejected"
         assert document["source"]["name"] == "s3://cases/packed/b.log.gz"
-        found = [p for p in inputs.places([f"{bucket}/*/t000*.log"]) if isinstance(p, inputs.Place)]
+        found = [p for p in inputs.list_files([f"{bucket}/*/t000*.log"]) if isinstance(p, inputs.InputFile)]
         assert sorted(p.path[-9:] for p in found) == [f"t000{n}.log" for n in range(10)]
         assert all(p.size and p.mark for p in found)
 
@@ -179,11 +179,11 @@ def test_an_sftp_server(sftp_server: str, tmp_path: Path) -> None:
     ],
 )
 def test_credentials_do_not_show(url: str, shown: str) -> None:
-    assert remote.shown(url) == shown
+    assert remote.without_password(url) == shown
 
 
 def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
-    (told,) = inputs.places(["s3://cases/"])
+    (told,) = inputs.list_files(["s3://cases/"])
     assert isinstance(told, UnreadableInput)
     assert 'pip install "libssh2-tracelens[s3]"' in told.reason

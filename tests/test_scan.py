@@ -150,7 +150,7 @@ class TestSame:
         self, cases: Path, done: batch.Scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(plan, "_PACKED", 0)  # all archives are read by the parent
-        monkeypatch.setattr(plan, "HANDED", 30_000)  # and most members are too large to be handed over
+        monkeypatch.setattr(plan, "MAX_SENT_BYTES", 30_000)  # and most members are too large to be handed over
         monkeypatch.setattr(plan, "_LARGE", 50_000)
         monkeypatch.setattr(plan, "_GROUP", 100_000)
         assert read(scan(cases, folder=tmp_path / "r").folder) == read(done.folder)
@@ -304,13 +304,13 @@ class TestFolder:
             assert path.read_bytes() == content
 
     def test_one_scan_at_a_time(self, tmp_path: Path) -> None:
-        from tracelens.batch.checkpoint import Store
+        from tracelens.batch.checkpoint import Checkpoint
 
-        store = Store(tmp_path / "r", "1")
+        store = Checkpoint(tmp_path / "r", "1")
         with pytest.raises(BadOutput, match="another scan"):
-            Store(tmp_path / "r", "1")
+            Checkpoint(tmp_path / "r", "1")
         store.close()
-        Store(tmp_path / "r", "1").close()
+        Checkpoint(tmp_path / "r", "1").close()
 
     def test_the_results_are_no_input(self, tmp_path: Path) -> None:
         (tmp_path / "a.log").write_bytes(WRONG)

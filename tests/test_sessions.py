@@ -20,7 +20,7 @@ def content(path: Path) -> bytes:
 def sessions_of(data: bytes | Path) -> list[Session]:
     """The sessions of a trace."""
     blocks = [data if isinstance(data, bytes) else content(data)]
-    _, chunks = inputs.decoded(iter(blocks))
+    _, chunks = inputs.decode(iter(blocks))
     reader = read(chunks)
     assembler = Assembler()
     for item in reader:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import tracelens
 from tracelens.errors import UnreadableInput
-from tracelens.inputs import Limits, Source, decoded, files, find
+from tracelens.inputs import Limits, Source, decode, find, list_paths
 
 TRACE = b"[libssh2] 0.369332 Failure Event: -37 - Failed getting banner\r\n" * 40
 
@@ -460,16 +460,16 @@ def test_a_folder_is_read_sorted_by_path(put: Put) -> None:
     assert [item.name for item in find(["f"])] == [
         "f/.hidden", "f/a-b.log", "f/a.zip!m", "f/a/z.log", "f/b.log"
     ]  # fmt: skip
-    assert list(files(["f"])) == ["f/.hidden", "f/a-b.log", "f/a.zip", "f/a/z.log", "f/b.log"]
+    assert list(list_paths(["f"])) == ["f/.hidden", "f/a-b.log", "f/a.zip", "f/a/z.log", "f/b.log"]
 
 
 def test_globs(put: Put) -> None:
     for name in ["b.log", "a.log", "d/c.log", "x[1].log", "c.txt"]:
         put(name, name.encode())
-    assert list(files(["*.log"])) == ["a.log", "b.log", "x[1].log"]
-    assert list(files(["**/*.log"])) == ["a.log", "b.log", "d/c.log", "x[1].log"]
-    assert list(files(["?"])) == ["d/c.log"]
-    assert list(files(["x[1].log"])) == ["x[1].log"]
+    assert list(list_paths(["*.log"])) == ["a.log", "b.log", "x[1].log"]
+    assert list(list_paths(["**/*.log"])) == ["a.log", "b.log", "d/c.log", "x[1].log"]
+    assert list(list_paths(["?"])) == ["d/c.log"]
+    assert list(list_paths(["x[1].log"])) == ["x[1].log"]
     assert read(["*.nothing"]) == [("*.nothing", None, "no file matches this pattern")]
 
 
@@ -586,8 +586,8 @@ def test_without_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 TEXT = "[libssh2] 0.1 Failure Event: -37 - Failed getting banner\r\n"
 
 
-def decode(data: bytes, size: int = 7) -> tuple[str, bytes]:
-    label, blocks = decoded(data[i : i + size] for i in range(0, len(data), size))
+def decode_data(data: bytes, size: int = 7) -> tuple[str, bytes]:
+    label, blocks = decode(data[i : i + size] for i in range(0, len(data), size))
     return label, b"".join(blocks)
 
 
@@ -596,29 +596,29 @@ def decode(data: bytes, size: int = 7) -> tuple[str, bytes]:
 @pytest.mark.parametrize("label", ["utf-16-le", "utf-16-be"])
 def test_utf16_with_and_without_a_mark(label: str, mark: str, lead: str) -> None:
     text = lead + TEXT * 3000
-    assert decode((mark + text).encode(label)) == (label, text.encode())
+    assert decode_data((mark + text).encode(label)) == (label, text.encode())
 
 
 @pytest.mark.parametrize("label", ["utf-32-le", "utf-32-be"])
 def test_utf32_with_a_mark(label: str) -> None:
-    assert decode(("\ufeff" + TEXT).encode(label)) == (label, TEXT.encode())
+    assert decode_data(("\ufeff" + TEXT).encode(label)) == (label, TEXT.encode())
 
 
 def test_utf8_and_its_mark() -> None:
     text = (TEXT + "接続\n").encode()
-    assert decode(text) == ("utf-8", text)
-    assert decode(b"\xef\xbb\xbf" + text) == ("utf-8-sig", text)
-    assert decode(b"") == ("utf-8", b"")
-    assert decode(b"\xff\xfe") == ("utf-16-le", b"")
+    assert decode_data(text) == ("utf-8", text)
+    assert decode_data(b"\xef\xbb\xbf" + text) == ("utf-8-sig", text)
+    assert decode_data(b"") == ("utf-8", b"")
+    assert decode_data(b"\xff\xfe") == ("utf-16-le", b"")
 
 
 def test_an_odd_byte_at_the_end_is_tolerated() -> None:
-    assert decode(TEXT.encode("utf-16-le") + b"x") == ("utf-16-le", TEXT.encode() + "\ufffd".encode())
+    assert decode_data(TEXT.encode("utf-16-le") + b"x") == ("utf-16-le", TEXT.encode() + "\ufffd".encode())
 
 
 def test_latin1_passes_as_it_is() -> None:
     text = (TEXT + "Schlüssel für Müller ungültig\n").encode("latin-1")
-    assert decode(text) == ("latin-1", text)
+    assert decode_data(text) == ("latin-1", text)
 
 
 @pytest.mark.parametrize(
@@ -626,11 +626,11 @@ def test_latin1_passes_as_it_is() -> None:
 )
 def test_stray_bytes_leave_it_utf8(stray: bytes) -> None:
     text = TEXT.encode() * 3 + stray + b"\n" + TEXT.encode()
-    assert decode(text) == ("utf-8", text)
+    assert decode_data(text) == ("utf-8", text)
 
 
 def test_a_run_of_nul_is_no_utf16() -> None:
-    assert decode(bytes(9000) + TEXT.encode())[0] == "utf-8"
+    assert decode_data(bytes(9000) + TEXT.encode())[0] == "utf-8"
 
 
 def test_damage_comes_after_the_bytes_in_front_of_it() -> None:
@@ -638,7 +638,7 @@ def test_damage_comes_after_the_bytes_in_front_of_it() -> None:
         yield b"abc"
         raise UnreadableInput("a", "damaged")
 
-    label, blocks = decoded(damaged())
+    label, blocks = decode(damaged())
     assert (label, next(blocks)) == ("utf-8", b"abc")
     with pytest.raises(UnreadableInput, match="a: damaged"):
         next(blocks)
@@ -673,7 +673,7 @@ def test_any_bytes_raise_nothing_but_unreadable_input(tmp_path: Path, data: byte
     for item in find([str(path)], Limits(expanded_bytes=1 << 22)):
         if isinstance(item, Source):
             try:
-                label, blocks = decoded(item.chunks(size))
+                label, blocks = decode(item.chunks(size))
                 assert label
                 assert all(blocks)
             except UnreadableInput as error:

@@ -1,29 +1,27 @@
-"""What tracelens raises on purpose.
+"""The exceptions of tracelens.
 
     TracelensError
     ├── NotATrace          an input holds no libssh2 record
     ├── UnreadableInput    an input could not be opened, decompressed or read to its end
     ├── BadPlugin          a rule module could not be loaded
     ├── NotAScan           a folder has no tables of a scan
-    ├── BadQuery           a question to a scan's tables can't be answered
-    ├── EngineFailed       what does a scan's work is not there, or went away
+    ├── BadQuery           a query of a scan's tables cannot be answered
+    ├── EngineFailed       the engine of a scan is not available or was lost
     ├── BadOutput          a result could not be written
     └── UnsafeCopy         a redacted copy is not proven to be free of secrets
 
-Their names say what is wrong, and do without "Error" (ruff's N818).
-
-Damaged text inside a trace never raises: it becomes an unknown event, a packet with a problem, or a notice.
+Damaged text in a trace raises no exception: it becomes an unknown event, a packet with a problem, or a notice.
 """
 
 
 class TracelensError(Exception):
-    """Root of all errors that tracelens raises on purpose; each means exit status 2."""
+    """Base of all exceptions of tracelens; each means exit status 2."""
 
     exit_code = 2
 
 
-class _About(TracelensError):
-    """What is wrong, `reason`, with what the user named, `name`."""
+class _NamedError(TracelensError):
+    """An error with the `name` that the user gave, and a `reason`."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name, reason)
@@ -51,7 +49,7 @@ class NotATrace(TracelensError, ValueError):
         return f"{self.name}: no libssh2 record in it; {self.looks_like}"
 
 
-class UnreadableInput(_About, OSError):
+class UnreadableInput(_NamedError, OSError):
     """The input could not be opened, decompressed or read.
 
     Args:
@@ -65,10 +63,10 @@ class BadPlugin(TracelensError):
 
 
 class EngineFailed(TracelensError):
-    """The engine of a scan is not installed, does not answer, or went away."""
+    """The engine of a scan is not installed, does not answer, or was lost."""
 
 
-class NotAScan(_About, ValueError):
+class NotAScan(_NamedError, ValueError):
     """The folder has no tables of a scan.
 
     Args:
@@ -78,10 +76,10 @@ class NotAScan(_About, ValueError):
 
 
 class BadQuery(TracelensError, ValueError):
-    """A question to a scan's tables is no SELECT, or DuckDB does not take it."""
+    """A query of a scan's tables is not a SELECT, or DuckDB rejects it."""
 
 
-class BadOutput(_About, OSError):
+class BadOutput(_NamedError, OSError):
     """A result could not be written.
 
     Args:
@@ -90,8 +88,8 @@ class BadOutput(_About, OSError):
     """
 
 
-class UnsafeCopy(_About):
-    """A redacted copy is not proven to be free of secrets: it is not given out.
+class UnsafeCopy(_NamedError):
+    """A redacted copy is not proven to be free of secrets, so it is not written.
 
     Args:
         name: the input as the user named it.

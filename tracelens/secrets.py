@@ -1,9 +1,9 @@
-"""What a secret looks like wherever it stands, and how it is masked.
+"""Finds secrets in every encoding, and masks them.
 
-A secret is known where a packet or a text says that it is one (a password, an answer to a prompt, a variable's value),
-or where a program's own words do (`password=...`, a private key). From then on it is masked wherever its octets turn
-up: as they are, in hexadecimal digits, in base64, in UTF-16. The one exception are secrets that are ordinary words of
-SSH or of libssh2, such as "password": to mask those words everywhere would tell the secret.
+A value is known to be a secret from a packet or a text (a password, an answer to a prompt, a variable's value) or from
+a program's own output (`password=...`, a private key). It is then masked wherever its octets appear: as they are, in
+hexadecimal digits, in base64, in UTF-16. The exception are secrets that are ordinary words of SSH or of libssh2, such
+as "password": masking those words everywhere would reveal the secret.
 """
 
 import re
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from ahocorasick_rs import BytesAhoCorasick
 
 MASKED = "[hidden]"
-# A shorter secret cannot be told from ordinary text wherever its letters turn up.
-SHORTEST = 4
+# A shorter secret cannot be distinguished from ordinary text.
+MIN_SECRET_BYTES = 4
 _DIGITS = tuple(b"%d" % digit for digit in range(10))
 _FIGURES = (*_DIGITS, b".")
-# Fewer characters of base64 than this say nothing.
-_SHORTEST_BASE64 = 5
+# Fewer characters of base64 match by chance.
+_MIN_BASE64_CHARS = 5
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-# Of more secrets than this, which no program's trace holds, base64 and UTF-16 are not looked for; it is said.
-MANY = 2000
-# What stands between octets in hexadecimal.
-_BETWEEN = b" :"
-_LEFT_OUT = re.compile(b"[ :]")
+# With more secrets than any program's trace contains, base64 and UTF-16 are not searched; a notice reports it.
+MAX_ENCODED_SECRETS = 2000
+# Separators between octets in hexadecimal.
+_SEPARATORS = b" :"
+_SEPARATOR = re.compile(b"[ :]")
 _HEX_DIGITS = {b"%c" % digit for digit in b"0123456789abcdefABCDEF"}
 _LOWER = bytes.maketrans(b"ABCDEF", b"abcdef")
-# What `tracelens redact` puts in a secret's place: as long as any other, and numbered, so that two attempts with one
-# password still look like one password.
+# What `tracelens redact` puts in place of a secret. All masks have the same length; they are numbered, so that two
+# attempts with one password still look like one password.
 _MASK = re.compile(rb"hidden-[a-z]{6}")
 _NAMES = (
     "ssh-connection ssh-userauth password publickey keyboard-interactive hostbased none gssapi-with-mic session sftp "
@@ -48,7 +48,7 @@ _NAMES = (
     "hidden-arguments (hidden) [hidden] "
     "No such file Permission denied Failure Success End of file Bad message Operation unsupported Connection lost"
 )
-# A program's own words before a secret on their line. The words around it stay.
+# Words of a program that announce a secret on their line. The words around it remain.
 _CREDENTIAL = re.compile(
     rb"(?ix) (?: \b(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|access[_-]?key|auth(?:orization)?)"
     rb"[^\S\n]{0,3}[=:][^\S\n]{0,3} | --(?:password|passphrase|token|secret)[= ] | \bsshpass[^\S\n]+-p[^\S\n]{0,3}"
@@ -61,7 +61,7 @@ KEY_END = re.compile(rb"-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----|Privat
 
 
 def mask(number: int) -> bytes:
-    """What stands for the secret with this number in a redacted trace; all masks are equally long."""
+    """The mask of the secret with this number in a redacted trace; all masks have the same length."""
     letters, rest = b"", (number * 60_000_049 + 123_456_789) % 26**6
     for _ in range(6):
         rest, letter = divmod(rest, 26)
@@ -70,50 +70,54 @@ def mask(number: int) -> bytes:
 
 
 def is_mask(value: bytes) -> bool:
-    """Whether the value is such a mask."""
+    """Whether the value is a mask of a redacted trace."""
     return _MASK.fullmatch(value) is not None
 
 
-def is_telling(value: bytes) -> bool:
-    """Whether a secret can be looked for elsewhere: it is long enough, no mask, and no ordinary word of SSH."""
-    return len(value) >= SHORTEST and not is_mask(value) and not is_ordinary(value)
+def is_searchable(value: bytes) -> bool:
+    """Whether a secret can be searched for: it is long enough, not a mask, and not an ordinary word of SSH."""
+    return len(value) >= MIN_SECRET_BYTES and not is_mask(value) and not is_ordinary(value)
 
 
 @lru_cache(1 << 16)
 def is_ordinary(value: bytes) -> bool:
-    """Whether the value is part of what any trace holds: libssh2's texts, names of algorithms, methods and messages."""
-    return _is_part_of_vocabulary(value) or not value.strip(b" .\0*-=_")
+    """Whether the value may be in any trace: in libssh2's texts, or in names of algorithms, methods and messages."""
+    return _is_in_ordinary_words(value) or not value.strip(b" .\0*-=_")
 
 
-_asked = count()
+_calls = count()
 
 
-def _is_part_of_vocabulary(value: bytes) -> bool:
-    # To know its beginnings is worth its while for many values only.
-    if next(_asked) > MANY and len(value) >= SHORTEST and value[:SHORTEST] not in _beginnings():
+def _is_in_ordinary_words(value: bytes) -> bool:
+    # The prefix index pays off only for many values.
+    if (
+        next(_calls) > MAX_ENCODED_SECRETS
+        and len(value) >= MIN_SECRET_BYTES
+        and value[:MIN_SECRET_BYTES] not in _word_prefixes()
+    ):
         return False
-    return value in vocabulary()
+    return value in ordinary_words()
 
 
 @cache
-def _beginnings() -> frozenset[bytes]:
-    words = vocabulary()
-    return frozenset(words[at : at + SHORTEST] for at in range(len(words)))
+def _word_prefixes() -> frozenset[bytes]:
+    words = ordinary_words()
+    return frozenset(words[at : at + MIN_SECRET_BYTES] for at in range(len(words)))
 
 
 @cache
-def vocabulary() -> bytes:
-    """Texts of libssh2 and names of SSH, a line each."""
+def ordinary_words() -> bytes:
+    """Texts of libssh2 and names of SSH, one per line."""
     texts = [row.text for row in messages.rows()]
     return "\n".join([*texts, *SINCE, _NAMES]).encode()
 
 
 def _spellings(value: bytes, *, coded: bool) -> Iterator[bytes]:
-    """The ways in which a value can stand in a text or in a dump, itself first; hexadecimal is looked for apart.
+    """The encodings of a value in a text or a dump, itself first; hexadecimal is searched separately.
 
     Args:
         value: a secret.
-        coded: whether base64 and UTF-16 count.
+        coded: whether base64 and UTF-16 are included.
     """
     yield value
     text = value.decode("utf-8", "replace")
@@ -130,13 +134,13 @@ def _spellings(value: bytes, *, coded: bool) -> Iterator[bytes]:
     for shift in range(3):
         base64 = b64encode(b"\0" * shift + value)
         inner = base64[(0, 2, 3)[shift] : (shift + len(value)) * 8 // 6]
-        if len(inner) >= _SHORTEST_BASE64:
+        if len(inner) >= _MIN_BASE64_CHARS:
             yield inner
             yield inner.translate(_URL_SAFE)
 
 
 def credentials(text: bytes) -> Iterator[bytes]:
-    """Values that a program's own words call secret: `password=...`, `--token ...`, `://user:...@`."""
+    """Find values that a program's output marks as secret: `password=...`, `--token ...`, `://user:...@`."""
     for found in _CREDENTIAL.finditer(text):
         value = found[1] or found[2] or found[3]
         if not is_mask(value):
@@ -144,7 +148,7 @@ def credentials(text: bytes) -> Iterator[bytes]:
 
 
 def mask_credentials(text: bytes, mask: Callable[[bytes], bytes]) -> bytes:
-    """The text with `mask` of each such value where its own words call it secret."""
+    """Replace each value that the text marks as secret by `mask` of it."""
 
     def masked(found: "re.Match[bytes]") -> bytes:
         number = found.lastindex or 0
@@ -155,8 +159,8 @@ def mask_credentials(text: bytes, mask: Callable[[bytes], bytes]) -> bytes:
     return _CREDENTIAL.sub(masked, text)
 
 
-class _Searched:
-    """Looks for many words at once, each of which stands for a secret."""
+class _WordSearch:
+    """Searches for many words at a time; each is the encoding of a secret."""
 
     def __init__(self, found: dict[bytes, bytes]) -> None:
         self._values = list(found.values())
@@ -169,11 +173,11 @@ class _Searched:
     def _automaton(self) -> "BytesAhoCorasick":
         from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
-        # The other kind of automaton takes the square of a word's length to build.
+        # Building the other kind of automaton takes quadratic time in the length of a word.
         return BytesAhoCorasick(self._words, MatchKind.LeftmostLongest, Implementation.ContiguousNFA)
 
     def find(self, data: bytes) -> list[tuple[int, int, bytes]]:
-        """Start, stop and secret, one behind the other."""
+        """Find start, stop and secret of each match, in order."""
         if not self._words or not data:
             return []
         values = self._values
@@ -181,40 +185,40 @@ class _Searched:
 
 
 class _Hexadecimal:
-    """Looks for secrets in hexadecimal, in capitals or not, with blanks or colons between the octets or not."""
+    """Searches for secrets in hexadecimal, in either case, with or without blanks or colons between the octets."""
 
     def __init__(self, values: list[bytes]) -> None:
-        self._searched = _Searched({value.hex().encode(): value for value in values})
+        self._search = _WordSearch({value.hex().encode(): value for value in values})
         self._longest = max(map(len, values), default=0)
 
     def may_be_in(self, data: bytes) -> bool:
-        """Whether the digits of a secret stand there, as octets or not."""
-        return bool(self._searched.find(data.translate(_LOWER, _BETWEEN)))
+        """Whether the data contains the digits of a secret, aligned to octets or not."""
+        return bool(self._search.find(data.translate(_LOWER, _SEPARATORS)))
 
     def find(self, data: bytes) -> list[tuple[int, int, bytes]]:
-        """Start, stop and secret, one behind the other."""
-        digits = data.translate(_LOWER, _BETWEEN)
-        found = self._searched.find(digits)
+        """Find start, stop and secret of each match, in order."""
+        digits = data.translate(_LOWER, _SEPARATORS)
+        found = self._search.find(digits)
         if not found:
             return []
-        # Where in the digits a character between two of them was left out.
-        left_out = [at.start() - n for n, at in enumerate(_LEFT_OUT.finditer(data))]
+        # Offsets in the digits at which separators were removed.
+        removed = [at.start() - n for n, at in enumerate(_SEPARATOR.finditer(data))]
         placed = []
         for start, stop, value in found:
-            at = self._placed(data, left_out, start, stop, value)
-            if at is None:  # in another place among the same digits it may be octets
-                others = self._searched.find(digits[start + 1 : stop + 2 * self._longest])
+            at = self._placed(data, removed, start, stop, value)
+            if at is None:  # a later match in the same digits may be aligned to octets
+                others = self._search.find(digits[start + 1 : stop + 2 * self._longest])
                 more = ((start + 1 + a, start + 1 + b, v) for a, b, v in others)
-                placed += [one for one in (self._placed(data, left_out, *other) for other in more) if one is not None]
+                placed += [one for one in (self._placed(data, removed, *other) for other in more) if one is not None]
             else:
                 placed.append(at)
         return placed
 
     @staticmethod
-    def _placed(data: bytes, left_out: list[int], start: int, stop: int, value: bytes) -> tuple[int, int, bytes] | None:
-        """Where digits stand in the data; None where they are no octets: what parts them stands inside of one."""
-        first, last = bisect_right(left_out, start), bisect_left(left_out, stop)
-        if any((place - start) % 2 for place in left_out[first:last]):
+    def _placed(data: bytes, removed: list[int], start: int, stop: int, value: bytes) -> tuple[int, int, bytes] | None:
+        """The position of digits in the data; None if they are not octets, because a separator splits one."""
+        first, last = bisect_right(removed, start), bisect_left(removed, stop)
+        if any((place - start) % 2 for place in removed[first:last]):
             return None
         begin, end = start + first, stop + last
         parted = last > first
@@ -223,19 +227,19 @@ class _Hexadecimal:
         return begin, end, value
 
 
-class _Parts:
-    """Looks for first parts of values."""
+class _PrefixSearch:
+    """Searches for truncated values."""
 
     def __init__(self, values: list[bytes]) -> None:
         self._sorted = sorted(values)
-        self._begins = {value[:SHORTEST] for value in values}
+        self._begins = {value[:MIN_SECRET_BYTES] for value in values}
         self.longest = max(map(len, values), default=0)
 
     def at_end(self, data: bytes) -> int:
-        """How many bytes at the end of the data a longer value begins with; none are fewer than SHORTEST."""
+        """The length of a value's beginning at the end of the data; 0 if it is shorter than MIN_SECRET_BYTES."""
         ordered, begins = self._sorted, self._begins
-        for at in range(max(0, len(data) - self.longest + 1), len(data) - SHORTEST + 1):
-            if data[at : at + SHORTEST] in begins:
+        for at in range(max(0, len(data) - self.longest + 1), len(data) - MIN_SECRET_BYTES + 1):
+            if data[at : at + MIN_SECRET_BYTES] in begins:
                 part = data[at:]
                 next_one = bisect_right(ordered, part)
                 if next_one < len(ordered) and ordered[next_one].startswith(part):
@@ -243,30 +247,30 @@ class _Parts:
         return 0
 
 
-class Needles:
-    """Looks for secrets in whatever form; the longest counts where several begin at one place.
+class SecretSearcher:
+    """Searches for secrets in any encoding; if several begin at the same offset, the longest counts.
 
     Args:
-        values: secrets; those that cannot be told from ordinary words are left out.
+        values: secrets; those that are not searchable are ignored.
     """
 
     def __init__(self, values: Iterable[bytes]) -> None:
-        self.values = sorted({v for v in values if is_telling(v)}, key=lambda v: (-len(v), v))
-        coded = len(self.values) <= MANY
+        self.values = sorted({v for v in values if is_searchable(v)}, key=lambda v: (-len(v), v))
+        coded = len(self.values) <= MAX_ENCODED_SECRETS
         found = {form: value for value in reversed(self.values) for form in _spellings(value, coded=coded)}
         figures = {form: value for form, value in found.items() if form == value and form.isdigit()}
-        self._all, self._figures = _Searched(found), _Searched(figures)
+        self._all, self._figures = _WordSearch(found), _WordSearch(figures)
         words = {form: value for form, value in found.items() if form not in figures}
-        self._words = _Searched(words) if figures else self._all
+        self._words = _WordSearch(words) if figures else self._all
         self._hexadecimal = _Hexadecimal(self.values)
-        self._firsts, self._lasts = _Parts(self.values), _Parts([value[::-1] for value in self.values])
+        self._firsts, self._lasts = _PrefixSearch(self.values), _PrefixSearch([value[::-1] for value in self.values])
 
     def find(self, data: bytes, *, numbers: bool = True) -> list[tuple[int, int, bytes]]:
-        """Where secrets stand: start, stop and the secret; none overlaps another.
+        """Find start, stop and value of each secret; none overlaps another.
 
         Args:
-            data: where to look.
-            numbers: whether a secret of digits counts wherever its digits stand; else only where they stand alone.
+            data: the bytes to search.
+            numbers: whether a secret of digits also counts inside a longer number.
         """
         if not self.values:
             return []
@@ -287,19 +291,19 @@ class Needles:
         return kept
 
     def may_be_in(self, data: bytes) -> bool:
-        """Whether `find` can find one in the data or in a part of it, whatever stands beside the part."""
+        """Whether `find` may find a secret in the data or in any part of it."""
         return bool(self.values) and bool(self._all.find(data) or self._hexadecimal.may_be_in(data))
 
     def begun(self, data: bytes) -> int:
-        """How many bytes at the end of the data are the first part of a secret that is cut off there."""
+        """The number of bytes at the end of the data that begin a secret."""
         return self._firsts.at_end(data)
 
     def ended(self, data: bytes) -> int:
-        """How many bytes at the beginning of the data are the last part of a secret that began before it."""
+        """The number of bytes at the start of the data that end a secret."""
         return self._lasts.at_end(data[: self._lasts.longest][::-1])
 
     def replace(self, data: bytes, mask: Callable[[bytes], bytes], *, numbers: bool = True) -> bytes:
-        """The data with each secret replaced by what `mask` makes of it."""
+        """Replace each secret by `mask` of it."""
         found = self.find(data, numbers=numbers)
         if not found:
             return data
@@ -315,15 +319,15 @@ def _alone(data: bytes, start: int, stop: int) -> bool:
 
 
 def hider(values: Iterable[bytes]) -> Callable[[str], str]:
-    """A function that masks secrets wherever a text holds one, or ends in the first part of one."""
-    needles = Needles(values)
+    """Return a function that masks secrets in a text, also one that is truncated at its end."""
+    needles = SecretSearcher(values)
 
     def hide(text: str) -> str:
         plain = text.encode("utf-8", "surrogatepass")
         data = needles.replace(plain, lambda _: MASKED.encode(), numbers=False)
         if data is not plain:
             text = _decoded(data)
-        body = text.rstrip(".\"'\u2026").encode("utf-8", "surrogatepass")  # what was cut off may end in half a secret
+        body = text.rstrip(".\"'\u2026").encode("utf-8", "surrogatepass")  # a truncated text may end in half a secret
         half = needles.begun(body)
         if half and not is_ordinary(body[-half:]):
             rest = text.encode("utf-8", "surrogatepass")[len(body) :]
@@ -341,9 +345,9 @@ def _decoded(data: bytes) -> str:
 
 
 def without_credentials(text: str) -> str:
-    """The text with the values masked that its own words call secret."""
+    """Mask the values that the text marks as secret."""
     data = text.encode("utf-8", "surrogatepass")
-    found = {value for value in credentials(data) if len(value) >= SHORTEST and not is_ordinary(value)}
+    found = {value for value in credentials(data) if len(value) >= MIN_SECRET_BYTES and not is_ordinary(value)}
     if not found:
         return text
     for value in sorted(found, key=len, reverse=True):

@@ -60,7 +60,7 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
     """
     blocks = origin.chunks()
     head = _Head(blocks)
-    encoding, chunks = inputs.decoded(head)
+    encoding, chunks = inputs.decode(head)
     reader = _reader(origin, encoding, chunks, jobs)
     steps = Steps()
     assembler = Assembler(steps.observe)
@@ -160,9 +160,7 @@ class _Head:
     def text(self, encoding: str) -> bytes:
         """The first bytes in an ASCII-compatible encoding."""
         return (
-            b"".join(inputs.decoded(iter([self.bytes]))[1])
-            if encoding.startswith("utf-") and self.bytes
-            else self.bytes
+            b"".join(inputs.decode(iter([self.bytes]))[1]) if encoding.startswith("utf-") and self.bytes else self.bytes
         )
 
 

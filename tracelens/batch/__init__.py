@@ -1,4 +1,4 @@
-"""Many inputs -> the tables of a scan: parallel, resumable, the same bytes however they came about.
+"""Many inputs -> the tables of a scan: parallel, resumable, reproducible with any engine and number of jobs.
 
 scan(["cases/"], "results")  ->  results/files.parquet, sessions.parquet, findings.parquet, summary.json
 """
@@ -14,33 +14,32 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tracelens.batch import engines, results
-from tracelens.batch.checkpoint import Store
+from tracelens.batch.checkpoint import Checkpoint
 from tracelens.batch.engines import Engine
 from tracelens.batch.plan import Plan
-from tracelens.batch.worker import Leaf, Members, Piece, Selection, Task, run, unreadable, version
+from tracelens.batch.worker import ArchiveJob, Job, ScanInput, Selection, Task, run, unreadable_input, version
 from tracelens.errors import EngineFailed, UnreadableInput
-from tracelens.inputs import places
+from tracelens.inputs import list_files
 
 __all__ = ["Progress", "Scan", "Selection", "scan"]
 
-# A worker that is lost over the same input so often is not given it again.
-_LOSSES = 2
+# An input is set aside after this number of lost workers.
+_MAX_LOSSES = 2
 _LOST = "its worker was lost over it twice (killed, crashed, or out of memory): set aside"
-# Seconds between checkpoints, and between two looks at a busy engine.
-_CHECKPOINT, _LOOK = 1.0, 0.5
+_CHECKPOINT_SECONDS, _PROGRESS_SECONDS = 1.0, 0.5
 
 
 class Progress(Struct):
-    """How far a scan has come, all as of now.
+    """The current progress of a scan.
 
     Attributes:
-        files: inputs diagnosed in this run, also inside of archives.
+        files: inputs diagnosed in this run, also in archives.
         known: inputs that were known before.
-        bytes: of them, decompressed.
-        packed: bytes of the files that are read or given out, of `packed_total`.
-        seconds: since it began.
+        bytes: decompressed bytes of the inputs.
+        packed: bytes of the files that are read or sent, of `packed_total`.
+        seconds: since the start.
         causes: root causes found in this run.
-        notes: what is worth saying, once.
+        notes: messages for the user.
     """
 
     files: int = 0
@@ -54,12 +53,12 @@ class Progress(Struct):
 
 
 class Scan(Struct, frozen=True):
-    """What a scan has come to.
+    """The result of a scan.
 
     Args:
         folder: where its tables are.
         summary: `summary.json`.
-        progress: what this run did, and how long it took.
+        progress: of this run, at its end.
     """
 
     folder: Path
@@ -83,9 +82,9 @@ def scan(
     rehash: bool = False,
     watch: Callable[[Progress], None] | None = None,
 ) -> Scan:
-    """Diagnoses every trace behind the inputs and writes the tables of a scan into a folder.
+    """Diagnose every trace behind the inputs and write the tables of a scan into a folder.
 
-    What the folder knows already is not done again; stopped at any moment, the same call takes up where it was.
+    Known results are reused; after an interruption at any moment, the same call resumes.
 
     Args:
         inputs: files, folders, glob patterns, URLs, `-` for standard input.
@@ -93,18 +92,18 @@ def scan(
         engine: `local`, processes of this machine, or `dask`.
         jobs: how many workers; None: all cores, or the cluster's threads.
         scheduler: the address of Dask's scheduler, `tcp://host:port`.
-        selection: which inputs are wanted; None: all.
-        rehash: read every file again, also where path, size and time are those of the last run.
-        watch: is told about the progress, twice a second.
+        selection: the inputs to diagnose; None: all.
+        rehash: read every file again, even if path, size and time are unchanged.
+        watch: receives the progress twice a second.
 
     Raises:
-        BadOutput: the folder is not a scan's, is in use, or can't be written.
-        EngineFailed: the engine is not there, or went away.
+        BadOutput: the folder belongs to something else, is in use, or cannot be written.
+        EngineFailed: the engine is not available or was lost.
         BadPlugin: a rule does not load.
     """
     selection = selection or Selection()
     target = Path(folder)
-    store = Store(target, version())
+    store = Checkpoint(target, version())
     try:
         run = _Run(store, selection, watch)
         run.enlist([os.fspath(path) for path in inputs], target, rehash=rehash)
@@ -120,7 +119,7 @@ class _Run:
 
     plan: Plan
 
-    def __init__(self, store: Store, selection: Selection, watch: Callable[[Progress], None] | None) -> None:
+    def __init__(self, store: Checkpoint, selection: Selection, watch: Callable[[Progress], None] | None) -> None:
         self.progress = Progress()
         self._store = store
         self._selection = selection
@@ -134,10 +133,10 @@ class _Run:
             )
 
     def enlist(self, inputs: list[str], folder: Path, *, rehash: bool) -> None:
-        """Lists the files, without opening any."""
+        """List the files, without opening any."""
         own = os.path.realpath(folder) + os.sep
         selected = repr(self._selection)
-        for number, place in enumerate(places(inputs)):
+        for number, place in enumerate(list_files(inputs)):
             if isinstance(place, UnreadableInput):
                 self._store.refuse(number, place.name, place.reason)
             elif not os.path.realpath(place.path).startswith(own):
@@ -151,10 +150,10 @@ class _Run:
         self.plan = Plan(self._store, self._selection, self._take)
 
     def work(self, name: str, jobs: int | None, scheduler: str | None) -> None:
-        """Has everything done that is to do."""
+        """Run all pending tasks."""
         if not self._store.totals()[2]:
             return
-        engine: Engine[Task, tuple[str, list[Leaf]]] = engines.engine(name, run, jobs=jobs, scheduler=scheduler)
+        engine: Engine[Task, tuple[str, list[ScanInput]]] = engines.engine(name, run, jobs=jobs, scheduler=scheduler)
         try:
             over = False
             while True:
@@ -167,7 +166,7 @@ class _Run:
                     engine.submit(task)
                 if over and not engine.running and not self._again and not self.plan.large:
                     break
-                for task, result in engine.ready(_LOOK if busy and engine.running else 0):
+                for task, result in engine.ready(_PROGRESS_SECONDS if busy and engine.running else 0):
                     self._done(task, result)
                 self._look()
         finally:
@@ -175,7 +174,7 @@ class _Run:
             self._look(last=True)
 
     def _next(self, slots: int, over: bool) -> tuple[Task | None, bool]:
-        """The next task, and whether no batch will come any more; no task while the plan is busy, or has none now."""
+        """The next task if there is one now, and whether the plan has no more small tasks."""
         if self._again:
             return self._again.popleft(), over
         if self.plan.large and (over or self._large_running < slots - 1):
@@ -188,51 +187,51 @@ class _Run:
                 return self._next(slots, True)
         return None, True
 
-    def _done(self, task: Task, result: tuple[str, list[Leaf]] | None) -> None:
+    def _done(self, task: Task, result: tuple[str, list[ScanInput]] | None) -> None:
         if task.large:
             self._large_running = max(self._large_running - 1, 0)
         if result is None:
             self._lost(task)
             return
-        made_by, leaves = result
+        made_by, scan_inputs = result
         if made_by != version():
             raise EngineFailed(f"the workers have another tracelens ({made_by}) than this process ({version()})")
-        for leaf in leaves:
-            self._take(leaf)
-        for piece in task.pieces:
-            self.plan.back(piece)
+        for scan_input in scan_inputs:
+            self._take(scan_input)
+        for job in task.jobs:
+            self.plan.back(job)
 
     def _lost(self, task: Task) -> None:
-        """The worker is gone: what it had is tried one by one, and at last set aside by name."""
+        """Retry the jobs of a lost worker one by one; set an input aside after too many losses."""
         parts = list(_parts(task))
         if len(parts) > 1:
             for part in parts:
                 self.plan.split(part)
-            for piece in task.pieces:
-                self.plan.back(piece)
+            for job in task.jobs:
+                self.plan.back(job)
             self._again += [Task((part,), task.selection) for part in parts]
-        elif task.losses + 1 < _LOSSES:
+        elif task.losses + 1 < _MAX_LOSSES:
             self._again.append(replace(task, large=False, losses=task.losses + 1))
         else:
-            (piece,) = task.pieces
-            number, name = _place(piece)
+            (job,) = task.jobs
+            number, name = _place(job)
             self.progress.notes.append(f"{name}: {_LOST}")
-            self._take(unreadable(piece.top, number, name, _LOST))
-            self.plan.back(piece)
+            self._take(unreadable_input(job.file_id, number, name, _LOST))
+            self.plan.back(job)
 
-    def _take(self, leaf: Leaf) -> None:
-        self._store.add(leaf)
-        self.progress.known += leaf.status is None
-        self.progress.files += leaf.status is not None
-        self.progress.bytes += leaf.bytes or 0
-        self.progress.causes.update(leaf.root_causes)
+    def _take(self, scan_input: ScanInput) -> None:
+        self._store.add(scan_input)
+        self.progress.known += scan_input.status is None
+        self.progress.files += scan_input.status is not None
+        self.progress.bytes += scan_input.bytes or 0
+        self.progress.causes.update(scan_input.root_causes)
 
     def _look(self, *, last: bool = False) -> None:
         now = time.monotonic()
-        if now - self._saved >= _CHECKPOINT or last:
+        if now - self._saved >= _CHECKPOINT_SECONDS or last:
             self._store.commit()
             self._saved = now
-        if now - self._looked >= _LOOK or last:
+        if now - self._looked >= _PROGRESS_SECONDS or last:
             self._looked = now
             self.progress.packed = self._packed_before + self.plan.packed
             self.progress.seconds = now - self._began
@@ -240,15 +239,15 @@ class _Run:
                 self._watch(self.progress)
 
 
-def _parts(task: Task) -> Iterable[Piece]:
-    for piece in task.pieces:
-        if isinstance(piece, Members):
-            yield from (replace(piece, members=(member,)) for member in piece.members)
+def _parts(task: Task) -> Iterable[Job]:
+    for job in task.jobs:
+        if isinstance(job, ArchiveJob):
+            yield from (replace(job, members=(member,)) for member in job.members)
         else:
-            yield piece
+            yield job
 
 
-def _place(piece: Piece) -> tuple[int, str]:
-    if isinstance(piece, Members):
-        return piece.members[0]
-    return getattr(piece, "number", 0), piece.name
+def _place(job: Job) -> tuple[int, str]:
+    if isinstance(job, ArchiveJob):
+        return job.members[0]
+    return getattr(job, "number", 0), job.name

@@ -1,7 +1,8 @@
-"""What a scan has done so far, in the folder of its results: an SQLite database that survives a kill at any moment.
+"""Results of a scan so far -> an SQLite database in its folder, which survives a kill at any moment.
 
-It knows files by path, size and time, and their contents by digest, so that the same command takes up where it
-stopped and a later run does only what is new. It holds nothing that the tables do not hold.
+It identifies files by path, size and time, and contents by digest, so that the same command resumes a scan and a later
+run diagnoses only new inputs. It contains nothing that the tables do not contain. The table names are those of earlier
+versions, so that their scans can be resumed: `tops` are files, `leaves` are inputs in them.
 """
 
 import json
@@ -12,11 +13,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tracelens.batch.worker import Leaf, Status
+from tracelens.batch.worker import ScanInput, Status
 from tracelens.errors import BadOutput
 
 NAME = "checkpoint.sqlite"
-_APPLICATION = 0x74724C73  # "trLs": how a database says whose it is
+_APPLICATION = 0x74724C73  # "trLs", which identifies the database
 _FORMAT = 1
 _SCHEMA = """
 CREATE TABLE contents (sha256 TEXT PRIMARY KEY, bytes INTEGER, version TEXT, status TEXT, error TEXT, facts TEXT)
@@ -35,8 +36,8 @@ CREATE INDEX leaves_of_content ON leaves (sha256);
 """
 
 
-class Top(NamedTuple):
-    """A file of the scan: `id` is its number in the folder."""
+class ScanFile(NamedTuple):
+    """A file of the scan; `id` is its number in the database."""
 
     id: int
     path: str
@@ -45,8 +46,8 @@ class Top(NamedTuple):
     modified: float | None
 
 
-class Row(NamedTuple):
-    """One input of the scan, with what its content says."""
+class ScanRow(NamedTuple):
+    """One input of the scan with the results for its content."""
 
     path: str
     compression: str | None
@@ -58,15 +59,15 @@ class Row(NamedTuple):
     facts: dict[str, Any] | None
 
 
-class Store:
-    """The checkpoints of one folder. One process at a time has it.
+class Checkpoint:
+    """The database of one scan; only one process at a time can open it.
 
     Args:
-        folder: where the results go; it is made if it is not there.
+        folder: of the results; it is created if it does not exist.
         version: of the code that diagnoses.
 
     Attributes:
-        outdated: how many contents another version has diagnosed; they are done again.
+        outdated: number of contents that another version diagnosed; they are diagnosed again.
 
     Raises:
         BadOutput: the folder holds something else, another scan writes into it, or it can't be written.
@@ -121,54 +122,63 @@ class Store:
         database.execute("BEGIN")
 
     def close(self) -> None:
-        """Lets go of the folder; what was done is kept."""
+        """Commit and close the database."""
         with closing(self._database):
             self.commit()
 
     def commit(self) -> None:
-        """What was added so far outlives the process."""
+        """Write everything added so far to disk."""
         self._database.execute("COMMIT")
         self._database.execute("BEGIN")
 
     # -- the files of this run
 
     def enlist(self, place: Any, *, selection: str, trust: bool) -> bool:
-        """Puts a file on this run's list; says whether there is something to do about it.
+        """Add a file to this run; return whether it must be read.
 
-        Nothing is to do where path, size and time are those of a file that was done with the same selection, if
-        `trust` allows to rely on that. What is known of a file that has changed is forgotten, its contents are not.
+        With `trust`, a file with unchanged path, size and time that was completed with the same selection is not read
+        again. The inputs of a changed file are forgotten, but the results for their contents are kept.
         """
         execute = self._database.execute
         path = os.fsencode(place.path)  # a file's name need not be text
         row = execute("SELECT id, mark, done, selection, run FROM tops WHERE path = ?", (path,)).fetchone()
         if row is None:
-            told = (path, place.name, place.size, place.modified, place.mark, self._run, selection)
+            values = (path, place.name, place.size, place.modified, place.fingerprint, self._run, selection)
             execute(
                 "INSERT INTO tops (path, name, size, modified, mark, run, done, selection) VALUES (?,?,?,?,?,?,0,?)",
-                told,
+                values,
             )
             return True
-        top, mark, done, selected, run = row
+        file_id, mark, done, selected, run = row
         if run == self._run:
             return False  # named twice
-        same = trust and place.mark is not None and (mark, selected) == (place.mark, selection)
+        same = trust and place.fingerprint is not None and (mark, selected) == (place.fingerprint, selection)
         if not same:
-            execute("DELETE FROM leaves WHERE top = ?", (top,))
+            execute("DELETE FROM leaves WHERE top = ?", (file_id,))
         else:
-            # What could not be read is tried again; what another version had diagnosed is done again.
+            # Retry unreadable inputs and those that another version diagnosed.
             again = execute(
                 "DELETE FROM leaves WHERE top = ? AND (sha256 IS NULL OR sha256 NOT IN (SELECT sha256 FROM contents))",
-                (top,),
+                (file_id,),
             )
             done = done and not again.rowcount
         execute(
             "UPDATE tops SET name = ?, size = ?, modified = ?, mark = ?, run = ?, done = ?, selection = ? WHERE id = ?",
-            (place.name, place.size, place.modified, place.mark, self._run, int(same and done), selection, top),
+            (
+                place.name,
+                place.size,
+                place.modified,
+                place.fingerprint,
+                self._run,
+                int(same and done),
+                selection,
+                file_id,
+            ),
         )
         return not (same and done)
 
     def refuse(self, number: int, name: str, why: str) -> None:
-        """Notes an input of the command line that is no file."""
+        """Record an argument of the command line that is not a file."""
         path = b"\0%d" % number
         execute = self._database.execute
         execute("DELETE FROM leaves WHERE top IN (SELECT id FROM tops WHERE path = ?)", (path,))
@@ -177,7 +187,7 @@ class Store:
         execute("INSERT INTO leaves (top, number, path, damage) VALUES (?, 0, ?, ?)", (made.lastrowid, name, why))
 
     def totals(self) -> tuple[int, int, int, int]:
-        """Files on this run's list, their bytes; how many of them are to do, and their bytes."""
+        """The files of this run and their bytes; the pending ones and their bytes."""
         row = self._database.execute(
             "SELECT count(*), coalesce(sum(size), 0), coalesce(sum(1 - done), 0),"
             " coalesce(sum(size * (1 - done)), 0) FROM tops WHERE run = ?",
@@ -186,14 +196,14 @@ class Store:
         return (row[0], row[1], row[2], row[3])
 
     def settled(self) -> int:
-        """How many inputs of this run have their leaf."""
+        """The number of inputs of this run with a result."""
         row = self._database.execute(
             "SELECT count(*) FROM leaves l JOIN tops t ON t.id = l.top WHERE t.run = ?", (self._run,)
         )
         return int(row.fetchone()[0])
 
-    def pending(self, *, over: int | None = None, under: int | None = None) -> Iterator[Top]:
-        """The files that are to do, by size bounds, in the order of their paths."""
+    def pending(self, *, over: int | None = None, under: int | None = None) -> Iterator[ScanFile]:
+        """The pending files within size bounds, sorted by path."""
         after = b""
         while True:
             rows = self._database.execute(
@@ -203,19 +213,19 @@ class Store:
             ).fetchall()
             if not rows:
                 return
-            for top, path, *told in rows:
-                yield Top(top, os.fsdecode(path), *told)
+            for file_id, path, *rest in rows:
+                yield ScanFile(file_id, os.fsdecode(path), *rest)
                 after = path
 
-    def done(self, top: int) -> None:
-        """All that is in the file has its leaf."""
-        self._database.execute("UPDATE tops SET done = 1 WHERE id = ?", (top,))
+    def done(self, file_id: int) -> None:
+        """Mark a file as completed."""
+        self._database.execute("UPDATE tops SET done = 1 WHERE id = ?", (file_id,))
 
     # -- what is in them
 
-    def has(self, top: int, number: int) -> bool:
-        """Whether this thing in the file has its leaf already."""
-        row = self._database.execute("SELECT 1 FROM leaves WHERE top = ? AND number = ?", (top, number))
+    def has(self, file_id: int, number: int) -> bool:
+        """Whether an input of the file has a result."""
+        row = self._database.execute("SELECT 1 FROM leaves WHERE top = ? AND number = ?", (file_id, number))
         return row.fetchone() is not None
 
     def knows(self, sha256: str) -> bool:
@@ -223,29 +233,37 @@ class Store:
         return self._database.execute("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)).fetchone() is not None
 
     def known(self, size: int) -> tuple[str, ...]:
-        """The digests of the contents of this size that were diagnosed before."""
+        """The digests of the diagnosed contents of this size."""
         rows = self._database.execute("SELECT sha256 FROM contents WHERE bytes = ? LIMIT 1000", (size,))
         return tuple(row[0] for row in rows)
 
     @property
     def empty(self) -> bool:
-        """Whether no content was ever diagnosed."""
+        """Whether no content was diagnosed yet."""
         return self._database.execute("SELECT 1 FROM contents LIMIT 1").fetchone() is None
 
-    def add(self, leaf: Leaf) -> None:
-        """Takes what was found of one input."""
-        if leaf.sha256 is not None and leaf.status is not None:
+    def add(self, result: ScanInput) -> None:
+        """Add the result of one input."""
+        if result.sha256 is not None and result.status is not None:
             self._database.execute(
                 "INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?, ?)",
-                (leaf.sha256, leaf.bytes, self._version, leaf.status, leaf.error, leaf.facts),
+                (result.sha256, result.bytes, self._version, result.status, result.error, result.facts),
             )
         self._database.execute(
             "INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (leaf.top, leaf.number, leaf.name, leaf.compression, leaf.modified, leaf.sha256, leaf.damage),
+            (
+                result.file_id,
+                result.number,
+                result.name,
+                result.compression,
+                result.modified,
+                result.sha256,
+                result.damage,
+            ),
         )
 
-    def rows(self) -> Iterator[Row]:
-        """Every input of this run, in the order of its path."""
+    def rows(self) -> Iterator[ScanRow]:
+        """All inputs of this run, sorted by path."""
         cursor = self._database.execute(
             "SELECT l.path, l.compression, l.modified, l.sha256, c.bytes, c.status, coalesce(c.error, l.damage),"
             " c.facts FROM leaves l JOIN tops t ON t.id = l.top LEFT JOIN contents c ON c.sha256 = l.sha256"
@@ -253,8 +271,8 @@ class Store:
             (self._run,),
         )
         for path, compression, modified, sha256, size, status, error, facts in cursor:
-            told = json.loads(facts) if facts else None
-            yield Row(path, compression, modified, sha256, size, status or "unreadable", error, told)
+            parsed = json.loads(facts) if facts else None
+            yield ScanRow(path, compression, modified, sha256, size, status or "unreadable", error, parsed)
 
 
 _STAMPS = ("application_id", "user_version")

@@ -1,4 +1,4 @@
-"""SQL over the tables of a scan, through DuckDB: it reads them and nothing else, and writes nothing."""
+"""A SELECT over the tables of a scan -> frames, through DuckDB, which can read only these tables."""
 
 from collections.abc import Iterator
 from datetime import UTC
@@ -11,7 +11,7 @@ from tracelens.export.columns import SCAN
 if TYPE_CHECKING:
     import pandas as pd
 
-# Views beside the tables: name -> (what a row is, its query).
+# Views in addition to the tables: name -> (what a row is, its query).
 VIEWS = {
     "causes": (
         "a root cause",
@@ -27,7 +27,7 @@ VIEWS = {
         " GROUP BY signature ORDER BY sessions DESC, signature",
     ),
 }
-_ROWS = 50_000
+_ROWS_PER_FRAME = 50_000
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",
     "autoinstall_known_extensions": "false",
@@ -36,13 +36,13 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 def query(sql: str, folder: Path) -> "Iterator[pd.DataFrame]":
-    """The result of one SELECT over `files`, `sessions`, `findings` and the `VIEWS`, in frames, at least one.
+    """Run one SELECT over `files`, `sessions`, `findings` and the `VIEWS`; its result is at least one frame.
 
-    The statement can read nothing but these: no file, no setting, no extension.
+    The statement cannot read anything else: no files, settings or extensions.
 
     Raises:
         NotAScan: the folder has no tables of a scan.
-        BadQuery: DuckDB does not take the statement, or it is no SELECT; or DuckDB is not installed.
+        BadQuery: DuckDB is not installed or rejects the statement, or it is not a SELECT.
     """
     from pyarrow import dataset
 
@@ -57,7 +57,7 @@ def query(sql: str, folder: Path) -> "Iterator[pd.DataFrame]":
         try:
             for name, columns in SCAN.items():
                 database.register(f"_{name}", dataset.dataset(folder / f"{name}.parquet"))
-                # A time with a zone needs an extension that DuckDB would fetch from the net; all of ours are UTC.
+                # A time with a zone needs an extension that DuckDB would download; all our times are UTC.
                 zoneless = " REPLACE (make_timestamp(epoch_us(modified)) AS modified)" if "modified" in columns else ""
                 database.execute(f"CREATE VIEW {name} AS SELECT *{zoneless} FROM _{name}")  # noqa: S608  names of our own
             for name, (_, view) in VIEWS.items():
@@ -66,45 +66,51 @@ def query(sql: str, folder: Path) -> "Iterator[pd.DataFrame]":
             statements = database.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise BadQuery("takes one SELECT statement")
-            batches = database.execute(statements[0]).to_arrow_reader(_ROWS)
-            given = False
+            batches = database.execute(statements[0]).to_arrow_reader(_ROWS_PER_FRAME)
+            empty = True
             for batch in batches:
                 yield _frame(batch)
-                given = True
-            if not given:
+                empty = False
+            if empty:
                 yield _frame(batches.schema.empty_table())
         except (duckdb.Error, OSError) as error:
             raise BadQuery(" ".join(str(error).split())) from error
 
 
 def _frame(rows: Any) -> "pd.DataFrame":
-    """Arrow's rows with the types that the tables have; what has another is text."""
+    """Arrow's rows with the column types of the tables; columns of any other type become text."""
+    import pandas as pd
+
+    columns = zip(rows.schema, rows.columns, strict=True)
+    return pd.DataFrame({field.name: _column(field.type, column.to_pylist()) for field, column in columns})
+
+
+def _column(kind: Any, values: list[Any]) -> "pd.Series[Any]":
     import pandas as pd
     from pyarrow import types
 
-    frame = {}
-    for number, name in enumerate(rows.schema.names):
-        kind, values = rows.schema.field(number).type, rows.column(number).to_pylist()
-        if types.is_decimal(kind):  # DuckDB's sum of integers
-            whole = kind.scale == 0 and all(v is None or abs(v) < 1 << 63 for v in values)
-            values = [None if v is None else int(v) if whole else float(v) for v in values]
-            dtype = "Int64" if whole else "Float64"
-        elif types.is_integer(kind) and not types.is_uint64(kind):
-            dtype = "Int64"
-        elif types.is_floating(kind):
-            dtype = "Float64"
-        elif types.is_boolean(kind):
-            dtype = "boolean"
-        elif types.is_timestamp(kind):
-            dtype, values = "datetime64[us, UTC]", [v and v.replace(tzinfo=UTC) for v in values]
-        else:
-            dtype, values = "string", [None if v is None else str(v) for v in values]
-        frame[name] = pd.Series(values, dtype=dtype)
-    return pd.DataFrame(frame)
+    if types.is_decimal(kind):
+        return _decimals(kind.scale, values)
+    numeric = ((types.is_floating, "Float64"), (types.is_boolean, "boolean"), (types.is_integer, "Int64"))
+    dtype = next((dtype for is_kind, dtype in numeric if is_kind(kind)), None)
+    if dtype is not None and not types.is_uint64(kind):
+        return pd.Series(values, dtype=dtype)
+    if types.is_timestamp(kind):
+        return pd.Series([v and v.replace(tzinfo=UTC) for v in values], dtype="datetime64[us, UTC]")
+    return pd.Series([None if v is None else str(v) for v in values], dtype="string")
+
+
+def _decimals(scale: int, values: list[Any]) -> "pd.Series[Any]":
+    """DuckDB's sums of integers are decimals."""
+    import pandas as pd
+
+    whole = scale == 0 and all(v is None or abs(v) < 1 << 63 for v in values)
+    number = int if whole else float
+    return pd.Series([None if v is None else number(v) for v in values], dtype="Int64" if whole else "Float64")
 
 
 def page() -> str:
-    """What can be asked: tables and views with their columns."""
+    """The tables and views with their columns."""
     from tracelens.export.columns import ABOUT
 
     lines = [f"{name}: a row is {ABOUT[name]}\n  {', '.join(columns)}" for name, columns in SCAN.items()]

@@ -1,4 +1,4 @@
-"""A scan's checkpoints -> the files of its folder: Parquet tables and a summary, the same bytes whatever made them."""
+"""A scan's checkpoint -> the files of its folder: Parquet tables and a summary, reproducible byte by byte."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import Any
 
 from tracelens import __version__
 from tracelens.analysis.json_text import json_text
-from tracelens.batch.checkpoint import Row, Store
+from tracelens.batch.checkpoint import Checkpoint, ScanRow
 from tracelens.export.columns import COLUMNS, SCAN
 from tracelens.export.formats import replace_with
 
@@ -24,12 +24,12 @@ _COUNTED = SCAN["files"].index("encoding")
 _SESSION = {name: place for place, name in enumerate(SCAN["sessions"][2:])}
 
 
-def write(store: Store, folder: Path) -> dict[str, Any]:
-    """Writes `files.parquet`, `sessions.parquet`, `findings.parquet` and `summary.json`, each whole or not at all.
+def write(store: Checkpoint, folder: Path) -> dict[str, Any]:
+    """Write `files.parquet`, `sessions.parquet`, `findings.parquet` and `summary.json`, each whole or not at all.
 
     Args:
-        store: the scan's checkpoints.
-        folder: where to.
+        store: the scan's checkpoint.
+        folder: the target.
 
     Returns:
         the summary.
@@ -61,12 +61,12 @@ def _time(seconds: float | None) -> datetime | None:
         return None
     try:
         return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, OSError, ValueError):  # an archive may say anything
+    except (OverflowError, OSError, ValueError):  # a time in an archive can be any number
         return None
 
 
 class _Table:
-    """A Parquet file in the making, which takes its place when all rows are in it."""
+    """A Parquet file that is moved to its place after its last row."""
 
     def __init__(self, path: Path, columns: Iterable[str]) -> None:
         import pyarrow
@@ -112,7 +112,7 @@ class _Table:
 
 
 class _Summary:
-    """Counts what goes by; its size follows the causes and signatures, not the files."""
+    """Counts inputs and sessions; its size depends on the causes and signatures, not on the files."""
 
     def __init__(self) -> None:
         self._files: Counter[str] = Counter()
@@ -123,7 +123,7 @@ class _Summary:
         self._unreadable: list[dict[str, Any]] = []
         self._seen: list[datetime | None] = [None, None]
 
-    def add(self, row: Row, modified: datetime | None, sessions: list[list[Any]]) -> None:
+    def add(self, row: ScanRow, modified: datetime | None, sessions: list[list[Any]]) -> None:
         self._files[row.status] += 1
         self._bytes += row.bytes or 0
         if row.status != "not-a-trace" and row.error is not None:

@@ -18,11 +18,6 @@ _BARS = 60
 _NO_CAUSE = {"healthy": "(healthy)", "unexplained": "(unexplained)", "insufficient": "(not enough to tell)"}
 
 
-def is_scan(folder: Path) -> bool:
-    """Whether a folder holds the results of a scan."""
-    return (folder / "summary.json").is_file() and (folder / "sessions.parquet").is_file()
-
-
 def overview(folder: Path, since: datetime | None = None) -> dict[str, Any]:
     """What happened in an archive.
 

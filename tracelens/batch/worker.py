@@ -1,6 +1,6 @@
-"""The work of one input: bytes -> what the tables of a scan say of it. The same code in every engine.
+"""A job of a scan -> its inputs with the facts for the tables. Every engine runs this code.
 
-Pieces go to a worker and leaves come back; both are small and can be pickled, and neither needs pandas.
+Jobs and results are small and can be pickled; neither needs pandas.
 """
 
 import hashlib
@@ -27,17 +27,17 @@ from tracelens.libssh2 import grammar
 
 Status = Literal["ok", "not-a-trace", "unreadable"]
 
-# Bytes of one member that are handed to a worker; a larger one it reads itself.
-HANDED = 16 << 20
+# A member up to this size is sent to a worker; the worker reads a larger one from the archive.
+MAX_SENT_BYTES = 16 << 20
 
 
 class Selection(Struct, frozen=True):
-    """Which inputs are wanted.
+    """The inputs to diagnose.
 
     Args:
-        include: patterns, one of which must fit a trace's name, its last part, or the archive around it; none: all.
-        exclude: patterns, none of which may.
-        since: earliest file time, seconds since 1970; an input without a time is wanted.
+        include: patterns; one must match a trace's name, its last part, or its archive. Empty: all.
+        exclude: patterns; none may match.
+        since: earliest file time, seconds since 1970; an input without a time is included.
         until: latest file time.
     """
 
@@ -47,66 +47,66 @@ class Selection(Struct, frozen=True):
     until: float | None = None
 
     def names(self, name: str) -> bool:
-        """Whether the name is wanted."""
-        return (not self.include or _fits(name, self.include)) and not _fits(name, self.exclude)
+        """Whether the name is selected."""
+        return (not self.include or _matches(name, self.include)) and not _matches(name, self.exclude)
 
     def opens(self, name: str) -> bool:
-        """Whether an archive of this name may hold what is wanted."""
-        return not _fits(name, self.exclude)
+        """Whether an archive of this name may contain selected inputs."""
+        return not _matches(name, self.exclude)
 
     def times(self, modified: float | None) -> bool:
-        """Whether the file time is wanted."""
+        """Whether the file time is selected."""
         if modified is None:
             return True
         return (self.since is None or modified >= self.since) and (self.until is None or modified <= self.until)
 
 
-def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     archive, _, _ = name.partition("!")
     names = (name, archive, *(n.replace("\\", "/").rpartition("/")[2] for n in (name.rpartition("!")[2], archive)))
     return any(fnmatchcase(n, pattern) for pattern in patterns for n in names)
 
 
-class Whole(Struct, frozen=True):
-    """A file that the worker opens itself, with all that is in it.
+class FileJob(Struct, frozen=True):
+    """A file that the worker opens, with all its members.
 
     Args:
-        top: its number in the scan.
+        file_id: its number in the scan.
         path: how to open it.
         name: as the user named it.
-        size: in bytes; None where nobody knows.
+        size: in bytes; None if unknown.
         known: digests of inputs of this size that were diagnosed before.
     """
 
-    top: int
+    file_id: int
     path: str
     name: str
     size: int | None
     known: tuple[str, ...] = ()
 
 
-class Members(Struct, frozen=True):
-    """Members of an archive that are too large to be handed over: the worker reads them out of the archive.
+class ArchiveJob(Struct, frozen=True):
+    """Members of an archive that are too large to be sent: the worker reads them from the archive.
 
     Args:
-        members: which of the things in the archive, counted from 0, and their names.
+        members: their numbers in the archive, counted from 0, and their names.
     """
 
-    top: int
+    file_id: int
     path: str
     name: str
     members: tuple[tuple[int, str], ...]
 
 
-class Handed(Struct, frozen=True):
+class BytesJob(Struct, frozen=True):
     """A member of an archive, with its bytes.
 
     Args:
-        number: which of the things in the archive, counted from 0.
-        damage: why there are no more bytes; None where these are all.
+        number: its number in the archive, counted from 0.
+        damage: why the bytes are incomplete; None if they are complete.
     """
 
-    top: int
+    file_id: int
     number: int
     name: str
     compression: str | None
@@ -115,30 +115,30 @@ class Handed(Struct, frozen=True):
     damage: str | None
 
 
-Piece = Whole | Members | Handed
+Job = FileJob | ArchiveJob | BytesJob
 
 
 class Task(Struct, frozen=True):
-    """What a worker takes at a time. `losses`: how often its worker was lost over it alone."""
+    """The jobs that a worker gets at a time. `losses`: how many workers were lost on the task alone."""
 
-    pieces: tuple[Piece, ...]
+    jobs: tuple[Job, ...]
     selection: Selection
     large: bool = False
     losses: int = 0
 
 
-class Leaf(Struct, frozen=True):
-    """One input, also inside of an archive: what it is and what was found.
+class ScanInput(Struct, frozen=True):
+    """One input, also a member of an archive, and the result of its diagnosis.
 
     Args:
-        top: the file's number in the scan; `number`: which of the things in it, counted from 0.
-        sha256: of the decompressed bytes; None where they could not be read.
-        damage: why it could not be read, or not to its end.
-        facts: what the tables say of it, as JSON; None where `sha256` was known before.
-        status: None where `sha256` was known before.
+        file_id: the file's number in the scan; `number`: the member's number in it, counted from 0.
+        sha256: of the decompressed bytes; None if they could not be read.
+        damage: why it could not be read, or only in part.
+        facts: its columns in the tables, as JSON; None if `sha256` was known before.
+        status: None if `sha256` was known before.
     """
 
-    top: int
+    file_id: int
     number: int
     name: str
     compression: str | None
@@ -152,47 +152,59 @@ class Leaf(Struct, frozen=True):
     root_causes: tuple[str, ...] = ()
 
 
-def run(task: Task) -> tuple[str, list[Leaf]]:
-    """Does a task; whatever an input holds, it gets a leaf.
+def run(task: Task) -> tuple[str, list[ScanInput]]:
+    """Run a task. Every input gets a result, whatever it contains.
 
     Returns:
-        the version of the code that did it, and the leaves of all pieces.
+        the version of this code, and the results of all jobs.
     """
-    return version(), [leaf for piece in task.pieces for leaf in _leaves(piece, task.selection)]
+    return version(), [scan_input for job in task.jobs for scan_input in _run_job(job, task.selection)]
 
 
-def _leaves(piece: Piece, selection: Selection) -> Iterator[Leaf]:
-    if isinstance(piece, Handed):
-        stream = Stream(_reader(piece), "member", modified=piece.modified)
-        yield diagnosed(inputs.Source(piece.name, piece.compression, stream), piece.top, piece.number)
-        return
-    if isinstance(piece, Whole) and piece.known:
-        digest = _digest(piece.path)
-        if digest in piece.known:
-            modified = next((p.modified for p in inputs.places([piece.path]) if isinstance(p, inputs.Place)), None)
-            yield Leaf(piece.top, 0, piece.name, None, modified, digest, piece.size, None)
+def _run_job(job: Job, selection: Selection) -> Iterator[ScanInput]:
+    if isinstance(job, BytesJob):
+        stream = Stream(_reader(job), "member", modified=job.modified)
+        yield diagnose(inputs.Source(job.name, job.compression, stream), job.file_id, job.number)
+    elif isinstance(job, ArchiveJob):
+        numbers = {number for number, _ in job.members}
+        for number, source in _sources(job, last=max(numbers)):
+            if number in numbers:
+                yield _result(source, job.file_id, number)
+    elif job.known and (digest := _digest(job.path)) in job.known:
+        modified = next((f.modified for f in inputs.list_files([job.path]) if isinstance(f, inputs.InputFile)), None)
+        yield ScanInput(job.file_id, 0, job.name, None, modified, digest, job.size, None)
+    else:
+        for number, source in _sources(job):
+            if isinstance(source, UnreadableInput) or (
+                selection.names(source.name) and selection.times(source.modified)
+            ):
+                yield _result(source, job.file_id, number)
+
+
+def _sources(
+    job: FileJob | ArchiveJob, last: int | None = None
+) -> Iterator[tuple[int, inputs.Source | UnreadableInput]]:
+    """The inputs in a file up to number `last`, under the name that the user gave the file."""
+    for number, source in enumerate(inputs.find([job.path])):
+        source.name = job.name + source.name.removeprefix(inputs.display_name(job.path))
+        yield number, source
+        if number == last:
             return
-    wanted = {number for number, _ in piece.members} if isinstance(piece, Members) else None
-    for number, found in enumerate(inputs.find([piece.path])):
-        if wanted is not None and number not in wanted:
-            continue
-        name = piece.name + found.name.removeprefix(inputs.name_of(piece.path))
-        if isinstance(found, UnreadableInput):
-            yield unreadable(piece.top, number, name, found.reason)
-        elif wanted is not None or (selection.names(name) and selection.times(found.modified)):
-            found.name = name
-            yield diagnosed(found, piece.top, number)
-        if wanted is not None and number >= max(wanted):
-            return
 
 
-def _reader(piece: Handed) -> Any:
-    data = BytesIO(piece.data)
+def _result(source: inputs.Source | UnreadableInput, file_id: int, number: int) -> ScanInput:
+    if isinstance(source, UnreadableInput):
+        return unreadable_input(file_id, number, source.name, source.reason)
+    return diagnose(source, file_id, number)
+
+
+def _reader(job: BytesJob) -> Any:
+    data = BytesIO(job.data)
 
     def read(size: int) -> bytes:
         block = data.read(size)
-        if not block and piece.damage is not None:
-            raise UnreadableInput(piece.name, piece.damage)
+        if not block and job.damage is not None:
+            raise UnreadableInput(job.name, job.damage)
         return block
 
     return read
@@ -201,53 +213,46 @@ def _reader(piece: Handed) -> Any:
 def _digest(path: str) -> str | None:
     digest = hashlib.sha256()
     try:
-        with inputs.opened(path) as file:
-            for block in iter(partial(file.read, inputs.BLOCK), b""):
+        with inputs.open_file(path) as file:
+            for block in iter(partial(file.read, inputs.BLOCK_BYTES), b""):
                 digest.update(block)
     except (OSError, ValueError):
         return None
     return digest.hexdigest()
 
 
-def unreadable(top: int, number: int, name: str, why: str) -> Leaf:
-    """The leaf of an input that could not be read."""
-    return Leaf(top, number, name, None, None, None, None, "unreadable", damage=why)
+def unreadable_input(file_id: int, number: int, name: str, why: str) -> ScanInput:
+    """The result of an input that could not be read."""
+    return ScanInput(file_id, number, name, None, None, None, None, "unreadable", damage=why)
 
 
-def diagnosed(origin: inputs.Source, top: int, number: int) -> Leaf:
-    """The leaf of an input that can be read."""
+def diagnose(origin: inputs.Source, file_id: int, number: int) -> ScanInput:
+    """The result of an input that can be read."""
     name, compression, modified = origin.name, origin.compression, origin.modified
-    leaf = Leaf(top, number, name, compression, modified, None, None, "unreadable")
+    scan_input = ScanInput(file_id, number, name, compression, modified, None, None, "unreadable")
     try:
         document = analysis.analyze(origin).document
     except NotATrace as error:
         looks = _text(f"no libssh2 record in it; {error.looks_like}")
-        return replace(leaf, status="not-a-trace", sha256=origin.sha256, bytes=origin.bytes, error=looks)
+        return replace(scan_input, status="not-a-trace", sha256=origin.sha256, bytes=origin.bytes, error=looks)
     except UnreadableInput as error:
-        return replace(leaf, damage=error.reason)
-    except Exception as error:  # the boundary: one input must never end the scan of the others
-        return replace(leaf, damage=_bug(error))
+        return replace(scan_input, damage=error.reason)
+    except Exception as error:  # one input must never end the scan of the others
+        return replace(scan_input, damage=_bug(error))
     damage = document["source"]["damage"]
     facts = _text(json.dumps(_facts(document), ensure_ascii=False, separators=(",", ":")))
     causes = tuple(s["root_cause"] for s in document["sessions"] if s["root_cause"])
-    return replace(
-        leaf,
-        status="ok",
-        sha256=origin.sha256,
-        bytes=origin.bytes,
-        damage=damage,
-        facts=facts,
-        root_causes=causes,
-    )
+    result = replace(scan_input, status="ok", sha256=origin.sha256, bytes=origin.bytes, damage=damage)
+    return replace(result, facts=facts, root_causes=causes)
 
 
 def _text(text: str) -> str:
-    """A text that every file takes: half a surrogate pair has no UTF-8."""
+    """The text without lone surrogates, which have no UTF-8."""
     return text.encode("utf-8", "replace").decode()
 
 
 def _bug(error: Exception) -> str:
-    """What went wrong, without a word of what the input says."""
+    """Describe an unexpected exception without any content of the input."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
@@ -258,7 +263,7 @@ def _bug(error: Exception) -> str:
 
 
 def _facts(document: dict[str, Any]) -> dict[str, Any]:
-    """What the tables of a scan say of one trace; rows as `columns.SCAN` has them, without their paths."""
+    """The rows of one trace in the tables of a scan, as in `columns.SCAN` but without their paths."""
     trace, origin = document["trace"], document["source"]
     sessions = []
     for told, row in zip(document["sessions"], documents.sessions(document), strict=True):
@@ -282,13 +287,13 @@ def _facts(document: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-# Folders of the package that have no part in a diagnosis.
+# Folders of the package that do not affect a diagnosis.
 _OUTLETS = {"cli", "engines", "formats", "reports"}
 
 
 @cache
 def version() -> str:
-    """Which code diagnoses: its version, and a digest of all that it is made of, rules of plugins included."""
+    """The version of the diagnosing code, with a digest of its files and of the plugins' rules."""
     folder = Path(tracelens.__file__).parent
     files = [p for p in folder.rglob("*.py") if not _OUTLETS & set(p.relative_to(folder).parts)]
     digest = hashlib.sha256()

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tracelens.cli.app import one_command
-from tracelens.cli.output import complain, emit, reason, write
+from tracelens.cli.output import print_result, reason, warn, write_result
 from tracelens.errors import TracelensError
 
 MASKED = (
@@ -69,7 +69,7 @@ def analyze(
     parts: list[str] = []
     refuse_inputs(output, inputs)
     if show_secrets:
-        complain("--show-secrets: what follows holds passwords and other secrets; do not send it")
+        warn("--show-secrets: what follows holds passwords and other secrets; do not send it")
     for document in analyses(inputs, unusable, jobs, show_secrets=show_secrets):
         causes += sum(session["root_cause"] is not None for session in document["sessions"])
         if name != "text":
@@ -77,15 +77,15 @@ def analyze(
             continue
         text = _text(document, verbose, to_file=output is not None)
         if output is None:
-            emit(("\n" if parts else "") + text)
+            print_result(("\n" if parts else "") + text)
             parts = [""]
         else:
             parts.append(text)
     if name != "text":
         options = {"masking": MASKED, "command": f"tracelens analyze -f {name}", "unusable": unusable}
-        give(formats.render(name, documents, options), output)
+        write_result(formats.render(name, documents, options), output)
     elif output is not None:
-        write(output, "\n".join(parts))
+        write_result("\n".join(parts), output)
     if unusable:
         raise typer.Exit(2)
     if exit_code and causes:
@@ -115,21 +115,13 @@ def analyses(
                 if damage:
                     why = f"damaged, only its readable part was analyzed: {damage}"
                     unusable.append((found.name, why))
-                    complain(f"{found.name}: {why}")
+                    warn(f"{found.name}: {why}")
                 yield document
                 continue
         else:
             name, why = found.name, found.reason
-        complain(f"{name}: {why}")
+        warn(f"{name}: {why}")
         unusable.append((name, why))
-
-
-def give(text: str, output: Path | None) -> None:
-    """A result, in the file if one is named, else on stdout."""
-    if output is None:
-        emit(text)
-    else:
-        write(output, text)
 
 
 def _text(document: dict[str, Any], verbosity: int, *, to_file: bool) -> str:

@@ -1,4 +1,4 @@
-"""The Typer application: its commands, each of which is imported when it is asked for."""
+"""The Typer application and its commands, which are imported on demand."""
 
 from importlib import import_module
 from typing import Annotated, Any
@@ -16,14 +16,14 @@ COMMANDS = (
 
 
 class Commands(TyperGroup):
-    """The commands by name; what the others need is not imported to run one."""
+    """The commands by name; running one does not import the others."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """All names, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of that name, None where there is none."""
+        """The command of that name; None if it does not exist."""
         if cmd_name not in COMMANDS:
             # Typer suggests a close name out of this mapping.
             self.commands.update((name, self.get_command(ctx, name)) for name in COMMANDS)
@@ -41,7 +41,7 @@ app = typer.Typer(
     cls=Commands,
     help="Reads libssh2 trace files and says what failed, where the proof stands, and who must do what.",
     no_args_is_help=True,
-    rich_markup_mode=None,  # rich takes as long to import as all else that --help needs
+    rich_markup_mode=None,  # importing rich takes as long as the rest of --help
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

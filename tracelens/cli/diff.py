@@ -8,9 +8,9 @@ import typer
 
 from tracelens import __version__
 from tracelens.analysis.json_text import json_text
-from tracelens.cli.analyze import MASKED, analyses, give
+from tracelens.cli.analyze import MASKED, analyses
 from tracelens.cli.app import one_command
-from tracelens.cli.output import fail
+from tracelens.cli.output import exit_with_error, write_result
 
 
 class DiffFormat(StrEnum):
@@ -49,7 +49,7 @@ def diff(
 
     name = format.value if format is not None else formats.of_path(output) or ("text" if output is None else "")
     if name not in ("text", "json", "html"):
-        fail(f"{output}: a diff is text, json or html: name the file so, or give -f")
+        exit_with_error(f"{output}: a diff is text, json or html: name the file so, or give -f")
     refuse_inputs(output, [good, bad])
     wanted = _numbers(session)
     own = _session(good, wanted[0], ("healthy",))
@@ -69,7 +69,7 @@ def diff(
 
         names = {"good_name": escaped(Path(good).name), "bad_name": escaped(Path(bad).name)}
         text = render.page("diff.html.j2", {**result, **names, "masking": MASKED, "version": __version__})
-    give(text, output)
+    write_result(text, output)
 
 
 def _numbers(text: str | None) -> tuple[int | None, int | None]:
@@ -77,7 +77,7 @@ def _numbers(text: str | None) -> tuple[int | None, int | None]:
         return (None, None)
     parts = text.split(",")
     if len(parts) > 2 or not all(part.strip().isdigit() for part in parts):
-        fail(f"--session {text}: a number, or two with a comma between")
+        exit_with_error(f"--session {text}: a number, or two with a comma between")
     numbers = [int(part) for part in parts]
     return (numbers[0], numbers[-1])
 
@@ -89,11 +89,11 @@ def _session(name: str, number: int | None, wanted: tuple[str, ...]) -> dict[str
     if not documents:
         raise typer.Exit(2)
     if len(documents) > 1:
-        fail(f"{name}: diff takes one trace on each side, this is {len(documents)}: name one of them")
+        exit_with_error(f"{name}: diff takes one trace on each side, this is {len(documents)}: name one of them")
     sessions: list[dict[str, Any]] = documents[0]["sessions"]
     if number is not None:
         found = next((s for s in sessions if s["number"] == number), None)
         if found is None:
-            fail(f"{name}: no session {number}; it has {len(sessions)}")
+            exit_with_error(f"{name}: no session {number}; it has {len(sessions)}")
         return found
     return next((s for s in sessions if s["verdict"] in wanted), sessions[0])

@@ -6,7 +6,7 @@ import typer
 
 from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
-from tracelens.cli.output import emit, fail
+from tracelens.cli.output import exit_with_error, print_result
 
 app = one_command()
 
@@ -29,8 +29,8 @@ def explain(
     page = explaining.explain(query)
     if page is None:
         near = explaining.suggest(query)
-        fail(
+        exit_with_error(
             f"nothing is known about {query!r}"
             + (f"; perhaps: {', '.join(near)}" if near else "; try `tracelens rules` for the ids")
         )
-    emit(json_text(page.to_json()) if as_json else page.to_text(80).rstrip() + "\n")
+    print_result(json_text(page.to_json()) if as_json else page.to_text(80).rstrip() + "\n")

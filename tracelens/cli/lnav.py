@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tracelens.cli.app import one_command
-from tracelens.cli.output import emit
+from tracelens.cli.output import print_result
 
 app = one_command()
 
@@ -14,4 +14,4 @@ def lnav() -> None:
     import tracelens
 
     path = Path(tracelens.__file__).parent / "reports" / "lnav.json"
-    emit(path.read_text(encoding="utf-8"))
+    print_result(path.read_text(encoding="utf-8"))

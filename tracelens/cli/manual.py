@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tracelens.cli.analyze import give
 from tracelens.cli.app import app as whole
 from tracelens.cli.app import one_command
+from tracelens.cli.output import write_result
 
 app = one_command()
 
@@ -23,7 +23,7 @@ def manual(
     from tracelens.reports import manual as pages
 
     schema = (Path(tracelens.__file__).parent / "analysis" / "analysis-1.json").read_text(encoding="utf-8")
-    give(pages.render(_commands(), rules.load(), page(), schema), output)
+    write_result(pages.render(_commands(), rules.load(), page(), schema), output)
 
 
 def _commands() -> list[tuple[str, str]]:

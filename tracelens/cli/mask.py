@@ -6,7 +6,7 @@ import typer
 
 from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
-from tracelens.cli.output import emit, fail
+from tracelens.cli.output import exit_with_error, print_result
 
 app = one_command()
 
@@ -24,10 +24,12 @@ def mask(
 
     if not what:
         if as_json:
-            emit(json_text({p.name: {"mask": p.mask, "answers": p.answers} for p in trace_mask.PURPOSES.values()}))
+            print_result(
+                json_text({p.name: {"mask": p.mask, "answers": p.answers} for p in trace_mask.PURPOSES.values()})
+            )
             return
         lines = [f"{p.name:<10}{p.mask:>5}  {p.answers}" for p in trace_mask.PURPOSES.values()]
-        emit(
+        print_result(
             "For what   mask  it answers\n"
             + "\n".join(lines)
             + "\n\nIRIS/Caché  "
@@ -40,10 +42,10 @@ def mask(
     query = " ".join(what)
     value = trace_mask.parse(query)
     if value is None:
-        fail(f"{query!r} is no mask; known names: {', '.join(trace_mask.names())}")
+        exit_with_error(f"{query!r} is no mask; known names: {', '.join(trace_mask.names())}")
     told = trace_mask.describe(value)
     if as_json:
-        emit(json_text(told.to_json()))
+        print_result(json_text(told.to_json()))
         return
     lines = [f"Mask {told.mask}", ""]
     for bit in told.collected:
@@ -55,4 +57,4 @@ def mask(
     lines += ["", "Enough for  " + (", ".join(told.enough_for) or "no question that a trace usually answers")]
     lines += [f"Holds       {secret}" for secret in told.secrets]
     lines += ["IRIS/Caché  " + told.objectscript, "C           " + told.c_call]
-    emit("\n".join(lines) + "\n")
+    print_result("\n".join(lines) + "\n")

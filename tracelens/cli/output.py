@@ -1,4 +1,4 @@
-"""What every command prints with: results on stdout, talk on stderr, files whole or not at all."""
+"""How every command prints: results to stdout or into a whole file, messages to stderr."""
 
 import sys
 from pathlib import Path
@@ -9,34 +9,37 @@ import typer
 from tracelens.errors import TracelensError
 
 
-def emit(text: str) -> None:
-    """A result, on stdout."""
+def print_result(text: str) -> None:
+    """Print a result to stdout."""
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
-def write(path: Path, text: str) -> None:
-    """A result, in a file, in place of the one that was there."""
+def write_result(text: str, output: Path | None) -> None:
+    """Write a result to a file, which it replaces as a whole, or to stdout if no file is named."""
+    if output is None:
+        print_result(text)
+        return
     from tracelens.export.formats import replace_with
 
-    replace_with(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+    replace_with(output, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
 
 
-def complain(text: str) -> None:
-    """A line on stderr, its control characters shown."""
+def warn(text: str) -> None:
+    """Print a line to stderr, with control characters escaped."""
     from tracelens.reports.text import escaped
 
     sys.stderr.write(f"tracelens: {escaped(text)}\n")
 
 
-def fail(text: str) -> NoReturn:
-    """A line on stderr, and exit status 2."""
-    complain(text)
+def exit_with_error(text: str) -> NoReturn:
+    """Print a line to stderr and exit with status 2."""
+    warn(text)
     raise typer.Exit(2)
 
 
 def reason(error: TracelensError) -> str:
-    """Why an input could not be used, without its name."""
+    """Return why an input could not be used, without its name."""
     looks_like = getattr(error, "looks_like", None)
     if looks_like is not None:
         return f"no libssh2 record in it; {looks_like}"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tracelens.cli.app import one_command
-from tracelens.cli.output import emit, fail
+from tracelens.cli.output import exit_with_error, print_result
 from tracelens.cli.timeline import FORMATS
 
 
@@ -14,7 +14,7 @@ def _columns(value: bool) -> None:
     if value:
         from tracelens.batch.query import page
 
-        emit(page())
+        print_result(page())
         raise typer.Exit
 
 
@@ -28,8 +28,7 @@ def query(
     output: Annotated[Path | None, typer.Option("-o", help="Write to this file; its ending names the format.")] = None,
     format: Annotated[str | None, typer.Option("-f", "--format", help=f"{FORMATS}; overrules the ending.")] = None,
     columns: Annotated[
-        bool,
-        typer.Option("--columns", callback=_columns, is_eager=True, help="Print what can be asked, and exit."),
+        bool, typer.Option("--columns", callback=_columns, is_eager=True, help="Print what can be asked, and exit.")
     ] = False,
 ) -> None:
     """Ask a scan's tables in SQL; it reads them and nothing else."""
@@ -38,7 +37,7 @@ def query(
     from tracelens.export import formats
 
     if format is not None and output is None:
-        fail("-f says how to write a file: name it with -o")
+        exit_with_error("-f says how to write a file: name it with -o")
     if output is not None:
         formats.refuse_inputs(output, map(str, folder.glob("*.parquet")))
         formats.export(asked(sql, folder), output, format, "result")

@@ -10,8 +10,8 @@ import typer
 
 from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
-from tracelens.cli.output import complain, fail, reason
-from tracelens.secrets import MANY
+from tracelens.cli.output import exit_with_error, reason, warn
+from tracelens.secrets import MAX_ENCODED_SECRETS
 
 if TYPE_CHECKING:
     from tracelens.redact import Redaction
@@ -46,48 +46,60 @@ def redact(
     ] = False,
 ) -> None:
     """Write a copy of a trace that is safe to send and reads to the same diagnosis."""
-    from tracelens.export import formats
     from tracelens.redact import Choices, Redaction
 
     to_stdout = output is None or str(output) == "-"
-    if output is None and sys.stdout.isatty():
-        fail("redact: say where to write the copy: -o FILE, or -o - for the terminal")
-    if key is not None and not anonymize:
-        fail("redact: --map keeps the key to pseudonyms: it goes with --anonymize")
-    formats.refuse_inputs(None if to_stdout else output, inputs)
-    formats.refuse_inputs(key, inputs)
-    if key is not None and output is not None and key.absolute() == output.absolute():
-        fail("redact: --map and -o name the same file: the key is kept apart from the copy")
+    _check_outputs(inputs, output, key, to_stdout=to_stdout, anonymize=anonymize)
     with Redaction(Choices(keep_content, keep_ciphertext), anonymize=anonymize) as redaction:
-        names, failed = _surveyed(redaction, inputs)
+        names, failed = _survey(redaction, inputs)
         if not names:
             raise typer.Exit(2)
         if len(names) > 1 and to_stdout:
-            fail(f"redact: these are {len(names)} traces: name a new folder with -o")
+            exit_with_error(f"redact: these are {len(names)} traces: name a new folder with -o")
         if output is None or to_stdout:
             _print(redaction, names[0])
         elif len(names) == 1 and not output.is_dir():
             _write(redaction, names[0], output)
         else:
-            _folder(redaction, names, output)
+            _write_folder(redaction, names, output)
         if key is not None:
-            _key(redaction, key)
-        untold = len(redaction.known.untold)
-        many = len(redaction.known.masks) - untold > MANY
-    if many:
-        complain(f"redact: more than {MANY:,} different secrets: in base64 and UTF-16 they are not looked for")
-    if untold:
-        what = "is an ordinary word of SSH" if untold == 1 else "are ordinary words of SSH"
-        complain(
-            f"redact: {untold} secret{'s' if untold > 1 else ''} {what} or shorter than four characters: masked where "
-            "a packet says what it is, not wherever its letters turn up"
-        )
+            _write_key(redaction, key)
+        _warn_of_limits(redaction)
     if failed:
         raise typer.Exit(2)
 
 
-def _surveyed(redaction: "Redaction", inputs: list[str]) -> tuple[list[str], bool]:
-    """The first pass over all inputs: the names of those that can be copied, and whether any can't be, or not whole."""
+def _check_outputs(
+    inputs: list[str], output: Path | None, key: Path | None, *, to_stdout: bool, anonymize: bool
+) -> None:
+    from tracelens.export import formats
+
+    if output is None and sys.stdout.isatty():
+        exit_with_error("redact: say where to write the copy: -o FILE, or -o - for the terminal")
+    if key is not None and not anonymize:
+        exit_with_error("redact: --map keeps the key to pseudonyms: it goes with --anonymize")
+    formats.refuse_inputs(None if to_stdout else output, inputs)
+    formats.refuse_inputs(key, inputs)
+    if key is not None and output is not None and key.absolute() == output.absolute():
+        exit_with_error("redact: --map and -o name the same file: the key is kept apart from the copy")
+
+
+def _warn_of_limits(redaction: "Redaction") -> None:
+    """Report the secrets that are not masked in every form or place."""
+    untold = len(redaction.known.untold)
+    if len(redaction.known.masks) - untold > MAX_ENCODED_SECRETS:
+        limit = f"{MAX_ENCODED_SECRETS:,}"
+        warn(f"redact: more than {limit} different secrets: in base64 and UTF-16 they are not looked for")
+    if untold:
+        what = "is an ordinary word of SSH" if untold == 1 else "are ordinary words of SSH"
+        warn(
+            f"redact: {untold} secret{'s' if untold > 1 else ''} {what} or shorter than four characters: masked where "
+            "a packet says what it is, not wherever its letters turn up"
+        )
+
+
+def _survey(redaction: "Redaction", inputs: list[str]) -> tuple[list[str], bool]:
+    """Read all inputs once; return the names of those that can be copied, and whether any is unreadable or damaged."""
     from tracelens.errors import TracelensError
     from tracelens.inputs import Source, find
 
@@ -99,11 +111,11 @@ def _surveyed(redaction: "Redaction", inputs: list[str]) -> tuple[list[str], boo
             damage = redaction.survey(found)
             names.append(found.name)
         except TracelensError as error:
-            complain(f"{found.name}: {reason(error)}")
+            warn(f"{found.name}: {reason(error)}")
             failed = True
             continue
         if damage is not None:
-            complain(f"{found.name}: damaged, only its readable part is in the copy: {damage}")
+            warn(f"{found.name}: damaged, only its readable part is in the copy: {damage}")
             failed = True
     return names, failed
 
@@ -127,10 +139,10 @@ def _write(redaction: "Redaction", name: str, path: Path) -> None:
     formats.replace_with(path, fill)
 
 
-def _folder(redaction: "Redaction", names: list[str], folder: Path) -> None:
-    """Several copies: a file each, under the inputs' own names, in a folder of their own."""
+def _write_folder(redaction: "Redaction", names: list[str], folder: Path) -> None:
+    """Write one copy per input, named like the input, into a new folder."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        fail(f"{folder}: holds something already: name a new folder for {len(names)} copies")
+        exit_with_error(f"{folder}: holds something already: name a new folder for {len(names)} copies")
     folder.mkdir(parents=True, exist_ok=True)
     taken: set[str] = set()
     for name in names:
@@ -144,7 +156,7 @@ def _folder(redaction: "Redaction", names: list[str], folder: Path) -> None:
         _write(redaction, name, folder / plain)
 
 
-def _key(redaction: "Redaction", path: Path) -> None:
+def _write_key(redaction: "Redaction", path: Path) -> None:
     from tracelens.export import formats
 
     assert redaction.names is not None

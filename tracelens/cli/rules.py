@@ -8,7 +8,7 @@ import typer
 from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
 from tracelens.cli.explain import explain
-from tracelens.cli.output import emit, fail
+from tracelens.cli.output import exit_with_error, print_result
 
 app = one_command()
 
@@ -44,7 +44,7 @@ def rules(
             }
             for r in found
         ]
-        emit(json_text(rows))
+        print_result(json_text(rows))
         return
     lines = []
     for kind in ("cause", "noise", "notice"):
@@ -53,7 +53,7 @@ def rules(
             needs = f" [needs {', '.join(sorted(rule.needs))}]" if rule.needs else ""
             lines.append(f"  {rule.id}{needs}\n      {rule.page.partition(chr(10))[0]}")
         lines.append("")
-    emit("\n".join(lines))
+    print_result("\n".join(lines))
 
 
 def _check(path: Path, as_json: bool) -> None:
@@ -64,13 +64,13 @@ def _check(path: Path, as_json: bool) -> None:
     try:
         outcomes = selfcheck.check(path)
     except TracelensError as error:
-        fail(str(error))
+        exit_with_error(str(error))
     if as_json:
         rows = [{"rule": o.rule, "check": o.what, "good": o.good, "found": o.found} for o in outcomes]
-        emit(json_text(rows))
+        print_result(json_text(rows))
     else:
         width = max(len(o.rule) for o in outcomes)
-        emit(
+        print_result(
             "".join(
                 f"{'ok  ' if o.good else 'BAD '} {o.rule:<{width}}  {_told(o.what, o.good, o.found)}\n"
                 for o in outcomes
@@ -78,7 +78,7 @@ def _check(path: Path, as_json: bool) -> None:
         )
     bad = sum(not o.good for o in outcomes)
     if bad:
-        fail(f"{path}: {bad} of {len(outcomes)} checks failed")
+        exit_with_error(f"{path}: {bad} of {len(outcomes)} checks failed")
 
 
 def _told(what: str, good: bool, found: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracelens.cli.app import one_command
-from tracelens.cli.output import complain, fail
+from tracelens.cli.output import exit_with_error, warn
 
 if TYPE_CHECKING:
     from tracelens.batch import Progress, Scan
@@ -59,7 +59,7 @@ def scan(
     from tracelens.batch import Selection
 
     if scheduler is not None and engine is not EngineName.dask:
-        fail("--scheduler is for --engine dask")
+        exit_with_error("--scheduler is for --engine dask")
     selection = Selection(tuple(include or ()), tuple(exclude or ()), _epoch(since), _epoch(until))
     with _Bar() as bar:
         try:
@@ -75,7 +75,7 @@ def scan(
             )
         except KeyboardInterrupt:
             bar.end()
-            complain(f"stopped; what was done is kept in {output}, and the same command takes it up")
+            warn(f"stopped; what was done is kept in {output}, and the same command takes it up")
             raise
     sys.stderr.write(_closing(done))
     if not done.complete:
@@ -125,7 +125,7 @@ class _Bar:
         """Shows how far it is."""
         for note in progress.notes[self._said :]:
             if self._bar is None:
-                complain(note)
+                warn(note)
             else:
                 self._bar.console.print(f"tracelens: {note}", markup=False, highlight=False)
         self._said = len(progress.notes)

@@ -1,49 +1,58 @@
-"""A table on the terminal."""
+"""Frames -> a table on the terminal."""
 
 import shutil
 from typing import Any
 
-from tracelens.cli.output import emit
+from tracelens.cli.output import print_result
 
-_NARROWEST = 12
+_MIN_COLUMN_WIDTH = 12
+_MIN_PROSE_WIDTH = 24
 
 
 def show(frames: Any, dispensable: tuple[str, ...] = (), prose: tuple[str, ...] = ()) -> None:
-    """Prints frames as wide as the terminal is.
+    """Print frames in the width of the terminal.
 
     Args:
         frames: the table's parts.
-        dispensable: columns that a narrow terminal can do without, the least telling first.
-        prose: the first of these that is there is cut to what the others leave. Without it, and where that is not
-            enough, the widest columns are cut.
+        dispensable: columns that a narrow terminal can omit, the least informative first.
+        prose: the first existing one of these columns gets the width that the others leave. Without it,
+            the widest columns are cut.
     """
-    from tracelens.reports.text import escaped
-
     width = shutil.get_terminal_size((80, 24)).columns
     for frame in frames:
-        names = [name for name in frame.columns if name != "fields" and not (dispensable and frame[name].isna().all())]
-        cells = frame[names].astype(object).where(frame[names].notna(), "")
-        columns = {name: [name, *(escaped(_text(value)) for value in cells[name])] for name in names}
-        widths = {name: max(map(len, column)) for name, column in columns.items()}
-        running = next((name for name in prose if name in columns), None)
-        for name in dispensable:
-            fixed = sum(widths[n] + 2 for n in columns if n != running)
-            if fixed + (24 if running else 0) > width and name in columns:
-                del columns[name]
-        if running is not None:
-            widths[running] = max(_NARROWEST, width - sum(widths[n] + 2 for n in columns if n != running))
-        elif columns:
-            _fit({name: widths[name] for name in columns}, widths, width)
-        for row in zip(*columns.values(), strict=True):
-            shown = (_cut(cell, widths[name]).ljust(widths[name]) for name, cell in zip(columns, row, strict=True))
-            emit("  ".join(shown).rstrip() + "\n")
+        columns = _columns(frame, omit_empty=bool(dispensable))
+        widths = _fit(columns, next((name for name in prose if name in columns), None), dispensable, width)
+        for row in zip(*(columns[name] for name in widths), strict=True):
+            cells = (_cut(cell, length).ljust(length) for cell, length in zip(row, widths.values(), strict=True))
+            print_result("  ".join(cells).rstrip() + "\n")
 
 
-def _fit(own: dict[str, int], widths: dict[str, int], width: int) -> None:
-    while sum(own.values()) + 2 * len(own) - 2 > width and max(own.values()) > _NARROWEST:
-        widest = max(own, key=lambda name: own[name])
-        own[widest] -= 1
-    widths.update(own)
+def _columns(frame: Any, *, omit_empty: bool) -> dict[str, list[str]]:
+    """The cells of each column as text, its name first."""
+    from tracelens.reports.text import escaped
+
+    names = [name for name in frame.columns if name != "fields" and not (omit_empty and frame[name].isna().all())]
+    cells = frame[names].astype(object).where(frame[names].notna(), "")
+    return {name: [name, *(escaped(_text(value)) for value in cells[name])] for name in names}
+
+
+def _fit(columns: dict[str, list[str]], prose: str | None, dispensable: tuple[str, ...], width: int) -> dict[str, int]:
+    """The columns to print, with their widths."""
+    widths = {name: max(map(len, column)) for name, column in columns.items()}
+
+    def width_without_prose() -> int:
+        return sum(length + 2 for name, length in widths.items() if name != prose)
+
+    for name in dispensable:
+        if width_without_prose() + (_MIN_PROSE_WIDTH if prose else 0) > width:
+            widths.pop(name, None)
+    if prose is not None:
+        if prose in widths:
+            widths[prose] = max(_MIN_COLUMN_WIDTH, width - width_without_prose())
+        return widths
+    while widths and sum(widths.values()) + 2 * len(widths) - 2 > width and max(widths.values()) > _MIN_COLUMN_WIDTH:
+        widths[max(widths, key=lambda name: widths[name])] -= 1
+    return widths
 
 
 def _text(value: Any) -> str:

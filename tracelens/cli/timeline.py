@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tracelens.cli.app import one_command
-from tracelens.cli.output import complain, emit, fail
+from tracelens.cli.output import exit_with_error, print_result, warn
 
 FORMATS = "csv, tsv, json, jsonl, parquet, xlsx, md, html, sqlite or duckdb"
 
@@ -30,7 +30,7 @@ def _columns(value: bool) -> None:
     if value:
         from tracelens.export.columns import page
 
-        emit(page())
+        print_result(page())
         raise typer.Exit
 
 
@@ -67,13 +67,13 @@ def timeline(
     from tracelens.export import formats
 
     if format is not None and output is None:
-        fail("-f says how to write a file: name it with -o")
+        exit_with_error("-f says how to write a file: name it with -o")
     count = 1 if input in inputs.STDIN or inputs.is_pipe(input) else sum(1 for _ in inputs.find([input]))
     if count != 1:
-        fail(f"{input}: timeline takes one trace, this is {count}: name one of them")
+        exit_with_error(f"{input}: timeline takes one trace, this is {count}: name one of them")
     formats.refuse_inputs(output, [input])
     if show_secrets:
-        complain("--show-secrets: what follows holds passwords and other secrets; do not send it")
+        warn("--show-secrets: what follows holds passwords and other secrets; do not send it")
     for found in inputs.find([input]):
         if not isinstance(found, inputs.Source):
             raise found
@@ -83,7 +83,7 @@ def timeline(
         else:
             text_table.show(made.frames, _DISPENSABLE, _PROSE)
         if made.damage is not None:
-            fail(f"{input}: damaged, the table has its readable part only: {made.damage}")
+            exit_with_error(f"{input}: damaged, the table has its readable part only: {made.damage}")
 
 
 # Columns that a narrow terminal can do without, the least telling first.

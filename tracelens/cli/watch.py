@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tracelens.cli.app import one_command
-from tracelens.cli.output import complain, emit, fail
+from tracelens.cli.output import exit_with_error, print_result, warn
 
 # A session that ended may be followed by another one: so many seconds of silence end the watch.
 _SETTLED = 1.0
@@ -33,19 +33,19 @@ def watch(
     from tracelens.analysis import watch as watching
 
     if exit_code and not until_done:
-        fail("--exit-code needs an end: give --until-done as well")
+        exit_with_error("--exit-code needs an end: give --until-done as well")
     if file.is_dir():
-        fail(f"{file}: is a folder; watch follows one file")
+        exit_with_error(f"{file}: is a folder; watch follows one file")
     documents: list[dict[str, Any]] = []
     looks = _until(watching.follow(file), idle, until_done=until_done)
     final = (_live if sys.stdout.isatty() else _plain)(looks, file, documents)
     if final.document is not None:
         documents.append(final.document)
     if not documents:
-        fail(f"{file}: {final.problem or 'nothing was written to it'}")
+        exit_with_error(f"{file}: {final.problem or 'nothing was written to it'}")
     from tracelens.reports import text
 
-    emit("\n" + "\n".join(text.render(document) for document in documents))
+    print_result("\n" + "\n".join(text.render(document) for document in documents))
     if exit_code and any(s["root_cause"] for d in documents for s in d["sessions"]):
         raise typer.Exit(1)
 
@@ -70,7 +70,7 @@ def _plain(looks: Iterator[Any], file: Path, replaced: list[dict[str, Any]]) -> 
         for line in lines(look.document):
             if line not in said:
                 said.add(line)
-                emit(line + "\n")
+                print_result(line + "\n")
     return look
 
 
@@ -98,7 +98,7 @@ def _live(looks: Iterator[Any], file: Path, replaced: list[dict[str, Any]]) -> A
 
 def _talk(look: Any, file: Path) -> None:
     if look.change in ("truncated", "rotated"):
-        complain(f"{file}: was {look.change}; it begins anew")
+        warn(f"{file}: was {look.change}; it begins anew")
 
 
 def lines(document: dict[str, Any] | None, waiting: float | None = None) -> list[str]:

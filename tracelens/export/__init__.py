@@ -62,11 +62,11 @@ class Timeline:
         yield from documents.ROWS[table](document)
 
     def _followed(self, origin: inputs.Source, table: str) -> Iterator[Row]:
-        reader = read(inputs.decoded(origin.chunks())[1])
+        reader = read(inputs.decode(origin.chunks())[1])
         yield from _SEQUENCES[table](reader, self._items(origin, reader, reader), self._show_secrets)
 
     def _records(self, origin: inputs.Source) -> "Iterator[pd.DataFrame]":
-        reader = Reader(inputs.decoded(origin.chunks())[1], fold=False)
+        reader = Reader(inputs.decode(origin.chunks())[1], fold=False)
         yield from records(self._items(origin, reader, reader.with_lines(BUT)), ROWS, self._show_secrets)
 
 

@@ -103,7 +103,7 @@ def _frame(parts: list[Part], known: set[bytes]) -> "pd.DataFrame":
     columns: dict[str, Any] = {}
     for name in names:
         column = table.column(name)
-        if name == "text" and any(map(secrets.is_telling, known)):
+        if name == "text" and any(map(secrets.is_searchable, known)):
             hide = secrets.hider(known)
             column = pa.chunked_array([pa.array([hide(text) for text in column.to_pylist()], pa.string())])
         if COLUMNS[name][0] == "string":

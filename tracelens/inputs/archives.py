@@ -1,9 +1,9 @@
-"""A file -> the streams that are packed in it: gzip, bzip2, xz, zstd, zip, 7z and tar, in any nesting.
+"""A file -> the streams packed in it: gzip, bzip2, xz, zstd, zip, 7z and tar, in any nesting.
 
-    unfold("a.tar.gz", file, Limits())  ->  Content("a.tar.gz!b.log", ("gzip", "tar"), stream), ...
+    unpack("a.tar.gz", file, Limits())  ->  Member("a.tar.gz!b.log", ("gzip", "tar"), stream), ...
 
-Nothing is unpacked to a path: archives are read as streams, and a zip or 7z inside of something else goes through
-an anonymous temporary file, because its table of contents stands at its end.
+Nothing is unpacked to a path: archives are read as streams. A nested zip or 7z is copied to an anonymous temporary
+file, because its table of contents is at its end.
 """
 
 import re
@@ -17,38 +17,38 @@ from typing import IO, Any, NamedTuple, Self, cast
 
 from tracelens.errors import UnreadableInput
 from tracelens.inputs.limits import Budget, LimitReached, Limits
-from tracelens.inputs.streams import Stream, reason, shown
+from tracelens.inputs.streams import Stream, printable, reason
 
-_BLOCK = 1 << 20
-_HEAD = 512  # enough for every magic number; a tar header is the longest
-_IN_MEMORY = 64 << 20  # of an archive whose table of contents stands at its end
-_TAR_METADATA = 1 << 20  # of a member's long name and attributes, which tarfile holds in memory
+_BLOCK_BYTES = 1 << 20
+_HEAD_BYTES = 512  # enough to recognize every format; a tar header is the longest
+_MEMORY_BYTES = 64 << 20  # of a nested archive; a larger one is copied to disk
+_MAX_TAR_METADATA_BYTES = 1 << 20  # long name and attributes of a member, which tarfile keeps in memory
 _NO_ZSTD = 'zstd needs the extra: pip install "libssh2-tracelens[zstd]"'
 
 
-class Content(NamedTuple):
-    """What is left when every layer is off; the stream is good until the next content is asked for."""
+class Member(NamedTuple):
+    """A file inside all layers, or a plain file; the stream is valid until the next member is requested."""
 
     name: str
     layers: tuple[str, ...]
     stream: Stream
 
 
-def unfold(
+def unpack(
     name: str, file: IO[bytes], limits: Limits, modified: float | None = None
-) -> Iterator[Content | UnreadableInput]:
-    """Take the layers off an open file, whose time is `modified`; what can't be read is an item too.
+) -> Iterator[Member | UnreadableInput]:
+    """Unpack an open file, whose time is `modified`; an unreadable member becomes an item too.
 
-    Too many layers end that member, any other exceeded limit the whole input.
+    Too many layers end that member; any other exceeded limit ends the whole input.
     """
     try:
-        yield from _unfold(Content(name, (), Stream(file.read, "file", file, modified)), Budget(limits))
+        yield from _unpack(Member(name, (), Stream(file.read, "file", file, modified)), Budget(limits))
     except LimitReached as error:
         yield UnreadableInput(name, error.reason)
 
 
-def _capped(read: Callable[[int], bytes], most: int, size: int) -> bytes:
-    return read(min(size, most))
+def _read_at_most(read: Callable[[int], bytes], limit: int, size: int) -> bytes:
+    return read(min(size, limit))
 
 
 _MAGIC = re.compile(
@@ -58,59 +58,55 @@ _MAGIC = re.compile(
 )
 
 
-def layer(head: bytes) -> str | None:
-    """What a file that begins like this is packed with; None where it is not. 512 bytes tell."""
+def format_of(head: bytes) -> str | None:
+    """The format of an archive or compressed file by its first 512 bytes; None for other files."""
     if match := _MAGIC.match(head):
         return "7z" if match.lastgroup == "sevenzip" else match.lastgroup
     # A tar older than POSIX has no magic, but its header has a checksum.
-    field = re.fullmatch(rb" *([0-7]{1,6})[ \x00]+", head[148:156]) if len(head) == _HEAD else None
+    field = re.fullmatch(rb" *([0-7]{1,6})[ \x00]+", head[148:156]) if len(head) == _HEAD_BYTES else None
     return "tar" if field and int(field[1], 8) == sum(head[:148] + b" " * 8 + head[156:]) else None
 
 
-def _unfold(content: Content, budget: Budget) -> Iterator[Content | UnreadableInput]:
-    name, layers, stream = content
+def _unpack(member: Member, budget: Budget) -> Iterator[Member | UnreadableInput]:
+    name, layers, stream = member
     try:
-        packing = layer(stream.peek(_HEAD))
-        if packing and len(layers) >= budget.limits.depth:
+        format = format_of(stream.peek(_HEAD_BYTES))
+        if format and len(layers) >= budget.limits.depth:
             raise UnreadableInput(name, f"unfolds beyond the limit: depth = {budget.limits.depth}")
-        inside = _inside(name, packing, stream, budget) if packing else iter(())
+        members = _members(name, format, stream, budget) if format else iter(())
     except UnreadableInput as error:
         yield UnreadableInput(name, error.reason)
         return
-    if not packing:
-        yield content
-    for member, packed in inside:
+    if not format:
+        yield member
+    for member_name, packed in members:
         if isinstance(packed, UnreadableInput):
-            yield UnreadableInput(member, packed.reason)
+            yield UnreadableInput(member_name, packed.reason)
         else:
             packed.modified = stream.modified if packed.modified is None else packed.modified
-            yield from _unfold(Content(member, (*layers, packing or ""), packed), budget)
+            yield from _unpack(Member(member_name, (*layers, format or ""), packed), budget)
 
 
-_Members = Iterator[tuple[str, Stream | UnreadableInput]]
+_MemberStreams = Iterator[tuple[str, Stream | UnreadableInput]]
 
 
-def _inside(name: str, layer: str, stream: Stream, budget: Budget) -> _Members:
-    if layer == "zip":
-        return _zip(name, stream, budget)
-    if layer == "tar":
-        return _tar(name, stream, budget)
-    if layer == "7z":
-        return _7z(name, stream, budget)
-    read = budget.metered(_decoder(layer, stream), lambda: stream.position)
-    return iter([(name, Stream(read, f"{layer} data"))])
+def _members(name: str, format: str, stream: Stream, budget: Budget) -> _MemberStreams:
+    if archive := {"zip": _zip, "tar": _tar, "7z": _7z}.get(format):
+        return archive(name, stream, budget)
+    read = budget.count_bytes(_decoder(format, stream), lambda: stream.position)
+    return iter([(name, Stream(read, f"{format} data"))])
 
 
-def _decoder(layer: str, stream: Any) -> Callable[[int], bytes]:
-    if layer == "gzip":
+def _decoder(format: str, stream: Any) -> Callable[[int], bytes]:
+    if format == "gzip":
         import gzip
 
         return gzip.GzipFile(fileobj=stream, mode="rb").read1
-    if layer == "bzip2":
+    if format == "bzip2":
         import bz2
 
         return bz2.BZ2File(stream).read1
-    if layer == "xz":
+    if format == "xz":
         import lzma
 
         return lzma.LZMAFile(stream).read1
@@ -123,9 +119,9 @@ def _decoder(layer: str, stream: Any) -> Callable[[int], bytes]:
     except ImportError:
         raise UnreadableInput("", _NO_ZSTD) from None
 
-    def blocks() -> Iterator[bytes]:  # zstandard's own stream reader is silent about a cut file
+    def blocks() -> Iterator[bytes]:  # zstandard's own stream reader does not report a truncated file
         frame = None
-        while data := stream.read(1024):  # little in, so that a bomb is little out
+        while data := stream.read(1024):  # small input, so that the output of a bomb is small
             while data:
                 frame = frame or zstandard.ZstdDecompressor().decompressobj()
                 yield frame.decompress(data)
@@ -134,11 +130,11 @@ def _decoder(layer: str, stream: Any) -> Callable[[int], bytes]:
         if frame:
             raise EOFError
 
-    made = filter(None, blocks())
-    return lambda _: next(made, b"")
+    output = filter(None, blocks())
+    return lambda _: next(output, b"")
 
 
-def _zip(name: str, stream: Stream, budget: Budget) -> _Members:
+def _zip(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
     import zipfile
 
     with ExitStack() as stack:
@@ -148,10 +144,10 @@ def _zip(name: str, stream: Stream, budget: Budget) -> _Members:
             yield name, UnreadableInput(name, reason(error, "zip archive"))
             return
         for info in archive.infolist():
-            budget.enter()
+            budget.count_member()
             if info.filename.endswith("/") or stat.S_ISLNK(info.external_attr >> 16):
                 continue
-            member, packed = f"{name}!{shown(info.filename)}", partial(getattr, info, "compress_size")
+            member, packed = f"{name}!{printable(info.filename)}", partial(getattr, info, "compress_size")
             try:
                 if info.flag_bits & 1:
                     raise UnreadableInput(member, "is encrypted; unpack it with its password, then give the file")
@@ -160,11 +156,14 @@ def _zip(name: str, stream: Stream, budget: Budget) -> _Members:
                 yield member, UnreadableInput(member, reason(error, "zip member"))
                 continue
             with opened:
-                yield member, Stream(budget.metered(opened.read1, packed), "zip member", None, _time_of(info.date_time))
+                yield (
+                    member,
+                    Stream(budget.count_bytes(opened.read1, packed), "zip member", None, _zip_time(info.date_time)),
+                )
 
 
-def _time_of(date: tuple[int, int, int, int, int, int]) -> float | None:
-    """The time of a zip's member. It bears no time zone: it is taken for UTC."""
+def _zip_time(date: tuple[int, int, int, int, int, int]) -> float | None:
+    """The time of a zip's member; it has no time zone and is read as UTC."""
     try:
         return datetime(*date, tzinfo=UTC).timestamp()
     except (ValueError, OverflowError):
@@ -177,36 +176,36 @@ def _seekable(stream: Stream, stack: ExitStack) -> IO[bytes]:
         return stream.file
     import tempfile
 
-    copy = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115  the stack closes it
-    while block := stream.read(_BLOCK):
+    copy = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES))  # noqa: SIM115  the stack closes it
+    while block := stream.read(_BLOCK_BYTES):
         copy.write(block)
     return cast(IO[bytes], copy)
 
 
-def _7z(name: str, stream: Stream, budget: Budget) -> _Members:
+def _7z(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
     from tracelens.inputs import sevenzip
 
     with ExitStack() as stack:
         try:
             file = _seekable(stream, stack)
-            for member in sevenzip.members(file):
-                budget.enter()
-                read = budget.metered(member.read, file.tell)
+            for member in sevenzip.packed_files(file):
+                budget.count_member()
+                read = budget.count_bytes(member.read, file.tell)
                 if not member.is_link:
-                    yield f"{name}!{shown(member.name)}", Stream(read, "7z member", None, member.modified)
-                while read(_BLOCK):
-                    pass  # what nobody read counts too
+                    yield f"{name}!{printable(member.name)}", Stream(read, "7z member", None, member.modified)
+                while read(_BLOCK_BYTES):
+                    pass  # unread bytes count too
         except LimitReached:
             raise
         except Exception as error:
             yield name, UnreadableInput(name, reason(error, "7z archive"))
 
 
-def _tar(name: str, stream: Stream, budget: Budget) -> _Members:
+def _tar(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
     import tarfile
 
     class Header(tarfile.TarInfo):
-        """Says what is wrong where tarfile takes a damaged header for the archive's end."""
+        """Raises an error for a damaged header, which tarfile would take for the end of the archive."""
 
         @classmethod
         def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
@@ -216,7 +215,7 @@ def _tar(name: str, stream: Stream, budget: Budget) -> _Members:
                 if any(buf):
                     raise UnreadableInput(name, reason(error, "tar archive")) from error
                 raise
-            if header.type in (b"L", b"K", b"x", b"g", b"X") and header.size > _TAR_METADATA:
+            if header.type in (b"L", b"K", b"x", b"g", b"X") and header.size > _MAX_TAR_METADATA_BYTES:
                 raise UnreadableInput(name, "damaged tar archive: too large a header")
             return header
 
@@ -224,22 +223,22 @@ def _tar(name: str, stream: Stream, budget: Budget) -> _Members:
     read: Callable[[int], bytes]
     while True:
         try:
-            # Types know no reader of ours as a file; nothing is open that would have to be closed.
+            # The type stubs reject our stream as a file; nothing needs closing.
             archive = archive or tarfile.open(fileobj=stream, mode="r|", tarinfo=Header)  # type: ignore[call-overload]  # noqa: SIM115
             info = archive.next()
             packed = archive.extractfile(info) if info and info.isreg() else None
-            while not info and stream.read(_BLOCK):
-                pass  # to the very end, where the compression around it keeps its checksum
+            while not info and stream.read(_BLOCK_BYTES):
+                pass  # up to the end of the data, where a surrounding compression has its checksum
         except Exception as error:
             yield name, UnreadableInput(name, reason(error, "tar archive"))
             return
         if not info:
             return
-        archive.members.clear()  # else it remembers them all
-        budget.enter()
+        archive.members.clear()  # otherwise tarfile keeps all of them
+        budget.count_member()
         if packed:
-            # tarfile drops the piece that damage is found in: small pieces.
-            read = partial(_capped, packed.read1, tarfile.RECORDSIZE)
-            if info.issparse():  # it makes bytes out of nothing
-                read = budget.metered(read, lambda: stream.position)
-            yield f"{name}!{shown(info.name)}", Stream(read, "tar member", None, float(info.mtime))
+            # tarfile drops the block in which it finds damage, so blocks are small.
+            read = partial(_read_at_most, packed.read1, tarfile.RECORDSIZE)
+            if info.issparse():  # a sparse member is larger than its data
+                read = budget.count_bytes(read, lambda: stream.position)
+            yield f"{name}!{printable(info.name)}", Stream(read, "tar member", None, float(info.mtime))

@@ -1,4 +1,4 @@
-"""How far an input may unfold, and what it has used of that."""
+"""Limits for one input, and how much of them it has used."""
 
 import os
 from collections.abc import Callable
@@ -7,27 +7,27 @@ from typing import Self
 from msgspec import Struct
 
 from tracelens.errors import UnreadableInput
-from tracelens.inputs.streams import shown
+from tracelens.inputs.streams import printable
 
-_STEP = 1 << 16  # a decoder's output at a time: no more than this is lost in front of damage
-_BOMB = 64 << 20  # the compression ratio does not matter below this size
+_STEP_BYTES = 1 << 16  # output of a decoder at a time; at most this much is lost before damage
+_RATIO_FROM_BYTES = 64 << 20  # the ratio is not checked below this size
 _LIMITS = "TRACELENS_LIMITS"
 
 
 class Limits(Struct, frozen=True):
-    """How far one input may unfold, and how much of one that never ends is read.
+    """How far one input may unpack, and how much of an endless one is read.
 
-    The environment variable TRACELENS_LIMITS sets others: `TRACELENS_LIMITS=depth=12,ratio=50000`.
+    The environment variable TRACELENS_LIMITS overrides them: `TRACELENS_LIMITS=depth=12,ratio=50000`.
 
     Args:
         depth: layers (archives and compression) around a trace.
-        members: entries in all the archives of one input.
-        expanded_bytes: bytes that decompression may make out of one input, all layers together.
-        ratio: decompressed to compressed size, looked at from 64 MiB on.
-        kept_bytes: of an input that is to be read twice and is no plain file, kept in a temporary one.
-        piped_bytes: of standard input or a FIFO.
-        silent_bytes: at the begin of standard input or a FIFO, without a sign of a record.
-        secrets: different ones in the inputs of one `redact`.
+        members: entries in all archives of one input.
+        expanded_bytes: bytes decompressed from one input, all layers together.
+        ratio: decompressed to compressed size, checked from 64 MiB on.
+        kept_bytes: size of the temporary copy of an input that must be read twice and is not a plain file.
+        piped_bytes: bytes of standard input or a FIFO.
+        silent_bytes: bytes at the start of standard input or a FIFO without a sign of a record.
+        secrets: different secrets in the inputs of one `redact`.
     """
 
     depth: int = 8
@@ -44,55 +44,55 @@ class Limits(Struct, frozen=True):
         """The limits of this process.
 
         Raises:
-            UnreadableInput: TRACELENS_LIMITS names none, or no number.
+            UnreadableInput: TRACELENS_LIMITS has an unknown limit or a value that is not a number.
         """
-        given = {}
+        limits = {}
         for part in filter(None, os.environ.get(_LIMITS, "").split(",")):
             name, _, value = part.strip().partition("=")
             if name not in cls.__struct_fields__ or not value.isascii() or not value.isdigit():
                 known = ", ".join(cls.__struct_fields__)
-                raise UnreadableInput(_LIMITS, f"{shown(part)}: say name=number; limits are {known}")
-            given[name] = int(value)
-        return cls(**given)
+                raise UnreadableInput(_LIMITS, f"{printable(part)}: say name=number; limits are {known}")
+            limits[name] = int(value)
+        return cls(**limits)
 
 
 class LimitReached(UnreadableInput):
-    """The whole input is given up."""
+    """The input exceeds a limit; the rest of it is not read."""
 
 
 class Budget:
-    """What one input has used of its limits."""
+    """Counts how much of its limits one input has used."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._expanded = self._members = 0
         self._exceeded: LimitReached | None = None
 
-    def metered(self, read: Callable[[int], bytes], packed: Callable[[], int]) -> Callable[[int], bytes]:
-        """`read` in small steps, counting what it makes out of as many bytes as `packed` says."""
-        made = 0
+    def count_bytes(self, read: Callable[[int], bytes], packed: Callable[[], int]) -> Callable[[int], bytes]:
+        """Return `read` in small steps that count its output; `packed` returns the compressed bytes so far."""
+        count = 0
 
-        def metered(size: int) -> bytes:
-            nonlocal made
-            data = read(min(size, _STEP))
-            made += len(data)
+        def read_counted(size: int) -> bytes:
+            nonlocal count
+            data = read(min(size, _STEP_BYTES))
+            count += len(data)
             self._expanded += len(data)
             self._check("expanded_bytes", self._expanded)
-            if made > _BOMB:
-                self._check("ratio", made // max(packed(), 1))
+            if count > _RATIO_FROM_BYTES:
+                self._check("ratio", count // max(packed(), 1))
             return data
 
-        return metered
+        return read_counted
 
-    def enter(self) -> None:
-        """Count one more member of an archive."""
+    def count_member(self) -> None:
+        """Count a member of an archive."""
         if self._exceeded:
             raise self._exceeded
         self._members += 1
         self._check("members", self._members)
 
     def _check(self, limit: str, value: int) -> None:
-        most = getattr(self.limits, limit)
-        if value > most:
-            self._exceeded = LimitReached("", f"unfolds beyond the limit: {limit} = {most:,}")
+        allowed = getattr(self.limits, limit)
+        if value > allowed:
+            self._exceeded = LimitReached("", f"unfolds beyond the limit: {limit} = {allowed:,}")
             raise self._exceeded

@@ -1,96 +1,47 @@
-"""The members of a 7z archive, one after the other, without unpacking any to disk.
+"""A 7z archive -> its members, one after the other, as streams.
 
-py7zr pushes what it decompresses into a writer; a thread of its own lets us pull it instead, a few blocks ahead.
+py7zr reads the table of contents and decompresses; its own extraction would hold or store whole members, so this module
+asks py7zr's decompressors for a block at a time.
 """
 
-import queue
-import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
+from zlib import crc32
 
 from tracelens.errors import UnreadableInput
 
 _ENCRYPTED = "is encrypted; unpack it with its password, then give the file"
 _MISSING = '7z needs the extra: pip install "libssh2-tracelens[7z]"'
-_BLOCK = 1 << 18
-_WAITING = 4  # blocks
+_BLOCK = 16 << 20  # decompressed bytes at a time; with few, py7zr reads far ahead in the compressed data
 
 
-class Member(NamedTuple):
-    """One file of the archive, to be read before the next one is asked for.
+class PackedFile(NamedTuple):
+    """A file of the archive, which must be read to its end before the next one is requested.
 
     Args:
         name: its path in the archive.
-        modified: file time, seconds since 1970; None where the archive has none.
-        is_link: whether it only points to another place.
-        read: gives up to so many bytes, none at its end; raises what py7zr raises at damage.
+        modified: file time, seconds since 1970; None if the archive has none.
+        is_link: whether it is a symbolic link or a junction.
+        read: returns up to that many bytes, none at the end; raises any exception if the data is damaged.
     """
 
     name: str
     modified: float | None
     is_link: bool
-    read: Any
+    read: Callable[[int], bytes]
 
 
-class _Stop(Exception):  # noqa: N818  it is no error: nobody asks for the rest
-    """Ends the decompression."""
-
-
-def members(file: IO[bytes]) -> Iterator[Member]:
+def packed_files(file: IO[bytes]) -> Iterator[PackedFile]:
     """The files and links in an archive that is open and seekable, empty ones first.
 
     Raises:
         UnreadableInput: py7zr is not installed, or the archive is encrypted.
-        Exception: whatever py7zr raises at damage; the members before it came.
+        Exception: any exception of py7zr if the archive is damaged.
     """
     try:
         import py7zr
-        from py7zr.io import Py7zIO, WriterFactory
     except ImportError:
         raise UnreadableInput("", _MISSING) from None
-
-    handed: queue.Queue[str | bytes | Exception | None] = queue.Queue(_WAITING)
-    over = threading.Event()
-
-    def hand(item: str | bytes | Exception | None) -> None:
-        while not over.is_set():
-            try:
-                return handed.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-        raise _Stop
-
-    class Writer(Py7zIO):
-        def __init__(self, name: str) -> None:
-            self._name: str | None = name
-            self._size = 0
-
-        def write(self, s: Any) -> int:
-            if self._name is not None:
-                hand(self._name)
-                self._name = None
-            self._size += len(s)
-            for start in range(0, len(s), _BLOCK):  # py7zr gives up to 128 MB at once
-                hand(bytes(s[start : start + _BLOCK]))
-            return len(s)
-
-        def read(self, size: int | None = None) -> bytes:
-            return b""
-
-        def seek(self, offset: int, whence: int = 0) -> int:
-            return 0
-
-        def flush(self) -> None:
-            pass
-
-        def size(self) -> int:
-            return self._size
-
-    class Factory(WriterFactory):
-        def create(self, filename: str) -> Py7zIO:
-            return Writer(filename)
-
     file.seek(0)
     try:
         archive = py7zr.SevenZipFile(file)
@@ -99,67 +50,40 @@ def members(file: IO[bytes]) -> Iterator[Member]:
     with archive:
         if archive.needs_password():
             raise UnreadableInput("", _ENCRYPTED)
-        about = {}
-        for number, (one, entry) in enumerate(zip(archive.files, archive.files.files_list, strict=True)):
-            about[str(number)] = (one.filename, _time(one), one.is_symlink or one.is_junction)
-            if one.is_directory:
-                continue
-            if one.emptystream:
-                yield Member(*about[str(number)], lambda _: b"")
-            # py7zr holds names against the folder that it would write to, and changes some: numbers suit it.
-            entry["filename"] = str(number)
-
-        def work() -> None:
-            try:
-                archive.extractall(factory=Factory())
-                hand(None)
-            except _Stop:
-                pass
-            except py7zr.exceptions.CrcError:
-                with suppress(_Stop):
-                    hand(ValueError("wrong checksum"))
-            except Exception as error:
-                with suppress(_Stop):
-                    hand(error)
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        try:
-            yield from _pulled(handed, about)
-        finally:
-            over.set()
-            thread.join()
+        for entry in archive.files:
+            if entry.emptystream and not entry.is_directory:
+                yield _packed_file(entry, lambda _: b"")
+        streams: Any = archive.header.main_streams
+        for number, folder in enumerate(streams.unpackinfo.folders if streams else ()):
+            file.seek(archive.afterheader + streams.packinfo.packpositions[number])
+            for entry in folder.files or ():
+                yield _packed_file(entry, _reader(entry, file))
 
 
-def _pulled(
-    handed: "queue.Queue[str | bytes | Exception | None]", about: dict[str, tuple[str, float | None, bool]]
-) -> Iterator[Member]:
-    following: str | Exception | None = None  # what ended the member before
-    rest = memoryview(b"")
+def _packed_file(entry: Any, read: Callable[[int], bytes]) -> PackedFile:
+    written = getattr(entry, "lastwritetime", None)
+    modified = None if written is None else float(written.totimestamp())
+    return PackedFile(entry.filename, modified, entry.is_symlink or entry.is_junction, read)
+
+
+def _reader(entry: Any, file: IO[bytes]) -> Callable[[int], bytes]:
+    """Reads the next file of a folder of the archive: all files of a folder share one decompressor."""
+    decompressor = entry.folder.get_decompressor(entry.compressed)
+    left, checksum = entry.uncompressed, 0
+    buffer = memoryview(b"")
 
     def read(size: int) -> bytes:
-        nonlocal following, rest
-        if not rest and following is None:
-            item = handed.get()
-            if isinstance(item, bytes):
-                rest = memoryview(item)
-            else:
-                following = item if item is not None else ""
-        if isinstance(following, Exception):
-            raise following
-        data, rest = rest[:size], rest[size:]
+        nonlocal left, checksum, buffer
+        while left and not buffer:
+            position = file.tell()
+            buffer = memoryview(decompressor.decompress(file, min(left, _BLOCK)))
+            if not buffer and file.tell() == position:
+                raise ValueError("the data ends too early")
+            left -= len(buffer)
+            checksum = crc32(buffer, checksum)
+        if not buffer and entry.crc32 not in (None, checksum):
+            raise ValueError("wrong checksum")
+        data, buffer = buffer[:size], buffer[size:]
         return bytes(data)
 
-    while read(_BLOCK):
-        pass
-    while following:
-        name, following = following, None
-        assert isinstance(name, str)
-        yield Member(*about[name], read)
-        while read(_BLOCK):
-            pass
-
-
-def _time(one: Any) -> float | None:
-    written = getattr(one, "lastwritetime", None)
-    return None if written is None else float(written.totimestamp())
+    return read

@@ -1,54 +1,75 @@
-"""Bytes of an input with a look ahead, and what is said where they can't be had."""
+"""A file to read, its bytes with a look ahead, and how names and failures are printed."""
 
 import re
 from collections.abc import Callable
-from typing import IO
+from typing import IO, NamedTuple
 
 from tracelens.errors import UnreadableInput
 
 
+class InputFile(NamedTuple):
+    """A file or object behind the inputs, not opened yet.
+
+    Args:
+        path: how to open it, also in another process.
+        name: as it is printed.
+        size: in bytes; None if unknown.
+        modified: file time in seconds since 1970; None if unknown.
+        fingerprint: changes when the contents change, as far as can be known without reading them; None if unknown.
+    """
+
+    path: str
+    name: str
+    size: int | None = None
+    modified: float | None = None
+    fingerprint: str | None = None
+
+
 class Stream:
-    """Bytes with a look ahead. Short reads mean the end; damage waits until what precedes it is read."""
+    """Bytes with a look ahead. A short read means the end; damage is raised after the bytes before it were read.
+
+    Args:
+        read: may return fewer or more bytes than requested, none only at the end.
+        what: the kind of data, for messages.
+        file: the open file that holds exactly these bytes, if any.
+        modified: file time in seconds since 1970; None if unknown.
+    """
 
     def __init__(
-        self,
-        read: Callable[[int], bytes],
-        what: str,
-        file: IO[bytes] | None = None,
-        modified: float | None = None,
+        self, read: Callable[[int], bytes], what: str, file: IO[bytes] | None = None, modified: float | None = None
     ) -> None:
-        self._read = read  # may give less or more than it was asked for, nothing at the end only
+        self._read = read
         self._what = what
         self._ahead = b""
         self._failure: UnreadableInput | None = None
         self.file = file
-        self.modified = modified  # file time, seconds since 1970, where something says so
+        self.modified = modified
         self.position = 0
 
     def peek(self, size: int) -> bytes:
-        """The next bytes, which stay where they are."""
-        self._ahead = self._take(size)
+        """Return the next bytes without consuming them."""
+        self._ahead = self._fill(size)
         return self._ahead[:size]
 
     def read(self, size: int) -> bytes:
-        """The next bytes; empty at the end.
+        """Return the next bytes; empty at the end.
 
         Raises:
-            UnreadableInput: the next byte can't be had, now and ever after; it bears no name.
+            UnreadableInput: the next byte is not available, now or later; it has no name.
         """
-        data = self._take(size)
+        data = self._fill(size)
         self._ahead, data = data[size:], data[:size]
         self.position += len(data)
         return data
 
-    def _take(self, size: int) -> bytes:
+    def _fill(self, size: int) -> bytes:
         parts, count = [self._ahead] if self._ahead else [], len(self._ahead)
         while count < size and not self._failure:
             try:
                 data = self._read(size - count)
             except UnreadableInput as error:
                 self._failure = error
-            except Exception as error:  # decoders raise anything they like on hostile bytes
+            except Exception as error:  # on damaged bytes decoders raise any exception
                 self._failure = UnreadableInput("", reason(error, self._what))
             else:
                 if not data:
@@ -60,8 +81,8 @@ class Stream:
         return b"".join(parts)
 
 
-def shown(name: str) -> str:
-    """The name, fit for any terminal and any file: control characters and undecodable bytes as escapes."""
+def printable(name: str) -> str:
+    """The name with control characters and undecodable bytes escaped, safe for any terminal and file."""
     if name.isprintable():
         return name
     return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda char: ascii(char[0])[1:-1], name)
@@ -75,4 +96,4 @@ def reason(error: Exception, what: str) -> str:
         return error.strerror
     if isinstance(error, EOFError):
         return f"the {what} is cut off"
-    return f"damaged {what}: {shown(' '.join(str(error).split()) or type(error).__name__)}"
+    return f"damaged {what}: {printable(' '.join(str(error).split()) or type(error).__name__)}"

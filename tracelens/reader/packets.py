@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from tracelens.ssh.messages import decode_message, shape_of
+from tracelens.ssh.messages import decode_message, format_of
 
 if TYPE_CHECKING:
     from tracelens.reader import Dump
@@ -204,7 +204,7 @@ def decode(raw: RawPacket, method: str | None = None) -> Packet:
         raw: the packet; only as much of it is read as the message's shape needs, 64 KiB at most.
         method: the authentication method last asked for, as number 60 depends on it (RFC 4252 section 5).
     """
-    wanted = min(raw.size, shape_of(raw.number).head, _CAP)
+    wanted = min(raw.size, format_of(raw.number).head, _CAP)
     data = raw.read(0, wanted) if wanted > 0 else b""
     if not data:
         why = "is empty" if raw.size == 0 else "the trace shows no byte of it"

@@ -54,7 +54,7 @@ class _Input:
 
     def first(self) -> Iterator[Piece]:
         """The text, in an ASCII-compatible encoding."""
-        self.encoding, blocks = inputs.decoded(self._until_damage(self._origin.chunks()))
+        self.encoding, blocks = inputs.decode(self._until_damage(self._origin.chunks()))
         for piece in Pieces(self._first(blocks)):
             if self._left > 0:
                 self._pieces.append(piece)
@@ -112,7 +112,7 @@ class _Input:
                     left -= len(block)
                     yield block
 
-            yield from inputs.decoded(blocks())[1]
+            yield from inputs.decode(blocks())[1]
         if digest.hexdigest() != self._origin.sha256:
             raise UnreadableInput(self.name, "changed while it was read; try again when nothing writes to it")
 

@@ -75,7 +75,7 @@ class SftpContent(Content):
         return 4 + int.from_bytes(self._head[:4])
 
     def _is_sftp(self) -> bool:
-        return 5 <= self._size() <= 4 + sftp.MAX_LENGTH and self._head[4] in sftp.SHAPES
+        return 5 <= self._size() <= 4 + sftp.MAX_LENGTH and self._head[4] in sftp.FORMATS
 
     def _due(self) -> int:
         """How many bytes tell where the content begins."""

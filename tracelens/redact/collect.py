@@ -47,14 +47,14 @@ class Secrets:
         known = self.masks.get(value)
         return known or (value if secrets.is_mask(value) else _UNKNOWN)
 
-    def needles(self) -> secrets.Needles:
+    def needles(self) -> secrets.SecretSearcher:
         """Those that are looked for everywhere."""
-        return secrets.Needles(self.masks)
+        return secrets.SecretSearcher(self.masks)
 
     @property
     def untold(self) -> list[bytes]:
         """Those that are ordinary words or too short, and masked only where a packet says what they are."""
-        return [value for value in self.masks if not secrets.is_telling(value)]
+        return [value for value in self.masks if not secrets.is_searchable(value)]
 
 
 class Survey(Walk):

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from tracelens.reader.dumps import KEPT, ROW, SHORT, Dump, Layout, kind_of
 from tracelens.reader.patterns import patterns
-from tracelens.ssh.wire import Span
+from tracelens.ssh.wire import StringSpan
 
 
 class Row(Struct, gc=False):
@@ -53,7 +53,7 @@ class Hexdump:
         self.block = b""
         self.layout: Layout | None = None
         self.rows: list[Row] = []
-        self.spans: list[Span] | None = None
+        self.spans: list[StringSpan] | None = None
         self._decoded = (b"", b"")  # a block or the digits of the only row, and the bytes that they show
 
     @property

@@ -8,7 +8,7 @@ from tracelens.redact.hexdump import Hexdump, Row
 from tracelens.redact.tokens import Begun, Closed, Loose, Piece, Told
 from tracelens.sessions.track import HIDDEN_FIELDS
 from tracelens.ssh import messages
-from tracelens.ssh.wire import Span
+from tracelens.ssh.wire import StringSpan
 
 CHANNEL_DATA, EXTENDED_DATA, CHANNEL_REQUEST, USERAUTH_REQUEST = 94, 95, 98, 50
 # No message's strings are looked for beyond this many bytes.
@@ -38,18 +38,18 @@ class Packet:
         """Its message number; -1 where nothing is shown."""
         return self.data[0] if self.data else -1
 
-    def strings(self) -> list[Span]:
+    def strings(self) -> list[StringSpan]:
         """Where its strings stand; not looked for again in the second pass where the first one's pieces were kept."""
         dump = self.dumps[0]
         if dump.spans is None:
             dump.spans = messages.strings_in(self.data[:_CAP], self.size) if self.data else []
         return dump.spans
 
-    def command(self) -> Span | None:
+    def command(self) -> StringSpan | None:
         """Where the command of an exec request stands (RFC 4254, 6.5)."""
         if self.number != CHANNEL_REQUEST or self.data[5:13] != _EXEC or len(self.data) < 18:
             return None
-        return Span(18, int.from_bytes(self.data[14:18]), "text")
+        return StringSpan(18, int.from_bytes(self.data[14:18]), "text")
 
     def header(self) -> int:
         """How many bytes stand before a packet's channel data; 0 if it is another packet."""

@@ -63,7 +63,7 @@ class Rewrite(Walk):
         self,
         survey: Survey,
         known: Secrets,
-        needles: secrets.Needles,
+        needles: secrets.SecretSearcher,
         names: Pseudonyms | None,
         choices: Choices,
         write: Callable[[bytes], object],

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import chain
 
 from tracelens.libssh2 import events
-from tracelens.secrets import Needles
+from tracelens.secrets import SecretSearcher
 
 _ROW = re.compile(rb"[0-9a-f]{4,8}: ?((?:[0-9A-Fa-f]{2} {1,2}){1,16})(?: *: ?([^\n]{0,16}))?")
 _OVERLAP = 1 << 14
@@ -19,7 +19,7 @@ _RECORD = re.compile(
 )
 
 
-def leaks(blocks: Iterable[bytes], needles: Needles) -> bool:
+def leaks(blocks: Iterable[bytes], needles: SecretSearcher) -> bool:
     """Whether one of the secrets stands in a trace, in whatever form.
 
     Args:
@@ -44,7 +44,7 @@ def leaks(blocks: Iterable[bytes], needles: Needles) -> bool:
     return False
 
 
-def _spoken(text: bytes, needles: Needles) -> bool:
+def _spoken(text: bytes, needles: SecretSearcher) -> bool:
     """Whether a secret of digits stands among words, not among a trace's own figures."""
     if not any(value.isdigit() for value in needles.values) or not needles.find(text, numbers=False):
         return False

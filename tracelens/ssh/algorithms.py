@@ -1,7 +1,7 @@
-"""What is known of algorithms: which libssh2 brought and offers which, which are deprecated, how two lists meet.
+"""Algorithms: which releases of libssh2 know and offer which, which are deprecated, how two lists are negotiated.
 
 Sources: libssh2's own source and real KEXINIT packets (OpenSSL backend) for its releases; RFC 9142, RFC 8758, RFC 6151
-and OpenSSH's release notes for what is deprecated. State of the tables: November 2026.
+and OpenSSH's release notes for deprecations. The tables are as of November 2026.
 """
 
 import re
@@ -39,8 +39,8 @@ SINCE: Mapping[str, str] = {
     name: release for release, *names in map(str.split, _SINCE.strip().splitlines()) for name in names
 }
 
-# What a release offers unless the program narrows it, in its order. `$name` stands for a part that several share; a
-# release that is not here offers what the one before it does. Compression is "none" unless the program asks for it.
+# The default offer of a release, in its order. `$name` is a part that several releases share; a release without a row
+# offers the same as the one before. Compression is "none" unless the program asks for it.
 _PARTS = {
     "$gex": "diffie-hellman-group-exchange-sha256",
     "$gex1": "diffie-hellman-group-exchange-sha1",
@@ -84,45 +84,42 @@ head    hostkey  ssh-ed25519-cert-v01@openssh.com $eccert $rsacert ssh-ed25519 $
 head    cipher   $chacha $gcm aes256-ctr aes192-ctr aes128-ctr $cbc
 head    mac      $etm
 """
-# Members of the list of key-exchange methods that are no methods (RFC 8308, 2.1; OpenSSH's strict key exchange).
+# Entries in the list of key-exchange methods that are not methods (RFC 8308, 2.1; OpenSSH's strict key exchange).
 MARKERS = frozenset(("ext-info-c", "ext-info-s", "kex-strict-c-v00@openssh.com", "kex-strict-s-v00@openssh.com"))
-# libssh2's own algorithms that not every crypto backend of it has; the others are in every build.
+# Algorithms of libssh2 that some of its crypto backends lack; the others are in every build.
 _NOT_IN_ALL = (
     r"curve25519|ecdh-|ecdsa-|ed25519|mlkem|-gcm@|chacha20|blowfish|cast128|arcfour|3des|ripemd|md5|dss|rijndael"
     r"|cert-v01|-etm@|^sk-"
 )
 
-# OpenSSH's first release with the algorithm and the first that can't be talked into it any more; without an entry: all.
-_NEVER = (99, 0)
-_OPENSSH: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
-    "curve25519-sha256": ((7, 4), _NEVER),
-    "curve25519-sha256@libssh.org": ((6, 5), _NEVER),
-    **dict.fromkeys(("ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521"), ((5, 7), _NEVER)),
-    **dict.fromkeys(("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"), ((5, 7), _NEVER)),
-    **dict.fromkeys(
-        ("diffie-hellman-group14-sha256", "diffie-hellman-group16-sha512", "diffie-hellman-group18-sha512"),
-        ((7, 3), _NEVER),
-    ),
-    "mlkem768x25519-sha256": ((9, 9), _NEVER),
-    "ssh-ed25519": ((6, 5), _NEVER),
-    **dict.fromkeys(("rsa-sha2-256", "rsa-sha2-512"), ((7, 2), _NEVER)),
-    "ssh-dss": ((0, 0), (10, 0)),
-    **dict.fromkeys(("aes128-gcm@openssh.com", "aes256-gcm@openssh.com"), ((6, 2), _NEVER)),
-    "chacha20-poly1305@openssh.com": ((6, 5), _NEVER),
-    **dict.fromkeys(
-        ("blowfish-cbc", "cast128-cbc", "arcfour", "arcfour128", "arcfour256", "hmac-ripemd160"),
-        ((0, 0), (7, 6)),
-    ),
-    "hmac-ripemd160@openssh.com": ((0, 0), (7, 6)),
-    **dict.fromkeys(("hmac-sha2-256", "hmac-sha2-512"), ((5, 9), _NEVER)),
-    **dict.fromkeys(
-        ("hmac-sha1-etm@openssh.com", "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com"),
-        ((6, 2), _NEVER),
-    ),
-    **dict.fromkeys(
-        ("mlkem1024nistp384-sha384", "mlkem768nistp256-sha256", "rijndael-cbc@lysator.liu.se", "none"),
-        (_NEVER, _NEVER),
-    ),
+# OpenSSH's first release with the algorithm, and the first that cannot be configured to offer it; "99.0": none so far.
+# All releases have the algorithms that are not listed.
+_OPENSSH_RELEASES = """
+7.4   99.0  curve25519-sha256
+6.5   99.0  curve25519-sha256@libssh.org ssh-ed25519 chacha20-poly1305@openssh.com
+5.7   99.0  ecdh-sha2-nistp256 ecdh-sha2-nistp384 ecdh-sha2-nistp521
+5.7   99.0  ecdsa-sha2-nistp256 ecdsa-sha2-nistp384 ecdsa-sha2-nistp521
+7.3   99.0  diffie-hellman-group14-sha256 diffie-hellman-group16-sha512 diffie-hellman-group18-sha512
+9.9   99.0  mlkem768x25519-sha256
+7.2   99.0  rsa-sha2-256 rsa-sha2-512
+0.0   10.0  ssh-dss
+6.2   99.0  aes128-gcm@openssh.com aes256-gcm@openssh.com
+0.0   7.6   blowfish-cbc cast128-cbc arcfour arcfour128 arcfour256 hmac-ripemd160 hmac-ripemd160@openssh.com
+5.9   99.0  hmac-sha2-256 hmac-sha2-512
+6.2   99.0  hmac-sha1-etm@openssh.com hmac-sha2-256-etm@openssh.com hmac-sha2-512-etm@openssh.com
+99.0  99.0  mlkem1024nistp384-sha384 mlkem768nistp256-sha256 rijndael-cbc@lysator.liu.se none
+"""
+
+
+def release(version: str) -> tuple[int, ...]:
+    """A release as numbers that compare; "head" of libssh2 comes after all of them."""
+    return HEAD if version == "head" else tuple(int(part) for part in version.split("."))
+
+
+_OPENSSH: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    name: (release(first), release(removed))
+    for first, removed, *names in map(str.split, _OPENSSH_RELEASES.strip().splitlines())
+    for name in names
 }
 
 
@@ -171,31 +168,26 @@ WEAK: Mapping[str, Weakness] = {
 }
 
 
-def release(version: str) -> tuple[int, ...]:
-    """A libssh2 release as numbers that compare; "head" comes after all of them."""
-    return HEAD if version == "head" else tuple(int(part) for part in version.split("."))
-
-
 def release_name(version: tuple[int, ...]) -> str:
-    """How to call a release in a sentence."""
+    """A release as it is named in a sentence."""
     return "libssh2's main branch" if version > LATEST else f"libssh2 {'.'.join(map(str, version))}"
 
 
 def _read_defaults() -> dict[tuple[int, ...], dict[str, tuple[str, ...]]]:
-    found: dict[tuple[int, ...], dict[str, tuple[str, ...]]] = {}
+    offers: dict[tuple[int, ...], dict[str, tuple[str, ...]]] = {}
     latest: dict[str, tuple[str, ...]] = {}
     for line in _DEFAULTS.strip().splitlines():
         version, kind, *names = line.split()
         latest = {**latest, kind: tuple(" ".join(_PARTS.get(name, name) for name in names).split())}
-        found[release(version)] = latest
-    return found
+        offers[release(version)] = latest
+    return offers
 
 
 DEFAULTS = _read_defaults()
 
 
 def defaults(version: tuple[int, ...], kind: str) -> tuple[str, ...]:
-    """What a libssh2 version offers by default in a list ("kex", "hostkey", "cipher", "mac", "comp")."""
+    """The default offer of a libssh2 version for a list ("kex", "hostkey", "cipher", "mac", "comp")."""
     if kind == "comp":
         return ("none",)
     if version > LATEST:
@@ -205,40 +197,37 @@ def defaults(version: tuple[int, ...], kind: str) -> tuple[str, ...]:
 
 
 def usable(names: Iterable[str]) -> tuple[str, ...]:
-    """The names without those that only announce an ability."""
+    """The names without the markers, which only announce a feature."""
     return tuple(name for name in names if name not in MARKERS)
 
 
 def in_every_build(name: str) -> bool:
-    """Whether a libssh2 that knows the algorithm has it whatever crypto library it was built with."""
+    """Whether every build of a libssh2 release that knows the algorithm has it, whatever its crypto library."""
     return not re.search(_NOT_IN_ALL, name)
 
 
 def least_version(names: Iterable[str]) -> tuple[int, ...] | None:
-    """The release that a client is at least of, by the newest algorithm that it offers."""
+    """The oldest release that knows all of the algorithms; None if no release knows any."""
     known = [release(SINCE[name]) for name in names if name in SINCE]
     return max(known) if known else None
 
 
 def openssh_has(version: tuple[int, int], name: str) -> bool:
     """Whether a release of OpenSSH can be configured to offer the algorithm."""
-    first, gone = _OPENSSH.get(name, ((0, 0), _NEVER))
-    return first <= version < gone
+    first, removed = _OPENSSH.get(name, ((0, 0), (99, 0)))
+    return first <= version < removed
 
 
 def negotiate(client: Iterable[str], server: Iterable[str]) -> str | None:
-    """The algorithm that two lists agree on: the client's first that the server has too (RFC 4253, 7.1)."""
+    """The negotiated algorithm: the first in the client's list that the server also has (RFC 4253, 7.1)."""
     theirs = set(server)
     return next((name for name in client if name in theirs), None)
 
 
 def newer_for(names: Iterable[str], client: tuple[int, ...]) -> tuple[str, str] | None:
-    """The earliest release after the client's that knows one of the names, and that name.
-
-    Names that no release knows, or that the client's own release has, do not count.
-    """
-    now = HEAD if client > LATEST else client
-    later = [(release(SINCE[name]), name) for name in names if name in SINCE and release(SINCE[name]) > now]
+    """The earliest release after the client's that introduces one of the names, and that name."""
+    current = HEAD if client > LATEST else client
+    later = [(release(SINCE[name]), name) for name in names if name in SINCE and release(SINCE[name]) > current]
     if not later:
         return None
     _, name = min(later, key=lambda pair: pair[0])

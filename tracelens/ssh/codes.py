@@ -1,4 +1,4 @@
-"""What the numbers mean that libssh2, SSH and SFTP report: tables, nothing else."""
+"""Meanings of the numbers that libssh2, SSH and SFTP report."""
 
 from __future__ import annotations
 
@@ -65,10 +65,7 @@ LIBSSH2_ERRORS = _table(
         -40: ("COMPRESS", "Compressed data could not be handled."),
         -41: ("OUT_OF_BOUNDARY", "A length in a message points outside of it, often after damage."),
         -42: ("AGENT_PROTOCOL", "The SSH agent can't be reached or gave a bad answer."),
-        -43: (
-            "SOCKET_RECV",
-            "The connection broke while reading: closed or reset by the peer or the network.",
-        ),
+        -43: ("SOCKET_RECV", "The connection broke while reading: closed or reset by the peer or the network."),
         -44: ("ENCRYPT", "A packet could not be encrypted; the crypto library refused."),
         -45: ("BAD_SOCKET", "The socket handed over is not valid."),
         -46: ("KNOWN_HOSTS", "The known hosts collection could not be used or a key did not match it."),
@@ -76,10 +73,7 @@ LIBSSH2_ERRORS = _table(
         -48: ("KEYFILE_AUTH_FAILED", "The key file could not be unlocked, most often a wrong passphrase."),
         -49: ("RANDGEN", "Random bytes could not be had."),
         -50: ("MISSING_USERAUTH_BANNER", "No banner text came with the authentication."),
-        -51: (
-            "ALGO_UNSUPPORTED",
-            "The key's algorithm is not supported on this connection or by this build.",
-        ),
+        -51: ("ALGO_UNSUPPORTED", "The key's algorithm is not supported on this connection or by this build."),
         -52: ("MAC_FAILURE", "The checksum of a packet could not be computed."),
         -53: ("HASH_INIT", "A hash could not be started; the crypto library refused."),
         -54: ("HASH_CALC", "A hash could not be computed; the crypto library refused."),
@@ -127,10 +121,7 @@ SFTP_STATUSES = _table(
         1: ("EOF", "There is no more data, or no more entry in the directory."),
         2: ("NO_SUCH_FILE", "The path, or a folder on the way to it, does not exist."),
         3: ("PERMISSION_DENIED", "The user lacks the right to do this."),
-        4: (
-            "FAILURE",
-            "It failed for a reason that has no number, such as a full disk or an existing target.",
-        ),
+        4: ("FAILURE", "It failed for a reason that has no number, such as a full disk or an existing target."),
         5: ("BAD_MESSAGE", "The server could not understand the packet."),
         6: ("NO_CONNECTION", "There is no connection; made up on the client's side."),
         7: ("CONNECTION_LOST", "The connection was lost; made up on the client's side."),
@@ -163,20 +154,20 @@ SFTP_STATUSES = _table(
 
 
 def libssh2_error(code: int) -> Code | None:
-    """What a libssh2 error number means; RFC 4251 to 4254 do not know these numbers."""
+    """Meaning of a libssh2 error number."""
     return LIBSSH2_ERRORS.get(code)
 
 
 def disconnect_reason(code: int) -> Code | None:
-    """What the reason in a disconnect message means (RFC 4253 section 11.1)."""
+    """Meaning of the reason code in a disconnect message (RFC 4253 section 11.1)."""
     return DISCONNECT_REASONS.get(code)
 
 
 def open_failure(code: int) -> Code | None:
-    """Why a channel was not opened (RFC 4254 section 5.1)."""
+    """Meaning of the reason code of a channel that was not opened (RFC 4254 section 5.1)."""
     return OPEN_FAILURES.get(code)
 
 
 def sftp_status(code: int) -> Code | None:
-    """What an SFTP status means (draft-ietf-secsh-filexfer-02 section 7 and later drafts)."""
+    """Meaning of an SFTP status (draft-ietf-secsh-filexfer-02 section 7 and later drafts)."""
     return SFTP_STATUSES.get(code)

@@ -8,12 +8,11 @@ from typing import Any
 from msgspec import Struct
 
 
-class Short(Exception):  # noqa: N818  never leaves the decoders: it becomes a problem in words
-    """A value runs off the bytes at hand.
+class Truncated(Exception):  # noqa: N818  never leaves the decoders: it becomes the text of a problem
+    """A value is longer than the bytes at hand.
 
     Args:
-        hidden: True where the message goes on but a trace does not show the bytes,
-            False where the message itself ends.
+        hidden: True if the message continues but the trace does not show the bytes, False if the message itself ends.
     """
 
     def __init__(self, hidden: bool) -> None:
@@ -22,7 +21,7 @@ class Short(Exception):  # noqa: N818  never leaves the decoders: it becomes a p
 
 
 class Secret:
-    """Bytes that must not be seen: a password, an answer to a prompt, a variable's value.
+    """Bytes that must not be printed: a password, an answer to a prompt, a variable's value.
 
     It compares by its bytes, and prints as `[secret]` however it is formatted.
     """
@@ -52,13 +51,13 @@ class Secret:
         return Secret, (self._value,)
 
 
-class Reader:
-    """Reads wire types (RFC 4251 section 5) from the front of a message.
+class WireReader:
+    """Reads wire types from the front of a message.
 
     Args:
         data: the bytes at hand.
-        total: length of the whole message, where `data` is only the front of it.
-        start: where to begin.
+        total: length of the whole message if `data` is only its front.
+        start: offset of the first byte to read.
     """
 
     __slots__ = ("_data", "_end", "_total", "position")
@@ -71,93 +70,83 @@ class Reader:
 
     @property
     def left(self) -> int:
-        """Bytes of the message, shown or not, that are not read yet."""
+        """Unread bytes of the message, whether at hand or not."""
         return max(0, self._total - self.position)
 
     def take(self, count: int) -> bytes:
-        """The next `count` bytes."""
+        """Read the next `count` bytes."""
         end = self.position + count
         if end > self._end:
-            raise Short(hidden=end <= self._total)
+            raise Truncated(hidden=end <= self._total)
         data = self._data[self.position : end]
         self.position = end
         return data
 
     def skip(self, count: int) -> int:
-        """Passes over `count` bytes of the message, whether they are at hand or not."""
+        """Skip `count` bytes of the message, whether at hand or not."""
         if count > self.left:
-            raise Short(hidden=False)
+            raise Truncated(hidden=False)
         self.position += count
         return count
 
-    def byte(self) -> int:
-        """An octet."""
-        return self.take(1)[0]
-
     def boolean(self) -> bool:
-        """An octet; anything but 0 is true."""
+        """Read an octet; anything but 0 is true."""
         return self.take(1) != b"\0"
 
     def uint32(self) -> int:
-        """Four octets, the most significant first."""
+        """Read four octets, the most significant first."""
         begin = self.position
         end = begin + 4
         if end > self._end:
-            raise Short(hidden=end <= self._total)
+            raise Truncated(hidden=end <= self._total)
         self.position = end
         return int.from_bytes(self._data[begin:end])
 
     def uint64(self) -> int:
-        """Eight octets, the most significant first."""
+        """Read eight octets, the most significant first."""
         return int.from_bytes(self.take(8))
 
     def string(self) -> bytes:
-        """A string of octets behind its length."""
+        """Read a length field and that many octets."""
         return self.take(self.uint32())
 
     def skip_string(self) -> int:
-        """Passes over a string, and gives its length."""
+        """Skip a string and return its length."""
         return self.skip(self.uint32())
 
     def text(self) -> str:
-        r"""A string in UTF-8; octets that are none read as `\xNN`."""
+        r"""Read a string as UTF-8; undecodable octets become `\xNN`."""
         return self.string().decode("utf-8", "backslashreplace")
 
     def hexadecimal(self) -> str:
-        """A string of opaque octets as hexadecimal digits."""
+        """Read a string of opaque octets as hexadecimal digits."""
         return self.string().hex()
 
     def name_list(self) -> tuple[str, ...]:
-        """Names with commas between them; an empty string is an empty list."""
+        """Read comma-separated names; an empty string is an empty list."""
         text = self.text()
         return tuple(text.split(",")) if text else ()
 
     def mpint(self) -> int:
-        """Passes over a multiple precision integer, and gives its length in octets."""
+        """Skip a multiple precision integer and return its length in octets."""
         return self.skip_string()
 
-    def concealed(self) -> bytes:
-        """The octets of a string that must not be seen."""
+    def secret_bytes(self) -> bytes:
+        """Read a string that must not be printed."""
         return self.string()
 
     def secret(self) -> Secret:
-        """A string that must not be seen."""
-        return Secret(self.concealed())
-
-    def rest(self) -> bytes:
-        """All bytes at hand that are not read yet."""
-        data = self._data[self.position :]
-        self.position += len(data)
-        return data
+        """Read a string that must not be printed, wrapped so that it cannot be."""
+        return Secret(self.secret_bytes())
 
 
-class Span(Struct, frozen=True):
-    """Where a string stands in a message.
+class StringSpan(Struct, frozen=True):
+    """The position of a string in a message.
 
     Args:
-        start: place of its first octet; the four before it are its length field.
-        length: octets, as the length field says; it may run off the message.
-        kind: "text", "secret", or "opaque" for one that the layout passes over.
+        start: offset of its first octet; its length field is the four octets before.
+        length: value of the length field, which may exceed the message.
+        kind: "text", "secret", or "opaque" if the format skips the string.
     """
 
     start: int
@@ -165,96 +154,99 @@ class Span(Struct, frozen=True):
     kind: str
 
 
-class Surveyor(Reader):
-    """A reader that notes where the strings stand; those that run off the bytes too."""
+class StringFinder(WireReader):
+    """A reader that records the position of each string, also of those that exceed the bytes at hand."""
 
     __slots__ = ("spans",)
 
     def __init__(self, data: bytes, total: int | None = None, start: int = 0) -> None:
         super().__init__(data, total, start)
-        self.spans: list[Span] = []
+        self.spans: list[StringSpan] = []
 
-    def _noted(self, kind: str) -> int:
+    def _record(self, kind: str) -> int:
         length = self.uint32()
-        self.spans.append(Span(self.position, length, kind))
+        self.spans.append(StringSpan(self.position, length, kind))
         return length
 
     def string(self) -> bytes:
-        """A string of octets behind its length."""
-        return self.take(self._noted("text"))
+        """Read a length field and that many octets."""
+        return self.take(self._record("text"))
 
-    def concealed(self) -> bytes:
-        """The octets of a string that must not be seen."""
-        return self.take(self._noted("secret"))
+    def secret_bytes(self) -> bytes:
+        """Read a string that must not be printed."""
+        return self.take(self._record("secret"))
 
     def skip_string(self) -> int:
-        """Passes over a string, and gives its length."""
-        return self.skip(self._noted("opaque"))
+        """Skip a string and return its length."""
+        return self.skip(self._record("opaque"))
 
 
 class Field(Struct, frozen=True):
     """One value of a message: its name, and how to read it.
 
-    A name that starts with `_` is read and dropped; the name `*` stands for a reader that gives several
-    fields at once.
+    A value whose name starts with `_` is dropped. The name `*` marks a reader that returns several fields at once.
     """
 
     name: str
-    read: Callable[[Reader], Any]
+    read: Callable[[WireReader], Any]
 
 
 class Choice(Struct, frozen=True):
-    """What follows depends on a field read before; a value without a case leaves the rest unread.
+    """The last item of a list: the fields that follow depend on an earlier field `by`.
 
-    It is the last of its layout.
+    If its value has no case, the rest of the message is not read.
     """
 
     by: str
-    cases: Mapping[Any, Layout]
+    cases: Mapping[Any, FieldList]
 
 
-Layout = tuple[Field | Choice, ...]
+FieldList = tuple[Field | Choice, ...]
 
 
-class Shape(Struct, frozen=True):
-    """A message: its name, its values in order, and how strictly its end is known.
+def field_list(**readers: Callable[[WireReader], Any]) -> FieldList:
+    """Fields by name, in their order on the wire."""
+    return tuple(Field(name, read) for name, read in readers.items())
+
+
+class MessageFormat(Struct, frozen=True):
+    """The format of a message.
 
     Args:
-        name: as `Packet.name` says it.
-        layout: the values in their order on the wire.
-        exact: nothing may follow the last value.
-        head: how many bytes from the front it takes to read the layout.
+        name: becomes `Packet.name`.
+        fields: the values in their order on the wire.
+        exact: whether nothing may follow the last value.
+        head: number of leading bytes needed to read the fields.
     """
 
     name: str
-    layout: Layout = ()
+    fields: FieldList = ()
     exact: bool = True
     head: int = 0x10000
 
 
-def read_layout(layout: Layout, reader: Reader, fields: dict[str, Any], exact: bool = True) -> str | None:
-    """Reads a layout into `fields`.
+def read_fields(fields: FieldList, reader: WireReader, values: dict[str, Any], exact: bool = True) -> str | None:
+    """Read fields into `values`; if the message is damaged, those before the damage.
 
     Returns:
-        what is wrong, in words that hold no byte of the message, or None. `fields` then has all values
-        that stand before the damage.
+        the problem, described without any byte of the message, or None.
     """
-    while layout:
-        for item in layout:
+    while fields:
+        for item in fields:
             if isinstance(item, Choice):
-                # Bytes after the common part of an unknown kind belong to it; nobody can judge them.
-                exact = exact and fields[item.by] in item.cases
-                layout = item.cases.get(fields[item.by], ())
+                # The format of an unknown kind is unknown too: any number of bytes may follow.
+                exact = exact and values[item.by] in item.cases
+                fields = item.cases.get(values[item.by], ())
                 break
             try:
                 value = item.read(reader)
-            except Short as short:
+            except Truncated as error:
                 name = item.name.strip("_*").replace("_", " ") or "values"
-                return f"the trace does not show all of the {name}" if short.hidden else f"ends inside the {name}"
+                return f"the trace does not show all of the {name}" if error.hidden else f"ends inside the {name}"
             if item.name == "*":
-                fields.update(value)
+                values.update(value)
             elif item.name[0] != "_":
-                fields[item.name] = value
+                values[item.name] = value
         else:
             break
     if exact and reader.left:

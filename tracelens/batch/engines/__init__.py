@@ -1,49 +1,49 @@
-"""Where the work of a scan is done: on this machine's cores, or on a Dask cluster. One interface, the same bytes."""
+"""Tasks of a scan -> their results, from this machine's cores or a Dask cluster, through the same interface."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
 
 
-class Engine(Protocol[Job, Result]):
-    """Runs one function over jobs, several at a time, in no order."""
+class Engine(Protocol[TaskT, ResultT]):
+    """Runs one function over tasks, several at a time, in any order."""
 
     @property
     def slots(self) -> int:
-        """How many jobs it works on at a time."""
+        """The maximum number of tasks at a time."""
 
     @property
     def running(self) -> int:
-        """How many it has now."""
+        """The number of unfinished tasks."""
 
-    def submit(self, job: Job) -> None:
-        """Takes a job; call it while `running` is less than `slots`."""
+    def submit(self, task: TaskT) -> None:
+        """Start a task; only while `running` is less than `slots`."""
 
-    def ready(self, timeout: float) -> list[tuple[Job, Result | None]]:
-        """What is done, at once if something is, else after `timeout` seconds at most.
+    def ready(self, timeout: float) -> list[tuple[TaskT, ResultT | None]]:
+        """Return the finished tasks; wait for one at most `timeout` seconds.
 
-        The result is None where the worker was lost over the job: killed, crashed, out of memory.
+        The result is None if the worker was lost: killed, crashed, out of memory.
         """
 
     def close(self) -> None:
-        """Ends the workers, whatever they do."""
+        """End the workers, whatever they are doing."""
 
 
 def engine(
-    name: str, function: "Callable[[Job], Result]", *, jobs: int | None, scheduler: str | None
-) -> "Engine[Job, Result]":
+    name: str, function: "Callable[[TaskT], ResultT]", *, jobs: int | None, scheduler: str | None
+) -> "Engine[TaskT, ResultT]":
     """The engine of this name.
 
     Args:
         name: `local` or `dask`.
-        function: what it runs; it can be imported.
-        jobs: how many at a time; None: as many as there are cores, or threads of the cluster.
+        function: called for each task; it can be imported.
+        jobs: number of tasks at a time; None: the number of cores, or of threads in the cluster.
         scheduler: the address of Dask's scheduler, `tcp://host:port`.
 
     Raises:
-        EngineFailed: the engine is not installed, or not there.
+        EngineFailed: the engine is not installed or not available.
     """
     if name == "dask":
         from tracelens.batch.engines.dask import Cluster

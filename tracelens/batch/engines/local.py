@@ -1,4 +1,4 @@
-"""This machine's cores: processes of the standard library, each with an executor, so that a lost one is known."""
+"""Processes of this machine, one executor per process, so that the task of a lost process is known."""
 
 import multiprocessing
 import os
@@ -11,63 +11,57 @@ from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from typing import Generic
 
-from tracelens.batch.engines import Job, Result
+from tracelens.batch.engines import ResultT, TaskT
 from tracelens.errors import EngineFailed
+from tracelens.reader.parallel import cores
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-class Pool(Generic[Job, Result]):
+class Pool(Generic[TaskT, ResultT]):
     """Processes of this machine."""
 
-    def __init__(self, function: Callable[[Job], Result], jobs: int | None) -> None:
+    def __init__(self, function: Callable[[TaskT], ResultT], jobs: int | None) -> None:
         self.slots = jobs or cores()
         self._function = function
         self._idle: list[ProcessPoolExecutor] = []
-        self._busy: dict[Future[Result], tuple[ProcessPoolExecutor, Job]] = {}
-        self._proven = False
+        self._busy: dict[Future[ResultT], tuple[ProcessPoolExecutor, TaskT]] = {}
+        self._can_start = False
 
     @property
     def running(self) -> int:
-        """How many jobs it has now."""
+        """The number of unfinished tasks."""
         return len(self._busy)
 
-    def submit(self, job: Job) -> None:
-        """Takes a job."""
+    def submit(self, task: TaskT) -> None:
+        """Start a task."""
         executor = self._idle.pop() if self._idle else _executor()
-        with _deaf():  # a process that starts now
+        with _ignore_interrupts():  # a new process inherits this
             try:
-                future = executor.submit(self._function, job)
-            except BrokenProcessPool:  # killed while it had nothing to do
+                future = executor.submit(self._function, task)
+            except BrokenProcessPool:  # killed while idle
                 executor.shutdown(wait=False)
                 executor = _executor()
-                future = executor.submit(self._function, job)
-        self._busy[future] = (executor, job)
+                future = executor.submit(self._function, task)
+        self._busy[future] = (executor, task)
 
-    def ready(self, timeout: float) -> list[tuple[Job, Result | None]]:
-        """What is done; None for a job whose process was lost."""
+    def ready(self, timeout: float) -> list[tuple[TaskT, ResultT | None]]:
+        """Return the finished tasks; None for a task whose process was lost."""
         done, _ = wait(self._busy, timeout=timeout, return_when=FIRST_COMPLETED)
-        results: list[tuple[Job, Result | None]] = []
+        results: list[tuple[TaskT, ResultT | None]] = []
         for future in done:
-            executor, job = self._busy.pop(future)
+            executor, task = self._busy.pop(future)
             try:
-                results.append((job, future.result()))
+                results.append((task, future.result()))
                 self._idle.append(executor)
-                self._proven = True
+                self._can_start = True
             except BrokenProcessPool:
-                self._prove()
-                results.append((job, None))
+                self._check_start()
+                results.append((task, None))
                 executor.shutdown(wait=False)
         return results
 
-    def _prove(self) -> None:
-        """Tells a process that died of its job from processes that can't live at all."""
-        if self._proven:
+    def _check_start(self) -> None:
+        """Check that a process can start at all, so that its task was the cause of the loss."""
+        if self._can_start:
             return
         with _executor() as executor:
             try:
@@ -76,10 +70,10 @@ class Pool(Generic[Job, Result]):
                 raise EngineFailed(
                     "worker processes can't start here; a script must call scan below `if __name__ == '__main__':`"
                 ) from None
-        self._proven = True
+        self._can_start = True
 
     def close(self) -> None:
-        """Ends the processes."""
+        """Kill the processes."""
         for executor in [*self._idle, *(executor for executor, _ in self._busy.values())]:
             for process in list((executor._processes or {}).values()):
                 with suppress(OSError):
@@ -88,13 +82,13 @@ class Pool(Generic[Job, Result]):
 
 
 def _executor() -> ProcessPoolExecutor:
-    # Spawned, not forked: no lock of a thread is inherited, and it is the same on every system.
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
+    # Spawned, not forked: no thread's lock is inherited, and all systems behave the same.
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _initialize)
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """The parent alone answers the keyboard: a process that starts meanwhile inherits that it does not."""
+def _ignore_interrupts() -> Iterator[None]:
+    """Ignore SIGINT while a process starts, which inherits this: only the parent handles the keyboard."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -105,14 +99,14 @@ def _deaf() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _begin() -> None:
-    """In the process: it does not answer the keyboard, and does not outlive its parent."""
+def _initialize() -> None:
+    """In the process: ignore the keyboard, and exit when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_watch, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
 
 
-def _watch(sentinel: int) -> None:
+def _exit_with_parent(sentinel: int) -> None:
     connection.wait([sentinel])
     os._exit(1)

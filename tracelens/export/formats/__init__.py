@@ -1,6 +1,6 @@
-"""Frames -> files: one module a format, found by its name.
+"""Frames -> a file in the format of its extension.
 
-A module has `write(frames, path, table)`; another format is one more file.
+Each module is a format with a function `write(frames, path, table)`.
 """
 
 import importlib
@@ -9,13 +9,15 @@ import pkgutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tracelens.errors import BadOutput, TracelensError
-from tracelens.inputs import STDIN, files
+from tracelens.inputs import STDIN, list_paths
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Frames: TypeAlias = "Iterator[pd.DataFrame]"
 
 
 def formats() -> list[str]:
@@ -23,14 +25,14 @@ def formats() -> list[str]:
     return sorted(info.name for info in pkgutil.iter_modules(__path__))
 
 
-def export(frames: "Iterator[pd.DataFrame]", path: Path, format: str | None, table: str) -> None:
-    """Writes a table to a file, whole or not at all: it is written beside its place and then moved there.
+def export(frames: Frames, path: Path, format: str | None, table: str) -> None:
+    """Write a table to a file, completely or not at all.
 
     Args:
         frames: the table's parts; all have the same columns and types.
-        path: where to; its ending names the format.
-        format: a name in `formats()`, which overrules the ending.
-        table: the table's name, for formats that hold one.
+        path: the target; its extension names the format.
+        format: a name in `formats()` that overrides the extension.
+        table: the table's name, for formats that store one.
 
     Raises:
         BadOutput: the format is unknown, or the file could not be written.
@@ -38,16 +40,15 @@ def export(frames: "Iterator[pd.DataFrame]", path: Path, format: str | None, tab
     name = format or path.suffix.lstrip(".").lower()
     if name not in formats():
         raise BadOutput(str(path), f"no format {name!r}; known are {', '.join(formats())} (give -f)")
-    # What a format needs besides pandas is said before the input is read.
     module = importlib.import_module(f"{__name__}.{name}")
     replace_with(path, lambda temporary: module.write(frames, temporary, table))
 
 
 def needed(module: str, extra: str) -> Any:
-    """A library that comes with an extra.
+    """Import a library that belongs to an extra.
 
     Raises:
-        BadOutput: it is not installed; says what to install.
+        BadOutput: it is not installed.
     """
     try:
         return importlib.import_module(module)
@@ -56,12 +57,12 @@ def needed(module: str, extra: str) -> Any:
 
 
 def replace_with(path: Path, write: Callable[[Path], object], *, mode: int = 0o666) -> None:
-    """Writes a file whole or not at all: `write` fills a temporary one beside it, which then takes its place.
+    """Write a file completely or not at all: `write` fills a temporary file beside it, which then replaces it.
 
     Args:
-        path: the file; what stands there is replaced, a link is replaced by a file.
-        write: gets the temporary file's path.
-        mode: its permissions, which the umask narrows.
+        path: the target; an existing file or link is replaced.
+        write: receives the path of the temporary file.
+        mode: permissions, restricted by the umask.
 
     Raises:
         BadOutput: it could not be written, or is a folder, a device or a FIFO.
@@ -91,7 +92,7 @@ def replace_with(path: Path, write: Callable[[Path], object], *, mode: int = 0o6
 
 
 def refuse_inputs(path: Path | None, inputs: Iterable[str]) -> None:
-    """Sees to it that an output is none of the inputs, also through links: inputs are only read.
+    """Check that an output is not one of the inputs, also through links.
 
     Args:
         path: the output, None for standard output.
@@ -111,6 +112,6 @@ def refuse_inputs(path: Path | None, inputs: Iterable[str]) -> None:
         elif given.exists():
             same = path.samefile(given)
         else:
-            same = any(path.samefile(found) for found in files([name]) if isinstance(found, str))
+            same = any(path.samefile(found) for found in list_paths([name]) if isinstance(found, str))
         if same:
             raise BadOutput(str(path), f"is one of the inputs ({given}): write to another file")

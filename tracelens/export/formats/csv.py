@@ -14,7 +14,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str, **options: Any) -> None:
-    """Writes the frames, a header first."""
+    """Write the frames, a header first."""
     with path.open("w", encoding="utf-8", newline="") as file:
         for number, frame in enumerate(frames):
             tamed(frame).to_csv(file, index=False, header=number == 0, lineterminator="\n", **options)

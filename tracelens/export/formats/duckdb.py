@@ -1,14 +1,9 @@
 """A DuckDB database with the one table."""
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tracelens.export.formats import needed, parquet
-
-if TYPE_CHECKING:
-    import pandas as pd
+from tracelens.export.formats import Frames, needed, parquet
 
 # The same table gives the same bytes: a file of this version bears no random identifier, and DuckDB's compressed blocks
 # hold whatever its memory held before.
@@ -16,8 +11,8 @@ _STORAGE = "v1.0.0"
 _SETTINGS = "SET threads = 1; SET force_compression = 'uncompressed'"
 
 
-def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
-    """Writes the frames.
+def write(frames: Frames, path: Path, table: str) -> None:
+    """Write the frames.
 
     Raises:
         BadOutput: DuckDB is not installed.

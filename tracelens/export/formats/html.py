@@ -3,13 +3,11 @@
 import html
 import re
 from base64 import b64encode
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+from tracelens.export.formats import Frames
 
 _STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #1b1b1b; background: #fff }
@@ -25,8 +23,8 @@ _POLICY = f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encod
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
-    """Writes the frames as one table."""
+def write(frames: Frames, path: Path, table: str) -> None:
+    """Write the frames as one table."""
     title = html.escape(table)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(

@@ -1,15 +1,12 @@
 """One JSON array of objects, an object a row."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+from tracelens.export.formats import Frames
 
 
-def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
-    """Writes the frames as one array, a row a line."""
+def write(frames: Frames, path: Path, table: str) -> None:
+    """Write the frames as one array, a row a line."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("[")
         first = True

@@ -1,19 +1,17 @@
 """A Markdown table (GitHub's); nothing in a cell is taken for markup, or ends the cell."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+from tracelens.export.formats import Frames
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~<>&])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
-    """Writes the frames as one table."""
+def write(frames: Frames, path: Path, table: str) -> None:
+    """Write the frames as one table."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for number, frame in enumerate(frames):
             if number == 0:

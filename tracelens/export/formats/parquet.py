@@ -1,15 +1,12 @@
 """Apache Parquet, a row group a frame."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+from tracelens.export.formats import Frames
 
 
-def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
-    """Writes the frames, each as a row group."""
+def write(frames: Frames, path: Path, table: str) -> None:
+    """Write the frames, each as a row group."""
     import pyarrow
     from pyarrow import parquet
 

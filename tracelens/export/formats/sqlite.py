@@ -13,7 +13,7 @@ _TYPES = {"Int64": "INTEGER", "Float64": "REAL", "string": "TEXT", "boolean": "I
 
 
 def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
-    """Writes the frames; a time is text in ISO 8601, a boolean 0 or 1."""
+    """Write the frames; a time is text in ISO 8601, a boolean 0 or 1."""
     with closing(sqlite3.connect(path)) as database:
         for number, frame in enumerate(frames):
             names = list(frame.columns)

@@ -17,7 +17,7 @@ _CUT = " [cut: longer than a cell]"
 
 
 def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
-    """Writes the frames, row by row.
+    """Write the frames, row by row.
 
     Raises:
         BadOutput: XlsxWriter is not installed, or the table has more rows than a sheet can hold.

@@ -1,5 +1,5 @@
 from tracelens.rules.base import Found, client, notice
-from tracelens.secrets import MANY, credentials, is_telling
+from tracelens.secrets import MAX_ENCODED_SECRETS, credentials, is_searchable
 from tracelens.sessions import Quote, Trace
 
 _KINDS = {
@@ -79,8 +79,12 @@ def secrets(trace: Trace) -> Found | None:
     advice = [client("send what tracelens prints, it holds no secret, or the copy that `tracelens redact` makes")]
     if held or printed:
         advice.append(client("change the password (or what else is in it) if this file went to anybody"))
-    many = len(held) > MANY and sum(map(is_telling, {h.value for h in held})) > MANY
-    unseen = f" More than {MANY:,} different ones: in base64 and UTF-16 they are not looked for." if many else ""
+    many = len(held) > MAX_ENCODED_SECRETS and sum(map(is_searchable, {h.value for h in held})) > MAX_ENCODED_SECRETS
+    unseen = (
+        f" More than {MAX_ENCODED_SECRETS:,} different ones: in base64 and UTF-16 they are not looked for."
+        if many
+        else ""
+    )
     return Found(
         f"The trace contains {_listed(words)} in the clear: use `tracelens redact` before you send it.{unseen}",
         (*first.values(), *(Quote(q.line, "credentials that a program printed (not shown)") for q in printed)),
