@@ -16,10 +16,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import killers
 import pandas as pd
 import pytest
-from support import CASES, SAMPLES
+from support import CASES, SAMPLES, killers
 
 from tracelens import batch
 from tracelens.batch import plan

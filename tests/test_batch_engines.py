@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import killers
 import pytest
-from test_scan import cases, read, scan, traces  # noqa: F401  a fixture
+from support import killers
+from test_batch import cases, read, scan, traces  # noqa: F401  a fixture
 
 from tracelens import batch
 from tracelens.batch import plan

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from support import SAMPLES
-from test_records import NEVER, SETTINGS, transfers
+from test_reader import NEVER, SETTINGS, transfers
 
 from tracelens.export import records
 from tracelens.reader import Reader

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from support import SAMPLES, diagnose_file
-from test_scan import read, scan, zipped
+from test_batch import read, scan, zipped
 
 import tracelens
 from tracelens import inputs

@@ -6,7 +6,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_grammars import TEXTS, render
+from test_libssh2_grammars import TEXTS, render
 
 from tracelens.libssh2 import events
 from tracelens.libssh2.events import GRAMMARS, Event, parse, parse_afresh

@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 from support import CASES, HERE, SAMPLES
-from variations import VARIATIONS, damaged_lines, vary
+from support.variations import VARIATIONS, damaged_lines, vary
 
 from tracelens import inputs
 from tracelens.libssh2 import grammar

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support import SAMPLES, diagnose_bytes
-from variations import VARIATIONS, WRAPPED, is_row, is_title, vary
+from support.variations import VARIATIONS, WRAPPED, is_row, is_title, vary
 
 from tracelens.reader import Record, read
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import CASES, LOGIN, READ, SAMPLES, SENT, diagnose_bytes, dump, string
+from support.variations import VARIATIONS, WRAPPED, damaged_lines, vary
 from test_cli import run
-from variations import VARIATIONS, WRAPPED, damaged_lines, vary
 
 from tracelens import inputs
 from tracelens.errors import UnsafeCopy

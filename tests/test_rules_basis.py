@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from support import CASES, SAMPLES, diagnose_bytes, diagnose_file
-from test_fewer_masks import cut
+from test_analysis_masks import cut
 
 
 def basis(document: dict, id: str) -> str:

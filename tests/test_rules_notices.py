@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support import CASES, SAMPLES, diagnose_bytes, diagnose_text
-from test_fewer_masks import cut
+from test_analysis_masks import cut
 
 HEALTHY = CASES / "none"
 

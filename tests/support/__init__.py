@@ -6,7 +6,7 @@ from typing import Any
 
 from tracelens import analysis, inputs
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent
 SAMPLES = HERE.parent / "sample_logs"
 CASES = HERE / "cases"
 READ, SENT = "libssh2_transport_read() plain", "libssh2_transport_write plain"
