@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from support import CASES, SAMPLES, diagnose_bytes
+from support import CASES, SAMPLES, diagnose_bytes, each
 
 FILES = sorted(p for p in [*SAMPLES.glob("*.log"), *CASES.glob("*/*.log")] if p.stat().st_size < 100_000)
 STAMP = re.compile(rb"(\[libssh2\] )(\d+)\.(\d{6})")
@@ -72,12 +72,12 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("path", PLAIN, ids=lambda p: f"{p.parent.name}/{p.name}")
+@each("path", PLAIN)
 def test_diagnosis_stays(path: Path, change: str) -> None:
     assert verdicts(CHANGES[change](path.read_bytes())) == untouched(path)
 
 
-@pytest.mark.parametrize("path", PLAIN, ids=lambda p: f"{p.parent.name}/{p.name}")
+@each("path", PLAIN)
 def test_diagnosis_stays_without_newlines_between_records(path: Path) -> None:
     """A handler that adds none; up to 1.11.1 dumps carry their own."""
     data = path.read_bytes()
@@ -85,7 +85,7 @@ def test_diagnosis_stays_without_newlines_between_records(path: Path) -> None:
     assert verdicts(joined) == untouched(path)
 
 
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.log")), ids=lambda p: p.name)
+@each("path", sorted(SAMPLES.glob("*.log")))
 def test_a_cut_trace_claims_nothing_that_the_rest_refutes(path: Path) -> None:
     """Cut at any record, a session gets the whole trace's cause, a hang's, or none.
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from support import SAMPLES, diagnose_bytes
+from support import SAMPLES, diagnose_bytes, each
 from support.variations import VARIATIONS, WRAPPED, is_row, is_title, vary
 
 from tracelens.reader import Record, read
@@ -57,17 +57,19 @@ def proof(session: dict[str, Any], where: Callable[[int], int] = int) -> list[tu
     return [(where(quote["line"]), quote["text"]) for found in cause for quote in found["evidence"]]
 
 
-@pytest.mark.parametrize("name", VARIED)
 class TestSameDiagnosis:
     @pytest.mark.parametrize("variation", VARIATIONS)
+    @each("name", VARIED)
     def test_at_the_right_lines(self, name: str, variation: str) -> None:
         data, where = vary(variation, sample(name))
         assert gist(diagnose_bytes(data)) == gist(diagnosis(name), where.__getitem__)
 
     @pytest.mark.parametrize("wrapping", WRAPPED)
+    @each("name", VARIED)
     def test_whatever_it_is_wrapped_in(self, name: str, wrapping: str) -> None:
         assert gist(diagnose_bytes(WRAPPED[wrapping](sample(name)))) == gist(diagnosis(name))
 
+    @each("name", VARIED)
     def test_of_both_processes_that_wrote_one_file(self, name: str) -> None:
         """The second process's clock starts anew."""
         lines = sample(name).count(b"\n")
@@ -75,6 +77,7 @@ class TestSameDiagnosis:
         again = gist(diagnosis(name), lambda line: line + lines)
         assert gist(document) == gist(diagnosis(name)) + again
 
+    @each("name", VARIED)
     def test_cut_in_the_middle_of_the_last_line(self, name: str) -> None:
         last = sample(name).rstrip(b"\n").rindex(b"\n") + 1
         for stop in range(last, len(sample(name)), 5):
@@ -88,7 +91,7 @@ class TestSameDiagnosis:
 class TestWithoutDumps:
     """Where the text decides, nothing but details are lost with the rows of the dumps."""
 
-    @pytest.mark.parametrize("name", TOLD)
+    @each("name", TOLD)
     def test_rows_blanked_out(self, name: str) -> None:
         blanked = b"\n".join(line[:6] if is_row(line) else line for line in sample(name).split(b"\n"))
         (session,) = diagnose_bytes(blanked)["sessions"]
@@ -96,7 +99,7 @@ class TestWithoutDumps:
         assert (session["verdict"], session["root_cause"]) == (whole["verdict"], whole["root_cause"])
         assert (session["first_line"], session["last_line"]) == (whole["first_line"], whole["last_line"])
 
-    @pytest.mark.parametrize("name", TOLD)
+    @each("name", TOLD)
     def test_rows_and_titles_left_out(self, name: str) -> None:
         lines = sample(name).split(b"\n")
         kept = b"\n".join(line for line in lines if not is_row(line) and not is_title(line))
@@ -171,7 +174,7 @@ class TestRecords:
         assert reader.account.foreign_lines == 0
 
 
-@pytest.mark.parametrize("name", VARIED)
+@each("name", VARIED)
 def test_lines_named_are_those_of_an_editor(name: str) -> None:
     """Every line that a diagnosis names begins with a record or a dump's title."""
     lines = sample(name).split(b"\n")

@@ -13,7 +13,7 @@ import pytest
 from lxml import etree
 from markdown_it import MarkdownIt
 from sarif_pydantic import Sarif
-from support import CASES, HERE, SAMPLES, diagnose_file, diagnose_text
+from support import CASES, HERE, SAMPLES, diagnose_file, diagnose_text, document_of, each
 from test_cli import PASSWORD, WRONG, run
 
 from tracelens.reports import formats, render
@@ -55,17 +55,12 @@ class Page(HTMLParser):
             self.words.append(data)
 
 
-@pytest.fixture(scope="module", params=FILES, ids=lambda p: p.name)
-def document(request: pytest.FixtureRequest) -> dict[str, Any]:
-    path: Path = request.param
-    return diagnose_file(path)
-
-
 def flat(text: str) -> str:
     return " ".join(text.split())
 
 
 class TestHtml:
+    @each("document", FILES, document_of)
     def test_says_cause_proof_and_who_must_act(self, document: dict[str, Any]) -> None:
         page = Page(render.html([document], OPTIONS))
         for session in document["sessions"]:
@@ -79,6 +74,7 @@ class TestHtml:
         assert document["source"]["sha256"] in page.text
         assert "What was not traced" in page.text
 
+    @each("document", FILES, document_of)
     def test_holds_together_and_loads_nothing(self, document: dict[str, Any]) -> None:
         text = render.html([document], OPTIONS)
         page = Page(text)
@@ -115,6 +111,7 @@ class TestHtml:
 
 
 class TestMarkdown:
+    @each("document", FILES, document_of)
     def test_says_cause_proof_and_who_must_act(self, document: dict[str, Any]) -> None:
         for brief in (False, True):
             text = render.markdown([document], OPTIONS, brief=brief)
@@ -148,12 +145,14 @@ class TestMarkdown:
         assert "server's log: no line at all of this client," in text
         assert "server's log: `Failed password for devi`," in render.markdown([diagnose_file(WRONG)], OPTIONS)
 
+    @each("document", FILES, document_of)
     def test_brief_is_at_most_a_page(self, document: dict[str, Any]) -> None:
         text = render.markdown([document], OPTIONS, brief=True)
         sessions = len(document["sessions"])
         lines = sum(1 + len(line) // 90 for line in text.splitlines())
         assert lines <= 60 * sessions
 
+    @each("document", FILES, document_of)
     def test_tables_have_as_many_cells_in_each_row(self, document: dict[str, Any]) -> None:
         text = render.markdown([document], OPTIONS)
         for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
@@ -211,10 +210,12 @@ class TestHostileTraces:
 
 
 class TestJson:
+    @each("document", FILES, document_of)
     def test_is_valid_by_the_published_schema(self, document: dict[str, Any]) -> None:
         whole = json.loads(formats.render("json", [document], {**OPTIONS, "report": True, "unusable": [("a", "b")]}))
         jsonschema.Draft202012Validator(SCHEMA).validate(whole)
 
+    @each("document", FILES, document_of)
     def test_the_schema_describes_every_field(self, document: dict[str, Any]) -> None:
         whole = json.loads(formats.render("json", [document], OPTIONS))
         assert sorted(undescribed(whole, SCHEMA, "$")) == []
@@ -242,6 +243,7 @@ def undescribed(value: Any, schema: dict[str, Any], place: str) -> set[str]:
 
 
 class TestOtherFormats:
+    @each("document", FILES, document_of)
     def test_sarif_has_the_fields_of_the_standard_and_no_other(self, document: dict[str, Any]) -> None:
         log = json.loads(formats.render("sarif", [document], {**OPTIONS, "unusable": [("x", "unreadable")]}))
         model = Sarif.model_validate(log)
@@ -258,6 +260,7 @@ class TestOtherFormats:
             for place in result["locations"]:
                 assert place["physicalLocation"].get("region", {"startLine": 1})["startLine"] >= 1
 
+    @each("document", FILES, document_of)
     def test_junit_is_valid_by_its_schema(self, document: dict[str, Any]) -> None:
         schema = etree.XMLSchema(etree.parse(HERE / "data" / "schemas" / "junit-10.xsd"))
         text = formats.render("junit", [document], {**OPTIONS, "unusable": [("x\x01", "unreadable")]})
@@ -266,6 +269,7 @@ class TestOtherFormats:
         failed = [s for s in document["sessions"] if s["verdict"] in ("cause", "unexplained")]
         assert len(tree.findall(".//failure")) == len(failed)
 
+    @each("document", FILES, document_of)
     def test_ecs_has_a_line_a_session(self, document: dict[str, Any]) -> None:
         lines = [json.loads(line) for line in formats.render("ecs", [document], OPTIONS).splitlines()]
         assert len(lines) == len(document["sessions"])

@@ -4,12 +4,17 @@ import csv
 from pathlib import Path
 
 import pytest
-from support import CASES, HERE, SAMPLES, diagnose_bytes, diagnose_file
+from support import CASES, HERE, SAMPLES, diagnose_bytes, diagnose_file, each, name_of
 
 ALL = sorted(path for path in CASES.glob("*/*") if path.is_file())
 with (HERE / "TRUTH.tsv").open(newline="") as _file:
     _rows = list(csv.DictReader(_file, delimiter="\t", quoting=csv.QUOTE_NONE))
-TRUTH = [row for row in _rows if row["origin"].startswith(("lab: ", "recorded"))]
+# The cause of each session, as it was set up when the trace was recorded.
+TRUTH = {
+    HERE.parent / row["file"]: row["root_cause"].split(";")
+    for row in _rows
+    if row["origin"].startswith(("lab: ", "recorded"))
+}
 # What README says of each sample.
 SAMPLE_CAUSES = {
     "ftp-server.log": ["banner-not-ssh"],
@@ -24,9 +29,11 @@ SAMPLE_CAUSES = {
 }
 
 
-@pytest.mark.parametrize("path", ALL, ids=lambda p: f"{p.parent.name}/{p.name}")
+@pytest.mark.parametrize("path", ALL, ids=name_of)
 def test_case_gets_its_root_cause(path: Path) -> None:
     sessions = diagnose_file(path)["sessions"]
+    found = [s["root_cause"] or "none" for s in sessions]
+    assert found == TRUTH.get(path, found)
     causes = [s["root_cause"] for s in sessions if s["root_cause"]]
     if path.parent.name == "none":
         assert causes == []
@@ -35,23 +42,22 @@ def test_case_gets_its_root_cause(path: Path) -> None:
         assert causes[-1:] == [path.parent.name]
 
 
-@pytest.mark.parametrize("row", TRUTH, ids=lambda row: row["file"])
-def test_recorded_trace_gets_the_cause_of_each_session(row: dict[str, str]) -> None:
-    """The truth is what was set up when it was recorded."""
-    sessions = diagnose_file(HERE.parent / row["file"])["sessions"]
-    assert [s["root_cause"] or "none" for s in sessions] == row["root_cause"].split(";")
-
-
 def test_every_sample_is_listed() -> None:
     assert {p.name for p in SAMPLES.iterdir()} == set(SAMPLE_CAUSES)
 
 
+def test_every_recorded_trace_is_one_of_them() -> None:
+    assert set(TRUTH) <= {*ALL, *SAMPLES.iterdir()}
+
+
 @pytest.mark.parametrize("name", SAMPLE_CAUSES)
 def test_sample_gets_its_root_cause(name: str) -> None:
-    assert [s["root_cause"] for s in diagnose_file(SAMPLES / name)["sessions"]] == SAMPLE_CAUSES[name]
+    causes = [s["root_cause"] for s in diagnose_file(SAMPLES / name)["sessions"]]
+    assert causes == SAMPLE_CAUSES[name]
+    assert [cause or "none" for cause in causes] == TRUTH[SAMPLES / name]
 
 
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.log")), ids=lambda p: p.name)
+@each("path", sorted(SAMPLES.glob("*.log")))
 def test_evidence_stands_on_the_line_it_names(path: Path) -> None:
     """An editor that goes to the line finds what the evidence quotes, or the dump that shows it."""
     lines = path.read_bytes().split(b"\n")

@@ -1,14 +1,21 @@
-"""What several tests use: a trace given as text or bytes goes the way of a file."""
+"""What several tests use: a trace given as text or bytes goes the way of a file, one test goes over many traces."""
 
+import inspect
 import tempfile
+from collections.abc import Callable, Iterable
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tracelens import analysis, inputs
 
 HERE = Path(__file__).parent.parent
 SAMPLES = HERE.parent / "sample_logs"
 CASES = HERE / "cases"
+# Every trace of the repository, with the samples first.
+TRACES = [*sorted(SAMPLES.iterdir()), *sorted(path for path in CASES.glob("*/*") if path.is_file())]
 READ, SENT = "libssh2_transport_read() plain", "libssh2_transport_write plain"
 
 
@@ -18,6 +25,47 @@ def diagnose_file(path: Path | str) -> dict[str, Any]:
         assert isinstance(found, inputs.Source), found
         return analysis.analyze(found).document
     raise AssertionError(f"nothing found in {path}")
+
+
+@cache
+def document_of(path: Path) -> dict[str, Any]:
+    """The analysis document of one file, for tests that only read it."""
+    return diagnose_file(path)
+
+
+def name_of(value: object) -> str:
+    """How a test names one of its values: a file by its folder and name, a rule by its id."""
+    if isinstance(value, Path):
+        return f"{value.parent.name}/{value.name}"
+    return str(getattr(value, "id", value))[:80]
+
+
+def each(
+    argument: str, values: Iterable[Any], make: Callable[[Any], Any] | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """As `pytest.mark.parametrize`, but in one test, which fails with a line for each value that fails.
+
+    The test gets the value, or what `make` makes of it.
+    """
+
+    def over_all(test: Callable[..., None]) -> Callable[..., None]:
+        @wraps(test)
+        def run(*args: Any, **kwargs: Any) -> None:
+            failed = []
+            for value in values:
+                try:
+                    test(*args, **kwargs, **{argument: make(value) if make else value})
+                except Exception as error:
+                    words = " ".join(str(error).split())
+                    failed.append(f"{name_of(value)}: {type(error).__name__}: {words[:400]}")
+            if failed:
+                pytest.fail("\n".join(failed), pytrace=False)
+
+        parameters = inspect.signature(test).parameters.values()
+        run.__signature__ = inspect.Signature([p for p in parameters if p.name != argument])  # type: ignore[attr-defined]
+        return run
+
+    return over_all
 
 
 def diagnose_bytes(data: bytes) -> dict[str, Any]:
