@@ -13,6 +13,7 @@ TRACE = {"libssh2", "contexts", "mask", "records", "dumps", "unknown_records", "
 SOURCE = {"name", "sha256", "bytes", "lines", "encoding", "compression"}
 FINDING = {"id", "basis", "kind", "phase", "summary", "evidence", "advice", "rivals"}
 
+
 @each("document", TRACES, document_of)
 def test_has_all_fields_of_the_contract(document: dict[str, Any]) -> None:
     assert document["source"].keys() >= SOURCE

@@ -4,8 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import pytest
-from support import CASES, SAMPLES, diagnose_file
+from support import CASES, SAMPLES, diagnose_file, each
 
 CAUSES = sorted(path.name for path in CASES.iterdir() if path.name != "none")
 
@@ -14,7 +13,7 @@ def asked(path: Path) -> list[dict[str, Any]]:
     return [s["ask"] for s in diagnose_file(path)["sessions"] if s["ask"] is not None]
 
 
-@pytest.mark.parametrize("cause", CAUSES)
+@each("cause", CAUSES)
 def test_each_cause_that_a_server_can_see_has_its_lines(cause: str) -> None:
     path = sorted((CASES / cause).iterdir())[0]
     session = [s for s in diagnose_file(path)["sessions"] if s["root_cause"] == cause][-1]

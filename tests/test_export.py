@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support import CASES, SAMPLES, diagnose_file
+from support import CASES, SAMPLES, TRACES, diagnose_file, each
 
 from tracelens import export, inputs
 from tracelens.cli.timeline import FORMATS, Table
@@ -22,7 +22,6 @@ from tracelens.export.columns import ABOUT, COLUMNS, SCAN, TABLES, TYPES
 PASSWORD = "Ochre.Lantern.6"
 WRONG = SAMPLES / "wrong-password.log"
 NO_FILE = SAMPLES / "no-such-file.log"
-TRACES = sorted(p for p in [*SAMPLES.iterdir(), *CASES.glob("*/*")] if p.is_file())
 
 
 def table(path: Path, name: str) -> pd.DataFrame:
@@ -86,7 +85,7 @@ class TestContents:
         assert len(unanswered)
         assert unanswered[["ended", "latency", "answer", "last_line"]].isna().all(axis=None)
 
-    @pytest.mark.parametrize("path", TRACES[::3], ids=lambda p: p.name)
+    @each("path", TRACES[::3])
     def test_times_and_lines_hold_together(self, path: Path) -> None:
         requests, packets = table(path, "requests"), table(path, "packets")
         assert (requests["latency"].dropna() >= 0).all()
@@ -95,7 +94,7 @@ class TestContents:
         assert set(requests["line"]) <= set(packets["line"])
         assert list(requests["outcome"] == "unanswered") == list(requests["answer"].isna())
 
-    @pytest.mark.parametrize("path", TRACES[::11], ids=lambda p: p.name)
+    @each("path", TRACES[::11])
     def test_what_the_document_says_is_in_the_tables(self, path: Path) -> None:
         document = diagnose_file(path)
         from_document = export.of_document(document)

@@ -1,6 +1,7 @@
 import time
 
 import pytest
+from support import each
 
 from tracelens.inputs.sniff import _LOOKS, describe
 
@@ -70,8 +71,9 @@ SAMPLES = {
 }
 
 
-@pytest.mark.parametrize(("words", "head"), [(words, head) for words, heads in SAMPLES.items() for head in heads])
-def test_every_kind_is_named(words: str, head: bytes) -> None:
+@each("sample", [(words, head) for words, heads in SAMPLES.items() for head in heads])
+def test_every_kind_is_named(sample: tuple[str, bytes]) -> None:
+    words, head = sample
     assert words in describe(head).split(";")[0]
 
 

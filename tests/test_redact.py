@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import CASES, LOGIN, READ, SAMPLES, SENT, diagnose_bytes, dump, string
+from support import CASES, LOGIN, READ, SAMPLES, SENT, diagnose_bytes, dump, each, string
 from support.variations import VARIATIONS, WRAPPED, damaged_lines, vary
 from test_cli import run
 
@@ -33,10 +33,6 @@ CHOICES: dict[str, tuple[Choices, bool]] = {
     "anonymous": (Choices(), True),
     "all kept": (Choices(keep_content=True, keep_ciphertext=True), False),
 }
-
-
-def names_of(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
 
 
 def redacted(path: Path, how: str = "as it is", **given: int) -> bytes:
@@ -89,7 +85,7 @@ def holds(data: bytes, secret: bytes) -> bool:
 
 
 @pytest.mark.parametrize("how", CHOICES)
-@pytest.mark.parametrize("path", CHOSEN, ids=names_of)
+@each("path", CHOSEN)
 def test_the_copy_reads_to_the_same_diagnosis(path: Path, how: str) -> None:
     copy = redacted(path, how)
     assert diagnosis(copy) == diagnosis(path.read_bytes()) or how == "anonymous"
@@ -97,7 +93,7 @@ def test_the_copy_reads_to_the_same_diagnosis(path: Path, how: str) -> None:
         assert [s[:4] for s in diagnosis(copy)[0]] == [s[:4] for s in diagnosis(path.read_bytes())[0]]
 
 
-@pytest.mark.parametrize("path", CHOSEN, ids=names_of)
+@each("path", CHOSEN)
 def test_a_long_trace_is_read_twice_to_the_same_copy(path: Path) -> None:
     for how in CHOICES:
         kept = redacted(path, how)
@@ -176,7 +172,7 @@ def test_the_length_of_a_password_is_not_told(tmp_path: Path) -> None:
     assert len(copies) == 1
 
 
-@pytest.mark.parametrize("path", [SAMPLES / "wrong-password.log", SAMPLES / "prompts-wanted.log"], ids=names_of)
+@each("path", [SAMPLES / "wrong-password.log", SAMPLES / "prompts-wanted.log"])
 def test_every_secret_is_masked_everywhere(path: Path) -> None:
     assert not holds(redacted(path), PASSWORD)
     assert not holds(redacted(path, "all kept"), PASSWORD)
@@ -242,7 +238,7 @@ def test_what_else_is_secret(what: str, tmp_path: Path) -> None:
         assert not holds(copy, secret)
 
 
-@pytest.mark.parametrize("length", range(40, 110))
+@each("length", range(40, 110))
 def test_a_secret_in_hexadecimal_at_the_begin_of_a_string(length: int, tmp_path: Path) -> None:
     """The octet before it is the string's length, and may look like a digit."""
     secret = b"Zq7xPw99"

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import each
 
 from tracelens.libssh2.vocabulary import VOCABULARY
 from tracelens.reports.explain import Explanation, _sections_of, explain, suggest
@@ -60,7 +61,7 @@ def test_pairs_of_number_and_text(query, words):
     assert [word for word in words if word not in " ".join(text.split())] == []
 
 
-@pytest.mark.parametrize("query", [BANNER, KEYS, SIGNATURE, RETRIED, "-13", "-31", "-1", "Internal error"])
+@each("query", [BANNER, KEYS, SIGNATURE, RETRIED, "-13", "-31", "-1", "Internal error"])
 def test_advice_speaks_both_languages(query):
     headings = [part.heading for part in page(query).body]
     assert "What to do in InterSystems IRIS and Caché" in headings
@@ -232,19 +233,19 @@ def test_anything_with_numbers_is_bearable(text):
 class TestCompleteness:
     """Whatever a table holds is answered, by number and by name."""
 
-    @pytest.mark.parametrize("id", VOCABULARY)
+    @each("id", VOCABULARY)
     def test_every_finding(self, id):
         assert page(id).kind == "finding"
         assert "What to do" in [part.heading for part in page(id).body]
 
-    @pytest.mark.parametrize("number", codes.LIBSSH2_ERRORS)
+    @each("number", codes.LIBSSH2_ERRORS)
     def test_every_libssh2_error(self, number):
         name = codes.LIBSSH2_ERRORS[number].name
         short = name.removeprefix("LIBSSH2_ERROR_")
         for query in (f"Failure Event: {number} - x", f"error {number}", name, short, short.lower()):
             assert name in page(query).title or page(query).kind == "trace-line", query
 
-    @pytest.mark.parametrize("number", [number for number in codes.LIBSSH2_ERRORS if number < 0])
+    @each("number", [number for number in codes.LIBSSH2_ERRORS if number < 0])
     def test_every_status_of_intersystems_in_all_forms(self, number):
         status = 0x80101000 - number
         name = codes.LIBSSH2_ERRORS[number].name
@@ -255,18 +256,18 @@ class TestCompleteness:
         ):  # fmt: skip
             assert page(query).title.startswith(name), query
 
-    @pytest.mark.parametrize("number", codes.DISCONNECT_REASONS)
+    @each("number", codes.DISCONNECT_REASONS)
     def test_every_disconnect_reason(self, number):
         code = codes.DISCONNECT_REASONS[number]
         for query in (f"disconnect {number}", f"Disconnect({number}): text", code.name):
             assert code.name in page(query).title, query
 
-    @pytest.mark.parametrize("number", codes.SFTP_STATUSES)
+    @each("number", codes.SFTP_STATUSES)
     def test_every_sftp_status(self, number):
         code = codes.SFTP_STATUSES[number]
         for query in (f"SFTP status {number}", f"sftp {number}", f"FXP_STATUS {number}", code.name):
             assert code.name in page(query).title, query
 
-    @pytest.mark.parametrize("number", codes.OPEN_FAILURES)
+    @each("number", codes.OPEN_FAILURES)
     def test_every_reason_of_a_refused_channel(self, number):
         assert codes.OPEN_FAILURES[number].name in page(codes.OPEN_FAILURES[number].name).title
