@@ -4,10 +4,11 @@ import base64
 import json
 import re
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
-from support import CASES, SAMPLES
+from support import CASES, SAMPLES, each, name_of
 from test_redact import columns, shown_bytes, with_password
 from typer.testing import CliRunner
 
@@ -37,6 +38,7 @@ def run(*arguments: object) -> tuple[bytes, int]:
     return done.output.encode(), done.exit_code
 
 
+@cache
 def secrets_of(path: Path) -> set[bytes]:
     """What `--show-secrets` shows, and nothing else does."""
     done = CliRunner().invoke(app, ["analyze", str(path), "-f", "json", "--show-secrets"])
@@ -70,7 +72,7 @@ def read_back(path: Path) -> bytes:
     return path.read_bytes()
 
 
-@pytest.fixture(scope="module", params=[*TRACES, "other secrets", "a long one"], ids=str)
+@pytest.fixture(scope="module", params=[*TRACES, "other secrets", "a long one"], ids=name_of)
 def trace(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if isinstance(request.param, Path):
         return request.param
@@ -83,7 +85,7 @@ def trace(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.mark.parametrize("verbosity", ["", "-vv"])
-@pytest.mark.parametrize("format", [f.value for f in AnalysisFormat])
+@each("format", [f.value for f in AnalysisFormat])
 def test_analyze(trace: Path, format: str, verbosity: str) -> None:
     output, _ = run("analyze", trace, "-f", format, *filter(None, [verbosity]))
     assert output
@@ -91,7 +93,7 @@ def test_analyze(trace: Path, format: str, verbosity: str) -> None:
         assert not leaked(output, secret), secret
 
 
-@pytest.mark.parametrize("table", [t.value for t in Table])
+@each("table", [t.value for t in Table])
 def test_timeline(trace: Path, table: str, tmp_path: Path) -> None:
     secrets = secrets_of(trace)
     assert secrets
