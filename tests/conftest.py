@@ -1,9 +1,18 @@
-"""The lab makes users and starts servers: its tests run where they were asked for, not with every `pytest`."""
+"""Fixtures of several files; and the lab, which makes users and starts servers, runs where it was asked for."""
 
 import os
 from pathlib import Path
 
 import pytest
+from support import scans
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Traces loose, packed and nested; things that are none; damaged ones."""
+    folder = tmp_path_factory.mktemp("cases")
+    scans.fill(folder)
+    return folder
 
 
 def wants_lab(config: pytest.Config) -> bool:

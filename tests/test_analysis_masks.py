@@ -1,17 +1,13 @@
 """A trace that was taken with fewer bits of the mask gets the same cause, its doubtful neighbour, or none."""
 
-import re
 from pathlib import Path
 
 import pytest
 from support import CASES, SAMPLES, diagnose_bytes, each
 
+from tests.goldens import HEAD, with_mask
 from tracelens.errors import NotATrace
-from tracelens.libssh2 import trace_mask
 
-BITS = {bit.context.encode(): bit.value for bit in trace_mask.BITS}
-HEAD = re.compile(rb"\[libssh2\] (?:\d+\.\d{6} )?([A-Z][\w ]*): ")
-DUMP = b"=> "
 FILES = sorted(
     p
     for p in [*SAMPLES.glob("*.log"), *CASES.glob("*/*.log")]
@@ -19,20 +15,6 @@ FILES = sorted(
 )
 # Errors alone; with logins; with channels; all text but Transport's; the usual one without SFTP; dumps alone.
 MASKS = (128, 136, 144, 152, 192, 396, 508, 2, 130, 134, 142, 150, 158)
-
-
-def cut(data: bytes, mask: int) -> bytes:
-    """What a mask would have left of a trace that was taken with more."""
-    kept, keep = [], False
-    for line in data.splitlines(keepends=True):
-        head = HEAD.match(line)
-        if head is not None:
-            keep = bool(BITS.get(head[1], 0) & mask)
-        elif line.startswith(DUMP):
-            keep = bool(mask & 2)
-        if keep:
-            kept.append(line)
-    return b"".join(kept)
 
 
 def causes(data: bytes) -> list[tuple[str, set[str]]]:
@@ -50,7 +32,7 @@ def causes(data: bytes) -> list[tuple[str, set[str]]]:
 def test_fewer_bits_prove_nothing_else(path: Path, mask: int) -> None:
     data = path.read_bytes()
     whole = {cause for cause, _ in causes(data)}
-    for cause, rivals in causes(cut(data, mask)):
+    for cause, rivals in causes(with_mask(data, mask)):
         assert cause in whole or whole & rivals, (cause, rivals)
 
 
@@ -62,7 +44,7 @@ def test_without_errors_and_dumps_healthy_is_what_shows_success(path: Path) -> N
         return
     for mask in (8, 24, 64, 88):
         try:
-            sessions = diagnose_bytes(cut(data, mask))["sessions"]
+            sessions = diagnose_bytes(with_mask(data, mask))["sessions"]
         except NotATrace:
             continue
         assert "healthy" not in [s["verdict"] for s in sessions], mask

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from support import killers
-from test_batch import cases, read, scan, traces  # noqa: F401  a fixture
+from support.scans import read, scan, traces
 
 from tracelens import batch
 from tracelens.batch import plan
@@ -71,7 +71,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 @dask
 def test_local_and_dask_with_a_worker_killed_give_the_same_bytes(
-    cases: Path,  # noqa: F811
+    cases: Path,
     cluster: Cluster,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_cli import run
-from test_reports import Page
+from support import run
+from support.pages import Page
 
 from tracelens import rules
 from tracelens.export.columns import COLUMNS

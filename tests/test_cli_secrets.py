@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import CASES, SAMPLES, each, name_of
-from test_redact import columns, shown_bytes, with_password
+from support.passwords import columns, shown_bytes, with_password
 from typer.testing import CliRunner
 
 from tracelens.cli import app

@@ -141,7 +141,7 @@ def neighbours(draw: st.DrawFn) -> tuple[str, str, list[str]]:
     return context, text, teachers
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(neighbours())
 def test_shapes_say_what_the_grammar_says(case: tuple[str, str, list[str]]) -> None:
     quick(*case)

@@ -16,7 +16,7 @@ import pytest
 from tracelens.libssh2 import grammar
 from tracelens.libssh2.events import GRAMMARS, Value, parse_afresh
 
-CATALOGUE = Path(__file__).parent / "data" / "libssh2-messages.tsv"
+CATALOGUE = Path(grammar.__file__).with_name("messages.tsv")
 CONVERSION = re.compile(r"%[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh|ll|[hlzjt])?[diuxXcspo%]|%(?=,|$)")
 
 STRINGS = ("alpha", "/srv/in/file", "/srv/in/file 1.csv", "hmac-sha2-256", "ssh-rsa,ssh-ed25519")
@@ -358,7 +358,7 @@ def test_options_make_another_parser(cache: Path) -> None:
 
 
 def test_no_text_takes_long() -> None:
-    """64 KiB of what a pattern might get lost in; the bound is generous, as test machines are slow."""
+    """16 KiB of what a pattern might get lost in; the bound is generous, as test machines are slow."""
     heads = {form.split("%")[0] for _, form in TEXTS if "%" in form} | {"Disconnect(2): a(", "Renaming a to "}
     slow = []
     for filler in ("(", "0", ",", " ", ":1 to ", " on "):
@@ -367,9 +367,9 @@ def test_no_text_takes_long() -> None:
                 "",
                 *sorted(h for h in heads if any(c == context and f.startswith(h) for c, f in TEXTS if h)),
             ):
-                text = (head + filler * 65536)[:65535] + "\0"
-                start = time.perf_counter()
+                text = (head + filler * 16384)[:16383] + "\0"
+                start = time.process_time()
                 parse_afresh(context, text)
-                if time.perf_counter() - start > 1:
+                if time.process_time() - start > 0.3:
                     slow.append((context, head, filler))
     assert not slow

@@ -2,7 +2,6 @@
 
 import re
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -184,7 +183,3 @@ def test_quick_enough():
     for context, text in texts:
         versions(context, text)
     assert (time.perf_counter() - begin) / len(texts) < 0.0005  # in fact some 5 us; room for a busy machine
-
-
-def test_the_list_travels_with_the_package():
-    assert Path(messages.__file__).with_name("libssh2-messages.tsv").is_file()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from support import SAMPLES
-from test_reader import PIECES, told, transfers
+from support.lines import PIECES, told, transfers
 
 from tracelens.reader import Account, Reader, parallel
 

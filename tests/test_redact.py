@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import CASES, LOGIN, READ, SAMPLES, SENT, diagnose_bytes, dump, each, string
+from support import CASES, LOGIN, PASSWORD, READ, SAMPLES, SENT, diagnose_bytes, dump, each, run, string
+from support.passwords import columns, shown_bytes, with_password
 from support.variations import VARIATIONS, WRAPPED, damaged_lines, vary
-from test_cli import run
 
 from tracelens import inputs
 from tracelens.errors import UnsafeCopy
@@ -27,7 +26,6 @@ FILES = sorted(p for p in [*SAMPLES.glob("*.log"), *CASES.glob("*/*.log")] if p.
 CHOSEN = [p for p in FILES if p.parent.name in ("sample_logs", "none") or p == min(p.parent.iterdir())]
 WRONG = (SAMPLES / "wrong-password.log").read_bytes()
 FACTORS = (SAMPLES / "two-factors-healthy.log").read_bytes()
-PASSWORD = b"Ochre.Lantern.6"
 CHOICES: dict[str, tuple[Choices, bool]] = {
     "as it is": (Choices(), False),
     "anonymous": (Choices(), True),
@@ -62,16 +60,6 @@ def diagnosis(data: bytes) -> Any:
         for s in document["sessions"]
     ]  # fmt: skip
     return sessions, [n["id"] for n in document["notices"] if n["id"] != "trace-secrets"]
-
-
-def shown_bytes(data: bytes) -> bytes:
-    """What the rows of all dumps show, put together across rows and dumps."""
-    rows = re.findall(rb"[0-9a-f]{4,8}: ?((?:[0-9A-Fa-f]{2} {1,2}){1,16})", data)
-    return bytes.fromhex(b"".join(rows).decode())
-
-
-def columns(data: bytes) -> bytes:
-    return b"".join(re.findall(rb"[0-9a-f]{4,8}: (?:[0-9A-F]{2} {1,2}){1,16} *: ([^\n]{0,16})", data))
 
 
 def holds(data: bytes, secret: bytes) -> bool:
@@ -136,28 +124,6 @@ def test_two_sessions_at_once_keep_their_streams_apart(tmp_path: Path) -> None:
 
 
 # -- no secret
-
-
-def with_password(secret: bytes, trace: bytes = WRONG) -> bytes:
-    """The trace of a session with another password, as libssh2 would have printed it."""
-    rows = []
-    for at in range(0, len(secret), 16):
-        part = secret[at : at + 16]
-        left, right = part[:8].hex(" ").upper(), part[8:].hex(" ").upper()
-        digits = f"{left}  {right}".ljust(49) if right else left.ljust(49)
-        rows.append(f"{at:04x}: {digits}: {''.join(chr(c) if 32 <= c < 127 else '.' for c in part)}\n")
-    dump = f"=> libssh2_transport_write plain2 ({len(secret)} bytes)\n" + "".join(rows)
-    trace = re.sub(rb"=> libssh2_transport_write plain2 \(15 bytes\)\n0000: [^\n]*\n", lambda _: dump.encode(), trace)
-    wire = -(-(44 + len(secret) + 9) // 16) * 16 + 32
-    blank = "".join(f"{n:04x}: " + ("00 " * 8 + " " + "00 " * 8) + ": ................\n" for n in range(0, wire, 16))
-    sent = re.compile(
-        rb"(plain2 \(%d bytes\)\n(?:[0-9a-f]{4}: [^\n]*\n)*=> libssh2_transport_write send\(\) )\(84 bytes\)\n"
-        rb"(?:[0-9a-f]{4}: [^\n]*\n)*" % len(secret)
-    )
-    trace = sent.sub(lambda m: m[1] + b"(%d bytes)\n" % wire + blank[: 74 * (wire // 16)].encode(), trace)
-    return trace.replace(
-        b"00 00 00 0F             : assword.....", b"00 00 00 %02X             : assword....." % len(secret)
-    )
 
 
 def test_the_length_of_a_password_is_not_told(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -13,46 +12,16 @@ import pytest
 from lxml import etree
 from markdown_it import MarkdownIt
 from sarif_pydantic import Sarif
-from support import CASES, HERE, SAMPLES, diagnose_file, diagnose_text, document_of, each
-from test_cli import PASSWORD, WRONG, run
+from support import CASES, HERE, PASSWORD, SAMPLES, diagnose_file, diagnose_text, document_of, each, run
+from support.pages import HOSTILE, OPTIONS, Page
 
 from tracelens.reports import formats, render
 
+WRONG = SAMPLES / "wrong-password.log"
 # A trace of each cause, and of sessions without one.
 FILES = [*sorted(SAMPLES.iterdir()), *(min(p.iterdir()) for p in sorted(CASES.iterdir()) if p.is_dir())]
-OPTIONS: dict[str, Any] = {"masking": "Secrets are masked.", "command": "tracelens report", "unusable": []}
 SCHEMA = json.loads((HERE.parent / "tracelens" / "analysis" / "analysis-1.json").read_text())
 LARGEST = 300_000
-HOSTILE = (
-    "[libssh2] 0.100000 Transport: Sending Banner: SSH-2.0-libssh2_1.11.0\n"
-    "[libssh2] 0.200000 Transport: Received Banner: 220 <script>alert(1)</script> [x](javascript:alert(2)) "
-    "![i](http://evil.example/i.png) \x1b]0;owned\x07 \u202e| a | b | `code` <img src=x onerror=alert(3)> "
-    "http://evil.example/ www.evil.example me@evil.example # h **bold** &lt;b&gt;\n"
-    "[libssh2] 0.300000 Failure Event: -13 - Failed getting banner\n"
-)
-
-
-class Page(HTMLParser):
-    """The tags of a page with their attributes, and its text without scripts and styles."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self._in = ""
-        self.feed(text)
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._in = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._in not in ("script", "style"):
-            self.words.append(data)
 
 
 def flat(text: str) -> str:

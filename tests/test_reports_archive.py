@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import CASES, SAMPLES
-from test_cli import run
+from support import CASES, SAMPLES, run
 
 OLD, NEW = 1_700_000_000, 1_702_000_000  # 2023-11-14 and 2023-12-08
 

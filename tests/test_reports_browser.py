@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support import CASES, HERE, SAMPLES, diagnose_file, diagnose_text
-from test_reports import HOSTILE, OPTIONS
+from support.pages import HOSTILE, OPTIONS
 
 from tracelens.reports import render
 

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import HERE, SAMPLES, diagnose_file
-from test_cli import run
+from support import HERE, SAMPLES, diagnose_file, run
 
 from tracelens.reports import diff
 

@@ -8,8 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import CASES, HERE, SAMPLES
-from test_cli import run
+from support import CASES, HERE, SAMPLES, run
 
 REQUIRED = os.environ.get("TRACELENS_LNAV_REQUIRED") == "1"
 LNAV = shutil.which("lnav")

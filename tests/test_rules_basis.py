@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from support import CASES, SAMPLES, diagnose_bytes, diagnose_file
-from test_analysis_masks import cut
+
+from tests.goldens import with_mask
 
 
 def basis(document: dict, id: str) -> str:
@@ -33,7 +34,7 @@ def test_of_a_trace(path: Path, expected: str) -> None:
 def test_fewer_bits_rest_on_less() -> None:
     data = (SAMPLES / "wrong-password.log").read_bytes()
     assert basis(diagnose_bytes(data), "auth-password-rejected") == "packet"
-    assert basis(diagnose_bytes(cut(data, 508)), "auth-password-rejected") == "text"
+    assert basis(diagnose_bytes(with_mask(data, 508)), "auth-password-rejected") == "text"
 
 
 def test_silence() -> None:

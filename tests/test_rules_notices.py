@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from support import CASES, SAMPLES, diagnose_bytes, diagnose_text
-from test_analysis_masks import cut
+
+from tests.goldens import with_mask
 
 HEALTHY = CASES / "none"
 
@@ -220,7 +221,7 @@ class TestMaskToSetNext:
     """The mask that is advised adds to the one in use."""
 
     def advised(self, mask: int) -> str:
-        document = diagnose_bytes(cut((SAMPLES / "no-such-file.log").read_bytes(), mask))
+        document = diagnose_bytes(with_mask((SAMPLES / "no-such-file.log").read_bytes(), mask))
         (found,) = [n for n in document["notices"] if n["id"] == "trace-mask-incomplete"]
         return str(found["advice"][0]["action"])
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import HERE, READ, SENT, diagnose_bytes, diagnose_file, dump, string
-from test_cli import run
+from support import HERE, READ, SENT, diagnose_bytes, diagnose_file, dump, run, string
 
 _CLOCK = re.compile(rb"\[libssh2\] (\d+)\.(\d{6}) ")
 APART = 7  # neighbours fail alike

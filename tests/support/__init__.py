@@ -1,6 +1,9 @@
 """What several tests use: a trace given as text or bytes goes the way of a file, one test goes over many traces."""
 
 import inspect
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import cache, wraps
@@ -16,6 +19,7 @@ SAMPLES = HERE.parent / "sample_logs"
 CASES = HERE / "cases"
 # Every trace of the repository, with the samples first.
 TRACES = [*sorted(SAMPLES.iterdir()), *sorted(path for path in CASES.glob("*/*") if path.is_file())]
+PASSWORD = b"Ochre.Lantern.6"  # of the samples; made up for the purpose
 READ, SENT = "libssh2_transport_read() plain", "libssh2_transport_write plain"
 
 
@@ -79,6 +83,18 @@ def diagnose_bytes(data: bytes) -> dict[str, Any]:
 def diagnose_text(text: str) -> dict[str, Any]:
     """The analysis document of a text, read as a file in UTF-8."""
     return diagnose_bytes(text.encode())
+
+
+def run(*arguments: Any, stdin: bytes | None = None, **env: str) -> subprocess.CompletedProcess[bytes]:
+    """The command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "tracelens", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, **env},
+        timeout=120,
+        check=False,
+    )
 
 
 def string(value: bytes | str) -> bytes:
