@@ -57,8 +57,19 @@ def _recorded(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("after", [0.3, 1.5, random.uniform(2, 7)], ids=["at once", "while it sets up", "at work"])
+@pytest.mark.parametrize(
+    ("number", "after"),
+    [
+        (signal.SIGINT, 0.3),
+        (signal.SIGTERM, 1.5),
+        (signal.SIGINT, random.uniform(2, 7)),
+        (signal.SIGKILL, 0.3),
+        (signal.SIGKILL, 1.5),
+        (signal.SIGKILL, random.uniform(2, 7)),
+    ],
+    ids=["ended at once", "ended while it sets up", "ended at work",
+         "killed at once", "killed while it sets up", "killed at work"],
+)  # fmt: skip
 def test_interrupted_it_leaves_no_process_no_user_and_no_file(number: signal.Signals, after: float) -> None:
     before = _left()
     run = subprocess.Popen(
