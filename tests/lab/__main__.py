@@ -2,7 +2,6 @@
 
 import argparse
 import fnmatch
-import os
 import signal
 import sys
 import tempfile
@@ -56,8 +55,7 @@ def choose(
 
 def run(pairs: list[tuple[Scenario, str]], out: Path) -> list[str]:
     """Records all, several at a time, and writes their truth in the given order; returns what could not be recorded."""
-    with ThreadPoolExecutor(os.cpu_count()) as builders:
-        list(builders.map(libssh2.library, dict.fromkeys(version for _, version in pairs)))
+    libssh2.libraries(dict.fromkeys(version for _, version in pairs))
     with premises.open_site() as site:
         pool = ThreadPoolExecutor(WORKERS)
         try:
