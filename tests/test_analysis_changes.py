@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import CASES, SAMPLES, diagnose_bytes, each
+from support.variations import WRAPPED, vary
 
 FILES = sorted(p for p in [*SAMPLES.glob("*.log"), *CASES.glob("*/*.log")] if p.stat().st_size < 100_000)
 STAMP = re.compile(rb"(\[libssh2\] )(\d+)\.(\d{6})")
@@ -29,15 +30,6 @@ def lines_of(data: bytes) -> list[bytes]:
     return data.split(b"\n")
 
 
-def prefixed(prefix: bytes) -> Callable[[bytes], bytes]:
-    return lambda data: b"".join(prefix + line + b"\n" for line in lines_of(data.rstrip(b"\n")))
-
-
-def syslog(data: bytes) -> bytes:
-    stamped = (b"Nov 21 23:10:%02d depot batchd[77]: %s\n" % (n % 60, line) for n, line in enumerate(lines_of(data)))
-    return b"".join(stamped)
-
-
 def with_foreign_lines(data: bytes) -> bytes:
     """Program output and curl's talk between records, and between a dump's rows."""
     chance = random.Random(7)
@@ -55,34 +47,24 @@ def shifted(data: bytes) -> bytes:
 
 
 CHANGES: dict[str, Callable[[bytes], bytes]] = {
-    "crlf": lambda data: data.replace(b"\n", b"\r\n"),
-    "utf-16": lambda data: data.decode("latin-1").encode("utf-16"),
-    "utf-16 without a mark": lambda data: data.decode("latin-1").encode("utf-16-be"),
-    "utf-8 with a mark": lambda data: b"\xef\xbb\xbf" + data,
-    "doubled newlines": lambda data: data.replace(b"\n", b"\n\n"),
-    "a level before each line": prefixed(b"LOG "),
-    "quoted in a mail": prefixed(b"   > "),
-    "curl's prefix": prefixed(b"== Info: "),
-    "a handler's prefix": prefixed(b"libssh2_trace_handle: "),
-    "syslog": syslog,
-    "colours": lambda data: data.replace(b"[libssh2]", b"\x1b[32m[libssh2]\x1b[0m"),
+    "a level before each line": lambda data: re.sub(rb"(?m)^(?=.)", b"LOG ", data),
     "a later clock": shifted,
     "foreign lines": with_foreign_lines,
-}
+    # A handler that adds no newline; dumps carry their own.
+    "records run on": lambda data: re.sub(rb"(?m)^(\[libssh2\][^\n]*)\n(?=\[libssh2\]|=> )", rb"\1", data),
+    **{name: WRAPPED[name] for name in ("UTF-8 with BOM", "UTF-16 LE with BOM", "UTF-16 BE without BOM")},
+    **{
+        name: lambda data, name=name: vary(name, data)[0]  # type: ignore[misc]
+        for name in ("CRLF", "blank line after each", "quoted in mail", "curl's prefix", "handler's prefix", "syslog",
+                     "colours")
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("change", CHANGES)
 @each("path", PLAIN)
 def test_diagnosis_stays(path: Path, change: str) -> None:
     assert verdicts(CHANGES[change](path.read_bytes())) == untouched(path)
-
-
-@each("path", PLAIN)
-def test_diagnosis_stays_without_newlines_between_records(path: Path) -> None:
-    """A handler that adds none; up to 1.11.1 dumps carry their own."""
-    data = path.read_bytes()
-    joined = re.sub(rb"(?m)^(\[libssh2\][^\n]*)\n(?=\[libssh2\]|=> )", rb"\1", data)
-    assert verdicts(joined) == untouched(path)
 
 
 @each("path", sorted(SAMPLES.glob("*.log")))
