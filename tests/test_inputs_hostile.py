@@ -246,7 +246,25 @@ def check(ended: Ended, statuses: tuple[int, ...], says: bytes = b"") -> None:
     assert ended.peak < BYTES
 
 
-@pytest.mark.parametrize("kind", FILES)
+# Whether these are traces is left open, so that several are analyzed in one go.
+OPEN = [
+    kind
+    for kind, (_, statuses, says) in FILES.items()
+    if statuses == (0, 2) and not says and "MB" not in kind and "tar" not in kind
+]
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_several_files_at_once(part: int, tmp_path: Path) -> None:
+    names = {kind: kind.replace(" ", "-") for kind in OPEN[part::5]}
+    for kind, name in names.items():
+        (tmp_path / name).write_bytes(FILES[kind][0]())
+    ended = run("analyze", tmp_path, "--jobs", "1")
+    check(ended, (0, 2))
+    assert [name for name in names.values() if f"/{name}".encode() not in ended.out + ended.err] == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FILES if kind not in OPEN])
 def test_files(kind: str, tmp_path: Path) -> None:
     make, statuses, says = FILES[kind]
     path = tmp_path / "hostile"
