@@ -20,7 +20,8 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from multiprocessing import Pool
 from pathlib import Path
 from typing import TypeVar
@@ -40,6 +41,7 @@ STORE = HERE / "data" / "goldens.tsv.gz"
 MASKS = (2, 128, 136, 140, 142, 508)
 CUTS = (0.2, 0.45, 0.7, 0.9)
 OUTPUTS = ("document", "text", "markdown", "html", "tables", "redacted", "anonymized")
+VARIANTS = ("whole", *(f"mask {m}" for m in MASKS), *(f"cut {c}" for c in CUTS), "crlf", "appended", "woven")
 VERSION = re.compile(r"\d+ rules, [0-9a-f]{12}")  # a hash of the rules' sources
 LARGE = 300_000  # larger traces are read whole only
 HEAD = re.compile(rb"\[libssh2\] (?:\d+\.\d{6} )?([A-Z][\w ]*): ")
@@ -52,6 +54,12 @@ def traces(folder: Path | None) -> list[Path]:
     if folder is not None:
         return sorted(p for p in folder.rglob("*") if p.suffix in (".log", ".gz", ".txt"))
     return sorted(p for p in [*HERE.glob("cases/*/*"), *(HERE.parent / "sample_logs").iterdir()] if p.is_file())
+
+
+def stored_traces(store: Path) -> list[Path]:
+    """The repository's traces that have stored hashes: a new trace does not change what its neighbours are held to."""
+    stored = {name for name, _ in read(store)}
+    return [path for path in traces(None) if path.relative_to(HERE.parent).as_posix() in stored]
 
 
 def with_mask(data: bytes, mask: int) -> bytes:
@@ -158,7 +166,11 @@ def _reason(error: TracelensError) -> bytes:
     return f"{type(error).__name__}: {error}".encode()
 
 
-def outputs(data: bytes) -> dict[str, bytes]:
+# Each gives these outputs, in this order.
+MAKERS = ((_analyzed, OUTPUTS[:4]), (_tables, OUTPUTS[4:5]), (_copies, OUTPUTS[5:]))
+
+
+def outputs(data: bytes, wanted: Collection[str] = OUTPUTS) -> dict[str, bytes]:
     """Each output for one trace; where there is none, the reason."""
     made: dict[str, bytes] = {}
     here = os.getcwd()
@@ -166,24 +178,45 @@ def outputs(data: bytes) -> dict[str, bytes]:
         os.chdir(folder)
         try:
             Path("trace.log").write_bytes(data)
-            for make in (_analyzed, _tables, _copies):
+            for make, names in MAKERS:
+                last = max((number for number, name in enumerate(names, 1) if name in wanted), default=0)
                 try:
-                    made.update(make("trace.log"))
+                    made.update(islice(make("trace.log"), last))
                 except TracelensError as error:
                     made[make.__name__] = _reason(error)
         finally:
             os.chdir(here)
     reason = made.get("_analyzed", b"")
-    return {name: made.get(name, reason) for name in OUTPUTS}
+    return {name: made.get(name, reason) for name in OUTPUTS if name in wanted}
 
 
 def _hashed(job: Job) -> list[tuple[str, ...]]:
     path, following, name = job
     rows = []
     for variant, change in variants(_read(path), following and _read(following)).items():
-        hashes = [hashlib.sha256(output).hexdigest()[:12] for output in outputs(change()).values()]
+        hashes = [_hash(output) for output in outputs(change()).values()]
         rows.append((name, variant, *hashes))
     return rows
+
+
+def differing(
+    job: tuple[Path, Path, str],
+    stored: dict[tuple[str, str], list[str]],
+    variant: str,
+    wanted: Collection[str] = OUTPUTS,
+) -> list[str]:
+    """The outputs of one variant, if the trace has it, that are not the stored ones."""
+    path, following, name = job
+    change = variants(_read(path), _read(following)).get(variant)
+    if change is None:
+        return []
+    before = dict(zip(OUTPUTS, stored.get((name, variant), ["-"] * len(OUTPUTS)), strict=True))
+    made = outputs(change(), wanted)
+    return [f"{name}, {variant}: {output}" for output in made if _hash(made[output]) != before[output]]
+
+
+def _hash(output: bytes) -> str:
+    return hashlib.sha256(output).hexdigest()[:12]
 
 
 def _read(path: Path) -> bytes:
@@ -191,7 +224,7 @@ def _read(path: Path) -> bytes:
     return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
-def jobs(paths: list[Path], every: int, only: str | None, whole: bool) -> list[Job]:
+def jobs(paths: list[Path], every: int = 1, only: str | None = None, whole: bool = False) -> list[Job]:
     """Each trace with the one that is appended to it (None for `whole`), and its name."""
     root = Path(os.path.commonpath([p.parent for p in paths]))
     following = [None] * len(paths) if whole else [*paths[1:], paths[0]]
@@ -211,7 +244,10 @@ def main() -> int:
     parser.add_argument("--only", help="only traces whose name holds this")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
-    todo = jobs(traces(chosen.traces), chosen.every, chosen.only, chosen.whole)
+    known = chosen.traces is None and not chosen.make and chosen.write is None
+    todo = jobs(
+        stored_traces(chosen.store) if known else traces(chosen.traces), chosen.every, chosen.only, chosen.whole
+    )
     if chosen.write is not None:
         return write(todo, chosen.write)
     with Pool(chosen.jobs) as pool:
@@ -225,22 +261,27 @@ def main() -> int:
     return compare(rows, chosen.store)
 
 
+def read(store: Path) -> dict[tuple[str, str], list[str]]:
+    """The stored hashes of each trace's variants."""
+    with gzip.open(store, "rt", encoding="utf-8", newline="") as file:
+        return {(row[0], row[1]): row[2:] for row in csv.reader(file, delimiter="\t")}
+
+
 def compare(rows: list[tuple[str, ...]], store: Path) -> int:
     """Prints each output that differs from the stored one, and how many do."""
-    with gzip.open(store, "rt", encoding="utf-8", newline="") as file:
-        stored = {(row[0], row[1]): row[2:] for row in csv.reader(file, delimiter="\t")}
-    differing: dict[str, int] = dict.fromkeys(OUTPUTS, 0)
+    stored = read(store)
+    counts: dict[str, int] = dict.fromkeys(OUTPUTS, 0)
     for name, variant, *hashes in rows:
         before = stored.get((name, variant), ["-"] * len(OUTPUTS))
         changed = [o for o, a, b in zip(OUTPUTS, before, hashes, strict=True) if a != b]
         for output in changed:
-            differing[output] += 1
+            counts[output] += 1
         if changed:
             print(f"{name}, {variant}: {', '.join(changed)}")
-    count = sum(differing.values())
+    count = sum(counts.values())
     total = len(rows) * len(OUTPUTS)
     print(f"{total - count:,} of {total:,} outputs are the stored ones")
-    for output, number in differing.items():
+    for output, number in counts.items():
         if number:
             print(f"  {output}: {number:,} differ")
     return 1 if count else 0

@@ -1,11 +1,9 @@
 """The JSON document: its shape is what scripts rely on, and it holds together."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-import pytest
-from support import CASES, SAMPLES, diagnose_file
+from support import SAMPLES, TRACES, diagnose_file, document_of, each
 
 SESSION = {
     "number", "verdict", "root_cause", "phase", "first_line", "last_line", "started", "ended", "client_banner",
@@ -14,15 +12,9 @@ SESSION = {
 TRACE = {"libssh2", "contexts", "mask", "records", "dumps", "unknown_records", "foreign_lines"}
 SOURCE = {"name", "sha256", "bytes", "lines", "encoding", "compression"}
 FINDING = {"id", "basis", "kind", "phase", "summary", "evidence", "advice", "rivals"}
-FILES = sorted(p for p in [*SAMPLES.iterdir(), *CASES.glob("*/*")] if p.is_file())
 
 
-@pytest.fixture(scope="module", params=FILES, ids=lambda p: p.name)
-def document(request: pytest.FixtureRequest) -> dict[str, Any]:
-    path: Path = request.param
-    return diagnose_file(path)
-
-
+@each("document", TRACES, document_of)
 def test_has_all_fields_of_the_contract(document: dict[str, Any]) -> None:
     assert document["source"].keys() >= SOURCE
     assert document["trace"].keys() >= TRACE
@@ -39,10 +31,12 @@ def test_has_all_fields_of_the_contract(document: dict[str, Any]) -> None:
             assert all(r["id"] and r["because"] for r in found["rivals"])
 
 
+@each("document", TRACES, document_of)
 def test_is_json_whatever_the_trace_held(document: dict[str, Any]) -> None:
     assert json.loads(json.dumps(document)) == document
 
 
+@each("document", TRACES, document_of)
 def test_root_cause_is_set_exactly_where_the_verdict_is_cause(document: dict[str, Any]) -> None:
     for session in document["sessions"]:
         assert (session["verdict"] == "cause") == (session["root_cause"] is not None)
@@ -51,6 +45,7 @@ def test_root_cause_is_set_exactly_where_the_verdict_is_cause(document: dict[str
         assert (session["verdict"] == "unexplained") == (session["unexplained"] is not None)
 
 
+@each("document", TRACES, document_of)
 def test_every_cause_has_proof_and_advice(document: dict[str, Any]) -> None:
     for session in document["sessions"]:
         for found in session["findings"]:
@@ -59,6 +54,7 @@ def test_every_cause_has_proof_and_advice(document: dict[str, Any]) -> None:
                 assert found["advice"]
 
 
+@each("document", TRACES, document_of)
 def test_lines_lie_in_the_file(document: dict[str, Any]) -> None:
     last = document["source"]["lines"]
     for session in document["sessions"]:
@@ -67,6 +63,7 @@ def test_lines_lie_in_the_file(document: dict[str, Any]) -> None:
             assert all(1 <= q["line"] <= last for q in found["evidence"])
 
 
+@each("document", TRACES, document_of)
 def test_every_text_of_a_real_trace_is_known(document: dict[str, Any]) -> None:
     assert document["trace"]["unknown_records"] == 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from support import SAMPLES, diagnose_file
-from test_scan import zipped
+from support.scans import zipped
 
 import tracelens
 from tracelens.errors import NotATrace, UnreadableInput

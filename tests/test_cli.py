@@ -7,27 +7,14 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support import CASES, SAMPLES
+from support import CASES, PASSWORD, SAMPLES, run
 
 from tracelens.export.columns import TABLES
 
 WRONG = SAMPLES / "wrong-password.log"
 HEALTHY = SAMPLES / "two-factors-healthy.log"
-PASSWORD = b"Ochre.Lantern.6"
-
-
-def run(*arguments: Any, stdin: bytes | None = None, **env: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "tracelens", *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        env={**os.environ, **env},
-        timeout=120,
-        check=False,
-    )
 
 
 class TestAnalyze:

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -13,52 +12,16 @@ import pytest
 from lxml import etree
 from markdown_it import MarkdownIt
 from sarif_pydantic import Sarif
-from support import CASES, HERE, SAMPLES, diagnose_file, diagnose_text
-from test_cli import PASSWORD, WRONG, run
+from support import CASES, HERE, PASSWORD, SAMPLES, diagnose_file, diagnose_text, document_of, each, run
+from support.pages import HOSTILE, OPTIONS, Page
 
 from tracelens.reports import formats, render
 
+WRONG = SAMPLES / "wrong-password.log"
 # A trace of each cause, and of sessions without one.
 FILES = [*sorted(SAMPLES.iterdir()), *(min(p.iterdir()) for p in sorted(CASES.iterdir()) if p.is_dir())]
-OPTIONS: dict[str, Any] = {"masking": "Secrets are masked.", "command": "tracelens report", "unusable": []}
 SCHEMA = json.loads((HERE.parent / "tracelens" / "analysis" / "analysis-1.json").read_text())
 LARGEST = 300_000
-HOSTILE = (
-    "[libssh2] 0.100000 Transport: Sending Banner: SSH-2.0-libssh2_1.11.0\n"
-    "[libssh2] 0.200000 Transport: Received Banner: 220 <script>alert(1)</script> [x](javascript:alert(2)) "
-    "![i](http://evil.example/i.png) \x1b]0;owned\x07 \u202e| a | b | `code` <img src=x onerror=alert(3)> "
-    "http://evil.example/ www.evil.example me@evil.example # h **bold** &lt;b&gt;\n"
-    "[libssh2] 0.300000 Failure Event: -13 - Failed getting banner\n"
-)
-
-
-class Page(HTMLParser):
-    """The tags of a page with their attributes, and its text without scripts and styles."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self._in = ""
-        self.feed(text)
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._in = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._in not in ("script", "style"):
-            self.words.append(data)
-
-
-@pytest.fixture(scope="module", params=FILES, ids=lambda p: p.name)
-def document(request: pytest.FixtureRequest) -> dict[str, Any]:
-    path: Path = request.param
-    return diagnose_file(path)
 
 
 def flat(text: str) -> str:
@@ -66,6 +29,7 @@ def flat(text: str) -> str:
 
 
 class TestHtml:
+    @each("document", FILES, document_of)
     def test_says_cause_proof_and_who_must_act(self, document: dict[str, Any]) -> None:
         page = Page(render.html([document], OPTIONS))
         for session in document["sessions"]:
@@ -79,6 +43,7 @@ class TestHtml:
         assert document["source"]["sha256"] in page.text
         assert "What was not traced" in page.text
 
+    @each("document", FILES, document_of)
     def test_holds_together_and_loads_nothing(self, document: dict[str, Any]) -> None:
         text = render.html([document], OPTIONS)
         page = Page(text)
@@ -115,6 +80,7 @@ class TestHtml:
 
 
 class TestMarkdown:
+    @each("document", FILES, document_of)
     def test_says_cause_proof_and_who_must_act(self, document: dict[str, Any]) -> None:
         for brief in (False, True):
             text = render.markdown([document], OPTIONS, brief=brief)
@@ -148,12 +114,14 @@ class TestMarkdown:
         assert "server's log: no line at all of this client," in text
         assert "server's log: `Failed password for devi`," in render.markdown([diagnose_file(WRONG)], OPTIONS)
 
+    @each("document", FILES, document_of)
     def test_brief_is_at_most_a_page(self, document: dict[str, Any]) -> None:
         text = render.markdown([document], OPTIONS, brief=True)
         sessions = len(document["sessions"])
         lines = sum(1 + len(line) // 90 for line in text.splitlines())
         assert lines <= 60 * sessions
 
+    @each("document", FILES, document_of)
     def test_tables_have_as_many_cells_in_each_row(self, document: dict[str, Any]) -> None:
         text = render.markdown([document], OPTIONS)
         for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
@@ -211,10 +179,12 @@ class TestHostileTraces:
 
 
 class TestJson:
+    @each("document", FILES, document_of)
     def test_is_valid_by_the_published_schema(self, document: dict[str, Any]) -> None:
         whole = json.loads(formats.render("json", [document], {**OPTIONS, "report": True, "unusable": [("a", "b")]}))
         jsonschema.Draft202012Validator(SCHEMA).validate(whole)
 
+    @each("document", FILES, document_of)
     def test_the_schema_describes_every_field(self, document: dict[str, Any]) -> None:
         whole = json.loads(formats.render("json", [document], OPTIONS))
         assert sorted(undescribed(whole, SCHEMA, "$")) == []
@@ -242,6 +212,7 @@ def undescribed(value: Any, schema: dict[str, Any], place: str) -> set[str]:
 
 
 class TestOtherFormats:
+    @each("document", FILES, document_of)
     def test_sarif_has_the_fields_of_the_standard_and_no_other(self, document: dict[str, Any]) -> None:
         log = json.loads(formats.render("sarif", [document], {**OPTIONS, "unusable": [("x", "unreadable")]}))
         model = Sarif.model_validate(log)
@@ -258,6 +229,7 @@ class TestOtherFormats:
             for place in result["locations"]:
                 assert place["physicalLocation"].get("region", {"startLine": 1})["startLine"] >= 1
 
+    @each("document", FILES, document_of)
     def test_junit_is_valid_by_its_schema(self, document: dict[str, Any]) -> None:
         schema = etree.XMLSchema(etree.parse(HERE / "data" / "schemas" / "junit-10.xsd"))
         text = formats.render("junit", [document], {**OPTIONS, "unusable": [("x\x01", "unreadable")]})
@@ -266,6 +238,7 @@ class TestOtherFormats:
         failed = [s for s in document["sessions"] if s["verdict"] in ("cause", "unexplained")]
         assert len(tree.findall(".//failure")) == len(failed)
 
+    @each("document", FILES, document_of)
     def test_ecs_has_a_line_a_session(self, document: dict[str, Any]) -> None:
         lines = [json.loads(line) for line in formats.render("ecs", [document], OPTIONS).splitlines()]
         assert len(lines) == len(document["sessions"])

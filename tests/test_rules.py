@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support import diagnose_text
+from support import diagnose_text, each
 
 from tracelens import rules
 from tracelens.rules import selfcheck
@@ -35,25 +35,28 @@ def example(rule: Rule) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 class TestEachRule:
+    @each("rule", RULES)
     def test_its_file_is_named_after_its_id(self, rule: Rule) -> None:
         folder, name = rule.module.split(".")[-2:]
         assert rule.id in (f"{folder}-{name}".replace("_", "-"), name.replace("_", "-"))
         if rule.kind == "cause":
             assert rule.phase == folder
 
+    @each("rule", RULES)
     def test_has_a_page_with_all_headings_in_order(self, rule: Rule) -> None:
         assert tuple(re.findall(r"^## (.*)$", rule.page, re.MULTILINE)) == HEADINGS
         for heading in HEADINGS:
             body = rule.page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
             assert len(body.strip()) > 30, f"{rule.id}: nothing under {heading}"
 
+    @each("rule", RULES)
     def test_first_line_is_one_sentence(self, rule: Rule) -> None:
         first, _, rest = rule.page.partition("\n")
         assert first.endswith(".")
         assert rest.startswith("\n")
 
+    @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
     def test_fires_on_its_own_example(self, rule: Rule) -> None:
         if rule.id == "trace-empty":
             pytest.skip("an input without a record is no trace; tests/test_cli.py covers it")
@@ -66,6 +69,7 @@ class TestEachRule:
             shown = [f["id"] for s in document["sessions"] for f in s["findings"]]
             assert rule.id in shown + [f["id"] for f in document["notices"]]
 
+    @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
     def test_has_a_near_miss(self, rule: Rule) -> None:
         """A neighbour that its page names, on whose example it is silent; a cause is silent on all of them."""
         near = {id: PAGES[id] for id in selfcheck.neighbours(rule.page) if id in PAGES and id != "trace-empty"}

@@ -3,7 +3,7 @@
 Repeated until they fill so many MB: each text that libssh2 can print, as it stands and with other values each time;
 each packet, in and out; each of the repository's traces, as it stands and with other digits each time; and what no
 program writes. `analyze` is timed with its text and its JSON. Those that take long are listed with their seconds a MB;
-they belong into `tests/test_limits.py`.
+they belong into `tests/test_reader_limits.py`.
 """
 
 import argparse

@@ -55,8 +55,7 @@ def choose(
 
 def run(pairs: list[tuple[Scenario, str]], out: Path) -> list[str]:
     """Records all, several at a time, and writes their truth in the given order; returns what could not be recorded."""
-    for version in dict.fromkeys(version for _, version in pairs):
-        libssh2.library(version)
+    libssh2.libraries(dict.fromkeys(version for _, version in pairs))
     with premises.open_site() as site:
         pool = ThreadPoolExecutor(WORKERS)
         try:

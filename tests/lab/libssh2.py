@@ -1,4 +1,7 @@
-"""libssh2 with tracing, in several versions: source packages in, shared libraries in a cache folder out."""
+"""libssh2 with tracing, in several versions: source packages in, shared libraries in a cache folder out.
+
+`python -m tests.lab.libssh2` builds all that are not there yet.
+"""
 
 import fcntl
 import hashlib
@@ -8,7 +11,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,6 +161,12 @@ def library(name: str) -> Path:
     return found
 
 
+def libraries(names: Iterable[str]) -> list[Path]:
+    """As `library` for each, several at a time."""
+    with ThreadPoolExecutor(os.cpu_count()) as builders:
+        return list(builders.map(library, names))
+
+
 def missing() -> list[str]:
     """What a build needs and this machine lacks, as Debian packages."""
     tools = {"cmake": "cmake", "cc": "gcc", "make": "make"}
@@ -221,3 +231,7 @@ def _run(*command: str, environment: dict[str, str] | None = None) -> None:
     )
     if done.returncode:
         raise BuildError(f"{' '.join(command[:4])} ...: {done.stdout[-2000:]}")
+
+
+if __name__ == "__main__":
+    libraries(SOURCES)
