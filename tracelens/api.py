@@ -47,4 +47,4 @@ def tables(analysis: Analysis) -> "dict[str, pd.DataFrame]":
     """
     from tracelens import export
 
-    return export.of_document(analysis.document)
+    return export.of_analysis(analysis)

@@ -3,7 +3,6 @@
 from tracelens.analysis.builder import EVIDENCE_KEPT
 from tracelens.analysis.document import (
     SCHEMA,
-    Advice,
     Analysis,
     Ask,
     Attempt,
@@ -19,7 +18,6 @@ from tracelens.analysis.document import (
     Origin,
     Phase,
     Quote,
-    Rival,
     Session,
     ShownSecret,
     SkippedRule,
@@ -31,6 +29,7 @@ from tracelens.analysis.document import (
     Window,
 )
 from tracelens.analysis.pipeline import analyze, to_document
+from tracelens.rules.base import Advice, Rival
 
 __all__ = [
     "EVIDENCE_KEPT", "SCHEMA", "Advice", "Analysis", "Ask", "Attempt", "Comparison", "Difference", "Document", "Error",

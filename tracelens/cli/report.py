@@ -4,15 +4,20 @@ import tempfile
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import asdict, replace
 
 from tracelens.analysis.json_text import json_text
 from tracelens.cli.analyze import MASKED, analyses, give
 from tracelens.cli.app import one_command
 from tracelens.cli.output import fail
 from tracelens.errors import UnsafeCopy
+
+if TYPE_CHECKING:
+    from tracelens.analysis import Analysis
+    from tracelens.redact import Redaction
 
 ANONYMOUS = (
     "Secrets (passwords, answers to prompts, key material) are masked; users, hosts, addresses, paths and keys have "
@@ -75,18 +80,14 @@ def report(
         fail("--since is for the folder of a scan")
     refuse_inputs(output, inputs)
     unusable: list[tuple[str, str]] = []
-    documents = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
-    if documents:
+    traces = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
+    if traces:
         flags = [flag for flag, on in (("--anonymize", anonymize), ("--brief", brief)) if on]
-        options = {
-            "masking": ANONYMOUS if anonymize else MASKED,
-            "command": " ".join(["tracelens report", *flags, "-f", "md" if name == "markdown" else name]),
-            "unusable": unusable,
-            "brief": brief,
-            "report": True,
-        }
-        give(formats.render(name, documents, options), output)
-    if unusable or not documents:
+        command = " ".join(["tracelens report", *flags, "-f", "md" if name == "markdown" else name])
+        masking = ANONYMOUS if anonymize else MASKED
+        options = formats.Options(masking, command, unusable, brief=brief, report=True)
+        give(formats.render(name, traces, options), output)
+    if unusable or not traces:
         raise typer.Exit(2)
 
 
@@ -95,66 +96,52 @@ def _of_archive(folder: Path, format: str, since: datetime | None) -> str:
 
     found = overview(folder, since)
     if format == "json":
-        return json_text({"schema": "tracelens/archive/1", **found})
+        return json_text({"schema": "tracelens/archive/1", **asdict(found)})
     from tracelens.reports import render
+    from tracelens.reports.formats import Options
 
-    flags = f" --since {since.date()}" if since else ""
-    options = {"name": folder.resolve().name, "masking": MASKED, "command": f"tracelens report{flags}"}
-    return render.of_archive(format, found, options)
+    options = Options(MASKED, f"tracelens report --since {since.date()}" if since else "tracelens report")
+    return render.of_archive(format, folder.resolve().name, found, options)
 
 
-def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> list[dict[str, Any]]:
+def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> "list[Analysis]":
     """The analyses of copies that `redact` makes, with lines, size and hash those of the inputs, which get numbers."""
-    from tracelens import analysis
     from tracelens.inputs import Source, find
-    from tracelens.inputs.streams import Stream
     from tracelens.redact import Redaction
 
     if "-" in inputs:
         fail("report --anonymize reads an input twice: give a file in place of standard input")
-    documents = []
     found: list[tuple[str, str]] = []
     originals = list(analyses(inputs, found))
-    names = {document["source"]["name"]: number for number, document in enumerate(originals, 1)}
+    names = {original.name: f"trace {number}" for number, original in enumerate(originals, 1)}
     for number, (name, why) in enumerate(found, 1):
-        known = f"trace {names[name]}" if name in names else f"input {number} that could not be used"
+        known = names.get(name, f"input {number} that could not be used")
         unusable.append((known, why.replace(name, known)))
     with Redaction(anonymize=True) as redaction:
         for origin in find(inputs):
             if isinstance(origin, Source) and origin.name in names:
                 redaction.survey(origin)
-        for original in originals:
-            name = original["source"]["name"]
-            with tempfile.TemporaryFile() as copy:
-                redaction.write(name, copy)
-                copy.seek(0)
-                called = f"trace {names[name]}"
-                document = analysis.analyze(Source(called, None, Stream(copy.read, called))).document
-            # The copy has no notice of secrets any more; the original's speaks of counts alone.
-            kept = [n for n in original["notices"] if n["id"] not in {m["id"] for m in document["notices"]}]
-            document["notices"] += [n for n in kept if n["id"] == "trace-secrets"]
-            like = {
-                **original,
-                "notices": [n for m in document["notices"] for n in original["notices"] if n["id"] == m["id"]],
-            }
-            document = _with_lines_of(like, document)
-            documents.append(document | {"source": original["source"] | {"name": called}, "holds": original["holds"]})
-    return documents
+        return [_anonymized(original, names[original.name], redaction) for original in originals]
 
 
-_LINES = ("line", "first_line", "last_line")
+def _anonymized(original: "Analysis", name: str, redaction: "Redaction") -> "Analysis":
+    from tracelens.analysis import analyze
+    from tracelens.analysis.document import with_lines_of
+    from tracelens.inputs import Source
+    from tracelens.inputs.streams import Stream
 
-
-def _with_lines_of(original: Any, copy: Any) -> Any:
-    """The copy's document with the original's line numbers: a mask may be longer than what it hides."""
-    if isinstance(copy, dict):
-        return {
-            key: original[key] if key in _LINES else _with_lines_of(original.get(key), value)
-            for key, value in copy.items()
-            if key != "holds"
-        }
-    if isinstance(copy, list):
-        if not isinstance(original, list) or len(copy) != len(original):
-            raise UnsafeCopy("report", "the anonymized copy does not read like the original: nothing is given out")
-        return [_with_lines_of(*pair) for pair in zip(original, copy, strict=True)]
-    return copy
+    with tempfile.TemporaryFile() as file:
+        redaction.write(original.name, file)
+        file.seek(0)
+        copy = analyze(Source(name, None, Stream(file.read, name)))
+    # The copy has no notice of secrets any more; the original's gives counts alone.
+    known = {notice.id for notice in copy.notices}
+    lost = [n for n in original.notices if n.id == "trace-secrets" and n.id not in known]
+    notices = (*copy.notices, *lost)
+    copy = replace(copy, source=replace(original.source, name=name), holds=original.holds, notices=notices)
+    like = replace(original, notices=tuple(n for notice in notices for n in original.notices if n.id == notice.id))
+    try:
+        return with_lines_of(copy, like)  # a mask may be longer than what it hides
+    except ValueError as error:
+        why = "the anonymized copy does not read like the original: nothing is given out"
+        raise UnsafeCopy("report", why) from error

@@ -17,7 +17,7 @@ from tracelens.reader import Reader, read
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ROWS", "TABLES", "Timeline", "frame", "framed", "of_document"]
+__all__ = ["ROWS", "TABLES", "Timeline", "frame", "framed", "of_analysis"]
 
 T = TypeVar("T")
 ROWS = 100_000
@@ -57,9 +57,9 @@ class Timeline:
             raise NotATrace(origin.name, "see what `tracelens analyze` says of it")
 
     def _analyzed(self, origin: inputs.Source, table: str) -> Iterator[Row]:
-        document = analysis.analyze(origin, show_secrets=self._show_secrets).document
-        self.damage = document["source"]["damage"]
-        yield from documents.ROWS[table](document)
+        result = analysis.analyze(origin, show_secrets=self._show_secrets)
+        self.damage = result.source.damage
+        yield from documents.ROWS[table](result)
 
     def _followed(self, origin: inputs.Source, table: str) -> Iterator[Row]:
         reader = read(inputs.decoded(origin.chunks())[1])
@@ -84,9 +84,9 @@ def framed(columns: tuple[str, ...], values: Iterable[Row]) -> "Iterator[pd.Data
         yield frame(columns, batch)
 
 
-def of_document(document: dict[str, Any]) -> "dict[str, pd.DataFrame]":
-    """The tables that an analysis's document makes, by name: attempts, operations, phases, sessions, findings."""
-    return {name: frame(TABLES[name], list(rows(document))) for name, rows in documents.ROWS.items()}
+def of_analysis(result: analysis.Analysis) -> "dict[str, pd.DataFrame]":
+    """The tables that an analysis makes, by name: attempts, operations, phases, sessions, findings."""
+    return {name: frame(TABLES[name], list(rows(result))) for name, rows in documents.ROWS.items()}
 
 
 def frame(columns: tuple[str, ...], rows: Sequence[Row]) -> "pd.DataFrame":
