@@ -12,12 +12,25 @@ CASES = HERE / "cases"
 READ, SENT = "libssh2_transport_read() plain", "libssh2_transport_write plain"
 
 
-def diagnose_file(path: Path | str) -> dict[str, Any]:
-    """The analysis document of one file."""
+def analyze_file(path: Path | str) -> analysis.Analysis:
+    """The analysis of one file."""
     for found in inputs.find([str(path)]):
         assert isinstance(found, inputs.Source), found
-        return analysis.analyze(found).document
+        return analysis.analyze(found)
     raise AssertionError(f"nothing found in {path}")
+
+
+def analyze_text(text: str) -> analysis.Analysis:
+    """The analysis of a text, read as a file in UTF-8."""
+    with tempfile.NamedTemporaryFile(suffix=".log") as file:
+        file.write(text.encode())
+        file.flush()
+        return analyze_file(file.name)
+
+
+def diagnose_file(path: Path | str) -> dict[str, Any]:
+    """The analysis of one file as its JSON form."""
+    return analyze_file(path).document
 
 
 def diagnose_bytes(data: bytes) -> dict[str, Any]:

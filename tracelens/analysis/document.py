@@ -1,7 +1,7 @@
 """The result document: what `analyze -f json` prints, as frozen structs that are read back from their own JSON.
 
 The order of the fields is the order in the JSON. Lines are 1-based lines of the decompressed input. No secret is in a
-document unless it was asked for. The JSON schema (`analysis-1.json`) is made from these structs by `schema_text`.
+document unless it was asked for. The JSON schema (`analysis-1.json`) is generated from these structs.
 """
 
 from functools import cache
@@ -396,6 +396,8 @@ def _line_fields(struct: type[Struct]) -> frozenset[str]:
 def schema_text() -> str:
     """The JSON schema of a `Document`: the content of `analysis-1.json`."""
     (_,), definitions = msgspec.json.schema_components([Document], ref_template="#/$defs/{name}")
+    for definition in definitions.values():
+        definition["description"] = " ".join(definition["description"].split())
     whole = definitions.pop("Document")
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:tracelens:analysis:1"}
     return json_text({**head, **whole, "title": SCHEMA, "$defs": definitions})

@@ -219,15 +219,19 @@ def _logins(good: Session, bad: Session) -> Iterator[Difference]:
         yield _difference("auth", "user", good.user, bad.user, 2)
     if bad.phase in ("banner", "kex"):
         return
-    own, other = (_offered(s) for s in (good, bad))
-    taken = next((a.method for a in good.auth if a.outcome in ("accepted", "partial")), "")
-    if other and (own != other if own else taken and taken not in other.split(",")):
-        yield _difference(
-            "auth", "login methods that the server offers", own or f"not asked, {taken} went through", other, 3
-        )
-    own, other = (_ledger(s) for s in (good, bad))
+    yield from _methods(good, bad)
+    own, other = _ledger(good), _ledger(bad)
     if own != other:
         yield _difference("auth", "logins, one after the other", own or "none seen", other or "none seen", 2)
+
+
+def _methods(good: Session, bad: Session) -> Iterator[Difference]:
+    """The methods that the server offers; where the good session did not ask for them, the method that it used."""
+    own, other = _offered(good), _offered(bad)
+    used = next((a.method for a in good.auth if a.outcome in ("accepted", "partial")), "")
+    if other and (own != other if own else used and used not in other.split(",")):
+        own = own or f"not asked, {used} went through"
+        yield _difference("auth", "login methods that the server offers", own, other, 3)
 
 
 def _offered(session: Session) -> str:

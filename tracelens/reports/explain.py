@@ -8,7 +8,7 @@ import difflib
 import importlib
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
 from msgspec import Struct
@@ -319,31 +319,36 @@ def _sections_of(page: str) -> tuple[Section, ...]:
 def _error_page(kind: str, code: int | None, text: str, lead: Iterable[str]) -> Explanation:
     known = codes.libssh2_error(code) if code is not None else None
     named = f"{known.name} ({code})" if known else f"libssh2 error {code}" if code is not None else ""
-    what = list(lead)
-    if known:
-        what.append(f"{named}: {known.meaning}")
-    elif code is not None:
-        what.append(f"No libssh2 release has an error {code}.")
-    if code is not None and not text and code != -37:
-        what.append("The number alone does not name the cause: its text and the errors before it do.")
-    body = [Section("What it is", tuple(what))] if what else []
-    found = messages.readings(code, text)
-    means = [_with_codes(code, known.codes, " ".join(known.means)) for known in found]
+    readings = messages.readings(code, text)
+    means = [_with_codes(code, reading.codes, " ".join(reading.means)) for reading in readings]
     if text and code is None and None in messages.codes_for(text):
         means.append("With -37: nothing at all; it was tried again, and is never the final cause.")
-    body.append(Section("What it means", tuple(means)))
-    iris = [_with_codes(code, known.codes, line) for known in found for line in known.iris]
-    c = [_with_codes(code, known.codes, line) for known in found for line in known.c]
+    iris = [_with_codes(code, reading.codes, line) for reading in readings for line in reading.iris]
+    c = [_with_codes(code, reading.codes, line) for reading in readings for line in reading.c]
     trace_c = f"{trace_mask.c_call(511)} collects the lines before it; libssh2_session_last_error() has the text."
-    for where, advice, otherwise in (
-        ("InterSystems IRIS and Caché", iris, f"{_TRACE_IT} before Connect collects what led to it."),
-        ("other programs (libssh2's C names)", c, trace_c),
-    ):
-        body.append(Section(f"What to do in {where}", tuple(dict.fromkeys(advice)) or (otherwise,)))
-    body.append(Section("Where libssh2 prints it", tuple(messages.printed(code, text))))
+    body = (
+        Section("What it is", (*lead, *_of_number(code, text, known))),
+        Section("What it means", tuple(means)),
+        _to_do("InterSystems IRIS and Caché", iris, f"{_TRACE_IT} before Connect collects what led to it."),
+        _to_do("other programs (libssh2's C names)", c, trace_c),
+        Section("Where libssh2 prints it", tuple(messages.printed(code, text))),
+    )
     title = ": ".join(part for part in (named, text) if part)
-    see = dict.fromkeys(finding for reading in found for finding in reading.see)
+    see = dict.fromkeys(finding for reading in readings for finding in reading.see)
     return Explanation(title, kind, tuple(part for part in body if part.lines), tuple(see))
+
+
+def _of_number(code: int | None, text: str, known: Code | None) -> Iterator[str]:
+    if known:
+        yield f"{known.name} ({code}): {known.meaning}"
+    elif code is not None:
+        yield f"No libssh2 release has an error {code}."
+    if code is not None and not text and code != -37:
+        yield "The number alone does not name the cause: its text and the errors before it do."
+
+
+def _to_do(where: str, advice: list[str], otherwise: str) -> Section:
+    return Section(f"What to do in {where}", tuple(dict.fromkeys(advice)) or (otherwise,))
 
 
 def _with_codes(code: int | None, about: tuple[int, ...], line: str) -> str:

@@ -163,10 +163,7 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
         yield from _quotes("1st error", [session.unexplained])
     if session.ask is not None:
         yield from _ask(session.ask, verbosity)
-    undecided = [e for e in session.errors if e.fate == "undecided"]
-    if undecided:
-        yield from _quotes("Undecided", undecided[:2])
-        yield from _field("", f"{_UNDECIDED.get(session.phase, _ANY_UNDECIDED)}: this trace would not show it")
+    yield from _undecided(session)
     for label, found in _labelled("Notice", (f for f in session.findings if f.kind == "notice")):
         yield from _field(label, f"{found.summary} ({found.id})")
         if verbosity:
@@ -176,6 +173,13 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
         yield from _field(label, f"line {secret.line}: {secret.kind} {secret.value}")
     if verbosity:
         yield from _facts(session)
+
+
+def _undecided(session: Session) -> Iterator[str]:
+    undecided = [e for e in session.errors if e.fate == "undecided"]
+    if undecided:
+        yield from _quotes("Undecided", undecided[:2])
+        yield from _field("", f"{_UNDECIDED.get(session.phase, _ANY_UNDECIDED)}: this trace would not show it")
 
 
 def _verdict(session: Session, paint: Paint) -> str:
