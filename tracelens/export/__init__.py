@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracelens import analysis, inputs
 from tracelens.errors import NotATrace, UnreadableInput
-from tracelens.export import documents, packets
+from tracelens.export import documents, packets, records, requests
 from tracelens.export.columns import COLUMNS, TABLES, Row
-from tracelens.export.records import BUT, records
 from tracelens.reader import Reader, read
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ __all__ = ["ROWS", "TABLES", "Timeline", "frame", "framed", "of_analysis"]
 
 T = TypeVar("T")
 ROWS = 100_000
-_SEQUENCES = {"events": packets.events, "packets": packets.packets, "requests": packets.requests}
+_SEQUENCES = {"events": packets.events, "packets": packets.packets, "requests": requests.requests}
 
 
 class Timeline:
@@ -67,7 +66,9 @@ class Timeline:
 
     def _records(self, origin: inputs.Source) -> "Iterator[pd.DataFrame]":
         reader = Reader(inputs.decoded(origin.chunks())[1], fold=False)
-        yield from records(self._items(origin, reader, reader.with_lines(BUT)), ROWS, self._show_secrets)
+        yield from records.records(
+            self._items(origin, reader, reader.with_lines(records.BUT)), ROWS, self._show_secrets
+        )
 
 
 def framed(columns: tuple[str, ...], values: Iterable[Row]) -> "Iterator[pd.DataFrame]":

@@ -8,7 +8,7 @@ import difflib
 import importlib
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from msgspec import Struct
@@ -320,11 +320,11 @@ def _error_page(kind: str, code: int | None, text: str, lead: Iterable[str]) -> 
     known = codes.libssh2_error(code) if code is not None else None
     named = f"{known.name} ({code})" if known else f"libssh2 error {code}" if code is not None else ""
     readings = messages.readings(code, text)
-    means = [_with_codes(code, reading.codes, " ".join(reading.means)) for reading in readings]
+    means = _lines(code, ((reading.codes, [" ".join(reading.means)]) for reading in readings))
     if text and code is None and None in messages.codes_for(text):
         means.append("With -37: nothing at all; it was tried again, and is never the final cause.")
-    iris = [_with_codes(code, reading.codes, line) for reading in readings for line in reading.iris]
-    c = [_with_codes(code, reading.codes, line) for reading in readings for line in reading.c]
+    iris = _lines(code, ((reading.codes, reading.iris) for reading in readings))
+    c = _lines(code, ((reading.codes, reading.c) for reading in readings))
     trace_c = f"{trace_mask.c_call(511)} collects the lines before it; libssh2_session_last_error() has the text."
     body = (
         Section("What it is", (*lead, *_of_number(code, text, known))),
@@ -333,7 +333,7 @@ def _error_page(kind: str, code: int | None, text: str, lead: Iterable[str]) -> 
         _to_do("other programs (libssh2's C names)", c, trace_c),
         Section("Where libssh2 prints it", tuple(messages.printed(code, text))),
     )
-    title = ": ".join(part for part in (named, text) if part)
+    title = ": ".join(filter(None, (named, text)))
     see = dict.fromkeys(finding for reading in readings for finding in reading.see)
     return Explanation(title, kind, tuple(part for part in body if part.lines), tuple(see))
 
@@ -351,8 +351,13 @@ def _to_do(where: str, advice: list[str], otherwise: str) -> Section:
     return Section(f"What to do in {where}", tuple(dict.fromkeys(advice)) or (otherwise,))
 
 
-def _with_codes(code: int | None, about: tuple[int, ...], line: str) -> str:
-    return line if code is not None or not about else f"With {' or '.join(map(str, about))}: {line}"
+def _lines(code: int | None, advice: Iterable[tuple[tuple[int, ...], Sequence[str]]]) -> list[str]:
+    """All lines of advice; where the code is not known, with the codes that each is about."""
+    return [
+        line if code is not None or not about else f"With {' or '.join(map(str, about))}: {line}"
+        for about, lines in advice
+        for line in lines
+    ]
 
 
 def _family_page(family: _Family, number: int) -> Explanation:
