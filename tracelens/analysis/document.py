@@ -22,20 +22,19 @@ _PHASES = ["banner", "kex", "auth", "channel", "sftp", "scp"]
 _FATES = ["partial-auth", "cleanup", "recovered", "final", "consequence", "undecided", ""]
 
 
-def _one_of(names: list[str], description: str) -> Meta:
-    return Meta(description=description, extra_json_schema={"enum": names})
+def means(description: str, **schema: object) -> Meta:
+    """A field's description, and what else the JSON schema says of it."""
+    return Meta(description=description, extra_json_schema=schema or None)
 
 
 Line = Annotated[int, Meta(ge=0, description="1-based line of the decompressed input; 0 where no line stands for it")]
-Seconds = Annotated[
-    float | None, Meta(description="seconds on the trace's own clock; null where the trace prints none")
-]
-PhaseName = Annotated[str, _one_of([*_PHASES, "done"], "how far an SSH session came, or where something happened")]
+Seconds = Annotated[float | None, means("seconds on the trace's own clock; null where the trace prints none")]
+PhaseName = Annotated[str, means("how far an SSH session came, or where something happened", enum=[*_PHASES, "done"])]
 Offer = Annotated[
     dict[str, tuple[str, ...]],
-    Meta(
-        description="the algorithm lists of a KEXINIT (RFC 4253, 7.1); null where the trace does not show it",
-        extra_json_schema={"propertyNames": {"enum": list(LISTS)}},
+    means(
+        "the algorithm lists of a KEXINIT (RFC 4253, 7.1); null where the trace does not show it",
+        propertyNames={"enum": list(LISTS)},
     ),
 ]
 
@@ -44,47 +43,45 @@ class Quote(Struct, frozen=True):
     """A place in the trace."""
 
     line: Line
-    text: Annotated[str, Meta(description="what stands there, or what the packet dumped there says; secrets masked")]
+    text: Annotated[str, means("what stands there, or what the packet dumped there says; secrets masked")]
 
 
 class Finding(Struct, frozen=True):
     """What a rule found."""
 
-    id: Annotated[str, Meta(description="id of the finding; see `tracelens rules`")]
+    id: Annotated[str, means("id of the finding; see `tracelens rules`")]
     kind: Kind
     phase: Annotated[
         Annotated[str, Meta(extra_json_schema={"enum": [*_PHASES, "transport", "client", "done"]})] | None,
-        Meta(description="where a cause strikes; null for noise and notices"),
+        means("where a cause strikes; null for noise and notices"),
     ]
-    summary: Annotated[str, Meta(description="the finding in a sentence")]
-    basis: Annotated[Basis, Meta(description="what the finding rests on: decoded packets, texts, or what did not come")]
+    summary: Annotated[str, means("the finding in a sentence")]
+    basis: Annotated[Basis, means("what the finding rests on: decoded packets, texts, or what did not come")]
     evidence: Annotated[
-        tuple[Quote, ...], Meta(description="the places that prove it, the one that it stands on first; at most 200")
+        tuple[Quote, ...], means("the places that prove it, the one that it stands on first; at most 200")
     ]
-    advice: Annotated[tuple[Advice, ...], Meta(description="who should do what")]
-    rivals: Annotated[
-        tuple[Rival, ...], Meta(description="causes that look alike, and what ruled each out or would decide")
-    ]
+    advice: Annotated[tuple[Advice, ...], means("who should do what")]
+    rivals: Annotated[tuple[Rival, ...], means("causes that look alike, and what ruled each out or would decide")]
 
 
 class Source(Struct, frozen=True):
     """The input."""
 
-    name: Annotated[str, Meta(description="the input as it was named, `archive!member` for a member of an archive")]
-    sha256: Annotated[str | None, Meta(description="of the input as it is stored")]
-    bytes: Annotated[int | None, Meta(description="size of the decompressed input")]
+    name: Annotated[str, means("the input as it was named, `archive!member` for a member of an archive")]
+    sha256: Annotated[str | None, means("of the input as it is stored")]
+    bytes: Annotated[int | None, means("size of the decompressed input")]
     lines: int
     encoding: str
-    compression: Annotated[str | None, Meta(description="its layers from the outside in, such as gzip+tar")]
-    damage: Annotated[str | None, Meta(description="why the input ended early; null where it is whole")]
+    compression: Annotated[str | None, means("its layers from the outside in, such as gzip+tar")]
+    damage: Annotated[str | None, means("why the input ended early; null where it is whole")]
 
 
 class Holdings(Struct, frozen=True):
     """What must not be sent around."""
 
-    secrets: Annotated[dict[str, int], Meta(description="kind of secret -> how many")]
-    content_bytes: Annotated[int, Meta(description="bytes of file contents")]
-    warning: Annotated[str | None, Meta(description="the same in words")]
+    secrets: Annotated[dict[str, int], means("kind of secret -> how many")]
+    content_bytes: Annotated[int, means("bytes of file contents")]
+    warning: Annotated[str | None, means("the same in words")]
 
 
 class Versions(Struct, frozen=True):
@@ -97,23 +94,21 @@ class Versions(Struct, frozen=True):
 class Trace(Struct, frozen=True):
     """The trace as a whole, counted."""
 
-    libssh2: Annotated[Versions, Meta(description="versions that the wording allows; null where none does")]
-    contexts: Annotated[tuple[str, ...], Meta(description="subsystems seen")]
-    mask: Annotated[int, Meta(description="the bits of the trace mask seen in use")]
-    records: Annotated[int, Meta(description="libssh2 records of text")]
-    dumps: Annotated[int, Meta(description="hex dumps")]
-    unknown_records: Annotated[int, Meta(description="libssh2 records whose text no grammar knows")]
-    foreign_lines: Annotated[int, Meta(description="lines that are no part of a trace")]
-    clock_restarts: Annotated[int, Meta(description="how often the clock began anew")]
+    libssh2: Annotated[Versions, means("versions that the wording allows; null where none does")]
+    contexts: Annotated[tuple[str, ...], means("subsystems seen")]
+    mask: Annotated[int, means("the bits of the trace mask seen in use")]
+    records: Annotated[int, means("libssh2 records of text")]
+    dumps: Annotated[int, means("hex dumps")]
+    unknown_records: Annotated[int, means("libssh2 records whose text no grammar knows")]
+    foreign_lines: Annotated[int, means("lines that are no part of a trace")]
+    clock_restarts: Annotated[int, means("how often the clock began anew")]
     counted_only: Annotated[
-        int, Meta(description="records that were counted and not read one by one, there being so many like them")
+        int, means("records that were counted and not read one by one, there being so many like them")
     ]
     unparted_sessions: Annotated[
-        int, Meta(description="sessions that were left with the one before them because too many were open")
+        int, means("sessions that were left with the one before them because too many were open")
     ]
-    newlines: Annotated[
-        Literal["normal", "doubled", "none"], Meta(description="what ends a record: one newline, two, or none")
-    ]
+    newlines: Annotated[Literal["normal", "doubled", "none"], means("what ends a record: one newline, two, or none")]
 
 
 class Offers(Struct, frozen=True):
@@ -128,25 +123,25 @@ class Attempt(Struct, frozen=True):
 
     method: str
     outcome: Literal["accepted", "partial", "refused", "unanswered", "not-sent"]
-    remaining: Annotated[tuple[str, ...], Meta(description="methods that can continue, as the server says")]
+    remaining: Annotated[tuple[str, ...], means("methods that can continue, as the server says")]
     line: Line
     last_line: Line
     time: Seconds
     user: str | None
-    partial: Annotated[bool | None, Meta(description="the flag of USERAUTH_FAILURE; null where no dump shows it")]
-    algorithm: Annotated[str | None, Meta(description="the key's algorithm, for publickey")]
-    fingerprint: Annotated[str | None, Meta(description="the key's")]
+    partial: Annotated[bool | None, means("the flag of USERAUTH_FAILURE; null where no dump shows it")]
+    algorithm: Annotated[str | None, means("the key's algorithm, for publickey")]
+    fingerprint: Annotated[str | None, means("the key's")]
 
 
 class Operation(Struct, frozen=True):
     """An SFTP or SCP operation; of reads and writes those that failed."""
 
-    verb: Annotated[str, Meta(description="SFTP's name of the request")]
+    verb: Annotated[str, means("SFTP's name of the request")]
     path: str
-    target: Annotated[str, Meta(description="second path, such as a new name; empty where there is none")]
+    target: Annotated[str, means("second path, such as a new name; empty where there is none")]
     outcome: Literal["pending", "done", "failed"]
-    status: Annotated[int | None, Meta(description="SFTP status that ended it")]
-    message: Annotated[str | None, Meta(description="the server's own sentence")]
+    status: Annotated[int | None, means("SFTP status that ended it")]
+    message: Annotated[str | None, means("the server's own sentence")]
     request_id: int | None
     line: Line
     last_line: Line
@@ -160,7 +155,7 @@ class Phase(Struct, frozen=True):
     name: PhaseName
     started: Seconds
     ended: Seconds
-    waited: Annotated[float, Meta(description="seconds of it spent waiting for the peer")]
+    waited: Annotated[float, means("seconds of it spent waiting for the peer")]
     first_line: Line
     last_line: Line
 
@@ -173,7 +168,7 @@ class Step(Struct, frozen=True, rename={"sender": "from"}):
     time: Seconds
     last_time: Seconds
     sender: Literal["client", "server"]
-    what: Annotated[str, Meta(description="the message's name and what it says, or the text that tells of it")]
+    what: Annotated[str, means("the message's name and what it says, or the text that tells of it")]
     phase: PhaseName
     kind: Literal["message", "error"]
     count: Annotated[int, Meta(ge=1, description="how many messages next to each other the step stands for")]
@@ -183,9 +178,9 @@ class Error(Struct, frozen=True):
     """An error that libssh2 raised, and what became of it."""
 
     line: Line
-    code: Annotated[int | None, Meta(description="libssh2's error number")]
+    code: Annotated[int | None, means("libssh2's error number")]
     text: str
-    fate: Annotated[str, _one_of(_FATES, "what became of it; `final`: the session failed by it")]
+    fate: Annotated[str, means("what became of it; `final`: the session failed by it", enum=_FATES)]
 
 
 class LogLine(Struct, frozen=True):
@@ -193,7 +188,7 @@ class LogLine(Struct, frozen=True):
 
     look_for: str
     why: str
-    literal: Annotated[bool, Meta(description="whether the log has these very words; else they describe the line")]
+    literal: Annotated[bool, means("whether the log has these very words; else they describe the line")]
 
 
 class Window(Struct, frozen=True):
@@ -206,9 +201,9 @@ class Window(Struct, frozen=True):
 class Ask(Struct, frozen=True):
     """What to ask the server's admin for."""
 
-    log: Annotated[tuple[LogLine, ...], Meta(description="the lines that say most first")]
+    log: Annotated[tuple[LogLine, ...], means("the lines that say most first")]
     window: Window
-    reproduce: Annotated[tuple[str, ...], Meta(description="command lines of OpenSSH's client that show the same")]
+    reproduce: Annotated[tuple[str, ...], means("command lines of OpenSSH's client that show the same")]
 
 
 class SkippedRule(Struct, frozen=True):
@@ -231,50 +226,42 @@ class Session(Struct, frozen=True, omit_defaults=True):
 
     number: Annotated[int, Meta(ge=1, description="in the order of the sessions' first records")]
     verdict: Verdict
-    root_cause: Annotated[
-        str | None, Meta(description="id of the root cause; set exactly where the verdict is `cause`")
-    ]
+    root_cause: Annotated[str | None, means("id of the root cause; set exactly where the verdict is `cause`")]
     phase: PhaseName
     first_line: Line
     last_line: Line
     started: Seconds
     ended: Seconds
-    open: Annotated[bool, Meta(description="whether the trace ends without the session's own end")]
+    open: Annotated[bool, means("whether the trace ends without the session's own end")]
     client_banner: str | None
     server_banner: str | None
     user: str | None
     algorithms: Annotated[
         dict[str, str | None],
-        Meta(
-            description="list -> what was agreed on; each of the eight lists is there",
-            extra_json_schema={"propertyNames": {"enum": list(LISTS)}, "required": list(LISTS)},
+        means(
+            "list -> what was agreed on; each of the eight lists is there",
+            propertyNames={"enum": list(LISTS)},
+            required=list(LISTS),
         ),
     ]
     offers: Offers
-    host_key_fingerprints: Annotated[dict[str, str], Meta(description="hash -> fingerprint")]
-    auth: Annotated[tuple[Attempt, ...], Meta(description="every attempt to log in (RFC 4252)")]
-    operations: Annotated[tuple[Operation, ...], Meta(description="SFTP and SCP operations")]
+    host_key_fingerprints: Annotated[dict[str, str], means("hash -> fingerprint")]
+    auth: Annotated[tuple[Attempt, ...], means("every attempt to log in (RFC 4252)")]
+    operations: Annotated[tuple[Operation, ...], means("SFTP and SCP operations")]
     phases: tuple[Phase, ...]
-    steps: Annotated[
-        tuple[Step, ...],
-        Meta(description="what each side said, message by message: the first 160 and the last 80"),
-    ]
-    steps_omitted: Annotated[int, Meta(description="how many steps between those were left out")]
-    errors: Annotated[tuple[Error, ...], Meta(description="all errors but -37, at most 200")]
-    unexplained: Annotated[
-        Quote | None, Meta(description="the first error that nothing recovered from, where no rule knows why")
-    ]
-    findings: Annotated[tuple[Finding, ...], Meta(description="the root cause first, then notices")]
-    ask: Annotated[Ask | None, Meta(description="what to ask the other side for")]
-    noise: Annotated[dict[str, int], Meta(description="id of the noise -> how many events")]
+    steps: Annotated[tuple[Step, ...], means("what each side said, message by message: the first 160 and the last 80")]
+    steps_omitted: Annotated[int, means("how many steps between those were left out")]
+    errors: Annotated[tuple[Error, ...], means("all errors but -37, at most 200")]
+    unexplained: Annotated[Quote | None, means("the first error that nothing recovered from, where no rule knows why")]
+    findings: Annotated[tuple[Finding, ...], means("the root cause first, then notices")]
+    ask: Annotated[Ask | None, means("what to ask the other side for")]
+    noise: Annotated[dict[str, int], means("id of the noise -> how many events")]
     noise_findings: tuple[Finding, ...]
     skipped_rules: Annotated[
-        tuple[SkippedRule, ...],
-        Meta(description="rules that could not be asked, and the trace contexts that they need"),
+        tuple[SkippedRule, ...], means("rules that could not be asked, and the trace contexts that they need")
     ]
     secrets: Annotated[
-        tuple[ShownSecret, ...] | None,
-        Meta(description="the secrets themselves; only where they were asked for"),
+        tuple[ShownSecret, ...] | None, means("the secrets themselves; only where they were asked for")
     ] = None
 
     @property
@@ -302,14 +289,14 @@ class Difference(Struct, frozen=True):
     """One thing that two sessions did not have in common."""
 
     what: str
-    values: Annotated[tuple[str, str], Meta(description="the value in each session, in the order of their numbers")]
+    values: Annotated[tuple[str, str], means("the value in each session, in the order of their numbers")]
 
 
 class Comparison(Struct, frozen=True):
     """A failed session beside one that went well, or beside the failed one before it."""
 
-    sessions: Annotated[tuple[int, int], Meta(description="their numbers")]
-    differs: Annotated[tuple[Difference, ...], Meta(description="what of the things they were given differs")]
+    sessions: Annotated[tuple[int, int], means("their numbers")]
+    differs: Annotated[tuple[Difference, ...], means("what of the things they were given differs")]
     summary: str
 
 
@@ -317,11 +304,11 @@ class Analysis(Struct, frozen=True):
     """One input, diagnosed."""
 
     source: Source
-    holds: Annotated[Holdings, Meta(description="what must not be sent around")]
+    holds: Annotated[Holdings, means("what must not be sent around")]
     trace: Trace
     sessions: tuple[Session, ...]
-    comparisons: Annotated[tuple[Comparison, ...], Meta(description="a failed session beside one that went well")]
-    notices: Annotated[tuple[Finding, ...], Meta(description="findings about the trace as a whole")]
+    comparisons: Annotated[tuple[Comparison, ...], means("a failed session beside one that went well")]
+    notices: Annotated[tuple[Finding, ...], means("findings about the trace as a whole")]
 
     @property
     def name(self) -> str:
@@ -350,8 +337,8 @@ class Unusable(Struct, frozen=True):
 class Origin(Struct, frozen=True):
     """How a report came about."""
 
-    rules: Annotated[str, Meta(description="number and digest of the rules in force")]
-    masking: Annotated[str, Meta(description="how secrets and names were treated, in words")]
+    rules: Annotated[str, means("number and digest of the rules in force")]
+    masking: Annotated[str, means("how secrets and names were treated, in words")]
     command: str
 
 
@@ -362,10 +349,10 @@ class Document(Struct, frozen=True, omit_defaults=True):
     """
 
     schema: Literal["tracelens/analysis/1"]
-    tracelens: Annotated[str, Meta(description="the version that made it")]
+    tracelens: Annotated[str, means("the version that made it")]
     analyses: tuple[Analysis, ...]
-    unusable: Annotated[tuple[Unusable, ...], Meta(description="inputs that could not be analyzed, or not as a whole")]
-    report: Annotated[Origin | None, Meta(description="in reports: how the document came about")] = None
+    unusable: Annotated[tuple[Unusable, ...], means("inputs that could not be analyzed, or not as a whole")]
+    report: Annotated[Origin | None, means("in reports: how the document came about")] = None
 
 
 def with_lines_of(copy: T, original: Any) -> T:
