@@ -66,12 +66,12 @@ def follow(
             change: Change = ""
             last: Analysis | None = None
             now = _identity(path)
-            if handle is not None and now is not None and now[0] != identity:
+            if handle is not None and now is not None and now != identity:
                 last = _analyzed(handle, path)[0] or analysis
                 handle.close()
                 handle, analysis, problem, change = None, None, "", "rotated"
             if handle is None and now is not None:
-                handle, identity, size = _opened(path), now[0], 0
+                handle, identity, size = _opened(path), now, 0
                 change = change or "appeared"
             if handle is not None:
                 length = os.fstat(handle.fileno()).st_size
@@ -92,10 +92,10 @@ def follow(
             handle.close()
 
 
-def _identity(path: Path) -> tuple[tuple[int, int], int] | None:
+def _identity(path: Path) -> tuple[int, int] | None:
     with suppress(OSError):
         found = path.stat()
-        return (found.st_dev, found.st_ino), found.st_size
+        return found.st_dev, found.st_ino
     return None
 
 

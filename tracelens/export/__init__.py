@@ -41,8 +41,8 @@ class Timeline:
         if table == "records":
             self.frames = self._records(origin)
         else:
-            made = (self._followed if table in _SEQUENCES else self._analyzed)(origin, table)
-            self.frames = framed(TABLES[table], made)
+            rows = (self._followed if table in _SEQUENCES else self._analyzed)(origin, table)
+            self.frames = framed(TABLES[table], rows)
 
     def _items(self, origin: inputs.Source, reader: Reader, items: Iterable[T]) -> Iterator[T]:
         """The reader's items; what damages the input is kept for later, unless nothing came before it."""
@@ -74,14 +74,14 @@ class Timeline:
 def framed(columns: tuple[str, ...], values: Iterable[Row]) -> "Iterator[pd.DataFrame]":
     """Rows -> frames of at most `ROWS` rows, at least one frame, with the types of `COLUMNS`."""
     batch: list[Row] = []
-    given = False
+    yielded = False
     for row in values:
         batch.append(row)
         if len(batch) == ROWS:
             yield frame(columns, batch)
             batch = []
-            given = True
-    if batch or not given:
+            yielded = True
+    if batch or not yielded:
         yield frame(columns, batch)
 
 

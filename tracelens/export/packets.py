@@ -47,13 +47,13 @@ def packets(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterat
             hidden = not show_secrets and holds_secret(item.fields)
             size = item.size if item.size < _LARGEST and not hidden else None
             fields = revealed(item.fields) if show_secrets else item.fields
-            said = (size, as_text(fields), item.problem, _json(fields))
-            rows.append((track, (item.line, item.time, delta, *named, *said)))
+            values = (size, as_text(fields), item.problem, _json(fields))
+            rows.append((track, (item.line, item.time, delta, *named, *values)))
 
     number, line_of, hide = follow(reader, items, observe, show_secrets)
     rows.sort(key=lambda pair: pair[1][0])
-    for track, (line, *middle, said, problem, fields) in rows:
-        yield (number(track), line_of(line), *middle, hide(said), problem, hide(fields))
+    for track, (line, *middle, text, problem, fields) in rows:
+        yield (number(track), line_of(line), *middle, hide(text), problem, hide(fields))
 
 
 def follow(
@@ -99,10 +99,10 @@ def _event_row(track: Track, item: Seen, time: float | None, delta: float | None
             item.last_text, _json(item.counts),
         )  # fmt: skip
     kind = "sftp" if isinstance(item, SftpPacket) else "packet"
-    said = revealed(item.fields) if show_secrets else item.fields
+    fields = revealed(item.fields) if show_secrets else item.fields
     return (
         item.line, item.line, time, delta, phase, kind, item.direction, None, item.name, 1,
-        item.problem or as_text(said), _json(said),
+        item.problem or as_text(fields), _json(fields),
     )  # fmt: skip
 
 

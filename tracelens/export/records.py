@@ -27,42 +27,42 @@ Part = list[Row] | Lines
 def records(items: Iterable[Item | Lines], size: int, show_secrets: bool = False) -> "Iterator[pd.DataFrame]":
     """Items -> frames of about `size` rows, at least one frame.
 
-    What is secret is in the packets; the rows of a frame are masked with all that was seen by its end.
+    What is secret is in the packets; the rows of a frame are masked with all that is known at its end.
     """
     packets, known = PacketReader(), set[bytes]()
     parts: list[Part] = []
-    held: list[Row] = []
-    count, given = 0, False
+    rows: list[Row] = []
+    count, yielded = 0, False
 
     def learn(raws: Iterable[RawPacket]) -> None:
         for raw in raws:
-            known.update(_secrets_in_packet(raw, held))
+            known.update(_secrets_in_packet(raw, rows))
 
     for item in items:
         if isinstance(item, Lines):
-            if held:
-                parts.append(held)
-                held = []
+            if rows:
+                parts.append(rows)
+                rows = []
             parts.append(item)
             count += len(item)
         elif isinstance(item, Record):
             event = _event(item)
             if not show_secrets:
                 known.update(_secrets_in_text(event))
-            held.append((item.line, item.time, item.context, event.name, item.text if show_secrets else shown(event)))
+            rows.append((item.line, item.time, item.context, event.name, item.text if show_secrets else shown(event)))
             count += 1
         elif isinstance(item, Dump):
-            held.append((item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)"))
+            rows.append((item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)"))
             count += 1
             if not show_secrets:
                 learn(packets.add(item))
         if count >= size and not isinstance(item, Dump):
-            yield _frame([*parts, held], known)
-            parts, held, count, given = [], [], 0, True
+            yield _frame([*parts, rows], known)
+            parts, rows, count, yielded = [], [], 0, True
     if not show_secrets:
         learn(packets.flush())
-    if count or not given:
-        yield _frame([*parts, held], known)
+    if count or not yielded:
+        yield _frame([*parts, rows], known)
 
 
 def _event(record: Record) -> Event:
@@ -70,22 +70,22 @@ def _event(record: Record) -> Event:
     return Event(record.line, record.time, record.context, name, fields, record.text)
 
 
-def _secrets_in_packet(raw: RawPacket, held: list[Row]) -> Iterator[bytes]:
+def _secrets_in_packet(raw: RawPacket, rows: list[Row]) -> Iterator[bytes]:
     """The secrets that a packet holds: passwords, answers to prompts, values of environment variables.
 
-    The titles of its dumps, among the rows that are held, lose their sizes, which would tell the secrets' lengths.
+    The titles of its dumps, among the rows, lose their sizes, which would give the secrets' lengths away.
     """
     if raw.direction != "out" or raw.number not in _SECRETIVE:
         return
     fields = decode(raw).fields
     if not holds_secret(fields):
         return
-    for at in range(len(held) - 1, -1, -1):
-        line, time, context, event, text = held[at]
+    for at in range(len(rows) - 1, -1, -1):
+        line, time, context, event, text = rows[at]
         if line < raw.line:
             break
         if event in ("dump.plain", "dump.plain2"):
-            held[at] = (line, time, context, event, f"{text.rpartition(' (')[0]} (size not shown)")
+            rows[at] = (line, time, context, event, f"{text.rpartition(' (')[0]} (size not shown)")
     for value in fields.values():
         for secret in value if isinstance(value, tuple) else (value,):
             if isinstance(secret, Secret):

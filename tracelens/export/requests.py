@@ -24,9 +24,9 @@ def requests(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Itera
         ledger.see(track, item)
 
     number, line_of, hide = follow(reader, items, observe, show_secrets)
-    asked = [(track, request) for track, ledger in ledgers.items() for request in ledger.requests]
-    asked.sort(key=lambda pair: pair[1].line)
-    for track, r in asked:
+    ordered = [(track, request) for track, ledger in ledgers.items() for request in ledger.requests]
+    ordered.sort(key=lambda pair: pair[1].line)
+    for track, r in ordered:
         latency = round(r.ended - r.started, 6) if r.ended is not None and r.started is not None else None
         answered = line_of(r.last_line) if r.last_line else None
         yield (
@@ -89,7 +89,7 @@ class _Ledger(Struct):
     _just_answered: list[_Request] = field(default_factory=list)
 
     def see(self, track: Track, item: Seen) -> None:
-        """Takes the next thing that was seen of the session."""
+        """Takes the next thing of the session."""
         if isinstance(item, Event | Run):
             time = item.started if isinstance(item, Run) else item.time
             names = item.counts if isinstance(item, Run) else (item.name,)

@@ -114,11 +114,11 @@ def _divergence(good: Session, bad: Session) -> Divergence | None:
 
 def _path(session: Session) -> list[Step]:
     """The steps without what says nothing about the way: the server's chatter, and the question for the methods."""
-    path, asked = [], False
+    path, after_probe = [], False
     for step in session.steps:
         probe = step.what.startswith("USERAUTH_REQUEST none")
-        answer = asked and step.what.startswith("USERAUTH_FAILURE")
-        asked = probe
+        answer = after_probe and step.what.startswith("USERAUTH_FAILURE")
+        after_probe = probe
         if not (probe or answer or step.what.startswith(("GLOBAL_REQUEST", "EXT_INFO", "UNIMPLEMENTED"))):
             path.append(step)
     return path
@@ -250,31 +250,31 @@ def _ledger(session: Session) -> str:
 
 
 def _channels(good: Session, bad: Session) -> Iterator[Difference]:
-    """What was asked on a channel, and what the server said to it."""
+    """The requests on a channel, and the server's answers to them."""
     if not any(s.phase == "channel" for s in bad.steps):
         return
     own, other = (_answers(s) for s in (good, bad))
-    for asked, answer in other.items():
-        if own.get(asked, answer) != answer:
-            yield _difference("channel", asked, own[asked], answer, 3)
-    for asked in [a for a in own if a not in other][:3]:
+    for request, answer in other.items():
+        if own.get(request, answer) != answer:
+            yield _difference("channel", request, own[request], answer, 3)
+    for request in [a for a in own if a not in other][:3]:
         if bad.phase in ("channel", "sftp", "scp", "done"):
-            yield _difference("channel", asked, own[asked], "never asked")
-    for asked in [a for a in other if a not in own][:3]:
-        yield _difference("channel", asked, "never asked", other[asked], 2)
+            yield _difference("channel", request, own[request], "never asked")
+    for request in [a for a in other if a not in own][:3]:
+        yield _difference("channel", request, "never asked", other[request], 2)
 
 
 def _answers(session: Session) -> dict[str, str]:
-    """What was asked on channels -> the server's answer, in its own word."""
+    """A request on a channel -> the server's answer, in its own word."""
     answers: dict[str, str] = {}
-    asked = ""
+    request = ""
     for step in session.steps:
         what = step.what
         if step.sender == "client" and what.startswith(("CHANNEL_OPEN ", "CHANNEL_REQUEST", "INIT")):
-            asked = what
-            answers[asked] = "no answer"
-        elif asked and step.sender == "server" and _ANSWER.match(what) and answers[asked] == "no answer":
-            answers[asked] = what
+            request = what
+            answers[request] = "no answer"
+        elif request and step.sender == "server" and _ANSWER.match(what) and answers[request] == "no answer":
+            answers[request] = what
     return answers
 
 

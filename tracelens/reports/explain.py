@@ -160,19 +160,19 @@ def explain(query: str) -> Explanation | None:
     Returns:
         The page, None where nothing is known about it (`suggest` then has the nearest things that are).
     """
-    asked = query.strip().strip("`'\"").strip()[:_LONGEST]
-    if not asked:
+    query = query.strip().strip("`'\"").strip()[:_LONGEST]
+    if not query:
         return None
-    return next((page for reader in _READERS if (page := reader(asked)) is not None), None)
+    return next((page for reader in _READERS if (page := reader(query)) is not None), None)
 
 
 def suggest(query: str) -> list[str]:
     """What may have been meant: up to five things that `explain` knows, the nearest first."""
-    asked = query.strip().casefold()[:200]
-    words = [word for word in re.split(r"[^a-z0-9]+", asked) if len(word) > 2]
+    query = query.strip().casefold()[:200]
+    words = [word for word in re.split(r"[^a-z0-9]+", query) if len(word) > 2]
     found = [name for name in VOCABULARY if words and all(word in name for word in words)]
     known = {name.casefold(): name for name in _suggestions()}
-    found += [known[near] for near in difflib.get_close_matches(asked, known, n=5, cutoff=0.6)]
+    found += [known[near] for near in difflib.get_close_matches(query, known, n=5, cutoff=0.6)]
     return list(dict.fromkeys(found))[:5]
 
 
@@ -187,53 +187,53 @@ def _suggestions() -> tuple[str, ...]:
 # One reader for each way to ask, from the most specific to the least.
 
 
-def _read_finding(asked: str) -> Explanation | None:
-    entry = VOCABULARY.get(asked.casefold().replace("_", "-"))
+def _read_finding(query: str) -> Explanation | None:
+    entry = VOCABULARY.get(query.casefold().replace("_", "-"))
     if entry is None:
-        page = _rule_page(asked) if _PLUGIN.fullmatch(asked) else None
-        return Explanation(f"{asked} (rule of a plugin)", "finding", _sections_of(page)) if page else None
+        page = _rule_page(query) if _PLUGIN.fullmatch(query) else None
+        return Explanation(f"{query} (rule of a plugin)", "finding", _sections_of(page)) if page else None
     page = _rule_page(entry.id)
     of_phase = f"{entry.kind} in phase {entry.phase}" if entry.phase else entry.kind
     body = _sections_of(page) if page else (Section("What it means", (entry.meaning,)),)
     return Explanation(f"{entry.id} ({of_phase})", "finding", body)
 
 
-def _read_status(asked: str) -> Explanation | None:
-    numbers = [int(found[1], 16) for found in _HEX.finditer(asked)]
-    numbers += [int(found[1]) & 0xFFFFFFFF for found in _DECIMAL.finditer(asked)]
+def _read_status(query: str) -> Explanation | None:
+    numbers = [int(found[1], 16) for found in _HEX.finditer(query)]
+    numbers += [int(found[1]) & 0xFFFFFFFF for found in _DECIMAL.finditer(query)]
     status = next((number for number in numbers if 0 <= number - STATUS_BASE <= 0xFFF), None)
     if status is None:
         return None
     code = STATUS_BASE - status
-    inside = _STATUS_TEXT.search(asked)
-    text = inside[1] if inside else messages.error_text_in(asked) or ""
+    inside = _STATUS_TEXT.search(query)
+    text = inside[1] if inside else messages.error_text_in(query) or ""
     lead = [
         f"InterSystems status {status:08X} = {STATUS_BASE:08X} + {-code}: libssh2 error {code}. It is also "
         f"printed as {status - (1 << 32)} and as FFFFFFFF{status:08X}; all of them are the same number."
     ]
-    place = _PLACE.search(asked)
+    place = _PLACE.search(query)
     if place:
         lead.append(f"{place[0]} is a place in InterSystems' own source, not in your code.")
     return _error_page("intersystems-status", code, text, lead)
 
 
-def _read_pair(asked: str) -> Explanation | None:
-    found = _PAIR.search(asked)
+def _read_pair(query: str) -> Explanation | None:
+    found = _PAIR.search(query)
     if found is None or int(found[1]) > 0:
         return None
     return _error_page("trace-line", int(found[1]), found[2], ())
 
 
-def _read_family(asked: str) -> Explanation | None:
+def _read_family(query: str) -> Explanation | None:
     for family in _FAMILIES:
-        found = family.query.search(asked)
+        found = family.query.search(query)
         if found and int(found[1]) in family.table:
             return _family_page(family, int(found[1]))
     return None
 
 
-def _read_number(asked: str) -> Explanation | None:
-    found = _NUMBER.fullmatch(asked)
+def _read_number(query: str) -> Explanation | None:
+    found = _NUMBER.fullmatch(query)
     if found is None or -int(found[2]) not in codes.LIBSSH2_ERRORS:
         return None
     number = int(found[2])
@@ -250,24 +250,24 @@ def _read_number(asked: str) -> Explanation | None:
     return Explanation(page.title, page.kind, body, (*page.see_also, *see))
 
 
-def _read_name(asked: str) -> Explanation | None:
-    words = [asked.rstrip(". ")] if _NAME.fullmatch(asked.rstrip(". ")) else []
-    words += [word for word in _NAME.findall(asked) if "_" in word]
-    pages = (_page_of_name(word.upper(), begins=asked.endswith("..")) for word in words)
+def _read_name(query: str) -> Explanation | None:
+    words = [query.rstrip(". ")] if _NAME.fullmatch(query.rstrip(". ")) else []
+    words += [word for word in _NAME.findall(query) if "_" in word]
+    pages = (_page_of_name(word.upper(), begins=query.endswith("..")) for word in words)
     return next((page for page in pages if page), None)
 
 
-def _read_text(asked: str) -> Explanation | None:
-    text = messages.error_text_in(asked)
+def _read_text(query: str) -> Explanation | None:
+    text = messages.error_text_in(query)
     if text is None:
         return None
-    nearby = [int(code) for code in _CODE_NEARBY.findall(asked) if int(code) in codes.LIBSSH2_ERRORS]
+    nearby = [int(code) for code in _CODE_NEARBY.findall(query) if int(code) in codes.LIBSSH2_ERRORS]
     possible = nearby[:1] or messages.codes_for(text)
     return _error_page("error-text", possible[0] if len(possible) == 1 else None, text, ())
 
 
-def _read_line(asked: str) -> Explanation | None:
-    found = _LINE.search(asked)
+def _read_line(query: str) -> Explanation | None:
+    found = _LINE.search(query)
     span = messages.versions(found[1], found[2]) if found else None
     if found is None or span is None:
         return None

@@ -62,7 +62,7 @@ def render(analysis: Analysis, verbosity: int = 0, paint: Paint = plain) -> str:
         paint: gives a piece of text its colour, by role ("bad", "good", "dim", "strong").
     """
     lines = list(_head(analysis, paint))
-    shown, alike = _shown(analysis.sessions) if verbosity == 0 else (analysis.sessions, {})
+    shown, alike = _chosen(analysis.sessions) if verbosity == 0 else (analysis.sessions, {})
     for session in shown:
         lines += ["", *_session(session, verbosity, paint), *_others(alike.get(session.number, []))]
     lines += _comparisons(analysis, alike, verbosity)
@@ -130,7 +130,7 @@ def _head(analysis: Analysis, paint: Paint) -> Iterator[str]:
         yield from _wrapped(f"The input is damaged, only its readable part was analyzed: {damage}", WIDTH)
 
 
-def _shown(sessions: Sequence[Session]) -> tuple[list[Session], dict[int, list[int]]]:
+def _chosen(sessions: Sequence[Session]) -> tuple[list[Session], dict[int, list[int]]]:
     """The sessions that are shown one by one; the number of some of them -> the numbers of those that went alike."""
     many = [group for group in groups(sessions) if len(group) > _ALIKE and not any(s.secrets for s in group)]
     alike = {group[0].number: [s.number for s in group[1:]] for group in many}
