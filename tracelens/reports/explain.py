@@ -5,7 +5,6 @@ status in any of its spellings, a line of a trace, an error text, or a code of S
 """
 
 import difflib
-import importlib
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from functools import cache
 
 from msgspec import Struct
 
+from tracelens import rules
 from tracelens.libssh2 import messages, trace_mask
 from tracelens.libssh2.vocabulary import VOCABULARY
 from tracelens.ssh import codes
@@ -190,9 +190,9 @@ def _suggestions() -> tuple[str, ...]:
 def _read_finding(query: str) -> Explanation | None:
     entry = VOCABULARY.get(query.casefold().replace("_", "-"))
     if entry is None:
-        page = _rule_page(query) if _PLUGIN.fullmatch(query) else None
+        page = rules.page(query) if _PLUGIN.fullmatch(query) else None
         return Explanation(f"{query} (rule of a plugin)", "finding", _sections_of(page)) if page else None
-    page = _rule_page(entry.id)
+    page = rules.page(entry.id)
     of_phase = f"{entry.kind} in phase {entry.phase}" if entry.phase else entry.kind
     body = _sections_of(page) if page else (Section("What it means", (entry.meaning,)),)
     return Explanation(f"{entry.id} ({of_phase})", "finding", body)
@@ -291,16 +291,6 @@ _READERS: tuple[Callable[[str], Explanation | None], ...] = (
 )
 
 # Pages.
-
-
-def _rule_page(name: str) -> str | None:
-    """The page that the rule of this id carries; None where there is no rule for it."""
-    try:
-        rules = importlib.import_module("tracelens.rules")  # loads every rule, which nothing else here needs
-    except ImportError:
-        return None
-    page = getattr(rules, "page", None)
-    return str(found) if page and (found := page(name)) else None
 
 
 def _sections_of(page: str) -> tuple[Section, ...]:
