@@ -8,10 +8,9 @@ import typer
 from msgspec.structs import asdict
 
 from tracelens import __version__
-from tracelens.analysis.json_text import json_text
 from tracelens.cli.analyze import MASKED, analyses, give
 from tracelens.cli.app import one_command
-from tracelens.cli.output import fail
+from tracelens.cli.output import fail, json_text
 
 if TYPE_CHECKING:
     from tracelens.analysis import Session

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
-from tracelens.cli.output import emit, fail
+from tracelens.cli.output import emit, fail, json_text
 
 app = one_command()
 

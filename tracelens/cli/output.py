@@ -22,6 +22,13 @@ def write(path: Path, text: str) -> None:
     replace_with(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
 
 
+def json_text(document: object) -> str:
+    """A result as JSON. What writes it is loaded with all that analyzes: not before it is needed."""
+    from tracelens.analysis import json_text as writer
+
+    return writer.json_text(document)
+
+
 def complain(text: str) -> None:
     """A line on stderr, its control characters shown."""
     from tracelens.reports.text import escaped

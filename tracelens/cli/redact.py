@@ -8,9 +8,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
-from tracelens.cli.output import complain, fail, reason
+from tracelens.cli.output import complain, fail, json_text, reason
 from tracelens.secrets import MANY
 
 if TYPE_CHECKING:

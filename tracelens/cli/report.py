@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec.structs import asdict, replace
 
-from tracelens.analysis.json_text import json_text
 from tracelens.cli.analyze import MASKED, analyses, give
 from tracelens.cli.app import one_command
-from tracelens.cli.output import fail
+from tracelens.cli.output import fail, json_text
 from tracelens.errors import UnsafeCopy
 
 if TYPE_CHECKING:

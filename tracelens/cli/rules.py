@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
 from tracelens.cli.explain import explain
-from tracelens.cli.output import emit, fail
+from tracelens.cli.output import emit, fail, json_text
 
 app = one_command()
 
