@@ -128,12 +128,12 @@ def _opened(path: str, use: Callable[[inputs.Source], T]) -> T:
 
 
 def _analyzed(path: str) -> Iterator[tuple[str, bytes]]:
-    document = _opened(path, analysis.analyze).document
-    yield "document", json_text(document).encode()
-    yield "text", "\n".join(text.render(document, verbosity, text.plain) for verbosity in (0, 1, 2)).encode()
-    options = {"masking": "masked", "command": "tracelens", "unusable": []}
+    result = _opened(path, analysis.analyze)
+    yield "document", json_text(result.document).encode()
+    yield "text", "\n".join(text.render(result, verbosity, text.plain) for verbosity in (0, 1, 2)).encode()
+    options = formats.Options("masked", "tracelens")
     for format in ("markdown", "html"):
-        page = formats.render(format, [document], options)
+        page = formats.render(format, [result], options)
         yield format, VERSION.sub("62 rules", page).encode()
 
 

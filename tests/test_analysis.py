@@ -1,9 +1,22 @@
-"""The JSON document: its shape is what scripts rely on, and it holds together."""
+"""The document: its shape is what scripts rely on, it is read back from its JSON, and it holds together.
+
+`python tests/test_analysis.py` writes the JSON schema anew, after a change of the structs that was meant.
+"""
 
 import json
+from pathlib import Path
 from typing import Any
 
-from support import SAMPLES, TRACES, diagnose_file, document_of, each
+import msgspec
+import pytest
+from support import HERE, SAMPLES, TRACES, analyze_file, diagnose_file, document_of, each
+
+import tracelens
+from tracelens import analysis
+from tracelens.analysis.document import schema_text, with_lines_of
+from tracelens.analysis.json_text import json_text
+
+SCHEMA = HERE.parent / "tracelens" / "analysis" / "analysis-1.json"
 
 SESSION = {
     "number", "verdict", "root_cause", "phase", "first_line", "last_line", "started", "ended", "client_banner",
@@ -34,6 +47,36 @@ def test_has_all_fields_of_the_contract(document: dict[str, Any]) -> None:
 @each("document", TRACES, document_of)
 def test_is_json_whatever_the_trace_held(document: dict[str, Any]) -> None:
     assert json.loads(json.dumps(document)) == document
+
+
+@each("path", TRACES)
+def test_is_read_back_from_its_json(path: Path) -> None:
+    made = analyze_file(path)
+    text = json_text(made)
+    assert json.loads(text) == made.document
+    assert msgspec.json.decode(text, type=analysis.Analysis) == made
+    whole = analysis.to_document([made], [("a", "b")], analysis.Origin("1 rule", "masked", "tracelens report"))
+    assert msgspec.json.decode(json_text(whole), type=analysis.Document) == whole
+
+
+def test_the_schema_is_that_of_the_structs() -> None:
+    assert SCHEMA.read_text(encoding="utf-8") == schema_text()
+
+
+def test_public_names_are_there() -> None:
+    for module in (tracelens, analysis):
+        assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_half_a_surrogate_pair_is_a_question_mark() -> None:
+    assert json_text(analysis.Quote(1, "a\ud800")) == '{\n "line": 1,\n "text": "a?"\n}\n'
+
+
+def test_a_copy_takes_the_lines_of_its_original() -> None:
+    one, other = analysis.Phase("kex", 0.5, 1.0, 0.1, 3, 9), analysis.Phase("kex", 0.5, 1.0, 0.1, 4, 11)
+    assert with_lines_of(one, other) == other
+    with pytest.raises(ValueError, match="shorter"):
+        with_lines_of((one, one), (other,))
 
 
 @each("document", TRACES, document_of)
@@ -76,3 +119,7 @@ def test_versions_of_the_wording_hold_the_banners_version() -> None:
         assert first is not None
         before = order.index(first) if first in order else -1
         assert before <= order.index(version) <= order.index(last)
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema_text(), encoding="utf-8")

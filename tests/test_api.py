@@ -39,6 +39,8 @@ def test_analyze_says_what_the_command_says() -> None:
     analysis = tracelens.analyze(WRONG)
     assert analysis.root_causes == ["auth-password-rejected"]
     assert analysis.document == diagnose_file(WRONG)
+    assert isinstance(analysis, tracelens.Analysis)
+    assert [session.root_cause for session in analysis.sessions] == analysis.root_causes
 
 
 def test_tables_are_frames_by_name() -> None:

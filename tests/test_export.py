@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support import CASES, SAMPLES, TRACES, diagnose_file, each
+from support import CASES, SAMPLES, TRACES, analyze_file, each
 
 from tracelens import export, inputs
 from tracelens.cli.timeline import FORMATS, Table
@@ -96,13 +96,13 @@ class TestContents:
 
     @each("path", TRACES[::11])
     def test_what_the_document_says_is_in_the_tables(self, path: Path) -> None:
-        document = diagnose_file(path)
-        from_document = export.of_document(document)
-        for name, frame in from_document.items():
+        analysis = analyze_file(path)
+        frames = export.of_analysis(analysis)
+        for name, frame in frames.items():
             pd.testing.assert_frame_equal(frame, table(path, name))
-        assert len(from_document["attempts"]) == sum(len(s["auth"]) for s in document["sessions"])
-        assert len(from_document["operations"]) == sum(len(s["operations"]) for s in document["sessions"])
-        assert len(from_document["phases"]) == sum(len(s["phases"]) for s in document["sessions"])
+        assert len(frames["attempts"]) == sum(len(s.auth) for s in analysis.sessions)
+        assert len(frames["operations"]) == sum(len(s.operations) for s in analysis.sessions)
+        assert len(frames["phases"]) == sum(len(s.phases) for s in analysis.sessions)
 
     def test_an_operation_has_its_file_status_and_sentence(self) -> None:
         (row,) = table(NO_FILE, "operations").to_dict("records")

@@ -11,15 +11,18 @@ import jsonschema
 import pytest
 from lxml import etree
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 from sarif_pydantic import Sarif
-from support import CASES, HERE, PASSWORD, SAMPLES, diagnose_file, diagnose_text, document_of, each, run
+from support import CASES, HERE, PASSWORD, SAMPLES, analysis_of, analyze_file, analyze_text, each, run
 from support.pages import HOSTILE, OPTIONS, Page
 
+from tracelens.analysis import Analysis
 from tracelens.reports import formats, render
 
 WRONG = SAMPLES / "wrong-password.log"
 # A trace of each cause, and of sessions without one.
 FILES = [*sorted(SAMPLES.iterdir()), *(min(p.iterdir()) for p in sorted(CASES.iterdir()) if p.is_dir())]
+BRIEF = replace(OPTIONS, brief=True)
 SCHEMA = json.loads((HERE.parent / "tracelens" / "analysis" / "analysis-1.json").read_text())
 LARGEST = 300_000
 
@@ -29,23 +32,23 @@ def flat(text: str) -> str:
 
 
 class TestHtml:
-    @each("document", FILES, document_of)
-    def test_says_cause_proof_and_who_must_act(self, document: dict[str, Any]) -> None:
-        page = Page(render.html([document], OPTIONS))
-        for session in document["sessions"]:
-            for found in session["findings"][:1] if session["root_cause"] else ():
-                assert found["id"] in page.text
-                assert flat(found["summary"]).replace("`", "") in page.text.replace("`", "")
-                for quote in found["evidence"][:12]:
-                    assert f" {quote['line']} " in page.text
-                for advice in found["advice"]:
-                    assert flat(re.sub("`", " ", advice["action"])).replace(" ", "") in page.text.replace(" ", "")
-        assert document["source"]["sha256"] in page.text
+    @each("trace", FILES, analysis_of)
+    def test_says_cause_proof_and_who_must_act(self, trace: Analysis) -> None:
+        page = Page(render.html([trace], OPTIONS))
+        for session in trace.sessions:
+            for found in session.findings[:1] if session.root_cause else ():
+                assert found.id in page.text
+                assert flat(found.summary).replace("`", "") in page.text.replace("`", "")
+                for quote in found.evidence[:12]:
+                    assert f" {quote.line} " in page.text
+                for advice in found.advice:
+                    assert flat(re.sub("`", " ", advice.action)).replace(" ", "") in page.text.replace(" ", "")
+        assert str(trace.source.sha256) in page.text
         assert "What was not traced" in page.text
 
-    @each("document", FILES, document_of)
-    def test_holds_together_and_loads_nothing(self, document: dict[str, Any]) -> None:
-        text = render.html([document], OPTIONS)
+    @each("trace", FILES, analysis_of)
+    def test_holds_together_and_loads_nothing(self, trace: Analysis) -> None:
+        text = render.html([trace], OPTIONS)
         page = Page(text)
         ids = [attributes["id"] for _, attributes in page.tags if attributes.get("id") and attributes["id"] != "hatch"]
         assert len(ids) == len(set(ids))
@@ -58,7 +61,7 @@ class TestHtml:
         assert len(text.encode()) < LARGEST
 
     def test_policy_allows_the_one_style_and_the_one_script(self) -> None:
-        text = render.html([diagnose_file(WRONG)], OPTIONS)
+        text = render.html([analyze_file(WRONG)], OPTIONS)
         policy = next(a["content"] for t, a in Page(text).tags if a.get("http-equiv") == "Content-Security-Policy")
         assert policy is not None
         assert policy.startswith("default-src 'none'")
@@ -69,61 +72,61 @@ class TestHtml:
             assert f"{tag}-src 'sha256-{digest}'" in policy
 
     def test_the_chart_shows_the_failing_step(self) -> None:
-        text = render.html([diagnose_file(WRONG)], OPTIONS)
+        text = render.html([analyze_file(WRONG)], OPTIONS)
         assert re.search(r'class="failing"|class="error failing"', text)
         assert "USERAUTH_REQUEST password" in text
         assert "KEXINIT" in text
 
     def test_offers_without_a_common_member_are_said(self) -> None:
-        page = Page(render.html([diagnose_file(SAMPLES / "no-common-kex.log")], OPTIONS))
+        page = Page(render.html([analyze_file(SAMPLES / "no-common-kex.log")], OPTIONS))
         assert "✕ nothing in common" in page.text
 
 
 class TestMarkdown:
-    @each("document", FILES, document_of)
-    def test_says_cause_proof_and_who_must_act(self, document: dict[str, Any]) -> None:
-        for brief in (False, True):
-            text = render.markdown([document], OPTIONS, brief=brief)
-            for session in document["sessions"]:
-                if session["root_cause"]:
-                    assert session["root_cause"] in text
-                    assert f"Line {session['findings'][0]['evidence'][0]['line']}:" in text
+    @each("trace", FILES, analysis_of)
+    def test_says_cause_proof_and_who_must_act(self, trace: Analysis) -> None:
+        for options in (OPTIONS, BRIEF):
+            text = render.markdown([trace], options)
+            for session in trace.sessions:
+                if session.root_cause:
+                    assert session.root_cause in text
+                    assert f"Line {session.findings[0].evidence[0].line}:" in text
             assert "\n\n\n\n" not in text
             assert len(text.encode()) < LARGEST
 
     def test_to_trace_again_is_asked_for_only_where_something_is_open(self) -> None:
         certain, open_still = CASES / "auth-key-mismatch", CASES / "auth-key-mismatch" / "auth-mask-136.log"
-        settled = render.markdown([diagnose_file(certain / "key-mismatch-1.8.1_DEV.log")], OPTIONS)
+        settled = render.markdown([analyze_file(certain / "key-mismatch-1.8.1_DEV.log")], OPTIONS)
         assert "What was not traced" in settled
         assert "SetTraceMask" not in settled
-        assert "SetTraceMask" in render.markdown([diagnose_file(open_still)], OPTIONS)
+        assert "SetTraceMask" in render.markdown([analyze_file(open_still)], OPTIONS)
 
     def test_a_session_that_went_another_way_is_shown_before_more_of_the_same(self) -> None:
         trace = WRONG.read_text() * 100 + (SAMPLES / "second-factor-missing.log").read_text()
-        text = render.markdown([diagnose_text(trace)], OPTIONS)
+        text = render.markdown([analyze_text(trace)], OPTIONS)
         assert "(`auth-second-factor-missing`)" in text
         assert "more sessions are not shown" in text
 
     def test_a_factor_that_may_have_been_taken_is_not_called_refused(self) -> None:
         path = CASES / "auth-second-factor-missing" / "auth-mask-136.log"
-        text = render.markdown([diagnose_file(path)], OPTIONS)
+        text = render.markdown([analyze_file(path)], OPTIONS)
         assert re.search(r"\| publickey \|.*refused, or a first factor that was taken: not traced", text)
 
     def test_code_is_what_a_log_can_be_searched_for(self) -> None:
-        text = render.markdown([diagnose_file(SAMPLES / "ftp-server.log")], OPTIONS)
+        text = render.markdown([analyze_file(SAMPLES / "ftp-server.log")], OPTIONS)
         assert "server's log: no line at all of this client," in text
-        assert "server's log: `Failed password for devi`," in render.markdown([diagnose_file(WRONG)], OPTIONS)
+        assert "server's log: `Failed password for devi`," in render.markdown([analyze_file(WRONG)], OPTIONS)
 
-    @each("document", FILES, document_of)
-    def test_brief_is_at_most_a_page(self, document: dict[str, Any]) -> None:
-        text = render.markdown([document], OPTIONS, brief=True)
-        sessions = len(document["sessions"])
+    @each("trace", FILES, analysis_of)
+    def test_brief_is_at_most_a_page(self, trace: Analysis) -> None:
+        text = render.markdown([trace], BRIEF)
+        sessions = len(trace.sessions)
         lines = sum(1 + len(line) // 90 for line in text.splitlines())
         assert lines <= 60 * sessions
 
-    @each("document", FILES, document_of)
-    def test_tables_have_as_many_cells_in_each_row(self, document: dict[str, Any]) -> None:
-        text = render.markdown([document], OPTIONS)
+    @each("trace", FILES, analysis_of)
+    def test_tables_have_as_many_cells_in_each_row(self, trace: Analysis) -> None:
+        text = render.markdown([trace], OPTIONS)
         for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
             counts = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
             assert len(counts) == 1
@@ -131,7 +134,7 @@ class TestMarkdown:
 
 class TestHostileTraces:
     def test_html_shows_it_as_text(self) -> None:
-        text = render.html([diagnose_text(HOSTILE)], OPTIONS)
+        text = render.html([analyze_text(HOSTILE)], OPTIONS)
         page = Page(text)
         assert [tag for tag, _ in page.tags if tag in ("script", "img")] == ["script"]
         assert "<script>alert(1)</script>" in page.text
@@ -141,7 +144,7 @@ class TestHostileTraces:
 
     @pytest.mark.parametrize("brief", [False, True])
     def test_markdown_shows_it_as_text(self, brief: bool) -> None:
-        text = render.markdown([diagnose_text(HOSTILE)], OPTIONS, brief=brief)
+        text = render.markdown([analyze_text(HOSTILE)], replace(OPTIONS, brief=brief))
         tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
         kinds = {child.type for token in tokens for child in token.children or []} | {t.type for t in tokens}
         assert not kinds & {"html_inline", "html_block", "link_open", "image"}
@@ -153,14 +156,14 @@ class TestHostileTraces:
 
     @pytest.mark.parametrize("format", ["html", "markdown", "sarif", "junit", "ecs", "json"])
     def test_no_format_breaks_or_passes_a_control_character(self, format: str) -> None:
-        text = formats.render(format, [diagnose_text(HOSTILE)], OPTIONS)
+        text = formats.render(format, [analyze_text(HOSTILE)], OPTIONS)
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
 
     @pytest.mark.parametrize("format", ["html", "markdown", "sarif", "junit", "ecs", "json"])
     def test_no_secret_in_any_format(self, format: str) -> None:
         line = f"[libssh2] 9.000000 Userauth: Loading private key file: /keys/{PASSWORD.decode()}\n"
-        document = diagnose_text(WRONG.read_text() + line)
-        assert PASSWORD.decode() not in formats.render(format, [document], OPTIONS)
+        trace = analyze_text(WRONG.read_text() + line)
+        assert PASSWORD.decode() not in formats.render(format, [trace], OPTIONS)
 
     def test_a_huge_trace_gives_a_small_report(self) -> None:
         failures = "".join(
@@ -171,22 +174,22 @@ class TestHostileTraces:
             "[libssh2] 9.100000 Transport: Sending Banner: SSH-2.0-libssh2_1.11.0\n"
             f"[libssh2] 9.200000 Transport: Received Banner: 220 {'x' * 900}\n{failures}"
         )
-        document = diagnose_text(session * 600)
-        assert len(document["sessions"]) > 100
-        for text in (render.html([document], OPTIONS), render.markdown([document], OPTIONS)):
+        trace = analyze_text(session * 600)
+        assert len(trace.sessions) > 100
+        for text in (render.html([trace], OPTIONS), render.markdown([trace], OPTIONS)):
             assert len(text.encode()) < LARGEST
             assert "more sessions" in text
 
 
 class TestJson:
-    @each("document", FILES, document_of)
-    def test_is_valid_by_the_published_schema(self, document: dict[str, Any]) -> None:
-        whole = json.loads(formats.render("json", [document], {**OPTIONS, "report": True, "unusable": [("a", "b")]}))
+    @each("trace", FILES, analysis_of)
+    def test_is_valid_by_the_published_schema(self, trace: Analysis) -> None:
+        whole = json.loads(formats.render("json", [trace], replace(OPTIONS, report=True, unusable=[("a", "b")])))
         jsonschema.Draft202012Validator(SCHEMA).validate(whole)
 
-    @each("document", FILES, document_of)
-    def test_the_schema_describes_every_field(self, document: dict[str, Any]) -> None:
-        whole = json.loads(formats.render("json", [document], OPTIONS))
+    @each("trace", FILES, analysis_of)
+    def test_the_schema_describes_every_field(self, trace: Analysis) -> None:
+        whole = json.loads(formats.render("json", [trace], OPTIONS))
         assert sorted(undescribed(whole, SCHEMA, "$")) == []
 
 
@@ -206,21 +209,22 @@ def undescribed(value: Any, schema: dict[str, Any], place: str) -> set[str]:
             elif "additionalProperties" not in schema:
                 found.add(f"{place}.{key}")
     elif isinstance(value, list):
-        for inner in value:
-            found |= undescribed(inner, schema.get("items", {}), f"{place}[]")
+        pair = schema.get("prefixItems")
+        for inner, known in zip(value, pair or [schema.get("items", {})] * len(value), strict=True):
+            found |= undescribed(inner, known, f"{place}[]")
     return found
 
 
 class TestOtherFormats:
-    @each("document", FILES, document_of)
-    def test_sarif_has_the_fields_of_the_standard_and_no_other(self, document: dict[str, Any]) -> None:
-        log = json.loads(formats.render("sarif", [document], {**OPTIONS, "unusable": [("x", "unreadable")]}))
+    @each("trace", FILES, analysis_of)
+    def test_sarif_has_the_fields_of_the_standard_and_no_other(self, trace: Analysis) -> None:
+        log = json.loads(formats.render("sarif", [trace], replace(OPTIONS, unusable=[("x", "unreadable")])))
         model = Sarif.model_validate(log)
         # The package does not know this field of the standard's invocation object.
         assert strangers(model) <= {"toolExecutionNotifications"}
         (made,) = log["runs"]
         rules = [rule["id"] for rule in made["tool"]["driver"]["rules"]]
-        causes = [s["root_cause"] for s in document["sessions"] if s["root_cause"]]
+        causes = [s.root_cause for s in trace.sessions if s.root_cause]
         assert [
             r["ruleId"] for r in made["results"] if r["level"] == "error" and r["ruleId"] != "unexplained"
         ] == causes
@@ -229,21 +233,21 @@ class TestOtherFormats:
             for place in result["locations"]:
                 assert place["physicalLocation"].get("region", {"startLine": 1})["startLine"] >= 1
 
-    @each("document", FILES, document_of)
-    def test_junit_is_valid_by_its_schema(self, document: dict[str, Any]) -> None:
+    @each("trace", FILES, analysis_of)
+    def test_junit_is_valid_by_its_schema(self, trace: Analysis) -> None:
         schema = etree.XMLSchema(etree.parse(HERE / "data" / "schemas" / "junit-10.xsd"))
-        text = formats.render("junit", [document], {**OPTIONS, "unusable": [("x\x01", "unreadable")]})
+        text = formats.render("junit", [trace], replace(OPTIONS, unusable=[("x\x01", "unreadable")]))
         tree = etree.fromstring(text.encode())
         schema.assertValid(tree)
-        failed = [s for s in document["sessions"] if s["verdict"] in ("cause", "unexplained")]
+        failed = [s for s in trace.sessions if s.verdict in ("cause", "unexplained")]
         assert len(tree.findall(".//failure")) == len(failed)
 
-    @each("document", FILES, document_of)
-    def test_ecs_has_a_line_a_session(self, document: dict[str, Any]) -> None:
-        lines = [json.loads(line) for line in formats.render("ecs", [document], OPTIONS).splitlines()]
-        assert len(lines) == len(document["sessions"])
-        for line, session in zip(lines, document["sessions"], strict=True):
-            assert line["event"].get("code") == session["root_cause"]
+    @each("trace", FILES, analysis_of)
+    def test_ecs_has_a_line_a_session(self, trace: Analysis) -> None:
+        lines = [json.loads(line) for line in formats.render("ecs", [trace], OPTIONS).splitlines()]
+        assert len(lines) == len(trace.sessions)
+        for line, session in zip(lines, trace.sessions, strict=True):
+            assert line["event"].get("code") == session.root_cause
             assert line["event"]["outcome"] in ("success", "failure", "unknown")
             assert line["ecs"]["version"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import CASES, HERE, SAMPLES, diagnose_file, diagnose_text
+from support import CASES, HERE, SAMPLES, analyze_file, analyze_text
 from support.pages import HOSTILE, OPTIONS
 
 from tracelens.reports import render
@@ -44,9 +44,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     made = {name: folder / f"{name}.html" for name in [*TRACES, "hostile", "many"]}
     for name, path in TRACES.items():
-        made[name].write_text(render.html([diagnose_file(path)], OPTIONS), encoding="utf-8")
-    made["hostile"].write_text(render.html([diagnose_text(HOSTILE)], OPTIONS), encoding="utf-8")
-    documents = [diagnose_file(path) for path in sorted(SAMPLES.iterdir())]
+        made[name].write_text(render.html([analyze_file(path)], OPTIONS), encoding="utf-8")
+    made["hostile"].write_text(render.html([analyze_text(HOSTILE)], OPTIONS), encoding="utf-8")
+    documents = [analyze_file(path) for path in sorted(SAMPLES.iterdir())]
     made["many"].write_text(render.html(documents, OPTIONS), encoding="utf-8")
     return made
 

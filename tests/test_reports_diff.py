@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support import HERE, SAMPLES, diagnose_file, run
+from msgspec.structs import replace
+from support import HERE, SAMPLES, analyze_file, run
 
+from tracelens.analysis import Session
 from tracelens.reports import diff
 
 PAIRS = HERE / "data" / "pairs"
@@ -30,35 +31,32 @@ CASES: list[tuple[str, str, str, str, str]] = [
 ]
 
 
-def session(name: str) -> dict[str, Any]:
-    return diagnose_file(PAIRS / f"{name}.log.gz")["sessions"][0]
+def session(name: str) -> Session:
+    return analyze_file(PAIRS / f"{name}.log.gz").sessions[0]
 
 
 @pytest.mark.parametrize(("bad", "good", "what", "of_good", "of_bad"), CASES, ids=[c[0] for c in CASES])
 def test_names_the_setting_that_differs(bad: str, good: str, what: str, of_good: str, of_bad: str) -> None:
     result = diff.compare(session(good), session(bad))
-    (first,) = [d for d in result["differences"] if d["first"]]
-    assert first["what"].startswith(what)
-    assert of_good in first["good"]
-    assert of_bad in first["bad"]
-    assert result["divergence"] is not None
+    (first,) = [d for d in result.differences if d.first]
+    assert first.what.startswith(what)
+    assert of_good in first.good
+    assert of_bad in first.bad
+    assert result.divergence is not None
 
 
 @pytest.mark.parametrize("name", ["ok-list", "ok-key", "kex-method", "sftp-no-program"])
 def test_a_session_does_not_differ_from_itself(name: str) -> None:
     result = diff.compare(session(name), session(name))
-    assert result["divergence"] is None
-    assert result["differences"] == []
+    assert result.divergence is None
+    assert result.differences == []
 
 
 def test_ports_ids_and_clocks_are_no_differences() -> None:
     before = session("ok-list")
-    after = json.loads(json.dumps(before))
-    for step in after["steps"]:
-        step["line"] += 1000
-        step["time"] = None if step["time"] is None else step["time"] + 4711
-    after["started"] += 4711
-    assert diff.compare(before, after)["differences"] == []
+    steps = (replace(s, line=s.line + 1000, time=None if s.time is None else s.time + 4711) for s in before.steps)
+    after = replace(before, steps=tuple(steps), started=(before.started or 0) + 4711)
+    assert diff.compare(before, after).differences == []
 
 
 def test_takes_the_good_and_the_bad_session_of_one_file() -> None:

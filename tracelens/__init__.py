@@ -1,8 +1,8 @@
-"""Reads libssh2 trace files and says what failed, where the proof stands, and who must do what.
+"""Reads libssh2 trace files and says what failed, what proves it, and who must do what.
 
 For programs:
 
-    analysis = tracelens.analyze("ssh.log")             # analysis.root_causes, analysis.document
+    analysis = tracelens.analyze("ssh.log")             # analysis.root_causes, analysis.sessions ...
     frames = tracelens.tables(analysis)                 # {"sessions": DataFrame, "findings": DataFrame, ...}
     result = tracelens.scan(["cases/"], "results")      # result.summary, and Parquet tables in the folder
 """
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from tracelens.analysis import Analysis, Document, Finding, Session
     from tracelens.api import analyze, scan, tables
 
-__all__ = ["__version__", "analyze", "scan", "tables"]
+__all__ = ["Analysis", "Document", "Finding", "Session", "__version__", "analyze", "scan", "tables"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +24,8 @@ def __getattr__(name: str) -> Any:
         from tracelens import api
 
         return getattr(api, name)
+    if name in __all__:
+        from tracelens import analysis
+
+        return getattr(analysis, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

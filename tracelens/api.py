@@ -1,4 +1,8 @@
-"""What a program may call: `tracelens.analyze`, `tracelens.scan`, `tracelens.tables`."""
+"""What a program may call: `tracelens.analyze`, `tracelens.scan`, `tracelens.tables`.
+
+`scan` and `tables` are functions, so no folder may have these names: importing a submodule would put the module in the
+function's place. What they call is in `batch` and `export`.
+"""
 
 import os
 from typing import TYPE_CHECKING
@@ -21,7 +25,7 @@ def analyze(path: str | os.PathLike[str]) -> Analysis:
         path: a file, packed or not, a URL, or `-` for standard input.
 
     Returns:
-        the analysis; its `document` is what `tracelens analyze -f json` has under `analyses`.
+        the analysis, typed; its `document` is what `tracelens analyze -f json` has under `analyses`, as plain dicts.
 
     Raises:
         NotATrace: no libssh2 record is in it.
@@ -47,4 +51,4 @@ def tables(analysis: Analysis) -> "dict[str, pd.DataFrame]":
     """
     from tracelens import export
 
-    return export.of_document(analysis.document)
+    return export.of_analysis(analysis)

@@ -23,18 +23,37 @@ PASSWORD = b"Ochre.Lantern.6"  # of the samples; made up for the purpose
 READ, SENT = "libssh2_transport_read() plain", "libssh2_transport_write plain"
 
 
-def diagnose_file(path: Path | str) -> dict[str, Any]:
-    """The analysis document of one file."""
+def analyze_file(path: Path | str) -> analysis.Analysis:
+    """The analysis of one file."""
     for found in inputs.find([str(path)]):
         assert isinstance(found, inputs.Source), found
-        return analysis.analyze(found).document
+        return analysis.analyze(found)
     raise AssertionError(f"nothing found in {path}")
+
+
+def analyze_text(text: str) -> analysis.Analysis:
+    """The analysis of a text, read as a file in UTF-8."""
+    with tempfile.NamedTemporaryFile(suffix=".log") as file:
+        file.write(text.encode())
+        file.flush()
+        return analyze_file(file.name)
+
+
+@cache
+def analysis_of(path: Path) -> analysis.Analysis:
+    """The analysis of one file, for tests that only read it."""
+    return analyze_file(path)
+
+
+def diagnose_file(path: Path | str) -> dict[str, Any]:
+    """The analysis of one file as its JSON form."""
+    return analyze_file(path).document
 
 
 @cache
 def document_of(path: Path) -> dict[str, Any]:
-    """The analysis document of one file, for tests that only read it."""
-    return diagnose_file(path)
+    """The JSON form of one file's analysis, for tests that only read it."""
+    return analysis_of(path).document
 
 
 def name_of(value: object) -> str:

@@ -1,9 +1,10 @@
 """What the tests of pages and reports share: a page read back, and a trace that would break out of it."""
 
 from html.parser import HTMLParser
-from typing import Any
 
-OPTIONS: dict[str, Any] = {"masking": "Secrets are masked.", "command": "tracelens report", "unusable": []}
+from tracelens.reports.formats import Options
+
+OPTIONS = Options("Secrets are masked.", "tracelens report")
 HOSTILE = (
     "[libssh2] 0.100000 Transport: Sending Banner: SSH-2.0-libssh2_1.11.0\n"
     "[libssh2] 0.200000 Transport: Received Banner: 220 <script>alert(1)</script> [x](javascript:alert(2)) "

@@ -3,36 +3,24 @@
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
+from msgspec.structs import replace
 
+from tracelens.analysis.document import Comparison, Difference
 from tracelens.rules.engine import Diagnosis
 from tracelens.sessions import Session
 
 # More failed sessions than this are not compared one by one: a loop over one mistake says nothing new each time.
 MOST = 50
-# As many that worked are looked at before each of those, and after it.
+# So many that worked are looked at before each of those, and after it.
 NEAR = 50
 # A list of algorithms longer than this is not shown whole.
 _LONG = 120
 _HIDDEN = "[hidden]"
 
 
-class Difference(Struct, frozen=True):
-    """One thing that two sessions did not have in common, with its value in each."""
-
-    what: str
-    values: tuple[str, str]
-
-
-class Comparison(Struct, frozen=True):
-    """Two sessions, by their numbers, and what of the things they were given differs."""
-
-    sessions: tuple[int, int]
-    differs: tuple[Difference, ...]
-    summary: str
-
-
-def compare(sessions: Sequence[Session], diagnoses: Sequence[Diagnosis]) -> tuple[Comparison, ...]:
+def compare(
+    sessions: Sequence[Session], diagnoses: Sequence[Diagnosis], hide: Callable[[str], str] = str
+) -> tuple[Comparison, ...]:
     """Each session that failed against the most similar one nearby that worked; where none did, against the one before.
 
     Only what a session was given counts (user, server, key, algorithms, what it asked for), not what came of it.
@@ -40,6 +28,7 @@ def compare(sessions: Sequence[Session], diagnoses: Sequence[Diagnosis]) -> tupl
     Args:
         sessions: a trace's sessions in order.
         diagnoses: their diagnoses, in the same order.
+        hide: masks the secrets in a value.
     """
     pairs = list(zip(sessions, diagnoses, strict=True))
     worked = [s for s, d in pairs if d.verdict == "healthy"]
@@ -54,14 +43,19 @@ def compare(sessions: Sequence[Session], diagnoses: Sequence[Diagnosis]) -> tupl
             found.append(_against_healthy(session, other))
         elif position:
             found.append(_against_failed((session, diagnosis), failed[position - 1]))
-    return tuple(found)
+    return tuple(replace(pair, differs=tuple(_hidden(d, hide) for d in pair.differs)) for pair in found)
+
+
+def _hidden(difference: Difference, hide: Callable[[str], str]) -> Difference:
+    one, other = difference.values
+    return Difference(difference.what, (hide(one), hide(other)))
 
 
 def _against_healthy(failed: Session, worked: Session) -> Comparison:
     first, second = sorted((failed, worked), key=lambda s: s.number)
     differs = _differences(first, second)
-    told = f"Session {worked.number} worked and session {failed.number} did not: "
-    return Comparison((first.number, second.number), differs, told + _told(differs))
+    lead = f"Session {worked.number} worked and session {failed.number} did not: "
+    return Comparison((first.number, second.number), differs, lead + _sentence(differs))
 
 
 def _against_failed(later: tuple[Session, Diagnosis], earlier: tuple[Session, Diagnosis]) -> Comparison:
@@ -69,11 +63,11 @@ def _against_failed(later: tuple[Session, Diagnosis], earlier: tuple[Session, Di
     differs = _differences(one, two)
     causes = [d.root.id if d.root else "unexplained" for d in (first, second)]
     alike = f"alike ({causes[0]})" if causes[0] == causes[1] else f"by {causes[0]} and by {causes[1]}"
-    told = f"Sessions {one.number} and {two.number} both failed, {alike}: "
-    return Comparison((one.number, two.number), differs, told + _told(differs))
+    lead = f"Sessions {one.number} and {two.number} both failed, {alike}: "
+    return Comparison((one.number, two.number), differs, lead + _sentence(differs))
 
 
-def _told(differs: tuple[Difference, ...]) -> str:
+def _sentence(differs: tuple[Difference, ...]) -> str:
     names = [d.what for d in differs]
     if not names:
         return "this trace shows no difference in what they were given."
@@ -119,7 +113,7 @@ def _server_key(session: Session) -> str:
     return f"{kind}:{prints[kind]}" if kind else ""
 
 
-def _asked(session: Session) -> str:
+def _request(session: Session) -> str:
     """The first thing that was asked for after the login."""
     for channel in session.channels:
         for request in channel.requests:
@@ -142,6 +136,6 @@ _GIVEN: tuple[tuple[str, Callable[[Session], str]], ...] = (
     ("client's algorithms", _offer),
     ("login methods tried", _methods),
     ("key", _key),
-    ("request", _asked),
+    ("request", _request),
     ("path", _file),
 )

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 from msgspec import Struct
 
-from tracelens.analysis import analyze
+from tracelens.analysis import Analysis, analyze
 from tracelens.errors import NotATrace, TracelensError, UnreadableInput
 from tracelens.inputs import Source
 from tracelens.inputs.streams import Stream
@@ -27,22 +27,22 @@ Change = Literal["", "appeared", "grew", "truncated", "rotated", "vanished"]
 class Look(Struct, frozen=True):
     """What was seen at one look.
 
-    `document` is the analysis of what the file holds now, None while no record is in it; `problem` says why then.
+    `analysis` is that of what the file holds now, None while no record is in it; `problem` says why then.
     `quiet` is for how many seconds nothing was added. `last` is the analysis of the file that this one took the place
     of, at the look where that was noticed.
     """
 
     change: Change
-    document: dict[str, Any] | None
+    analysis: Analysis | None
     problem: str
     quiet: float
     size: int
-    last: dict[str, Any] | None = None
+    last: Analysis | None = None
 
     @property
     def ended(self) -> bool:
         """Whether every session in it has come to its own end."""
-        return self.document is not None and not any(s.get("open") for s in self.document["sessions"])
+        return self.analysis is not None and not any(session.open for session in self.analysis.sessions)
 
 
 def follow(
@@ -59,43 +59,43 @@ def follow(
     handle: IO[bytes] | None = None
     identity: tuple[int, int] | None = None
     size, since, due = 0, clock(), 0.0
-    document: dict[str, Any] | None = None
+    analysis: Analysis | None = None
     problem, looked = f"{path.name} is not there yet", False
     try:
         while True:
             change: Change = ""
-            last: dict[str, Any] | None = None
+            last: Analysis | None = None
             now = _identity(path)
-            if handle is not None and now is not None and now[0] != identity:
-                last = _analyzed(handle, path)[0] or document
+            if handle is not None and now is not None and now != identity:
+                last = _analyzed(handle, path)[0] or analysis
                 handle.close()
-                handle, document, problem, change = None, None, "", "rotated"
+                handle, analysis, problem, change = None, None, "", "rotated"
             if handle is None and now is not None:
-                handle, identity, size = _opened(path), now[0], 0
+                handle, identity, size = _opened(path), now, 0
                 change = change or "appeared"
             if handle is not None:
                 length = os.fstat(handle.fileno()).st_size
                 if length < size:
-                    change, document, size = "truncated", None, 0
+                    change, analysis, size = "truncated", None, 0
                 if length != size and clock() >= due:
                     begun = clock()
-                    document, problem = _analyzed(handle, path)
+                    analysis, problem = _analyzed(handle, path)
                     # The first one also loads what the next ones have at hand.
                     due = clock() + _SHARE * (clock() - begun) if looked else 0.0
                     looked = True
                     size, since = length, clock()
                     change = change or "grew"
-            yield Look(change, document, problem, clock() - since, size, last)
+            yield Look(change, analysis, problem, clock() - since, size, last)
             sleep(_PAUSE)
     finally:
         if handle is not None:
             handle.close()
 
 
-def _identity(path: Path) -> tuple[tuple[int, int], int] | None:
+def _identity(path: Path) -> tuple[int, int] | None:
     with suppress(OSError):
         found = path.stat()
-        return (found.st_dev, found.st_ino), found.st_size
+        return found.st_dev, found.st_ino
     return None
 
 
@@ -106,11 +106,11 @@ def _opened(path: Path) -> IO[bytes]:
         raise UnreadableInput(str(path), error.strerror or str(error)) from error
 
 
-def _analyzed(handle: IO[bytes], path: Path) -> tuple[dict[str, Any] | None, str]:
+def _analyzed(handle: IO[bytes], path: Path) -> tuple[Analysis | None, str]:
     """The analysis of what the file holds, or why there is none yet."""
     handle.seek(0)
     try:
-        return analyze(Source(str(path), None, Stream(handle.read, path.name))).document, ""
+        return analyze(Source(str(path), None, Stream(handle.read, path.name))), ""
     except NotATrace as error:
         return None, f"no libssh2 record in it yet; {error.looks_like}"
     except TracelensError as error:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from typing import Any
+
+from tracelens.analysis import Session
 
 # What differs from one occurrence to the next: quoted words, paths, addresses, numbers.
 _PARTS = (
@@ -32,26 +33,21 @@ def software(banner: str | None) -> str | None:
     return match[1] if match else None
 
 
-def error_of(session: dict[str, Any]) -> str | None:
+def error_of(session: Session) -> str | None:
     """The text of the error that ended a session: the first that nothing recovered from."""
-    if session["unexplained"] is not None:
-        return str(session["unexplained"]["text"])
-    return next((str(e["text"]) for e in session["errors"] if e["fate"] == "final"), None)
+    error = session.unexplained or session.final_error
+    return error.text if error is not None else None
 
 
-def signature(session: dict[str, Any]) -> str | None:
-    """Sixteen hex digits, the same for the same failure everywhere; None for a session that did not fail.
-
-    Args:
-        session: as the analysis's document has it.
-    """
-    if session["verdict"] not in ("cause", "unexplained"):
+def signature(session: Session) -> str | None:
+    """Sixteen hex digits, the same for the same failure everywhere; None for a session that did not fail."""
+    if not session.failed:
         return None
     error = error_of(session)
-    told = [
-        session["root_cause"],
-        software(session["server_banner"]),
-        list(session["algorithms"].values()),
+    same = [
+        session.root_cause,
+        software(session.server_banner),
+        list(session.algorithms.values()),
         normalized(error) if error is not None else None,
     ]
-    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(same, ensure_ascii=False).encode()).hexdigest()[:16]

@@ -3,13 +3,14 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec import convert
 
 from tracelens.errors import UnreadableInput
+from tracelens.reports.archive import Overview, Period, Software, Summary, Trend
 
 _SCHEMA = "tracelens/scan/1"
 _COLUMNS = ["modified", "verdict", "root_cause", "server_software", "client_banner"]
@@ -18,7 +19,7 @@ _BARS = 60
 _NO_CAUSE = {"healthy": "(healthy)", "unexplained": "(unexplained)", "insufficient": "(not enough to tell)"}
 
 
-def overview(folder: Path, since: datetime | None = None) -> dict[str, Any]:
+def overview(folder: Path, since: datetime | None = None) -> Overview:
     """What happened in an archive.
 
     Args:
@@ -26,10 +27,7 @@ def overview(folder: Path, since: datetime | None = None) -> dict[str, Any]:
         since: where "new" begins; by default the last quarter of the time that the archive spans.
 
     Returns:
-        {"summary": `summary.json`, "since": ISO date or None, "periods": [{"from", "causes": {cause: sessions}}],
-        "servers", "clients": [{"name", "sessions", "failed", "causes": {cause: sessions}}],
-        "trends": [{"cause", "before", "after", "first", "trend"}]}. Sessions without a cause count under their verdict,
-        in brackets.
+        the counts; sessions without a cause count under their verdict, in brackets.
 
     Raises:
         UnreadableInput: the tables are not those of a scan.
@@ -48,14 +46,14 @@ def overview(folder: Path, since: datetime | None = None) -> dict[str, Any]:
     sessions = sessions.append_column("what", pa.array(what, pa.string()))
     days = _days(sessions)
     split = since or _last_quarter(days)
-    return {
-        "summary": summary,
-        "since": split.date().isoformat() if split else None,
-        "periods": _periods(days),
-        "servers": _by(sessions, "server_software", "not shown"),
-        "clients": _by(sessions, "client_banner", "not shown"),
-        "trends": _trends(days, split),
-    }
+    return Overview(
+        summary=convert(summary, Summary),
+        since=split.date().isoformat() if split else None,
+        periods=_periods(days),
+        servers=_by(sessions, "server_software", "not shown"),
+        clients=_by(sessions, "client_banner", "not shown"),
+        trends=_trends(days, split),
+    )
 
 
 Days = dict[tuple[datetime, str], int]
@@ -77,41 +75,39 @@ def _last_quarter(days: Days) -> datetime | None:
     return None if first == last else first + (last - first) * 3 / 4
 
 
-def _periods(days: Days) -> list[dict[str, Any]]:
+def _periods(days: Days) -> list[Period]:
     """Causes by day, or by a number of days that makes at most `_BARS` periods."""
     if not days:
         return []
     first, last = min(days)[0], max(days)[0]
     length = (last - first).days // _BARS + 1
     count = (last - first).days // length + 1
-    periods: list[dict[str, Any]] = [
-        {"from": (first + timedelta(days=n * length)).date().isoformat(), "causes": {}} for n in range(count)
-    ]
+    periods = [Period((first + timedelta(days=n * length)).date().isoformat(), {}) for n in range(count)]
     for (day, cause), number in days.items():
-        causes = periods[(day - first).days // length]["causes"]
+        causes = periods[(day - first).days // length].causes
         causes[cause] = causes.get(cause, 0) + number
     return periods
 
 
-def _by(sessions: pa.Table, column: str, unknown: str) -> list[dict[str, Any]]:
+def _by(sessions: pa.Table, column: str, unknown: str) -> list[Software]:
     counted = sessions.group_by([column, "what"]).aggregate([([], "count_all")])
     found: dict[str, dict[str, int]] = {}
     rows = zip(counted[column].to_pylist(), counted["what"].to_pylist(), counted["count_all"].to_pylist(), strict=True)
     for name, cause, number in rows:
         found.setdefault(name or unknown, {})[cause] = number
-    made = [
-        {
-            "name": name,
-            "sessions": sum(causes.values()),
-            "failed": sum(n for cause, n in causes.items() if not cause.startswith("(") or cause == "(unexplained)"),
-            "causes": dict(sorted(causes.items(), key=lambda pair: (-pair[1], pair[0]))),
-        }
+    software = [
+        Software(
+            name=name,
+            sessions=sum(causes.values()),
+            failed=sum(n for cause, n in causes.items() if not cause.startswith("(") or cause == "(unexplained)"),
+            causes=dict(sorted(causes.items(), key=lambda pair: (-pair[1], pair[0]))),
+        )
         for name, causes in found.items()
     ]
-    return sorted(made, key=lambda row: (-int(str(row["failed"])), str(row["name"])))
+    return sorted(software, key=lambda row: (-row.failed, row.name))
 
 
-def _trends(days: Days, since: datetime | None) -> list[dict[str, Any]]:
+def _trends(days: Days, since: datetime | None) -> list[Trend]:
     """Each cause before and after a day: new, gone, more or fewer a day."""
     if since is None:
         return []
@@ -123,17 +119,10 @@ def _trends(days: Days, since: datetime | None) -> list[dict[str, Any]]:
         seen = [day for day, name in days if name == cause]
         before = sum(n for (day, name), n in days.items() if name == cause and day < since)
         after = sum(n for (day, name), n in days.items() if name == cause and day >= since)
-        rows.append(
-            {
-                "cause": cause,
-                "before": before,
-                "after": after,
-                "first": min(seen).date().isoformat(),
-                "trend": _trend(before / lengths[0], after / lengths[1]),
-            }
-        )
+        trend = _trend(before / lengths[0], after / lengths[1])
+        rows.append(Trend(cause, before, after, min(seen).date().isoformat(), trend))
     order = {"new": 0, "more": 1, "as before": 2, "fewer": 3, "gone": 4}
-    return sorted(rows, key=lambda row: (order[str(row["trend"])], -int(str(row["after"])), str(row["cause"])))
+    return sorted(rows, key=lambda row: (order[row.trend], -row.after, row.cause))
 
 
 def _trend(before: float, after: float) -> str:

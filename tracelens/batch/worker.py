@@ -231,7 +231,7 @@ def diagnose(origin: inputs.Source, file_id: int, number: int) -> ScanInput:
     name, compression, modified = origin.name, origin.compression, origin.modified
     scan_input = ScanInput(file_id, number, name, compression, modified, None, None, "unreadable")
     try:
-        document = analysis.analyze(origin).document
+        result = analysis.analyze(origin)
     except NotATrace as error:
         looks = _text(f"no libssh2 record in it; {error.looks_like}")
         return replace(scan_input, status="not-a-trace", sha256=origin.sha256, bytes=origin.bytes, error=looks)
@@ -239,11 +239,16 @@ def diagnose(origin: inputs.Source, file_id: int, number: int) -> ScanInput:
         return replace(scan_input, damage=error.reason)
     except Exception as error:  # one input must never end the scan of the others
         return replace(scan_input, damage=_bug(error))
-    damage = document["source"]["damage"]
-    facts = _text(json.dumps(_facts(document), ensure_ascii=False, separators=(",", ":")))
-    causes = tuple(s["root_cause"] for s in document["sessions"] if s["root_cause"])
-    result = replace(scan_input, status="ok", sha256=origin.sha256, bytes=origin.bytes, damage=damage)
-    return replace(result, facts=facts, root_causes=causes)
+    facts = _text(json.dumps(_facts(result), ensure_ascii=False, separators=(",", ":")))
+    return replace(
+        scan_input,
+        status="ok",
+        sha256=origin.sha256,
+        bytes=origin.bytes,
+        damage=result.source.damage,
+        facts=facts,
+        root_causes=tuple(result.root_causes),
+    )
 
 
 def _text(text: str) -> str:
@@ -262,28 +267,21 @@ def _bug(error: Exception) -> str:
     return f"tracelens failed on it ({type(error).__name__}{at}): please report that"
 
 
-def _facts(document: dict[str, Any]) -> dict[str, Any]:
-    """The rows of one trace in the tables of a scan, as in `columns.SCAN` but without their paths."""
-    trace, origin = document["trace"], document["source"]
+def _facts(result: analysis.Analysis) -> dict[str, object]:
+    """What the tables of a scan say of one trace; rows as `columns.SCAN` has them, without their paths."""
+    trace, origin = result.trace, result.source
     sessions = []
-    for told, row in zip(document["sessions"], documents.sessions(document), strict=True):
-        error = error_of(told)
-        failed = told["verdict"] in ("cause", "unexplained")
-        sessions.append(
-            [
-                *row,
-                software(told["server_banner"]),
-                normalized(error) if failed and error is not None else None,
-                signature(told),
-            ]
-        )
+    for session, row in zip(result.sessions, documents.sessions(result), strict=True):
+        error = error_of(session) if session.failed else None
+        text = normalized(error) if error is not None else None
+        sessions.append([*row, software(session.server_banner), text, signature(session)])
     return {
         "file": [
-            origin["encoding"], origin["lines"], trace["records"], trace["dumps"], trace["unknown_records"],
-            trace["foreign_lines"], trace["libssh2"]["first"], trace["libssh2"]["last"], len(document["sessions"]),
+            origin.encoding, origin.lines, trace.records, trace.dumps, trace.unknown_records, trace.foreign_lines,
+            trace.libssh2.first, trace.libssh2.last, len(result.sessions),
         ],
         "sessions": sessions,
-        "findings": [list(row) for row in documents.findings(document)],
+        "findings": list(documents.findings(result)),
     }  # fmt: skip
 
 

@@ -5,13 +5,16 @@ import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tracelens.cli.app import one_command
 from tracelens.cli.output import print_result, reason, warn, write_result
 from tracelens.errors import TracelensError
+
+if TYPE_CHECKING:
+    from tracelens.analysis import Analysis
 
 MASKED = (
     "Secrets (passwords, answers to prompts, key material) are masked; users, hosts and paths are shown as they are."
@@ -63,27 +66,27 @@ def analyze(
     from tracelens.reports import formats
 
     name = format.value if format is not None else formats.of_path(output) or "text"
-    documents: list[dict[str, Any]] = []
+    kept: list[Analysis] = []
     unusable: list[tuple[str, str]] = []
     causes = 0
     parts: list[str] = []
     refuse_inputs(output, inputs)
     if show_secrets:
         warn("--show-secrets: what follows holds passwords and other secrets; do not send it")
-    for document in analyses(inputs, unusable, jobs, show_secrets=show_secrets):
-        causes += sum(session["root_cause"] is not None for session in document["sessions"])
+    for analysis in analyses(inputs, unusable, jobs, show_secrets=show_secrets):
+        causes += len(analysis.root_causes)
         if name != "text":
-            documents.append(document)
+            kept.append(analysis)
             continue
-        text = _text(document, verbose, to_file=output is not None)
+        text = _text(analysis, verbose, to_file=output is not None)
         if output is None:
             print_result(("\n" if parts else "") + text)
             parts = [""]
         else:
             parts.append(text)
     if name != "text":
-        options = {"masking": MASKED, "command": f"tracelens analyze -f {name}", "unusable": unusable}
-        write_result(formats.render(name, documents, options), output)
+        options = formats.Options(MASKED, f"tracelens analyze -f {name}", unusable)
+        write_result(formats.render(name, kept, options), output)
     elif output is not None:
         write_result("\n".join(parts), output)
     if unusable:
@@ -94,10 +97,10 @@ def analyze(
 
 def analyses(
     inputs: list[str], unusable: list[tuple[str, str]], jobs: int | None = None, *, show_secrets: bool = False
-) -> Iterator[dict[str, Any]]:
-    """The analysis of each input as its JSON document.
+) -> "Iterator[Analysis]":
+    """The analysis of each input.
 
-    What could not be used, or not as a whole, is said on stderr at once, and added to `unusable` as (name, reason).
+    What could not be used, or not as a whole, is reported on stderr at once, and added to `unusable` as (name, reason).
     """
     from tracelens import analysis, rules
     from tracelens.inputs import Source, find
@@ -107,16 +110,15 @@ def analyses(
     for found in find(inputs):
         if isinstance(found, Source):
             try:
-                document = analysis.analyze(found, jobs=jobs or parallel.cores(), show_secrets=show_secrets).document
+                result = analysis.analyze(found, jobs=jobs or parallel.cores(), show_secrets=show_secrets)
             except TracelensError as error:
                 name, why = found.name, reason(error)
             else:
-                damage = document["source"]["damage"]
-                if damage:
-                    why = f"damaged, only its readable part was analyzed: {damage}"
+                if result.source.damage:
+                    why = f"damaged, only its readable part was analyzed: {result.source.damage}"
                     unusable.append((found.name, why))
                     warn(f"{found.name}: {why}")
-                yield document
+                yield result
                 continue
         else:
             name, why = found.name, found.reason
@@ -124,11 +126,11 @@ def analyses(
         unusable.append((name, why))
 
 
-def _text(document: dict[str, Any], verbosity: int, *, to_file: bool) -> str:
+def _text(analysis: "Analysis", verbosity: int, *, to_file: bool) -> str:
     from tracelens.reports import text
 
     def paint(part: str, role: str) -> str:
         return typer.style(part, fg=_COLOURS.get(role), bold=True)
 
     coloured = not to_file and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return text.render(document, verbosity, paint if coloured else text.plain)
+    return text.render(analysis, verbosity, paint if coloured else text.plain)

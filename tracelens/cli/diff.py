@@ -2,15 +2,18 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import asdict
 
 from tracelens import __version__
-from tracelens.analysis.json_text import json_text
 from tracelens.cli.analyze import MASKED, analyses
 from tracelens.cli.app import one_command
-from tracelens.cli.output import exit_with_error, write_result
+from tracelens.cli.output import exit_with_error, json_text, write_result
+
+if TYPE_CHECKING:
+    from tracelens.analysis import Session
 
 
 class DiffFormat(StrEnum):
@@ -58,17 +61,27 @@ def diff(
     if name == "text":
         text = comparing.to_text(result, good, bad)
     elif name == "json":
-        sides = {"good": {"name": good, "session": own["number"]}, "bad": {"name": bad, "session": other["number"]}}
-        whole = {"schema": "tracelens/diff/1", "tracelens": __version__, **result}
-        for side, said in sides.items():
-            whole[side] = {**said, **result[side]}
+        whole = {
+            "schema": "tracelens/diff/1",
+            "tracelens": __version__,
+            "good": {"name": good, "session": own.number, **asdict(result.good)},
+            "bad": {"name": bad, "session": other.number, **asdict(result.bad)},
+            "divergence": result.divergence,
+            "differences": result.differences,
+        }
         text = json_text(whole)
     else:
         from tracelens.reports import render
         from tracelens.reports.text import escaped
 
-        names = {"good_name": escaped(Path(good).name), "bad_name": escaped(Path(bad).name)}
-        text = render.page("diff.html.j2", {**result, **names, "masking": MASKED, "version": __version__})
+        text = render.page(
+            "diff.html.j2",
+            **asdict(result),
+            good_name=escaped(Path(good).name),
+            bad_name=escaped(Path(bad).name),
+            masking=MASKED,
+            version=__version__,
+        )
     write_result(text, output)
 
 
@@ -82,18 +95,18 @@ def _numbers(text: str | None) -> tuple[int | None, int | None]:
     return (numbers[0], numbers[-1])
 
 
-def _session(name: str, number: int | None, wanted: tuple[str, ...]) -> dict[str, Any]:
+def _session(name: str, number: int | None, wanted: tuple[str, ...]) -> "Session":
     """The session of a trace that is meant: by its number, or the first with a verdict that is wanted, or the first."""
     unusable: list[tuple[str, str]] = []
-    documents = list(analyses([name], unusable))
-    if not documents:
+    traces = list(analyses([name], unusable))
+    if not traces:
         raise typer.Exit(2)
-    if len(documents) > 1:
-        exit_with_error(f"{name}: diff takes one trace on each side, this is {len(documents)}: name one of them")
-    sessions: list[dict[str, Any]] = documents[0]["sessions"]
+    if len(traces) > 1:
+        exit_with_error(f"{name}: diff takes one trace on each side, this is {len(traces)}: name one of them")
+    sessions = traces[0].sessions
     if number is not None:
-        found = next((s for s in sessions if s["number"] == number), None)
+        found = next((s for s in sessions if s.number == number), None)
         if found is None:
             exit_with_error(f"{name}: no session {number}; it has {len(sessions)}")
         return found
-    return next((s for s in sessions if s["verdict"] in wanted), sessions[0])
+    return next((s for s in sessions if s.verdict in wanted), sessions[0])

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
-from tracelens.cli.output import exit_with_error, print_result
+from tracelens.cli.output import exit_with_error, json_text, print_result
 
 app = one_command()
 

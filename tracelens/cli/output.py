@@ -25,6 +25,13 @@ def write_result(text: str, output: Path | None) -> None:
     replace_with(output, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
 
 
+def json_text(document: object) -> str:
+    """Return a result as JSON; the writer is imported with all that analyzes, so only when it is needed."""
+    from tracelens.analysis import json_text as writer
+
+    return writer.json_text(document)
+
+
 def warn(text: str) -> None:
     """Print a line to stderr, with control characters escaped."""
     from tracelens.reports.text import escaped

@@ -8,9 +8,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
-from tracelens.cli.output import exit_with_error, reason, warn
+from tracelens.cli.output import exit_with_error, json_text, reason, warn
 from tracelens.secrets import MAX_ENCODED_SECRETS
 
 if TYPE_CHECKING:

@@ -4,15 +4,19 @@ import tempfile
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import asdict, replace
 
-from tracelens.analysis.json_text import json_text
 from tracelens.cli.analyze import MASKED, analyses
 from tracelens.cli.app import one_command
-from tracelens.cli.output import exit_with_error, write_result
+from tracelens.cli.output import exit_with_error, json_text, write_result
 from tracelens.errors import UnsafeCopy
+
+if TYPE_CHECKING:
+    from tracelens.analysis import Analysis
+    from tracelens.redact import Redaction
 
 ANONYMOUS = (
     "Secrets (passwords, answers to prompts, key material) are masked; users, hosts, addresses, paths and keys have "
@@ -71,19 +75,15 @@ def report(
         exit_with_error("--since is for the folder of a scan")
     refuse_inputs(output, inputs)
     unusable: list[tuple[str, str]] = []
-    documents = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
-    if documents:
-        options = {"unusable": unusable, "brief": brief, "report": True, **_origin(name, anonymize, brief)}
-        write_result(formats.render(name, documents, options), output)
-    if unusable or not documents:
+    traces = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
+    if traces:
+        flags = [flag for flag, on in (("--anonymize", anonymize), ("--brief", brief)) if on]
+        command = " ".join(["tracelens report", *flags, "-f", "md" if name == "markdown" else name])
+        masking = ANONYMOUS if anonymize else MASKED
+        options = formats.Options(masking, command, unusable, brief=brief, report=True)
+        write_result(formats.render(name, traces, options), output)
+    if unusable or not traces:
         raise typer.Exit(2)
-
-
-def _origin(format: str, anonymize: bool, brief: bool) -> dict[str, str]:
-    """How the report was made: the masking and the command."""
-    flags = [flag for flag, on in (("--anonymize", anonymize), ("--brief", brief)) if on]
-    command = ["tracelens report", *flags, "-f", "md" if format == "markdown" else format]
-    return {"masking": ANONYMOUS if anonymize else MASKED, "command": " ".join(command)}
 
 
 def _format_name(format: ReportFormat | None, of_path: str | None, output: Path | None) -> str:
@@ -104,69 +104,52 @@ def _of_archive(folder: Path, format: str, since: datetime | None) -> str:
 
     archive = overview(folder, since)
     if format == "json":
-        return json_text({"schema": "tracelens/archive/1", **archive})
+        return json_text({"schema": "tracelens/archive/1", **asdict(archive)})
     from tracelens.reports import render
+    from tracelens.reports.formats import Options
 
-    flags = f" --since {since.date()}" if since else ""
-    options = {"name": folder.resolve().name, "masking": MASKED, "command": f"tracelens report{flags}"}
-    return render.of_archive(format, archive, options)
+    options = Options(MASKED, f"tracelens report --since {since.date()}" if since else "tracelens report")
+    return render.of_archive(format, folder.resolve().name, archive, options)
 
 
-def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Analyze redacted copies; names become numbers, and lines, size and hash are those of the inputs."""
-    from tracelens import analysis
+def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> "list[Analysis]":
+    """The analyses of copies that `redact` makes, with lines, size and hash those of the inputs, which get numbers."""
     from tracelens.inputs import Source, find
-    from tracelens.inputs.streams import Stream
     from tracelens.redact import Redaction
 
     if "-" in inputs:
         exit_with_error("report --anonymize reads an input twice: give a file in place of standard input")
-    documents = []
     failures: list[tuple[str, str]] = []
     originals = list(analyses(inputs, failures))
-    labels = {document["source"]["name"]: f"trace {number}" for number, document in enumerate(originals, 1)}
+    names = {original.name: f"trace {number}" for number, original in enumerate(originals, 1)}
     for number, (name, why) in enumerate(failures, 1):
-        label = labels.get(name, f"input {number} that could not be used")
-        unusable.append((label, why.replace(name, label)))
+        known = names.get(name, f"input {number} that could not be used")
+        unusable.append((known, why.replace(name, known)))
     with Redaction(anonymize=True) as redaction:
         for origin in find(inputs):
-            if isinstance(origin, Source) and origin.name in labels:
+            if isinstance(origin, Source) and origin.name in names:
                 redaction.survey(origin)
-        for original in originals:
-            name = original["source"]["name"]
-            with tempfile.TemporaryFile() as copy:
-                redaction.write(name, copy)
-                copy.seek(0)
-                label = labels[name]
-                document = analysis.analyze(Source(label, None, Stream(copy.read, label))).document
-            document = _like_original(original, document)
-            documents.append(document | {"source": original["source"] | {"name": label}, "holds": original["holds"]})
-    return documents
+        return [_anonymized(original, names[original.name], redaction) for original in originals]
 
 
-def _like_original(original: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    """The document of a copy with the lines of the original, and with its notice of secrets."""
-    # The copy has no secrets, so it lacks this notice; the original's contains only counts.
-    known = {notice["id"] for notice in document["notices"]}
-    document["notices"] += [n for n in original["notices"] if n["id"] == "trace-secrets" and n["id"] not in known]
-    notices = [n for m in document["notices"] for n in original["notices"] if n["id"] == m["id"]]
-    lined: dict[str, Any] = _with_lines_of(original | {"notices": notices}, document)
-    return lined
+def _anonymized(original: "Analysis", name: str, redaction: "Redaction") -> "Analysis":
+    from tracelens.analysis import analyze
+    from tracelens.analysis.document import with_lines_of
+    from tracelens.inputs import Source
+    from tracelens.inputs.streams import Stream
 
-
-_LINES = ("line", "first_line", "last_line")
-
-
-def _with_lines_of(original: Any, copy: Any) -> Any:
-    """The copy's document with the original's line numbers: a mask may have more lines than the secret."""
-    if isinstance(copy, dict):
-        return {
-            key: original[key] if key in _LINES else _with_lines_of(original.get(key), value)
-            for key, value in copy.items()
-            if key != "holds"
-        }
-    if isinstance(copy, list):
-        if not isinstance(original, list) or len(copy) != len(original):
-            raise UnsafeCopy("report", "the anonymized copy does not read like the original: nothing is given out")
-        return [_with_lines_of(*pair) for pair in zip(original, copy, strict=True)]
-    return copy
+    with tempfile.TemporaryFile() as file:
+        redaction.write(original.name, file)
+        file.seek(0)
+        copy = analyze(Source(name, None, Stream(file.read, name)))
+    # The copy has no notice of secrets any more; the original's gives counts alone.
+    known = {notice.id for notice in copy.notices}
+    lost = [n for n in original.notices if n.id == "trace-secrets" and n.id not in known]
+    notices = (*copy.notices, *lost)
+    copy = replace(copy, source=replace(original.source, name=name), holds=original.holds, notices=notices)
+    like = replace(original, notices=tuple(n for notice in notices for n in original.notices if n.id == notice.id))
+    try:
+        return with_lines_of(copy, like)  # a mask may be longer than what it hides
+    except ValueError as error:
+        why = "the anonymized copy does not read like the original: nothing is given out"
+        raise UnsafeCopy("report", why) from error

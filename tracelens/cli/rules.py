@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from tracelens.analysis.json_text import json_text
 from tracelens.cli.app import one_command
 from tracelens.cli.explain import explain
-from tracelens.cli.output import exit_with_error, print_result
+from tracelens.cli.output import exit_with_error, json_text, print_result
 
 app = one_command()
 

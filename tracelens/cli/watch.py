@@ -4,12 +4,16 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tracelens.cli.app import one_command
 from tracelens.cli.output import exit_with_error, print_result, warn
+
+if TYPE_CHECKING:
+    from tracelens.analysis import Analysis, Session
+    from tracelens.analysis.watch import Look
 
 # A session that ended may be followed by another one: so many seconds of silence end the watch.
 _SETTLED = 1.0
@@ -36,45 +40,45 @@ def watch(
         exit_with_error("--exit-code needs an end: give --until-done as well")
     if file.is_dir():
         exit_with_error(f"{file}: is a folder; watch follows one file")
-    documents: list[dict[str, Any]] = []
+    traces: list[Analysis] = []
     looks = _until(watching.follow(file), idle, until_done=until_done)
-    final = (_live if sys.stdout.isatty() else _plain)(looks, file, documents)
-    if final.document is not None:
-        documents.append(final.document)
-    if not documents:
-        exit_with_error(f"{file}: {final.problem or 'nothing was written to it'}")
+    final = (_live if sys.stdout.isatty() else _plain)(looks, file, traces)
+    if final is not None and final.analysis is not None:
+        traces.append(final.analysis)
+    if not traces:
+        exit_with_error(f"{file}: {(final and final.problem) or 'nothing was written to it'}")
     from tracelens.reports import text
 
-    print_result("\n" + "\n".join(text.render(document) for document in documents))
-    if exit_code and any(s["root_cause"] for d in documents for s in d["sessions"]):
+    print_result("\n" + "\n".join(text.render(analysis) for analysis in traces))
+    if exit_code and any(analysis.root_causes for analysis in traces):
         raise typer.Exit(1)
 
 
-def _until(looks: Iterator[Any], idle: float, *, until_done: bool) -> Iterator[Any]:
+def _until(looks: "Iterator[Look]", idle: float, *, until_done: bool) -> "Iterator[Look]":
     for look in looks:
         yield look
         if until_done and (look.quiet >= idle or (look.ended and look.quiet >= _SETTLED)):
             return
 
 
-def _plain(looks: Iterator[Any], file: Path, replaced: list[dict[str, Any]]) -> Any:
+def _plain(looks: "Iterator[Look]", file: Path, replaced: "list[Analysis]") -> "Look | None":
     """A line whenever something changes; the last look."""
-    said: set[str] = set()
+    shown: set[str] = set()
     look = None
     for look in looks:
         _talk(look, file)
         if look.last is not None:
             replaced.append(look.last)
         if look.change in ("truncated", "rotated"):
-            said = set()
-        for line in lines(look.document):
-            if line not in said:
-                said.add(line)
+            shown = set()
+        for line in lines(look.analysis):
+            if line not in shown:
+                shown.add(line)
                 print_result(line + "\n")
     return look
 
 
-def _live(looks: Iterator[Any], file: Path, replaced: list[dict[str, Any]]) -> Any:
+def _live(looks: "Iterator[Look]", file: Path, replaced: "list[Analysis]") -> "Look | None":
     """A view that is drawn anew in its place; the last look."""
     from rich.console import Console
     from rich.live import Live
@@ -89,39 +93,39 @@ def _live(looks: Iterator[Any], file: Path, replaced: list[dict[str, Any]]) -> A
         for look in looks:
             if look.last is not None:
                 replaced.append(look.last)
-            body = "\n".join(lines(look.document, waiting=look.quiet)) or look.problem or "waiting"
+            body = "\n".join(lines(look.analysis, waiting=look.quiet)) or look.problem or "waiting"
             footer = f"{look.size} bytes, {look.quiet:.0f} s without anything new; Ctrl-C ends"
             panel = Panel(Text(body), title=Text(escaped(file.name)), subtitle=Text(footer))
             view.update(panel, refresh=True)
     return look
 
 
-def _talk(look: Any, file: Path) -> None:
+def _talk(look: "Look", file: Path) -> None:
     if look.change in ("truncated", "rotated"):
         warn(f"{file}: was {look.change}; it begins anew")
 
 
-def lines(document: dict[str, Any] | None, waiting: float | None = None) -> list[str]:
-    """What there is to say of each session, a line each: its phase, what it waits for, and what is found so far."""
-    from tracelens.reports.labels import PHASE_NAMES
+def lines(analysis: "Analysis | None", waiting: float | None = None) -> list[str]:
+    """What there is to report of each session: its phase, what it waits for, and what is found so far."""
     from tracelens.reports.text import escaped
 
-    said = []
-    for session in document["sessions"] if document else ():
-        name = f"session {session['number']}"
-        # Of one that goes on, where it stands; its verdict is of what was seen so far.
-        at = session["phases"][-1]["name"] if session.get("open") and session["phases"] else session["phase"]
-        phase = PHASE_NAMES.get(at, at)
-        steps = session.get("steps") or []
-        asked = session.get("open") and steps and steps[-1]["from"] == "client" and steps[-1]["kind"] == "message"
-        now = f"{name}: {phase}"
-        if asked:
-            since = f" ({waiting:.0f} s)" if waiting is not None and waiting >= 1 else ""
-            now += f"; waits for the server's answer to {steps[-1]['what']}{since}"
-        said.append(escaped(now))
-        said += [escaped(f"{name}: {found['id']}: {found['summary']}") for found in session["findings"]]
-        if session["verdict"] == "unexplained":
-            said.append(escaped(f"{name}: {session['unexplained']['text']} (line {session['unexplained']['line']})"))
-        if not session.get("open"):
-            said.append(f"{name}: ended, {_VERDICTS.get(session['verdict'], session['verdict'])}")
-    return said
+    return [escaped(line) for session in (analysis.sessions if analysis else ()) for line in _lines(session, waiting)]
+
+
+def _lines(session: "Session", waiting: float | None) -> Iterator[str]:
+    from tracelens.reports.labels import PHASE_NAMES
+
+    name = f"session {session.number}"
+    # Of a session that goes on, the phase where it is; its verdict is of what was seen so far.
+    now = f"{name}: {PHASE_NAMES[session.phases[-1].name if session.open and session.phases else session.phase]}"
+    last = session.steps[-1] if session.open and session.steps else None
+    if last is not None and last.sender == "client" and last.kind == "message":
+        since = f" ({waiting:.0f} s)" if waiting is not None and waiting >= 1 else ""
+        now += f"; waits for the server's answer to {last.what}{since}"
+    yield now
+    for found in session.findings:
+        yield f"{name}: {found.id}: {found.summary}"
+    if session.unexplained is not None:
+        yield f"{name}: {session.unexplained.text} (line {session.unexplained.line})"
+    if not session.open:
+        yield f"{name}: ended, {_VERDICTS[session.verdict]}"

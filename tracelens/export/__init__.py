@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracelens import analysis, inputs
 from tracelens.errors import NotATrace, UnreadableInput
-from tracelens.export import documents, packets
+from tracelens.export import documents, packets, records, requests
 from tracelens.export.columns import COLUMNS, TABLES, Row
-from tracelens.export.records import BUT, records
 from tracelens.reader import Reader, read
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ROWS", "TABLES", "Timeline", "frame", "framed", "of_document"]
+__all__ = ["ROWS", "TABLES", "Timeline", "frame", "framed", "of_analysis"]
 
 T = TypeVar("T")
 ROWS = 100_000
-_SEQUENCES = {"events": packets.events, "packets": packets.packets, "requests": packets.requests}
+_SEQUENCES = {"events": packets.events, "packets": packets.packets, "requests": requests.requests}
 
 
 class Timeline:
@@ -42,8 +41,8 @@ class Timeline:
         if table == "records":
             self.frames = self._records(origin)
         else:
-            made = (self._followed if table in _SEQUENCES else self._analyzed)(origin, table)
-            self.frames = framed(TABLES[table], made)
+            rows = (self._followed if table in _SEQUENCES else self._analyzed)(origin, table)
+            self.frames = framed(TABLES[table], rows)
 
     def _items(self, origin: inputs.Source, reader: Reader, items: Iterable[T]) -> Iterator[T]:
         """The reader's items; what damages the input is kept for later, unless nothing came before it."""
@@ -57,9 +56,9 @@ class Timeline:
             raise NotATrace(origin.name, "see what `tracelens analyze` says of it")
 
     def _analyzed(self, origin: inputs.Source, table: str) -> Iterator[Row]:
-        document = analysis.analyze(origin, show_secrets=self._show_secrets).document
-        self.damage = document["source"]["damage"]
-        yield from documents.ROWS[table](document)
+        result = analysis.analyze(origin, show_secrets=self._show_secrets)
+        self.damage = result.source.damage
+        yield from documents.ROWS[table](result)
 
     def _followed(self, origin: inputs.Source, table: str) -> Iterator[Row]:
         reader = read(inputs.decode(origin.chunks())[1])
@@ -67,26 +66,28 @@ class Timeline:
 
     def _records(self, origin: inputs.Source) -> "Iterator[pd.DataFrame]":
         reader = Reader(inputs.decode(origin.chunks())[1], fold=False)
-        yield from records(self._items(origin, reader, reader.with_lines(BUT)), ROWS, self._show_secrets)
+        yield from records.records(
+            self._items(origin, reader, reader.with_lines(records.BUT)), ROWS, self._show_secrets
+        )
 
 
 def framed(columns: tuple[str, ...], values: Iterable[Row]) -> "Iterator[pd.DataFrame]":
     """Rows -> frames of at most `ROWS` rows, at least one frame, with the types of `COLUMNS`."""
     batch: list[Row] = []
-    given = False
+    yielded = False
     for row in values:
         batch.append(row)
         if len(batch) == ROWS:
             yield frame(columns, batch)
             batch = []
-            given = True
-    if batch or not given:
+            yielded = True
+    if batch or not yielded:
         yield frame(columns, batch)
 
 
-def of_document(document: dict[str, Any]) -> "dict[str, pd.DataFrame]":
-    """The tables that an analysis's document makes, by name: attempts, operations, phases, sessions, findings."""
-    return {name: frame(TABLES[name], list(rows(document))) for name, rows in documents.ROWS.items()}
+def of_analysis(result: analysis.Analysis) -> "dict[str, pd.DataFrame]":
+    """The tables that an analysis makes, by name: attempts, operations, phases, sessions, findings."""
+    return {name: frame(TABLES[name], list(rows(result))) for name, rows in documents.ROWS.items()}
 
 
 def frame(columns: tuple[str, ...], rows: Sequence[Row]) -> "pd.DataFrame":

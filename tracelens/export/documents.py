@@ -1,71 +1,69 @@
-"""An analysis's document -> rows of the tables that are made from it; needs no pandas."""
+"""An analysis -> rows of the tables that are made from it; needs no pandas."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
+from tracelens.analysis import Analysis, Finding
 from tracelens.export.columns import LISTS, Row
 
-Document = dict[str, Any]
 
-
-def sessions(document: Document) -> Iterator[Row]:
+def sessions(analysis: Analysis) -> Iterator[Row]:
     """The rows of `sessions`."""
-    for s in document["sessions"]:
+    for s in analysis.sessions:
         yield (
-            s["number"], s["first_line"], s["last_line"], s["started"], s["ended"], s["verdict"], s["root_cause"],
-            s["phase"], s["client_banner"], s["server_banner"], s["user"],
-            *(s["algorithms"][name] for name in LISTS),
+            s.number, s.first_line, s.last_line, s.started, s.ended, s.verdict, s.root_cause,
+            s.phase, s.client_banner, s.server_banner, s.user,
+            *(s.algorithms[name] for name in LISTS),
         )  # fmt: skip
 
 
-def findings(document: Document) -> Iterator[Row]:
+def findings(analysis: Analysis) -> Iterator[Row]:
     """The rows of `findings`: those of each session, then those of the trace as a whole."""
 
-    def row(session: int | None, found: dict[str, Any], count: int) -> Row:
-        line = found["evidence"][0]["line"] if found["evidence"] else None
-        return (session, found["id"], found["kind"], found["phase"], line, count, found["summary"])
+    def row(session: int | None, found: Finding, count: int) -> Row:
+        line = found.evidence[0].line if found.evidence else None
+        return (session, found.id, found.kind, found.phase, line, count, found.summary)
 
-    for s in document["sessions"]:
-        for found in s["findings"]:
-            yield row(s["number"], found, 1)
-        for found in s["noise_findings"]:
-            yield row(s["number"], found, s["noise"][found["id"]])
-    for found in document["notices"]:
+    for s in analysis.sessions:
+        for found in s.findings:
+            yield row(s.number, found, 1)
+        for found in s.noise_findings:
+            yield row(s.number, found, s.noise[found.id])
+    for found in analysis.notices:
         yield row(None, found, 1)
 
 
-def attempts(document: Document) -> Iterator[Row]:
+def attempts(analysis: Analysis) -> Iterator[Row]:
     """The rows of `attempts`."""
-    for s in document["sessions"]:
-        for a in s["auth"]:
+    for s in analysis.sessions:
+        for a in s.auth:
             yield (
-                s["number"], a["line"], a["last_line"], a["time"], a["method"], a["user"], a["outcome"], a["partial"],
-                ",".join(a["remaining"]) or None, a["algorithm"], a["fingerprint"],
+                s.number, a.line, a.last_line, a.time, a.method, a.user, a.outcome, a.partial,
+                ",".join(a.remaining) or None, a.algorithm, a.fingerprint,
             )  # fmt: skip
 
 
-def operations(document: Document) -> Iterator[Row]:
+def operations(analysis: Analysis) -> Iterator[Row]:
     """The rows of `operations`."""
-    for s in document["sessions"]:
-        for o in s["operations"]:
-            started, ended = o["started"], o["ended"]
+    for s in analysis.sessions:
+        for o in s.operations:
+            started, ended = o.started, o.ended
             latency = round(ended - started, 6) if started is not None and ended is not None else None
             yield (
-                s["number"], o["line"], o["last_line"], started, ended, latency, o["verb"], o["path"] or None,
-                o["target"] or None, o["request_id"], o["outcome"], o["status"], o["message"],
+                s.number, o.line, o.last_line, started, ended, latency, o.verb, o.path or None,
+                o.target or None, o.request_id, o.outcome, o.status, o.message,
             )  # fmt: skip
 
 
-def phases(document: Document) -> Iterator[Row]:
+def phases(analysis: Analysis) -> Iterator[Row]:
     """The rows of `phases`."""
-    for s in document["sessions"]:
-        for p in s["phases"]:
+    for s in analysis.sessions:
+        for p in s.phases:
             yield (
-                s["number"], p["first_line"], p["last_line"], p["started"], p["ended"], p["waited"], p["name"],
+                s.number, p.first_line, p.last_line, p.started, p.ended, p.waited, p.name,
             )  # fmt: skip
 
 
-ROWS: dict[str, Callable[[Document], Iterator[Row]]] = {
+ROWS: dict[str, Callable[[Analysis], Iterator[Row]]] = {
     "attempts": attempts,
     "operations": operations,
     "phases": phases,

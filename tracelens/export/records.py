@@ -27,65 +27,73 @@ Part = list[Row] | Lines
 def records(items: Iterable[Item | Lines], size: int, show_secrets: bool = False) -> "Iterator[pd.DataFrame]":
     """Items -> frames of about `size` rows, at least one frame.
 
-    What is secret is in the packets; the rows of a frame are masked with all that was seen by its end.
+    What is secret is in the packets; the rows of a frame are masked with all that is known at its end.
     """
     packets, known = PacketReader(), set[bytes]()
     parts: list[Part] = []
-    held: list[Row] = []
-    count, given = 0, False
+    rows: list[Row] = []
+    count, yielded = 0, False
+
+    def learn(raws: Iterable[RawPacket]) -> None:
+        for raw in raws:
+            known.update(_secrets_in_packet(raw, rows))
+
     for item in items:
         if isinstance(item, Lines):
-            if held:
-                parts.append(held)
-                held = []
+            if rows:
+                parts.append(rows)
+                rows = []
             parts.append(item)
             count += len(item)
         elif isinstance(item, Record):
-            name, fields = events.parse(item.context, item.text)
-            event = Event(item.line, item.time, item.context, name, fields, item.text)
-            text = item.text if show_secrets else shown(event)
+            event = _event(item)
             if not show_secrets:
-                known.update(_told(event))
-            held.append((item.line, item.time, item.context, name, text))
+                known.update(_secrets_in_text(event))
+            rows.append((item.line, item.time, item.context, event.name, item.text if show_secrets else shown(event)))
             count += 1
         elif isinstance(item, Dump):
-            held.append((item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)"))
+            rows.append((item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)"))
             count += 1
-            for raw in () if show_secrets else packets.add(item):
-                known.update(_secrets(raw, held))
+            if not show_secrets:
+                learn(packets.add(item))
         if count >= size and not isinstance(item, Dump):
-            yield _frame([*parts, held], known)
-            parts, held, count, given = [], [], 0, True
-    for raw in () if show_secrets else packets.flush():
-        known.update(_secrets(raw, held))
-    if count or not given:
-        yield _frame([*parts, held], known)
+            yield _frame([*parts, rows], known)
+            parts, rows, count, yielded = [], [], 0, True
+    if not show_secrets:
+        learn(packets.flush())
+    if count or not yielded:
+        yield _frame([*parts, rows], known)
 
 
-def _secrets(raw: RawPacket, held: list[Row]) -> Iterator[bytes]:
+def _event(record: Record) -> Event:
+    name, fields = events.parse(record.context, record.text)
+    return Event(record.line, record.time, record.context, name, fields, record.text)
+
+
+def _secrets_in_packet(raw: RawPacket, rows: list[Row]) -> Iterator[bytes]:
     """The secrets that a packet holds: passwords, answers to prompts, values of environment variables.
 
-    The titles of its dumps, among the rows that are held, lose their sizes, which would tell the secrets' lengths.
+    The titles of its dumps, among the rows, lose their sizes, which would give the secrets' lengths away.
     """
     if raw.direction != "out" or raw.number not in _SECRETIVE:
         return
     fields = decode(raw).fields
     if not holds_secret(fields):
         return
-    for at in range(len(held) - 1, -1, -1):
-        line, time, context, event, text = held[at]
+    for at in range(len(rows) - 1, -1, -1):
+        line, time, context, event, text = rows[at]
         if line < raw.line:
             break
         if event in ("dump.plain", "dump.plain2"):
-            held[at] = (line, time, context, event, f"{text.rpartition(' (')[0]} (size not shown)")
+            rows[at] = (line, time, context, event, f"{text.rpartition(' (')[0]} (size not shown)")
     for value in fields.values():
         for secret in value if isinstance(value, tuple) else (value,):
             if isinstance(secret, Secret):
                 yield secret.reveal()
 
 
-def _told(event: Event) -> Iterator[bytes]:
-    """The secrets that a record's text tells: values of environment variables, cookies, credentials in commands."""
+def _secrets_in_text(event: Event) -> Iterator[bytes]:
+    """The secrets in a record's text: values of environment variables, cookies, credentials in commands."""
     for name in HIDDEN_FIELDS.get(event.name, ()):
         yield str(event.fields.get(name, "")).encode()
     if event.name == "conn.request_started":

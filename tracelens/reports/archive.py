@@ -1,115 +1,274 @@
 """A scan's counts -> what a report about an archive says, in the order in which it says it."""
 
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
 
 from tracelens import __version__, rules
-from tracelens.reports.model import Limits, printable
+from tracelens.reports.content import printable
+from tracelens.reports.formats import Options
+from tracelens.reports.model import Limits
 
 _WIDTH, _HEIGHT = 860, 220
 # So many causes have a colour of their own; the others share one.
 _COLOURS = 7
+_OTHERS = "others"
 
 
-def content(found: dict[str, Any], options: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    """What a report says.
+class Files(Struct, frozen=True):
+    """How many inputs a scan had, by their status; the damaged ones were read in part."""
 
-    Args:
-        found: the counts, as `batch.overview.overview` gives them.
-        options: `name` (of the folder), `masking`, `command`.
-        limits: how much of each kind is shown; what is left out is counted.
-    """
+    total: int
+    ok: int
+    not_a_trace: int
+    unreadable: int
+    damaged: int
+
+
+class Sessions(Struct, frozen=True):
+    """How many sessions a scan found, by their verdict."""
+
+    total: int
+    cause: int
+    healthy: int
+    unexplained: int
+    insufficient: int
+
+
+class Cause(Struct, frozen=True):
+    """A root cause: sessions and files that have it, times of the first and the last file, and some of the files."""
+
+    root_cause: str
+    sessions: int
+    files: int
+    first_seen: str | None
+    last_seen: str | None
+    examples: list[str]
+
+
+class Signature(Struct, frozen=True):
+    """Failures that are the same one, counted as a cause is."""
+
+    signature: str
+    root_cause: str | None
+    server_software: str | None
+    algorithms: dict[str, str | None]
+    error: str | None
+    sessions: int
+    files: int
+    first_seen: str | None
+    last_seen: str | None
+    examples: list[str]
+
+
+class NotRead(Struct, frozen=True):
+    """An input that could not be read, or not to its end."""
+
+    path: str
+    status: str
+    error: str | None
+
+
+class Summary(Struct, frozen=True):
+    """A scan's `summary.json`; times are ISO dates with time."""
+
+    schema: str
+    tracelens: str
+    files: Files
+    bytes: int
+    sessions: Sessions
+    first_seen: str | None
+    last_seen: str | None
+    causes: list[Cause]
+    signatures: list[Signature]
+    not_read: list[NotRead]
+
+
+class Period(Struct, frozen=True, rename={"start": "from"}):
+    """Some days: the first of them, and cause -> sessions; a session without a cause counts under its verdict."""
+
+    start: str
+    causes: dict[str, int]
+
+
+class Software(Struct, frozen=True):
+    """A server's software or a client's banner: sessions, those that failed, and cause -> sessions."""
+
+    name: str
+    sessions: int
+    failed: int
+    causes: dict[str, int]
+
+
+class Trend(Struct, frozen=True):
+    """A cause before and after a day, the first day it was seen, and "new", "more", "as before", "fewer" or "gone"."""
+
+    cause: str
+    before: int
+    after: int
+    first: str
+    trend: str
+
+
+class Overview(Struct, frozen=True):
+    """What happened in an archive; `since` is the ISO date from which a cause is new, None where no time is known."""
+
+    summary: Summary
+    since: str | None
+    periods: list[Period]
+    servers: list[Software]
+    clients: list[Software]
+    trends: list[Trend]
+
+
+class Part(Struct, frozen=True):
+    """A part of a bar; the colour is a number."""
+
+    colour: int
+    y: float
+    height: float
+    cause: str
+    count: int
+
+
+class Bar(Struct, frozen=True):
+    """A period's bar, its parts from the bottom up."""
+
+    x: float
+    width: float
+    start: str
+    parts: list[Part]
+
+
+class Bars(Struct, frozen=True):
+    """Stacked bars, a bar a period, in units of the view box; the legend has a part of no height for each colour."""
+
+    bars: list[Bar]
+    legend: list[Part]
+    highest: int
+    width: int = _WIDTH
+    height: int = _HEIGHT
+
+
+class SoftwareRow(Struct, frozen=True):
+    """A row of the tables of servers and of clients."""
+
+    name: str
+    sessions: int
+    failed: int
+    share: str
+    causes: str
+
+
+class Content(Struct, frozen=True):
+    """What the templates read; `omitted` counts what each list leaves out, `kept` is how many examples are shown."""
+
+    title: str
+    masking: str
+    command: str
+    version: str
+    rules: str
+    made_by: str
+    files: Files
+    bytes: int
+    sessions: Sessions
+    span: list[str]
+    since: str | None
+    causes: list[Cause]
+    chart: Bars | None
+    trends: list[Trend]
+    servers: list[SoftwareRow]
+    clients: list[SoftwareRow]
+    signatures: list[Signature]
+    not_read: list[NotRead]
+    omitted: dict[str, int]
+    kept: int
+
+
+def content(name: str, found: Overview, options: Options, limits: Limits) -> Content:
+    """What a report about the archive of this name says; what the limits leave out is counted."""
     found = printable(found)
-    summary = found["summary"]
-    rows = limits.rows
-    return {
-        "title": printable(options["name"]),
-        "masking": options["masking"],
-        "command": printable(options["command"]),
-        "version": __version__,
-        "rules": rules.version(),
-        "made_by": summary["tracelens"],
-        "files": summary["files"],
-        "bytes": summary["bytes"],
-        "sessions": summary["sessions"],
-        "span": [(summary.get(key) or "")[:10] for key in ("first_seen", "last_seen")],
-        "since": found["since"],
-        "causes": [_cause(row, limits) for row in summary["causes"][:rows]],
-        "causes_left_out": max(len(summary["causes"]) - rows, 0),
-        "chart": _chart(found["periods"]),
-        "periods": found["periods"],
-        "trends": found["trends"][:rows],
-        "trends_left_out": max(len(found["trends"]) - rows, 0),
-        "servers": [_software(row) for row in found["servers"][:rows]],
-        "servers_left_out": max(len(found["servers"]) - rows, 0),
-        "clients": [_software(row) for row in found["clients"][:rows]],
-        "clients_left_out": max(len(found["clients"]) - rows, 0),
-        "signatures": [_signature(row, limits) for row in summary["signatures"][:rows]],
-        "signatures_left_out": max(len(summary["signatures"]) - rows, 0),
-        "not_read": summary["not_read"][:rows],
-        "not_read_left_out": max(len(summary["not_read"]) - rows, 0) + summary.get("left_out", 0),
+    summary, rows = found.summary, limits.rows
+    lists: dict[str, Sequence[object]] = {
+        "causes": summary.causes,
+        "trends": found.trends,
+        "servers": found.servers,
+        "clients": found.clients,
+        "signatures": summary.signatures,
+        "not_read": summary.not_read,
     }
+    return Content(
+        title=printable(name),
+        masking=options.masking,
+        command=printable(options.command),
+        version=__version__,
+        rules=rules.version(),
+        made_by=summary.tracelens,
+        files=summary.files,
+        bytes=summary.bytes,
+        sessions=summary.sessions,
+        span=[day(summary.first_seen), day(summary.last_seen)],
+        since=found.since,
+        causes=summary.causes[:rows],
+        chart=_chart(found.periods),
+        trends=found.trends[:rows],
+        servers=[_software(row) for row in found.servers[:rows]],
+        clients=[_software(row) for row in found.clients[:rows]],
+        signatures=summary.signatures[:rows],
+        not_read=summary.not_read[:rows],
+        omitted={name: max(len(entries) - rows, 0) for name, entries in lists.items()},
+        kept=2 if limits.evidence > 8 else 1,
+    )
 
 
-def _cause(row: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    page = rules.page(row["root_cause"]) or ""
-    return {
-        **row,
-        "meaning": page.partition("\n")[0],
-        "first": (row["first_seen"] or "")[:10],
-        "last": (row["last_seen"] or "")[:10],
-        **_examples(row, limits),
-    }
+def day(time: str | None) -> str:
+    """The day of an ISO time."""
+    return (time or "")[:10]
 
 
-def _signature(row: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    return {
-        **row,
-        "algorithms": ", ".join(value for value in (row.get("algorithms") or {}).values() if value),
-        "error": (row.get("error") or "")[:200],
-        "first": (row["first_seen"] or "")[:10],
-        "last": (row["last_seen"] or "")[:10],
-        **_examples(row, limits),
-    }
+def meaning(id: str) -> str:
+    """A cause in a sentence: the first line of its page."""
+    return (rules.page(id) or "").partition("\n")[0]
 
 
-def _examples(row: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    kept = 2 if limits.evidence > 8 else 1
-    return {"examples": row["examples"][:kept], "more": max(row["files"] - kept, 0)}
-
-
-def _software(row: dict[str, Any]) -> dict[str, Any]:
-    causes = [f"{name} {count}" for name, count in row["causes"].items() if not name.startswith("(")]
+def _software(row: Software) -> SoftwareRow:
+    causes = [f"{name} {count}" for name, count in row.causes.items() if not name.startswith("(")]
     more = f", {len(causes) - 5} more" if len(causes) > 5 else ""
-    return {**row, "share": f"{100 * row['failed'] / row['sessions']:.0f} %", "told": ", ".join(causes[:5]) + more}
+    share = f"{100 * row.failed / row.sessions:.0f} %"
+    return SoftwareRow(row.name, row.sessions, row.failed, share, ", ".join(causes[:5]) + more)
 
 
-def _chart(periods: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Stacked bars, a bar a period: {"width", "height", "bars", "legend"}; None where no time is known."""
-    totals: dict[str, int] = {}
-    for period in periods:
-        for cause, count in period["causes"].items():
-            if not cause.startswith("("):
-                totals[cause] = totals.get(cause, 0) + count
+def _chart(periods: Sequence[Period]) -> Bars | None:
+    """The sessions of each period by cause; None where no time is known."""
+    counted = [_failed(period.causes) for period in periods]
+    totals = sum(counted, Counter[str]())
     if not totals:
         return None
     named = sorted(totals, key=lambda cause: (-totals[cause], cause))[:_COLOURS]
-    highest = max(sum(n for c, n in p["causes"].items() if c in totals) for p in periods) or 1
+    highest = max(causes.total() for causes in counted) or 1
     step = _WIDTH / len(periods)
     bars = []
-    for number, period in enumerate(periods):
-        y = float(_HEIGHT)
-        parts = []
-        counts = {cause: period["causes"].get(cause, 0) for cause in named}
-        counts["others"] = sum(n for c, n in period["causes"].items() if c in totals and c not in named)
-        for colour, (cause, count) in enumerate(counts.items()):
-            height = round(_HEIGHT * count / highest, 1)
-            if count:
-                y = round(y - height, 1)
-                parts.append({"colour": colour, "y": y, "height": height, "cause": cause, "count": count})
+    for number, (period, causes) in enumerate(zip(periods, counted, strict=True)):
         x, width = round(number * step + 1, 1), round(min(max(step - 2, 1), 60), 1)
-        bars.append({"x": x, "width": width, "from": period["from"], "parts": parts})
-    legend = [{"colour": n, "cause": cause, "count": totals[cause]} for n, cause in enumerate(named)]
-    rest = sum(totals.values()) - sum(totals[cause] for cause in named)
-    if rest:
-        legend.append({"colour": _COLOURS, "cause": "others", "count": rest})
-    return {"width": _WIDTH, "height": _HEIGHT, "bars": bars, "legend": legend, "highest": highest}
+        bars.append(Bar(x, width, period.start, _parts(causes, named, highest)))
+    legend = [Part(colour, 0, 0, cause, totals[cause]) for colour, cause in enumerate(named)]
+    if rest := totals.total() - sum(totals[cause] for cause in named):
+        legend.append(Part(_COLOURS, 0, 0, _OTHERS, rest))
+    return Bars(bars, legend, highest)
+
+
+def _failed(causes: Mapping[str, int]) -> Counter[str]:
+    return Counter({cause: count for cause, count in causes.items() if not cause.startswith("(")})
+
+
+def _parts(causes: Counter[str], named: Sequence[str], highest: int) -> list[Part]:
+    counts = {cause: causes[cause] for cause in named}
+    counts[_OTHERS] = causes.total() - sum(counts.values())
+    y, parts = float(_HEIGHT), []
+    for colour, (cause, count) in enumerate(counts.items()):
+        if count:
+            height = round(_HEIGHT * count / highest, 1)
+            y = round(y - height, 1)
+            parts.append(Part(colour, y, height, cause, count))
+    return parts

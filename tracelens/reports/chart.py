@@ -3,147 +3,182 @@
 Units are those of the SVG's view box; the number of marks is bounded whatever the trace's size.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
+from msgspec import Struct
+
+from tracelens.analysis import Session, Step
 from tracelens.reports.labels import PHASE_NAMES, clock, seconds
 
 MARKS = 48
 WIDTH = 860
-_CLIENT, _SERVER = 150, 700
 _ROW, _HEAD, _PHASE = 26, 44, 24
 _LABEL = 78
 # Pauses shorter than this share of the session, and than this many seconds, are no row of their own.
 _SHARE, _SHORTEST = 0.04, 0.05
 
 
-def sequence(session: dict[str, Any], failing_line: int | None, marks: int = MARKS) -> dict[str, Any] | None:
-    """The sequence chart of a session: {"width", "height", "client", "server", "rows"}; None without steps.
+class Row(Struct, frozen=True):
+    """A row of the chart. A message points to the right where it goes from client to server.
 
-    A row is {"kind": "phase" | "message" | "error" | "wait" | "cut", "y", "height", ...}: a message has "right" (from
-    client to server), "text", "time", "line" and "failing"; a wait has "text" and "on" ("server" or "client").
+    A wait is drawn `on` the line of the side that is waited for. `y` and `height` are in units of the view box.
     """
-    steps = session.get("steps") or []
-    if not steps:
+
+    kind: Literal["phase", "message", "error", "wait", "cut"]
+    y: int
+    height: int
+    text: str
+    phase: str = ""
+    right: bool = False
+    time: str = ""
+    line: int = 0
+    failing: bool = False
+    on: Literal["client", "server"] = "client"
+
+
+class Chart(Struct, frozen=True):
+    """A sequence chart: `client` and `server` are where their lines stand."""
+
+    rows: list[Row]
+    height: int
+    width: int = WIDTH
+    client: int = 150
+    server: int = 700
+
+
+class Span(Struct, frozen=True):
+    """A phase and the time that it took; `x` and the widths are for a bar that is `WIDTH` wide."""
+
+    name: str
+    label: str
+    took: str
+    waited: str
+    share: str
+    x: float
+    width: float
+    waited_width: float
+    lines: str
+    seconds: float
+
+
+def sequence(session: Session, failing_line: int | None, marks: int = MARKS) -> Chart | None:
+    """The sequence chart of a session, with at most about `marks` steps; None without steps."""
+    if not session.steps:
         return None
-    total = (session["ended"] or 0) - (session["started"] or 0)
+    total = (session.ended or 0) - (session.started or 0)
     threshold = max(total * _SHARE, _SHORTEST)
-    rows: list[dict[str, Any]] = []
-    y = _HEAD
-    phase, before = "", None
-    kept = _kept(steps, failing_line, marks)
-    for number, step in enumerate(steps):
-        if number not in kept:
-            continue
-        skipped = _skipped(kept, number)
-        if skipped:
-            text = f"{skipped} step{'' if skipped == 1 else 's'} not drawn"
-            rows.append({"kind": "cut", "y": y, "height": _ROW, "text": text})
-            y += _ROW
-            before = None
+    rows: list[Row] = []
+    y, phase = _HEAD, ""
+    before: Step | None = None
+    kept = _kept(session.steps, failing_line, marks)
+    for number, following in zip(kept, [*kept[1:], 0], strict=True):
+        step = session.steps[number]
         pause = _pause(before, step)
         if before is not None and pause is not None and pause >= threshold:
-            on = "server" if before["from"] == "client" and before["kind"] == "message" else "client"
-            text = (
-                f"{seconds(pause)} waiting for the server"
-                if on == "server"
-                else f"{seconds(pause)} until the client goes on"
-            )
-            height = min(18 + int(60 * pause / total), 70) if total else 20
-            rows.append({"kind": "wait", "y": y, "height": height, "text": text, "on": on})
-            y += height + 4
-        if step["phase"] != phase:
-            phase = step["phase"]
-            rows.append(
-                {"kind": "phase", "y": y, "height": _PHASE, "phase": phase, "text": PHASE_NAMES.get(phase, phase)}
-            )
+            rows.append(_wait(before, pause, total, y))
+            y += rows[-1].height + 4
+        if step.phase != phase:
+            phase = step.phase
+            rows.append(Row("phase", y, _PHASE, PHASE_NAMES[phase], phase))
             y += _PHASE
         rows.append(_mark(step, y, failing_line))
         y += _ROW
         before = step
-    y += _silence(rows, session, before, y, threshold)
-    return {"width": WIDTH, "height": y + 10, "client": _CLIENT, "server": _SERVER, "rows": rows}
+        if skipped := max(following - number - 1, 0):
+            rows.append(Row("cut", y, _ROW, f"{skipped} step{'' if skipped == 1 else 's'} not drawn"))
+            y += _ROW
+            before = None
+    y += _silence(rows, session, session.steps[-1], y, threshold)
+    return Chart(rows, y + 10)
 
 
-def _mark(step: dict[str, Any], y: int, failing_line: int | None) -> dict[str, Any]:
-    text = step["what"] if step["count"] == 1 else f"{step['count']} x {step['what']}"
-    return {
-        "kind": step["kind"],
-        "y": y,
-        "height": _ROW,
-        "right": step["from"] == "client",
-        "phase": step["phase"],
-        "text": text if len(text) <= _LABEL else text[: _LABEL - 1] + "…",
-        "time": clock(step["time"]),
-        "line": step["line"],
-        "failing": step["line"] == failing_line,
-    }
+def _mark(step: Step, y: int, failing_line: int | None) -> Row:
+    text = step.what if step.count == 1 else f"{step.count} x {step.what}"
+    return Row(
+        step.kind,
+        y,
+        _ROW,
+        text if len(text) <= _LABEL else text[: _LABEL - 1] + "…",
+        step.phase,
+        step.sender == "client",
+        clock(step.time),
+        step.line,
+        step.line == failing_line,
+    )
 
 
-def _silence(rows: list[dict[str, Any]], session: dict[str, Any], last: Any, y: int, threshold: float) -> int:
-    """The time after the last step, where it was long."""
-    if last is None or session["ended"] is None or last["last_time"] is None:
+def _asks(step: Step) -> bool:
+    """Whether the server's answer is waited for after a step."""
+    return step.sender == "client" and step.kind == "message"
+
+
+def _wait(before: Step, pause: float, total: float, y: int) -> Row:
+    height = min(18 + int(60 * pause / total), 70) if total else 20
+    if _asks(before):
+        return Row("wait", y, height, f"{seconds(pause)} waiting for the server", on="server")
+    return Row("wait", y, height, f"{seconds(pause)} until the client goes on")
+
+
+def _silence(rows: list[Row], session: Session, last: Step, y: int, threshold: float) -> int:
+    """Draws the time after the last step, where it was long; the height of that."""
+    if session.ended is None or last.last_time is None:
         return 0
-    pause = session["ended"] - last["last_time"]
+    pause = session.ended - last.last_time
     if pause < max(threshold, 0.5):
         return 0
-    waits = last["from"] == "client" and last["kind"] == "message"
-    text = f"{seconds(pause)}: {'no answer came' if waits else 'nothing more happened'} until the trace's end"
-    rows.append({"kind": "wait", "y": y, "height": 44, "text": text, "on": "server" if waits else "client"})
+    asks = _asks(last)
+    text = f"{seconds(pause)}: {'no answer came' if asks else 'nothing more happened'} until the trace's end"
+    rows.append(Row("wait", y, 44, text, on="server" if asks else "client"))
     return 48
 
 
-def _pause(before: Any, step: dict[str, Any]) -> float | None:
-    if before is None or before["last_time"] is None or step["time"] is None:
+def _pause(before: Step | None, step: Step) -> float | None:
+    if before is None or before.last_time is None or step.time is None:
         return None
-    return float(step["time"] - before["last_time"])
+    return step.time - before.last_time
 
 
-def _kept(steps: list[dict[str, Any]], failing_line: int | None, marks: int) -> set[int]:
-    """Which steps are drawn: the first, the last, and what stands around the failing one."""
-    if len(steps) <= marks:
-        return set(range(len(steps)))
-    part = marks // 3
-    kept = {*range(part), *range(len(steps) - part, len(steps))}
-    middle = next((n for n, s in enumerate(steps) if s["line"] == failing_line), None)
+def _kept(steps: Sequence[Step], failing_line: int | None, marks: int) -> list[int]:
+    """The numbers of the steps that are drawn: the first, the last, and those around the failing one."""
+    count, part = len(steps), marks // 3
+    if count <= marks:
+        return list(range(count))
+    kept = {*range(part), *range(count - part, count)}
+    middle = next((n for n, step in enumerate(steps) if step.line == failing_line), None)
     if middle is None or middle in kept:
         middle = part + part // 2
-    kept |= {n for n in range(middle - part * 2 // 3, middle + part // 3) if 0 <= n < len(steps)}
-    return kept
+    kept.update(n for n in range(middle - part * 2 // 3, middle + part // 3) if 0 <= n < count)
+    return sorted(kept)
 
 
-def _skipped(kept: set[int], number: int) -> int:
-    count = 0
-    while number - count - 1 >= 0 and number - count - 1 not in kept:
-        count += 1
-    return count
-
-
-def spans(session: dict[str, Any]) -> list[dict[str, Any]]:
-    """Time per phase: {"name", "label", "took", "waited", "x", "width", "waited_width", "lines", ...} a phase.
-
-    `x` and the widths are for a bar that is `WIDTH` wide; they are 0 where the trace has no clock.
-    """
-    phases = [p for p in session["phases"] if p["started"] is not None and p["ended"] is not None]
+def spans(session: Session) -> list[Span]:
+    """The time of each phase; empty where the trace has no clock."""
+    phases = [
+        (phase, phase.started, phase.ended)
+        for phase in session.phases
+        if phase.started is not None and phase.ended is not None
+    ]
     if not phases:
         return []
-    begin = phases[0]["started"]
-    total = max(phases[-1]["ended"] - begin, 1e-9)
+    begin = phases[0][1]
+    total = max(phases[-1][2] - begin, 1e-9)
     rows = []
-    for phase in phases:
-        took = max(phase["ended"] - phase["started"], 0.0)
+    for phase, started, ended in phases:
+        took = max(ended - started, 0.0)
         width = WIDTH * took / total
         rows.append(
-            {
-                "name": phase["name"],
-                "label": PHASE_NAMES.get(phase["name"], phase["name"]),
-                "took": seconds(took),
-                "waited": seconds(phase["waited"]),
-                "share": f"{100 * took / total:.0f} %",
-                "x": round(WIDTH * (phase["started"] - begin) / total, 1),
-                "width": round(max(width, 1.0), 1),
-                "waited_width": round(width * min(phase["waited"] / took, 1.0), 1) if took else 0,
-                "lines": f"{phase['first_line']}-{phase['last_line']}",
-                "seconds": round(took, 6),
-            }
+            Span(
+                name=phase.name,
+                label=PHASE_NAMES[phase.name],
+                took=seconds(took),
+                waited=seconds(phase.waited),
+                share=f"{100 * took / total:.0f} %",
+                x=round(WIDTH * (started - begin) / total, 1),
+                width=round(max(width, 1.0), 1),
+                waited_width=round(width * min(phase.waited / took, 1.0), 1) if took else 0,
+                lines=f"{phase.first_line}-{phase.last_line}",
+                seconds=round(took, 6),
+            )
         )
     return rows

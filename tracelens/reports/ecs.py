@@ -4,76 +4,76 @@ A trace has no wall-clock time, so there is no `@timestamp`: the shipper sets it
 """
 
 import json
-from typing import Any
+from collections.abc import Sequence
 
 from tracelens import __version__, rules
+from tracelens.analysis import Analysis, Session
+from tracelens.reports.formats import Options
 
 _VERSION = "8.11.0"
 _OUTCOMES = {"cause": "failure", "unexplained": "failure", "healthy": "success", "insufficient": "unknown"}
 
 
-def render(documents: list[dict[str, Any]], options: dict[str, Any]) -> str:
-    """One JSON object a line; `documents` and `options` as `content.content` takes them."""
-    lines = [_session(session, document) for document in documents for session in document["sessions"]]
-    lines += [_unusable(name, reason) for name, reason in options.get("unusable", ())]
+def render(analyses: Sequence[Analysis], options: Options) -> str:
+    """One JSON object a line."""
+    lines = [_session(session, analysis) for analysis in analyses for session in analysis.sessions]
+    lines += [_unusable(name, reason) for name, reason in options.unusable]
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def _session(session: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    root = session["findings"][0] if session["root_cause"] else None
-    first = session["unexplained"]
-    said = root["summary"] if root else first["text"] if first else f"SSH session {session['verdict']}"
-    event: dict[str, Any] = {
+def _session(session: Session, analysis: Analysis) -> dict[str, object]:
+    root = session.root
+    first = root.summary if root else session.unexplained.text if session.unexplained else ""
+    event: dict[str, object] = {
         "kind": "event",
         "category": ["network", "session"],
-        "type": ["connection", "error"] if session["verdict"] in ("cause", "unexplained") else ["connection", "info"],
+        "type": ["connection", "error" if session.failed else "info"],
         "action": "ssh-session",
-        "outcome": _OUTCOMES[session["verdict"]],
+        "outcome": _OUTCOMES[session.verdict],
         "module": "tracelens",
         "dataset": "tracelens.session",
         "provider": "libssh2",
     }
     if root:
-        event |= {"code": root["id"], "reason": root["summary"]}
-    if session["started"] is not None and session["ended"] is not None:
-        event["duration"] = int(max(session["ended"] - session["started"], 0) * 1_000_000_000)
-    line: dict[str, Any] = {
+        event |= {"code": root.id, "reason": root.summary}
+    if session.lasted is not None:
+        event["duration"] = int(max(session.lasted, 0) * 1_000_000_000)
+    line: dict[str, object] = {
         "ecs": {"version": _VERSION},
         "event": event,
-        "message": said,
-        "log": {"file": {"path": document["source"]["name"]}},
+        "message": first or f"SSH session {session.verdict}",
+        "log": {"file": {"path": analysis.name}},
         "network": {"protocol": "ssh", "transport": "tcp"},
         "observer": {"product": "tracelens", "version": __version__},
-        "tracelens": _own(session, document),
+        "tracelens": _own(session, analysis),
     }
-    if session["user"]:
-        line["user"] = {"name": session["user"]}
-    if session["client_banner"]:
-        line["user_agent"] = {"original": session["client_banner"]}
+    if session.user:
+        line["user"] = {"name": session.user}
+    if session.client_banner:
+        line["user_agent"] = {"original": session.client_banner}
     if root:
-        line["rule"] = {"id": root["id"], "ruleset": "tracelens", "version": rules.version()}
-    failed = next((e for e in session["errors"] if e["fate"] == "final"), None)
-    if failed is not None:
-        line["error"] = {"code": str(failed["code"]), "message": failed["text"]}
+        line["rule"] = {"id": root.id, "ruleset": "tracelens", "version": rules.version()}
+    if session.final_error is not None:
+        line["error"] = {"code": str(session.final_error.code), "message": session.final_error.text}
     return line
 
 
-def _own(session: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+def _own(session: Session, analysis: Analysis) -> dict[str, object]:
     return {
-        "session": session["number"],
-        "verdict": session["verdict"],
-        "phase": session["phase"],
-        "server_banner": session["server_banner"],
-        "algorithms": session["algorithms"],
-        "first_line": session["first_line"],
-        "last_line": session["last_line"],
-        "sha256": document["source"]["sha256"],
-        "advice": [f"{a['who']}: {a['action']}" for f in session["findings"][:1] for a in f["advice"]],
-        "notices": [f["id"] for f in session["findings"] if f["kind"] == "notice"],
+        "session": session.number,
+        "verdict": session.verdict,
+        "phase": session.phase,
+        "server_banner": session.server_banner,
+        "algorithms": session.algorithms,
+        "first_line": session.first_line,
+        "last_line": session.last_line,
+        "sha256": analysis.source.sha256,
+        "advice": [f"{a.who}: {a.action}" for found in session.findings[:1] for a in found.advice],
+        "notices": [found.id for found in session.findings if found.kind == "notice"],
     }
 
 
-def _unusable(name: str, reason: str) -> dict[str, Any]:
+def _unusable(name: str, reason: str) -> dict[str, object]:
     return {
         "ecs": {"version": _VERSION},
         "event": {

@@ -7,7 +7,7 @@ status in any of its spellings, a line of a trace, an error text, or a code of S
 import difflib
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from msgspec import Struct
@@ -158,10 +158,10 @@ def explain(query: str) -> Explanation | None:
     Returns:
         The page, None where nothing is known about it (`suggest` then has the nearest things that are).
     """
-    asked = query.strip().strip("`'\"").strip()[:_LONGEST]
-    if not asked:
+    query = query.strip().strip("`'\"").strip()[:_LONGEST]
+    if not query:
         return None
-    return next((page for reader in _READERS if (page := reader(asked)) is not None), None)
+    return next((page for reader in _READERS if (page := reader(query)) is not None), None)
 
 
 def suggest(query: str) -> list[str]:
@@ -170,7 +170,7 @@ def suggest(query: str) -> list[str]:
     words = [word for word in re.split(r"[^a-z0-9]+", asked) if len(word) > 2]
     found = [rule.id for rule in rules.load() if words and all(word in rule.id for word in words)]
     known = {name.casefold(): name for name in _suggestions()}
-    found += [known[near] for near in difflib.get_close_matches(asked, known, n=5, cutoff=0.6)]
+    found += [known[near] for near in difflib.get_close_matches(query, known, n=5, cutoff=0.6)]
     return list(dict.fromkeys(found))[:5]
 
 
@@ -195,42 +195,42 @@ def _read_finding(asked: str) -> Explanation | None:
     return Explanation(f"{rule.id} ({what})", "finding", _sections_of(rule.page))
 
 
-def _read_status(asked: str) -> Explanation | None:
-    numbers = [int(found[1], 16) for found in _HEX.finditer(asked)]
-    numbers += [int(found[1]) & 0xFFFFFFFF for found in _DECIMAL.finditer(asked)]
+def _read_status(query: str) -> Explanation | None:
+    numbers = [int(found[1], 16) for found in _HEX.finditer(query)]
+    numbers += [int(found[1]) & 0xFFFFFFFF for found in _DECIMAL.finditer(query)]
     status = next((number for number in numbers if 0 <= number - STATUS_BASE <= 0xFFF), None)
     if status is None:
         return None
     code = STATUS_BASE - status
-    inside = _STATUS_TEXT.search(asked)
-    text = inside[1] if inside else messages.error_text_in(asked) or ""
+    inside = _STATUS_TEXT.search(query)
+    text = inside[1] if inside else messages.error_text_in(query) or ""
     lead = [
         f"InterSystems status {status:08X} = {STATUS_BASE:08X} + {-code}: libssh2 error {code}. It is also "
         f"printed as {status - (1 << 32)} and as FFFFFFFF{status:08X}; all of them are the same number."
     ]
-    place = _PLACE.search(asked)
+    place = _PLACE.search(query)
     if place:
         lead.append(f"{place[0]} is a place in InterSystems' own source, not in your code.")
     return _error_page("intersystems-status", code, text, lead)
 
 
-def _read_pair(asked: str) -> Explanation | None:
-    found = _PAIR.search(asked)
+def _read_pair(query: str) -> Explanation | None:
+    found = _PAIR.search(query)
     if found is None or int(found[1]) > 0:
         return None
     return _error_page("trace-line", int(found[1]), found[2], ())
 
 
-def _read_family(asked: str) -> Explanation | None:
+def _read_family(query: str) -> Explanation | None:
     for family in _FAMILIES:
-        found = family.query.search(asked)
+        found = family.query.search(query)
         if found and int(found[1]) in family.table:
             return _family_page(family, int(found[1]))
     return None
 
 
-def _read_number(asked: str) -> Explanation | None:
-    found = _NUMBER.fullmatch(asked)
+def _read_number(query: str) -> Explanation | None:
+    found = _NUMBER.fullmatch(query)
     if found is None or -int(found[2]) not in codes.LIBSSH2_ERRORS:
         return None
     number = int(found[2])
@@ -247,24 +247,24 @@ def _read_number(asked: str) -> Explanation | None:
     return Explanation(page.title, page.kind, body, (*page.see_also, *see))
 
 
-def _read_name(asked: str) -> Explanation | None:
-    words = [asked.rstrip(". ")] if _NAME.fullmatch(asked.rstrip(". ")) else []
-    words += [word for word in _NAME.findall(asked) if "_" in word]
-    pages = (_page_of_name(word.upper(), begins=asked.endswith("..")) for word in words)
+def _read_name(query: str) -> Explanation | None:
+    words = [query.rstrip(". ")] if _NAME.fullmatch(query.rstrip(". ")) else []
+    words += [word for word in _NAME.findall(query) if "_" in word]
+    pages = (_page_of_name(word.upper(), begins=query.endswith("..")) for word in words)
     return next((page for page in pages if page), None)
 
 
-def _read_text(asked: str) -> Explanation | None:
-    text = messages.error_text_in(asked)
+def _read_text(query: str) -> Explanation | None:
+    text = messages.error_text_in(query)
     if text is None:
         return None
-    nearby = [int(code) for code in _CODE_NEARBY.findall(asked) if int(code) in codes.LIBSSH2_ERRORS]
+    nearby = [int(code) for code in _CODE_NEARBY.findall(query) if int(code) in codes.LIBSSH2_ERRORS]
     possible = nearby[:1] or messages.codes_for(text)
     return _error_page("error-text", possible[0] if len(possible) == 1 else None, text, ())
 
 
-def _read_line(asked: str) -> Explanation | None:
-    found = _LINE.search(asked)
+def _read_line(query: str) -> Explanation | None:
+    found = _LINE.search(query)
     span = messages.versions(found[1], found[2]) if found else None
     if found is None or span is None:
         return None
@@ -306,35 +306,45 @@ def _sections_of(page: str) -> tuple[Section, ...]:
 def _error_page(kind: str, code: int | None, text: str, lead: Iterable[str]) -> Explanation:
     known = codes.libssh2_error(code) if code is not None else None
     named = f"{known.name} ({code})" if known else f"libssh2 error {code}" if code is not None else ""
-    what = list(lead)
-    if known:
-        what.append(f"{named}: {known.meaning}")
-    elif code is not None:
-        what.append(f"No libssh2 release has an error {code}.")
-    if code is not None and not text and code != -37:
-        what.append("The number alone does not name the cause: its text and the errors before it do.")
-    body = [Section("What it is", tuple(what))] if what else []
-    found = messages.readings(code, text)
-    means = [_with_codes(code, known.codes, " ".join(known.means)) for known in found]
+    readings = messages.readings(code, text)
+    means = _lines(code, ((reading.codes, [" ".join(reading.means)]) for reading in readings))
     if text and code is None and None in messages.codes_for(text):
         means.append("With -37: nothing at all; it was tried again, and is never the final cause.")
-    body.append(Section("What it means", tuple(means)))
-    iris = [_with_codes(code, known.codes, line) for known in found for line in known.iris]
-    c = [_with_codes(code, known.codes, line) for known in found for line in known.c]
+    iris = _lines(code, ((reading.codes, reading.iris) for reading in readings))
+    c = _lines(code, ((reading.codes, reading.c) for reading in readings))
     trace_c = f"{trace_mask.c_call(511)} collects the lines before it; libssh2_session_last_error() has the text."
-    for where, advice, otherwise in (
-        ("InterSystems IRIS and Caché", iris, f"{_TRACE_IT} before Connect collects what led to it."),
-        ("other programs (libssh2's C names)", c, trace_c),
-    ):
-        body.append(Section(f"What to do in {where}", tuple(dict.fromkeys(advice)) or (otherwise,)))
-    body.append(Section("Where libssh2 prints it", tuple(messages.printed(code, text))))
-    title = ": ".join(part for part in (named, text) if part)
-    see = dict.fromkeys(finding for reading in found for finding in reading.see)
+    body = (
+        Section("What it is", (*lead, *_of_number(code, text, known))),
+        Section("What it means", tuple(means)),
+        _to_do("InterSystems IRIS and Caché", iris, f"{_TRACE_IT} before Connect collects what led to it."),
+        _to_do("other programs (libssh2's C names)", c, trace_c),
+        Section("Where libssh2 prints it", tuple(messages.printed(code, text))),
+    )
+    title = ": ".join(filter(None, (named, text)))
+    see = dict.fromkeys(finding for reading in readings for finding in reading.see)
     return Explanation(title, kind, tuple(part for part in body if part.lines), tuple(see))
 
 
-def _with_codes(code: int | None, about: tuple[int, ...], line: str) -> str:
-    return line if code is not None or not about else f"With {' or '.join(map(str, about))}: {line}"
+def _of_number(code: int | None, text: str, known: Code | None) -> Iterator[str]:
+    if known:
+        yield f"{known.name} ({code}): {known.meaning}"
+    elif code is not None:
+        yield f"No libssh2 release has an error {code}."
+    if code is not None and not text and code != -37:
+        yield "The number alone does not name the cause: its text and the errors before it do."
+
+
+def _to_do(where: str, advice: list[str], otherwise: str) -> Section:
+    return Section(f"What to do in {where}", tuple(dict.fromkeys(advice)) or (otherwise,))
+
+
+def _lines(code: int | None, advice: Iterable[tuple[tuple[int, ...], Sequence[str]]]) -> list[str]:
+    """All lines of advice; where the code is not known, with the codes that each is about."""
+    return [
+        line if code is not None or not about else f"With {' or '.join(map(str, about))}: {line}"
+        for about, lines in advice
+        for line in lines
+    ]
 
 
 def _family_page(family: _Family, number: int) -> Explanation:

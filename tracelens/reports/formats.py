@@ -1,12 +1,13 @@
 """The formats in which analyses are given, by name and by a file's ending."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+
+from msgspec import Struct
 
 from tracelens import rules
-from tracelens.analysis import Analysis, to_json
+from tracelens.analysis import Analysis, Origin, to_document
 from tracelens.analysis.json_text import json_text
 
 ENDINGS = {
@@ -23,38 +24,42 @@ ENDINGS = {
 }
 
 
+class Options(Struct, frozen=True):
+    """What a report is to say of itself.
+
+    Attributes:
+        masking: how secrets and names were treated, in words.
+        command: the command that was given.
+        unusable: names of inputs that could not be used, and why.
+        brief: whether Markdown is kept to a page a session.
+        report: whether JSON says how it came about.
+    """
+
+    masking: str
+    command: str
+    unusable: Sequence[tuple[str, str]] = ()
+    brief: bool = False
+    report: bool = False
+
+
 def of_path(path: Path | None) -> str | None:
     """The format that a file's ending names, None where it names none."""
     return None if path is None else ENDINGS.get(path.suffix.lower())
 
 
-def render(format: str, documents: list[dict[str, Any]], options: dict[str, Any]) -> str:
+def render(format: str, analyses: Sequence[Analysis], options: Options) -> str:
     """Analyses in one of the formats that are one document whatever the number of inputs: all but text.
 
     Args:
         format: "json", "markdown", "html", "sarif", "junit" or "ecs".
-        documents: entries of the JSON document's `analyses`.
-        options: as `content.content` takes them, with `brief` for Markdown and `report` for JSON that says how it came
-            about.
+        analyses: what to show.
+        options: how.
     """
     if format == "json":
-        return _json(documents, options)
-    if format in ("markdown", "html"):
-        # Jinja2 is imported with it, for these alone.
-        module = importlib.import_module("tracelens.reports.render")
-        if format == "html":
-            return str(module.html(documents, options))
-        return str(module.markdown(documents, options, brief=options.get("brief", False)))
-    outlet: Callable[..., str] = importlib.import_module(f"tracelens.reports.{format}").render
-    return outlet(documents, options)
-
-
-def _json(documents: list[dict[str, Any]], options: dict[str, Any]) -> str:
-    document = to_json(map(Analysis, documents), options.get("unusable", ()))
-    if options.get("report"):
-        document["report"] = {
-            "rules": rules.version(),
-            "masking": options["masking"],
-            "command": options["command"],
-        }
-    return json_text(document)
+        origin = Origin(rules.version(), options.masking, options.command) if options.report else None
+        return json_text(to_document(analyses, options.unusable, origin))
+    # Jinja2 is imported with `render`, for these two alone.
+    name = {"markdown": "render", "html": "render"}.get(format, format)
+    module = importlib.import_module(f"tracelens.reports.{name}")
+    outlet: Callable[..., str] = getattr(module, format if name == "render" else "render")
+    return outlet(analyses, options)

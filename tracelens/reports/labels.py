@@ -1,8 +1,11 @@
-"""The words that all reports share: names of phases, sides, outcomes and fates, and what a quoted line shows."""
+"""The words of all reports: names of phases, sides, outcomes and fates, and what a quoted line shows.
+
+Where a terminal and a page say the same in different words, both are here, one below the other.
+"""
 
 import re
-from typing import Any
 
+from tracelens.analysis import Attempt, Quote, Session
 from tracelens.ssh.codes import libssh2_error
 
 PHASES = {
@@ -29,6 +32,7 @@ SIDES = {
     "network": "Network (firewall, proxy, address filter)",
     "vendor": "Vendor of the client program",
 }
+SIDES_IN_TEXT = {"client": "you", "server": "server", "network": "network", "vendor": "vendor"}
 OUTCOMES = {
     "accepted": "accepted",
     "partial": "accepted, more is wanted",
@@ -45,6 +49,7 @@ FATES = {
     "consequence": "followed from it",
     "undecided": "the end, or on the way to a further method: this trace does not show which",
 }
+FATES_IN_TEXT = {**FATES, "undecided": "the end, or got over: this trace does not show which"}
 LISTS = {
     "kex": "Key exchange",
     "hostkey": "Host key",
@@ -59,6 +64,24 @@ BASES = {
     "packet": "read in a decoded packet",
     "text": "read in libssh2's own text",
     "silence": "concluded from what did not come",
+}
+BASES_IN_TEXT = {
+    "packet": "packets, as the dumps show them",
+    "text": "libssh2's texts and error numbers",
+    "silence": "order and silence: what did not come, or came too late",
+}
+VERDICTS = {
+    "cause": "failed",
+    "unexplained": "failed, unexplained",
+    "insufficient": "not enough to tell",
+    "healthy": "healthy",
+}
+NOISE = {
+    "noise-retried": "error -37, retried: never a cause",
+    "noise-partial-auth": "login error on the way to a further method or to success",
+    "noise-auth-probe": "question for the login methods, refused as it should be",
+    "noise-sftp-end": "SFTP status 1: end of file or folder",
+    "noise-recovered": "error that the session got over",
 }
 
 _ERROR = re.compile(r"(?:Failure Event: |the connection ends: |error )?(-\d{1,2}) - ")
@@ -80,37 +103,43 @@ def clock(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
 
 
-def shows(quote: dict[str, Any], session: dict[str, Any]) -> str:
+# The beginning of a quoted text -> what such a line is; the first that fits.
+_SHOWS = tuple(
+    (re.compile(pattern), meaning)
+    for pattern, meaning in (
+        (r"(?:subsystem )?request|starting request|\S+ for user ", "What the client asked for."),
+        (r"no answer until", "Silence: the client waited up to here, and nothing came."),
+        (r"key file|Loading|Computing", "What the client read before it asked the server."),
+        (r"key offered|client offers|client:|asked here", "What the client sent."),
+        (
+            r"the server|server |USERAUTH_FAILURE|CHANNEL_OPEN_FAILURE|SFTP status|.*\b(?:refused|disconnects)\b",
+            "The server's answer.",
+        ),
+    )
+)
+
+
+def shows(quote: Quote, session: Session | None) -> str:
     """What a quoted line of the trace is, and what became of it."""
-    text, line = quote["text"], quote["line"]
-    error = _ERROR.match(text)
+    error = _ERROR.match(quote.text)
     if error is not None:
         known = libssh2_error(int(error[1]))
-        final = any(e["line"] == line and e["fate"] == "final" for e in session.get("errors", ()))
-        fate = FATES["final"] if final else ""
+        final = session and any(e.line == quote.line and e.fate == "final" for e in session.errors)
         meaning = f"libssh2's error {known.name}: {known.meaning}" if known else "an error that libssh2 raised"
-        return f"{meaning.rstrip('.')}{f' ({fate})' if fate else ''}."
-    if re.match(r"(?:subsystem )?request|starting request|\S+ for user ", text):
-        return "What the client asked for."
-    if text.startswith("no answer until"):
-        return "Silence: the client waited up to here, and nothing came."
-    if re.match(r"(?:key file|Loading|Computing)", text):
-        return "What the client read before it asked the server."
-    if re.match(r"(?:key offered|client offers|client:)", text) or text.startswith(("asked here", "request")):
-        return "What the client sent."
-    if re.match(
-        r"the server|server |USERAUTH_FAILURE|CHANNEL_OPEN_FAILURE|SFTP status|.*\b(?:refused|disconnects)\b", text
-    ):
-        return "The server's answer."
-    step = next((s for s in session.get("steps", ()) if s["line"] == line), None)
+        fate = f" ({FATES['final']})" if final else ""
+        return f"{meaning.rstrip('.')}{fate}."
+    for pattern, meaning in _SHOWS:
+        if pattern.match(quote.text):
+            return meaning
+    step = next((s for s in session.steps if s.line == quote.line), None) if session else None
     if step is not None:
-        return "What the server sent." if step["from"] == "server" else "What the client did."
+        return "What the server sent." if step.sender == "server" else "What the client did."
     return "A step of the session."
 
 
-def outcome(attempt: dict[str, Any], session: dict[str, Any]) -> str:
+def outcome(attempt: Attempt, session: Session) -> str:
     """How a login attempt ended; without packet 51 a first factor that was taken looks refused (RFC 4252, 5.1)."""
-    unknown = attempt["outcome"] == "refused" and attempt["partial"] is None and attempt["method"] != "none"
-    if unknown and (session["root_cause"] == "auth-second-factor-missing" or "noise-partial-auth" in session["noise"]):
+    unknown = attempt.outcome == "refused" and attempt.partial is None and attempt.method != "none"
+    if unknown and (session.root_cause == "auth-second-factor-missing" or "noise-partial-auth" in session.noise):
         return _EITHER
-    return OUTCOMES.get(attempt["outcome"], str(attempt["outcome"]))
+    return OUTCOMES[attempt.outcome]

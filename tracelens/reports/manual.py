@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from tracelens import __version__, rules
 from tracelens.reports import render as rendering
+from tracelens.rules.base import Rule
 
 _LABEL = re.compile(r"[^a-z0-9]+")
 
 
-def render(commands: list[tuple[str, str]], known: Iterable[Any], columns: str, schema: str) -> str:
+def render(commands: list[tuple[str, str]], known: Iterable[Rule], columns: str, schema: str) -> str:
     """The page.
 
     Args:
@@ -26,15 +26,15 @@ def render(commands: list[tuple[str, str]], known: Iterable[Any], columns: str, 
         {"id": rule.id, "kind": rule.kind, "phase": rule.phase or "", "html": _html(rule.page)}
         for rule in sorted(known, key=lambda rule: ({"cause": 0, "notice": 1, "noise": 2}[rule.kind], rule.id))
     ]
-    values = {
-        "version": __version__,
-        "rules": rules.version(),
-        "commands": [{"name": name, "anchor": _LABEL.sub("-", name), "help": text.strip()} for name, text in commands],
-        "pages": pages,
-        "columns": _html(columns),
-        "schema": schema,
-    }
-    return rendering.page("manual.html.j2", values)
+    return rendering.page(
+        "manual.html.j2",
+        version=__version__,
+        rules=rules.version(),
+        commands=[{"name": name, "anchor": _LABEL.sub("-", name), "help": text.strip()} for name, text in commands],
+        pages=pages,
+        columns=_html(columns),
+        schema=schema,
+    )
 
 
 def _html(page: str) -> Markup:

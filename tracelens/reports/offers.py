@@ -1,66 +1,76 @@
 """What each side offered in key exchange, list by list, and what they have in common (RFC 4253, 7.1)."""
 
-from typing import Any
+from msgspec import Struct
+from msgspec.structs import replace
 
+from tracelens.analysis import Session
 from tracelens.reports.labels import LISTS
 
 # Names in the key-exchange list that announce an extension and are no method.
 _MARKERS = ("ext-info-", "kex-strict-")
 
 
-def compared(session: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row a list: {"list", "client", "server", "common", "agreed", "state"}.
+class Name(Struct, frozen=True):
+    """A name in an offer, and whether the other side has it too."""
 
-    `client` and `server` are [{"name", "common"}] in the order of the offer, None where the trace does not show the
-    offer. `state` is "agreed", "none in common", "in common", "unknown" (an offer is missing) or "not needed" (a MAC
-    beside a cipher that brings its own integrity). Two directions that say the same are one row.
+    name: str
+    common: bool
+
+
+class Row(Struct, frozen=True):
+    """One list of both offers, names in the order of the offer; None where the trace does not show an offer.
+
+    `state` is "agreed", "none in common", "in common", "unknown" (an offer is missing) or "not needed" (a MAC beside a
+    cipher that brings its own integrity).
     """
-    client, server = session["offers"]["client"], session["offers"]["server"]
+
+    list: str
+    client: tuple[Name, ...] | None
+    server: tuple[Name, ...] | None
+    common: tuple[str, ...]
+    agreed: str | None
+    state: str
+
+
+def compared(session: Session) -> list[Row]:
+    """A row a list; two directions that say the same are one row."""
+    client, server = session.offers.client, session.offers.server
     if client is None and server is None:
         return []
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for name, label in LISTS.items():
-        row = _row(name, label, client, server, session["algorithms"].get(name))
+        row = _row(session, name, label)
         before = rows[-1] if rows else None
-        if name.endswith("_sc") and before and _same(before, row):
-            before["list"] = before["list"].partition(",")[0] + ", both directions"
-            continue
-        rows.append(row)
-    _without_macs(rows, session["algorithms"])
+        if before and name.endswith("_sc") and replace(row, list=before.list, state=before.state) == before:
+            rows[-1] = replace(before, list=before.list.partition(",")[0] + ", both directions")
+        else:
+            rows.append(row)
     return rows
 
 
-def _row(name: str, label: str, client: Any, server: Any, agreed: str | None) -> dict[str, Any]:
-    own = client.get(name) if client else None
-    other = server.get(name) if server else None
-    common = (
-        [a for a in own if a in other and not a.startswith(_MARKERS)] if own is not None and other is not None else []
-    )
-    if agreed:
+def _row(session: Session, name: str, label: str) -> Row:
+    client = (session.offers.client or {}).get(name)
+    server = (session.offers.server or {}).get(name)
+    common: tuple[str, ...] = ()
+    if client is not None and server is not None:
+        common = tuple(a for a in client if a in server and not a.startswith(_MARKERS))
+    agreed = session.algorithms.get(name)
+    if _needs_no_mac(session, name):
+        state = "not needed"
+    elif agreed:
         state = "agreed"
-    elif own is None or other is None:
+    elif client is None or server is None:
         state = "unknown"
     else:
         state = "in common" if common else "none in common"
-    return {
-        "key": name,
-        "list": label,
-        "client": None if own is None else [{"name": a, "common": a in common} for a in own],
-        "server": None if other is None else [{"name": a, "common": a in common} for a in other],
-        "common": common,
-        "agreed": agreed,
-        "state": state,
-    }
+    return Row(label, _names(client, common), _names(server, common), common, agreed, state)
 
 
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return all(one[key] == other[key] for key in ("client", "server", "agreed"))
+def _names(offer: tuple[str, ...] | None, common: tuple[str, ...]) -> tuple[Name, ...] | None:
+    return None if offer is None else tuple(Name(name, name in common) for name in offer)
 
 
-def _without_macs(rows: list[dict[str, Any]], agreed: dict[str, str | None]) -> None:
-    """A cipher with integrity of its own needs no MAC."""
-    for row in rows:
-        direction = row["key"][4:] if row["key"].startswith("mac_") else ""
-        cipher = agreed.get(f"cipher_{direction}") or ""
-        if direction and ("gcm" in cipher.lower() or "poly1305" in cipher):
-            row["state"] = "not needed"
+def _needs_no_mac(session: Session, name: str) -> bool:
+    """Whether the list is of MACs, and the cipher beside them brings its own integrity."""
+    cipher = session.algorithms.get(name.replace("mac_", "cipher_")) or ""
+    return name.startswith("mac_") and ("gcm" in cipher.lower() or "poly1305" in cipher)

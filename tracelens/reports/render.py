@@ -7,16 +7,22 @@ Policy with the hashes of the one style and the one script keeps the page from l
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
+from msgspec import Struct
+from msgspec.structs import asdict
 
+from tracelens.analysis import Analysis
 from tracelens.reports import archive
-from tracelens.reports.model import Limits, content
+from tracelens.reports.archive import Overview
+from tracelens.reports.content import content
+from tracelens.reports.formats import Options
+from tracelens.reports.labels import SIDES
+from tracelens.reports.model import Limits
 
 _FOLDER = Path(__file__).parent / "templates"
 # Above this many bytes a report of a large input is made again with less in it.
@@ -29,33 +35,33 @@ _AT_BEGIN = re.compile(r"^(\s*)([#+\-=]|\d+(?=[.)]))")
 _LINKLIKE = re.compile(r"\S*(?:@|://|www\.)\S*")
 
 
-def html(documents: list[dict[str, Any]], options: dict[str, Any]) -> str:
-    """A report as one HTML file; `documents` and `options` as `content` takes them."""
-    return _within_bounds("report.html.j2", lambda limits: content(documents, options, limits))
+def html(analyses: Sequence[Analysis], options: Options) -> str:
+    """A report as one HTML file."""
+    return _within_bounds("report.html.j2", lambda limits: content(analyses, options, limits))
 
 
-def markdown(documents: list[dict[str, Any]], options: dict[str, Any], *, brief: bool = False) -> str:
-    """A report as Markdown (GitHub's flavour); `brief` keeps it to a page a session."""
-    template = "brief.md.j2" if brief else "report.md.j2"
-    return _within_bounds(template, lambda limits: content(documents, options, limits)).rstrip("\n") + "\n"
+def markdown(analyses: Sequence[Analysis], options: Options) -> str:
+    """A report as Markdown (GitHub's flavour)."""
+    template = "brief.md.j2" if options.brief else "report.md.j2"
+    return _within_bounds(template, lambda limits: content(analyses, options, limits)).rstrip("\n") + "\n"
 
 
-def of_archive(format: str, found: dict[str, Any], options: dict[str, Any]) -> str:
-    """A report about a scan, "html" or "markdown"; `found` and `options` as `archive.content` takes them."""
+def of_archive(format: str, name: str, found: Overview, options: Options) -> str:
+    """A report about the scan of an archive of this name, "html" or "markdown"."""
     template = "archive.html.j2" if format == "html" else "archive.md.j2"
-    return _within_bounds(template, lambda limits: archive.content(found, options, limits)).rstrip("\n") + "\n"
+    return _within_bounds(template, lambda limits: archive.content(name, found, options, limits)).rstrip("\n") + "\n"
 
 
-def page(template: str, values: Mapping[str, Any]) -> str:
+def page(template: str, **values: object) -> str:
     """A template filled with values, by the same rules as a report."""
     return _template(template).render(values)
 
 
-def _within_bounds(template: str, values: Callable[[Limits], Mapping[str, Any]]) -> str:
+def _within_bounds(template: str, filled: Callable[[Limits], Struct]) -> str:
     """The template filled with as much as fits."""
     limits = Limits()
     while True:
-        text = page(template, values(limits))
+        text = page(template, **asdict(filled(limits)))
         tighter = limits.halved()
         if len(text.encode()) <= LARGEST or tighter == limits:
             return text
@@ -72,8 +78,8 @@ def _template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    filters: dict[str, Callable[..., Any]] = {"prose": _prose, "md": _md, "code": _code, "cell": _cell}
-    environment.filters.update(filters)
+    words = {"side": SIDES.__getitem__, "day": archive.day, "meaning": archive.meaning}
+    environment.filters.update({"prose": _prose, "md": _md, "code": _code, "cell": _cell, **words})
     style, script = (_asset(part) for part in ("report.css", "report.js"))
     environment.globals["style"] = Markup(style)  # noqa: S704  our own files
     environment.globals["script"] = Markup(script)  # noqa: S704  our own files

@@ -1,10 +1,12 @@
 """Analyses as SARIF 2.1.0 (OASIS standard), for tools that show and track results in files."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from tracelens import __version__, rules
+from tracelens.analysis import Analysis, Finding, Quote, Session, Source
 from tracelens.analysis.json_text import json_text
+from tracelens.reports.formats import Options
 from tracelens.reports.labels import SIDES
 from tracelens.reports.text import escaped
 
@@ -13,13 +15,10 @@ _LEVELS = {"cause": "error", "notice": "note", "noise": "none"}
 _UNEXPLAINED = "unexplained"
 
 
-def render(documents: list[dict[str, Any]], options: dict[str, Any]) -> str:
-    """One SARIF log with one run; `documents` and `options` as `content.content` takes them."""
-    results = [result for document in documents for result in _results(document)]
-    used = sorted({result["ruleId"] for result in results})
-    for result in results:
-        result["ruleIndex"] = used.index(result["ruleId"])
-    unusable = options.get("unusable", ())
+def render(analyses: Sequence[Analysis], options: Options) -> str:
+    """One SARIF log with one run."""
+    findings = [(found, analysis, session) for analysis in analyses for found, session in _findings(analysis)]
+    used = sorted({found.id for found, *_ in findings})
     run = {
         "tool": {
             "driver": {
@@ -30,32 +29,34 @@ def render(documents: list[dict[str, Any]], options: dict[str, Any]) -> str:
                 "properties": {"ruleSet": rules.version()},
             }
         },
-        "artifacts": [_artifact(document["source"]) for document in documents],
-        "results": results,
+        "artifacts": [_artifact(analysis.source) for analysis in analyses],
+        "results": [
+            {**_result(found, _uri(analysis.name), session), "ruleIndex": used.index(found.id)}
+            for found, analysis, session in findings
+        ],
         "invocations": [
             {
-                "executionSuccessful": not unusable,
+                "executionSuccessful": not options.unusable,
                 "toolExecutionNotifications": [
                     {"level": "error", "message": {"text": f"{escaped(name)}: {escaped(reason)}"}}
-                    for name, reason in unusable
+                    for name, reason in options.unusable
                 ],
             }
         ],
     }
-    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json_text(log)
+    return json_text({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _artifact(source: dict[str, Any]) -> dict[str, Any]:
-    hashes = {"hashes": {"sha-256": source["sha256"]}} if source["sha256"] else {}
-    return {"location": {"uri": _uri(source["name"])}, "length": source["bytes"], **hashes}
+def _artifact(source: Source) -> dict[str, object]:
+    hashes = {"hashes": {"sha-256": source.sha256}} if source.sha256 else {}
+    return {"location": {"uri": _uri(source.name)}, "length": source.bytes, **hashes}
 
 
 def _uri(name: str) -> str:
     return quote(name.replace("\\", "/"), safe="/!-._~", errors="surrogateescape")
 
 
-def _rule(id: str) -> dict[str, Any]:
+def _rule(id: str) -> dict[str, object]:
     page = rules.page(id)
     if page is None:
         return {"id": id, "shortDescription": {"text": "The session failed, and no rule knows why."}}
@@ -63,40 +64,40 @@ def _rule(id: str) -> dict[str, Any]:
     return {"id": id, "shortDescription": {"text": first}, "help": {"text": page, "markdown": page}}
 
 
-def _results(document: dict[str, Any]) -> list[dict[str, Any]]:
-    uri = _uri(document["source"]["name"])
-    results = []
-    for session in document["sessions"]:
-        where = {"session": session["number"], "verdict": session["verdict"], "phase": session["phase"]}
-        results += [_result(found, uri, where) for found in session["findings"]]
-        if session["unexplained"]:
-            error = session["unexplained"]
-            found = {"id": _UNEXPLAINED, "kind": "cause", "summary": error["text"], "evidence": [error], "advice": []}
-            results.append(_result(found, uri, where))
-    return results + [_result(found, uri, {}) for found in document["notices"]]
+def _findings(analysis: Analysis) -> Iterator[tuple[Finding, Session | None]]:
+    """The findings with their sessions; an error that no rule explains is one too."""
+    for session in analysis.sessions:
+        for found in session.findings:
+            yield found, session
+        if session.unexplained is not None:
+            error = session.unexplained
+            yield Finding(_UNEXPLAINED, "cause", None, error.text, "text", (error,), (), ()), session
+    for found in analysis.notices:
+        yield found, None
 
 
-def _result(found: dict[str, Any], uri: str, where: dict[str, Any]) -> dict[str, Any]:
-    advice = [f"{SIDES.get(a['who'], a['who'])}: {a['action']}" for a in found["advice"]]
-    places = [_place(q, uri) for q in found["evidence"]]
-    first = {"physicalLocation": {"artifactLocation": {"uri": uri}}}
+def _result(found: Finding, uri: str, session: Session | None) -> dict[str, object]:
+    advice = [f"{SIDES[entry.who]}: {entry.action}" for entry in found.advice]
+    places = [_place(quote, uri) for quote in found.evidence]
+    whole: dict[str, object] = {"physicalLocation": {"artifactLocation": {"uri": uri}}}
+    where = {"session": session.number, "verdict": session.verdict, "phase": session.phase} if session else {}
     return {
-        "ruleId": found["id"],
-        "level": _LEVELS.get(found["kind"], "note"),
-        "message": {"text": "\n".join([escaped(found["summary"]), *map(escaped, advice)])},
-        "locations": [places[0] if places else first],
+        "ruleId": found.id,
+        "level": _LEVELS[found.kind],
+        "message": {"text": "\n".join([escaped(found.summary), *map(escaped, advice)])},
+        "locations": [places[0] if places else whole],
         "relatedLocations": [{"id": n, **place} for n, place in enumerate(places[1:], 1)],
-        "partialFingerprints": {"finding/v1": f"{found['id']}:{where.get('session', 0)}"},
+        "partialFingerprints": {"finding/v1": f"{found.id}:{session.number if session else 0}"},
         "properties": where,
     }
 
 
-def _place(quote: dict[str, Any], uri: str) -> dict[str, Any]:
-    text = escaped(quote["text"])
+def _place(quote: Quote, uri: str) -> dict[str, object]:
+    text = escaped(quote.text)
     return {
         "physicalLocation": {
             "artifactLocation": {"uri": uri},
-            "region": {"startLine": max(quote["line"], 1), "snippet": {"text": text}},
+            "region": {"startLine": max(quote.line, 1), "snippet": {"text": text}},
         },
         "message": {"text": text},
     }

@@ -1,23 +1,25 @@
 """Which sessions of an analysis went alike: a program that tries again for hours makes thousands of them."""
 
 import re
-from typing import Any
+from collections.abc import Sequence
+
+from tracelens.analysis import Session
 
 _DIGITS = re.compile("[0-9]+")
 
 
-def story(session: dict[str, Any]) -> tuple[Any, ...]:
+def story(session: Session) -> tuple[object, ...]:
     """What is said of a session but for its lines, times and noise."""
-    findings = [(f["id"], f["summary"] if f["kind"] == "cause" else "") for f in session["findings"]]
-    ends = (session["client_banner"], session["server_banner"], session["user"])
-    errors = [_DIGITS.sub("0", e["text"]) for e in session["errors"] if e["fate"] in ("final", "undecided")]
-    unexplained = session["unexplained"] and session["unexplained"]["text"]
-    return (session["verdict"], session["phase"], *ends, unexplained, *errors, *findings)
+    findings = [(f.id, f.summary if f.kind == "cause" else "") for f in session.findings]
+    ends = (session.client_banner, session.server_banner, session.user)
+    errors = [_DIGITS.sub("0", e.text) for e in session.errors if e.fate in ("final", "undecided")]
+    unexplained = session.unexplained and session.unexplained.text
+    return (session.verdict, session.phase, *ends, unexplained, *errors, *findings)
 
 
-def groups(sessions: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def groups(sessions: Sequence[Session]) -> list[list[Session]]:
     """The sessions by their story, in the order in which each was first told."""
-    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    found: dict[tuple[object, ...], list[Session]] = {}
     for session in sessions:
         found.setdefault(story(session), []).append(session)
     return list(found.values())

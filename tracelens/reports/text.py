@@ -5,36 +5,27 @@ steer the terminal.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from textwrap import wrap
-from typing import Any
+from typing import TypeVar
 
+from tracelens.analysis import Advice, Analysis, Ask, Error, Finding, Quote, Session
 from tracelens.libssh2 import trace_mask
-from tracelens.reports.labels import outcome
+from tracelens.reports.labels import (
+    BASES_IN_TEXT,
+    FATES_IN_TEXT,
+    NOISE,
+    PHASES,
+    SIDES_IN_TEXT,
+    VERDICTS,
+    outcome,
+)
 from tracelens.reports.similar_sessions import groups
 
 WIDTH = 80
 _LABEL = 13
 _QUOTE_LENGTH = 400
-_PHASES = {
-    "banner": "before the SSH greeting", "kex": "in key exchange", "auth": "in authentication",
-    "channel": "on a channel", "sftp": "in SFTP", "scp": "in SCP", "done": "at its end",
-}  # fmt: skip
-_WHO = {"client": "you", "server": "server", "network": "network", "vendor": "vendor"}
-_NOISE = {
-    "noise-retried": "error -37, retried: never a cause",
-    "noise-partial-auth": "login error on the way to a further method or to success",
-    "noise-auth-probe": "question for the login methods, refused as it should be",
-    "noise-sftp-end": "SFTP status 1: end of file or folder",
-    "noise-recovered": "error that the session got over",
-}
-
-_BASES = {
-    "packet": "packets, as the dumps show them",
-    "text": "libssh2's texts and error numbers",
-    "silence": "order and silence: what did not come, or came too late",
-}
 _NEWLINES = {
     "normal": "",
     "doubled": "; a blank line after each line: the trace handler adds newlines of its own",
@@ -46,13 +37,14 @@ _UNDECIDED = {
     "sftp": "a program that only asks whether something is there gets this for a no, and goes on",
 }
 
-# More sessions than this that went alike are told as one, and named by so many ranges of numbers.
+# More sessions than this that went alike are shown as one, and named by so many ranges of numbers.
 _ALIKE, _RANGES = 3, 8
 # More comparisons than this are not shown; the JSON has them.
 _COMPARED = 5
 # A list of names, long enough to need more than a line: it may be wrapped after its commas.
 _LIST = re.compile(r"\S{40,}")
 
+T = TypeVar("T")
 Paint = Callable[[str, str], str]
 
 
@@ -61,38 +53,47 @@ def plain(text: str, role: str) -> str:
     return text
 
 
-def render(document: dict[str, Any], verbosity: int = 0, paint: Paint = plain) -> str:
+def render(analysis: Analysis, verbosity: int = 0, paint: Paint = plain) -> str:
     """One analysis as lines of text.
 
     Args:
-        document: one entry of the JSON document's `analyses`.
+        analysis: what to show.
         verbosity: 0; 1 adds all evidence and what was agreed on; 2 adds every noise event and the rivals.
         paint: gives a piece of text its colour, by role ("bad", "good", "dim", "strong").
     """
-    lines = list(_head(document, paint))
-    told, alike = _stories(document["sessions"]) if verbosity == 0 else (document["sessions"], {})
-    for session in told:
-        lines.append("")
-        lines += _session(session, verbosity, paint)
-        lines += _others(alike.get(session["number"], []))
-    told_once = [{first, *others} for first, others in alike.items()]
-    compared = [c for c in document["comparisons"] if not any(group.issuperset(c["sessions"]) for group in told_once)]
-    for number, comparison in enumerate(compared[:_COMPARED]):
-        lines += [""] if number == 0 else []
-        lines += _field("Compared" if number == 0 else "", comparison["summary"])
-        if verbosity:
-            for difference in comparison["differs"]:
-                lines += _field("", f"{difference['what']}: {' / '.join(difference['values'])}")
-    notices = [n for n in document["notices"] if n["id"] != "trace-secrets"]
+    lines = list(_head(analysis, paint))
+    shown, alike = _chosen(analysis.sessions) if verbosity == 0 else (analysis.sessions, {})
+    for session in shown:
+        lines += ["", *_session(session, verbosity, paint), *_others(alike.get(session.number, []))]
+    lines += _comparisons(analysis, alike, verbosity)
+    notices = [n for n in analysis.notices if n.id != "trace-secrets"]
     if notices:
         lines.append("")
-    for number, found in enumerate(notices):
-        lines += _field("Notice" if number == 0 else "", found["summary"])
-        lines += _advice("", found["advice"]) if verbosity or found["id"] == "trace-mask-incomplete" else []
-        if verbosity:
-            lines += _quotes("", found["evidence"][:3])
-    lines += ["", *_trace(document, verbosity)]
+    for label, found in _labelled("Notice", notices):
+        lines += _field(label, found.summary)
+        lines += _advice("", found.advice) if verbosity or found.id == "trace-mask-incomplete" else []
+        lines += _quotes("", found.evidence[:3]) if verbosity else []
+    lines += ["", *_trace(analysis, verbosity)]
     return "\n".join(lines) + "\n"
+
+
+def _labelled(label: str, entries: Iterable[T]) -> Iterator[tuple[str, T]]:
+    """The entries, the first of them with the label."""
+    for entry in entries:
+        yield label, entry
+        label = ""
+
+
+def _comparisons(analysis: Analysis, alike: dict[int, list[int]], verbosity: int) -> Iterator[str]:
+    """The comparisons, without those of sessions that are shown as one."""
+    shown_as_one = [{first, *others} for first, others in alike.items()]
+    compared = [c for c in analysis.comparisons if not any(group.issuperset(c.sessions) for group in shown_as_one)]
+    if compared:
+        yield ""
+    for label, comparison in _labelled("Compared", compared[:_COMPARED]):
+        yield from _field(label, comparison.summary)
+        for difference in comparison.differs if verbosity else ():
+            yield from _field("", f"{difference.what}: {' / '.join(difference.values)}")
 
 
 def escaped(text: str) -> str:
@@ -112,204 +113,165 @@ def _wrapped_long(text: str, width: int) -> tuple[str, ...]:
     return tuple(wrap(text, width, break_on_hyphens=False)) or ("",)
 
 
-def _head(document: dict[str, Any], paint: Paint) -> Iterable[str]:
-    for found in document["notices"]:
-        if found["id"] == "trace-secrets":
-            said = escaped(found["summary"]).removeprefix("The trace ")
-            yield from _wrapped(f"{escaped(document['source']['name'])}: {said}", WIDTH)
+def _head(analysis: Analysis, paint: Paint) -> Iterator[str]:
+    name = escaped(analysis.name)
+    for found in analysis.notices:
+        if found.id == "trace-secrets":
+            yield from _wrapped(f"{name}: {escaped(found.summary).removeprefix('The trace ')}", WIDTH)
             yield ""
-    sessions = document["sessions"]
-    count = f"{len(sessions)} session{'' if len(sessions) == 1 else 's'}"
-    verdicts = [s["verdict"] for s in sessions]
-    words = []
-    for verdict, word in (
-        ("cause", "failed"),
-        ("unexplained", "failed, unexplained"),
-        ("insufficient", "not enough to tell"),
-        ("healthy", "healthy"),
-    ):
-        number = verdicts.count(verdict)
-        if number:
-            words.append(word if len(verdicts) == 1 else f"{number} {word}")
-    yield f"{paint(escaped(document['source']['name']), 'strong')}: {count}" + (
-        f", {', '.join(words)}" if words else ""
-    )
-    damage = document["source"].get("damage")
-    if damage:
-        yield from _wrapped(f"The input is damaged, only its readable part was analyzed: {escaped(damage)}", WIDTH)
+    verdicts: list[str] = [session.verdict for session in analysis.sessions]
+    parts = [f"{len(verdicts)} session{'' if len(verdicts) == 1 else 's'}"]
+    for verdict, word in VERDICTS.items():
+        if number := verdicts.count(verdict):
+            parts.append(word if len(verdicts) == 1 else f"{number} {word}")
+    yield f"{paint(name, 'strong')}: {', '.join(parts)}"
+    if analysis.source.damage:
+        damage = escaped(analysis.source.damage)
+        yield from _wrapped(f"The input is damaged, only its readable part was analyzed: {damage}", WIDTH)
 
 
-def _stories(sessions: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[int, list[int]]]:
-    """The sessions that are told one by one, and by the number of some of them the numbers of those that went alike."""
-    many = [
-        members for members in groups(sessions) if len(members) > _ALIKE and not any(m.get("secrets") for m in members)
-    ]
-    alike = {members[0]["number"]: [m["number"] for m in members[1:]] for members in many}
+def _chosen(sessions: Sequence[Session]) -> tuple[list[Session], dict[int, list[int]]]:
+    """The sessions that are shown one by one; the number of some of them -> the numbers of those that went alike."""
+    many = [group for group in groups(sessions) if len(group) > _ALIKE and not any(s.secrets for s in group)]
+    alike = {group[0].number: [s.number for s in group[1:]] for group in many}
     left_out = {number for numbers in alike.values() for number in numbers}
-    return [s for s in sessions if s["number"] not in left_out], alike
+    return [s for s in sessions if s.number not in left_out], alike
 
 
 def _others(numbers: list[int]) -> Iterable[str]:
     if not numbers:
-        return
+        return ()
     ranges: list[list[int]] = []
     for number in numbers:
         if ranges and number == ranges[-1][1] + 1:
             ranges[-1][1] = number
         else:
             ranges.append([number, number])
-    said = [f"{first} to {last}" if last > first else str(first) for first, last in ranges[:_RANGES]]
+    names = [f"{first} to {last}" if last > first else str(first) for first, last in ranges[:_RANGES]]
     more = ", ..." if len(ranges) > _RANGES else ""
-    yield from _field(
-        "As well", f"{len(numbers)} more sessions went the same way ({', '.join(said)}{more}): -v tells each"
-    )
+    text = f"{len(numbers)} more sessions went the same way ({', '.join(names)}{more}): -v tells each"
+    return _field("As well", text)
 
 
-def _session(session: dict[str, Any], verbosity: int, paint: Paint) -> Iterable[str]:
-    verdict = session["verdict"]
-    where = _PHASES.get(session["phase"], session["phase"])
-    lasted = ""
-    if session["started"] is not None and session["ended"] is not None:
-        lasted = f"{session['ended'] - session['started']:.2f} s"
-    title = f"Session {session['number']}"
-    if verdict == "cause":
-        yield f"{title}   {paint('FAILED', 'bad')} {where}{', after ' + lasted if lasted else ''}"
-    elif verdict == "unexplained":
-        yield f"{title}   {paint('FAILED', 'bad')} {where}{', after ' + lasted if lasted else ''}; no rule knows why"
-    elif verdict == "insufficient":
-        yield f"{title}   {paint('NOT ENOUGH TO TELL', 'dim')}: the trace stops {where}"
-    else:
-        yield f"{title}   {paint('HEALTHY', 'good')}: what was begun was finished{', in ' + lasted if lasted else ''}"
-    yield from _who(session)
-    findings = session["findings"]
-    root = findings[0] if findings and findings[0]["kind"] == "cause" else None
-    if root is not None:
-        yield from _field("Cause", root["id"], paint, "strong")
-        yield from _field("", root["summary"])
-        yield from _quotes("Proof", root["evidence"] if verbosity else root["evidence"][:4])
-        yield from _field("Rests on", _BASES[root["basis"]])
-        yield from _advice("Do", root["advice"])
-        if verbosity > 1 or any("would decide" in r["because"] for r in root["rivals"]):
-            shown = root["rivals"] if verbosity > 1 else [r for r in root["rivals"] if "would decide" in r["because"]]
-            alike: dict[str, list[str]] = {}
-            for rival in shown:
-                alike.setdefault(rival["because"], []).append(rival["id"])
-            for number, (because, ids) in enumerate(alike.items()):
-                yield from _field("Or else" if number == 0 else "", f"{', '.join(ids)}: {because}")
-    elif session["unexplained"]:
-        yield from _quotes("1st error", [session["unexplained"]])
-    if session["ask"] is not None:
-        yield from _ask(session["ask"], verbosity)
-    undecided = [e for e in session["errors"] if e["fate"] == "undecided"]
-    if undecided:
-        yield from _quotes("Undecided", undecided[:2])
-        yield from _field("", f"{_UNDECIDED.get(session['phase'], _ANY_UNDECIDED)}: this trace would not show it")
-    for number, found in enumerate(f for f in findings if f["kind"] == "notice"):
-        yield from _field("Notice" if number == 0 else "", f"{found['summary']} ({found['id']})")
+def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
+    yield f"Session {session.number}   {_verdict(session, paint)}"
+    ends = f"{session.client_banner or 'client unknown'} and {session.server_banner or 'server not shown'}"
+    yield from _field("Between", f"{ends}, user {session.user}" if session.user else ends)
+    if session.root is not None:
+        yield from _cause(session.root, verbosity, paint)
+    elif session.unexplained is not None:
+        yield from _quotes("1st error", [session.unexplained])
+    if session.ask is not None:
+        yield from _ask(session.ask, verbosity)
+    yield from _undecided(session)
+    for label, found in _labelled("Notice", (f for f in session.findings if f.kind == "notice")):
+        yield from _field(label, f"{found.summary} ({found.id})")
         if verbosity:
-            yield from _advice("", found["advice"])
+            yield from _advice("", found.advice)
     yield from _noise(session, verbosity)
-    for number, held in enumerate(session.get("secrets", ())):
-        yield from _field("Secrets" if number == 0 else "", f"line {held['line']}: {held['kind']} {held['value']}")
+    for label, secret in _labelled("Secrets", session.secrets or ()):
+        yield from _field(label, f"line {secret.line}: {secret.kind} {secret.value}")
     if verbosity:
         yield from _facts(session)
 
 
-def _ask(ask: dict[str, Any], verbosity: int) -> Iterable[str]:
+def _undecided(session: Session) -> Iterator[str]:
+    undecided = [e for e in session.errors if e.fate == "undecided"]
+    if undecided:
+        yield from _quotes("Undecided", undecided[:2])
+        yield from _field("", f"{_UNDECIDED.get(session.phase, _ANY_UNDECIDED)}: this trace would not show it")
+
+
+def _verdict(session: Session, paint: Paint) -> str:
+    where = PHASES[session.phase]
+    lasted = "" if session.lasted is None else f"{session.lasted:.2f} s"
+    if session.verdict == "insufficient":
+        return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace stops {where}"
+    if session.verdict == "healthy":
+        return f"{paint('HEALTHY', 'good')}: what was begun was finished{', in ' + lasted if lasted else ''}"
+    unknown = "; no rule knows why" if session.verdict == "unexplained" else ""
+    return f"{paint('FAILED', 'bad')} {where}{', after ' + lasted if lasted else ''}{unknown}"
+
+
+def _cause(root: Finding, verbosity: int, paint: Paint) -> Iterator[str]:
+    """The root cause; of its rivals those that another trace would decide, all of them where more is wanted."""
+    yield from _field("Cause", root.id, paint, "strong")
+    yield from _field("", root.summary)
+    yield from _quotes("Proof", root.evidence if verbosity else root.evidence[:4])
+    yield from _field("Rests on", BASES_IN_TEXT[root.basis])
+    yield from _advice("Do", root.advice)
+    alike: dict[str, list[str]] = {}
+    for rival in root.rivals:
+        if verbosity > 1 or "would decide" in rival.because:
+            alike.setdefault(rival.because, []).append(rival.id)
+    for label, (because, ids) in _labelled("Or else", alike.items()):
+        yield from _field(label, f"{', '.join(ids)}: {because}")
+
+
+def _ask(ask: Ask, verbosity: int) -> Iterator[str]:
     """What to ask the server's admin for: the first line of its log, all of it where more is wanted."""
-    started, ended = ask["window"]["started"], ask["window"]["ended"]
-    for number, entry in enumerate(ask["log"] if verbosity else ask["log"][:1]):
-        yield from _field("Server log" if number == 0 else "", f"{entry['look_for']}: {entry['why']}")
+    for label, entry in _labelled("Server log", ask.log if verbosity else ask.log[:1]):
+        yield from _field(label, f"{entry.look_for}: {entry.why}")
     if not verbosity:
         return
+    started, ended = ask.window.started, ask.window.ended
     if started is not None and ended is not None:
         yield from _field(
             "",
             f"between {started:.3f} and {ended:.3f} s on the trace's clock; up to libssh2 1.11.1 the digits after the "
             "point are those of the wall clock, the seconds count from the first line",
         )
-    for command in ask["reproduce"]:
+    for command in ask.reproduce:
         yield f"  Try        {escaped(command)}"  # in one piece, to be copied
 
 
-def _who(session: dict[str, Any]) -> Iterable[str]:
-    ends = [session["client_banner"] or "client unknown", session["server_banner"] or "server not shown"]
-    user = f", user {session['user']}" if session["user"] else ""
-    yield from _field("Between", f"{ends[0]} and {ends[1]}{user}")
-
-
-def _noise(session: dict[str, Any], verbosity: int) -> Iterable[str]:
-    for number, found in enumerate(session["noise_findings"]):
-        count = session["noise"][found["id"]]
-        said = _NOISE.get(found["id"], found["summary"])
-        extra = ""
-        if found["id"] == "noise-retried":
-            extra = f" ({found['summary'].partition(': ')[2]})"
-        yield from _field("Noise" if number == 0 else "", f"{count} x {said}{extra}")
+def _noise(session: Session, verbosity: int) -> Iterator[str]:
+    for label, found in _labelled("Noise", session.noise_findings):
+        extra = f" ({found.summary.partition(': ')[2]})" if found.id == "noise-retried" else ""
+        yield from _field(label, f"{session.noise[found.id]} x {NOISE.get(found.id, found.summary)}{extra}")
         if verbosity > 1:
-            yield from _quotes("", found["evidence"])
+            yield from _quotes("", found.evidence)
 
 
-_FATES = {
-    "partial-auth": "on the way to a further method or to success",
-    "cleanup": "while tidying up",
-    "recovered": "got over",
-    "final": "what the session failed by",
-    "consequence": "followed from it",
-    "undecided": "the end, or got over: this trace does not show which",
-}
-
-
-def _facts(session: dict[str, Any]) -> Iterable[str]:
-    for number, error in enumerate(session["errors"][:20]):
-        fate = _FATES.get(error["fate"], error["fate"])
-        yield from _field("Errors" if number == 0 else "", f"line {error['line']}: {error['text']} ({fate})")
-    agreed = session["algorithms"]
-    if any(agreed.values()):
-        yield from _field("Agreed", ", ".join(f"{name} {value}" for name, value in agreed.items() if value))
-    for number, attempt in enumerate(session["auth"]):
-        remaining = f"; methods that can continue: {','.join(attempt['remaining'])}" if attempt["remaining"] else ""
-        yield from _field(
-            "Logins" if number == 0 else "",
-            f"line {attempt['line']}: {attempt['method']} {outcome(attempt, session)}{remaining}",
-        )
-    for number, operation in enumerate(session["operations"][:10]):
-        status = f" (status {operation['status']})" if operation["status"] else ""
-        yield from _field(
-            "Operations" if number == 0 else "",
-            f"line {operation['line']}: {operation['verb']} {operation['path']} {operation['outcome']}{status}",
-        )
-    for number, phase in enumerate(session["phases"]):
-        if phase["started"] is not None and phase["ended"] is not None:
-            took = phase["ended"] - phase["started"]
+def _facts(session: Session) -> Iterator[str]:
+    for label, error in _labelled("Errors", session.errors[:20]):
+        yield from _field(label, f"line {error.line}: {error.text} ({FATES_IN_TEXT.get(error.fate, error.fate)})")
+    agreed = [f"{name} {value}" for name, value in session.algorithms.items() if value]
+    if agreed:
+        yield from _field("Agreed", ", ".join(agreed))
+    for label, attempt in _labelled("Logins", session.auth):
+        remaining = f"; methods that can continue: {','.join(attempt.remaining)}" if attempt.remaining else ""
+        yield from _field(label, f"line {attempt.line}: {attempt.method} {outcome(attempt, session)}{remaining}")
+    for label, operation in _labelled("Operations", session.operations[:10]):
+        status = f" (status {operation.status})" if operation.status else ""
+        what = f"{operation.verb} {operation.path} {operation.outcome}{status}"
+        yield from _field(label, f"line {operation.line}: {what}")
+    for number, phase in enumerate(session.phases):
+        if phase.started is not None and phase.ended is not None:
             yield from _field(
                 "Time" if number == 0 else "",
-                f"{phase['name']} {took:.3f} s, {phase['waited']:.3f} s of it waiting "
-                f"(lines {phase['first_line']}-{phase['last_line']})",
+                f"{phase.name} {phase.ended - phase.started:.3f} s, {phase.waited:.3f} s of it waiting "
+                f"(lines {phase.first_line}-{phase.last_line})",
             )
 
 
-def _trace(document: dict[str, Any], verbosity: int) -> Iterable[str]:
-    trace = document["trace"]
-    seen = [f"{context} ({bit})" for context, bit in _bits() if context in trace["contexts"]]
-    unseen = [f"{context} ({bit})" for context, bit in _bits() if context not in trace["contexts"]]
-    dumps = "" if trace["dumps"] else "; no dumps"
-    yield from _field("Traced", f"{', '.join(seen) or 'no text'}{dumps}")
+def _trace(analysis: Analysis, verbosity: int) -> Iterator[str]:
+    trace = analysis.trace
+    names = {bit.context: f"{bit.context} ({bit.value})" for bit in trace_mask.BITS}
+    seen = [name for context, name in names.items() if context in trace.contexts]
+    unseen = [name for context, name in names.items() if context not in trace.contexts]
+    yield from _field("Traced", f"{', '.join(seen) or 'no text'}{'' if trace.dumps else '; no dumps'}")
     if unseen:
         yield from _field("Not seen", f"{', '.join(unseen)}: not traced, or nothing happened there")
     if verbosity:
-        first, last = trace["libssh2"]["first"], trace["libssh2"]["last"]
+        first, last = trace.libssh2.first, trace.libssh2.last
         span = first if first == last else f"{first} to {last}"
         wording = f"wording of libssh2 {span}" if first else "wording of no single libssh2 release"
-        count = f"{trace['records']} records, {trace['dumps']} dumps, {trace['foreign_lines']} foreign lines"
-        yield from _field("Trace", f"{count}; {wording}{_NEWLINES[trace['newlines']]}")
-    if trace["clock_restarts"]:
-        times = "once" if trace["clock_restarts"] == 1 else f"{trace['clock_restarts']} times"
+        count = f"{trace.records} records, {trace.dumps} dumps, {trace.foreign_lines} foreign lines"
+        yield from _field("Trace", f"{count}; {wording}{_NEWLINES[trace.newlines]}")
+    if trace.clock_restarts:
+        times = "once" if trace.clock_restarts == 1 else f"{trace.clock_restarts} times"
         yield from _field("", f"The clock began anew {times}: several processes wrote to it, or files were joined.")
-
-
-def _bits() -> Iterable[tuple[str, int]]:
-    return ((bit.context, bit.value) for bit in trace_mask.BITS)
 
 
 def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[str]:
@@ -320,22 +282,22 @@ def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[
     return [first.rstrip(), *(" " * _LABEL + line for line in shown[1:])]
 
 
-def _quotes(label: str, evidence: list[dict[str, Any]]) -> Iterable[str]:
+def _quotes(label: str, evidence: Sequence[Quote | Error]) -> Iterator[str]:
     for number, quote in enumerate(evidence):
-        text = _LIST.sub(lambda found: found[0].replace(",", ", "), escaped(quote["text"]))
+        text = _LIST.sub(lambda found: found[0].replace(",", ", "), escaped(quote.text))
         if len(text) > _QUOTE_LENGTH:
             text = text[:_QUOTE_LENGTH] + " ..."
-        place = f"line {quote['line']}"
+        place = f"line {quote.line}"
         lines = _wrapped(text, WIDTH - _LABEL - len(place) - 2)
         yield f"  {label if number == 0 else '':<{_LABEL - 2}}{place}  {lines[0]}"
         for line in lines[1:]:
             yield " " * (_LABEL + len(place) + 2) + line
 
 
-def _advice(label: str, advice: list[dict[str, Any]]) -> Iterable[str]:
+def _advice(label: str, advice: Sequence[Advice]) -> Iterator[str]:
     for number, entry in enumerate(advice):
-        who = _WHO.get(entry["who"], entry["who"])
-        lines = _wrapped(escaped(entry["action"]), WIDTH - _LABEL - 9)
+        who = SIDES_IN_TEXT[entry.who]
+        lines = _wrapped(escaped(entry.action), WIDTH - _LABEL - 9)
         yield f"  {label if number == 0 else '':<{_LABEL - 2}}{who:<9}{lines[0]}"
         for line in lines[1:]:
             yield " " * (_LABEL + 9) + line

@@ -1,0 +1,390 @@
+"""The result document: what `analyze -f json` prints, as frozen structs that are read back from their own JSON.
+
+The order of the fields is the order in the JSON. Lines are 1-based lines of the decompressed input. No secret is in a
+document unless it was asked for. The JSON schema (`analysis-1.json`) is generated from these structs.
+"""
+
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, cast
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tracelens.analysis.json_text import encoded, json_text
+from tracelens.rules.base import Advice, Basis, Kind, Rival
+from tracelens.rules.engine import Verdict
+from tracelens.sessions import LISTS
+
+T = TypeVar("T")
+SCHEMA = "tracelens/analysis/1"
+
+_PHASES = ["banner", "kex", "auth", "channel", "sftp", "scp"]
+_FATES = ["partial-auth", "cleanup", "recovered", "final", "consequence", "undecided", ""]
+
+
+def means(description: str, **schema: object) -> Meta:
+    """A field's description, and what else the JSON schema says of it."""
+    return Meta(description=description, extra_json_schema=schema or None)
+
+
+Line = Annotated[int, Meta(ge=0, description="1-based line of the decompressed input; 0 where no line stands for it")]
+Seconds = Annotated[float | None, means("seconds on the trace's own clock; null where the trace prints none")]
+PhaseName = Annotated[str, means("how far an SSH session came, or where something happened", enum=[*_PHASES, "done"])]
+Offer = Annotated[
+    dict[str, tuple[str, ...]],
+    means(
+        "the algorithm lists of a KEXINIT (RFC 4253, 7.1); null where the trace does not show it",
+        propertyNames={"enum": list(LISTS)},
+    ),
+]
+
+
+class Quote(Struct, frozen=True):
+    """A place in the trace."""
+
+    line: Line
+    text: Annotated[str, means("what stands there, or what the packet dumped there says; secrets masked")]
+
+
+class Finding(Struct, frozen=True):
+    """What a rule found."""
+
+    id: Annotated[str, means("id of the finding; see `tracelens rules`")]
+    kind: Kind
+    phase: Annotated[
+        Annotated[str, Meta(extra_json_schema={"enum": [*_PHASES, "transport", "client", "done"]})] | None,
+        means("where a cause strikes; null for noise and notices"),
+    ]
+    summary: Annotated[str, means("the finding in a sentence")]
+    basis: Annotated[Basis, means("what the finding rests on: decoded packets, texts, or what did not come")]
+    evidence: Annotated[
+        tuple[Quote, ...], means("the places that prove it, the one that it stands on first; at most 200")
+    ]
+    advice: Annotated[tuple[Advice, ...], means("who should do what")]
+    rivals: Annotated[tuple[Rival, ...], means("causes that look alike, and what ruled each out or would decide")]
+
+
+class Source(Struct, frozen=True):
+    """The input."""
+
+    name: Annotated[str, means("the input as it was named, `archive!member` for a member of an archive")]
+    sha256: Annotated[str | None, means("of the input as it is stored")]
+    bytes: Annotated[int | None, means("size of the decompressed input")]
+    lines: int
+    encoding: str
+    compression: Annotated[str | None, means("its layers from the outside in, such as gzip+tar")]
+    damage: Annotated[str | None, means("why the input ended early; null where it is whole")]
+
+
+class Holdings(Struct, frozen=True):
+    """What must not be sent around."""
+
+    secrets: Annotated[dict[str, int], means("kind of secret -> how many")]
+    content_bytes: Annotated[int, means("bytes of file contents")]
+    warning: Annotated[str | None, means("the same in words")]
+
+
+class Versions(Struct, frozen=True):
+    """The libssh2 releases that the wording of a trace allows, the oldest and the newest; null where none does."""
+
+    first: str | None
+    last: str | None
+
+
+class Trace(Struct, frozen=True):
+    """The trace as a whole, counted."""
+
+    libssh2: Annotated[Versions, means("versions that the wording allows; null where none does")]
+    contexts: Annotated[tuple[str, ...], means("subsystems seen")]
+    mask: Annotated[int, means("the bits of the trace mask seen in use")]
+    records: Annotated[int, means("libssh2 records of text")]
+    dumps: Annotated[int, means("hex dumps")]
+    unknown_records: Annotated[int, means("libssh2 records whose text no grammar knows")]
+    foreign_lines: Annotated[int, means("lines that are no part of a trace")]
+    clock_restarts: Annotated[int, means("how often the clock began anew")]
+    counted_only: Annotated[
+        int, means("records that were counted and not read one by one, there being so many like them")
+    ]
+    unparted_sessions: Annotated[
+        int, means("sessions that were left with the one before them because too many were open")
+    ]
+    newlines: Annotated[Literal["normal", "doubled", "none"], means("what ends a record: one newline, two, or none")]
+
+
+class Offers(Struct, frozen=True):
+    """What each side offered in key exchange: list -> names in the order of preference."""
+
+    client: Offer | None
+    server: Offer | None
+
+
+class Attempt(Struct, frozen=True):
+    """An attempt to log in (RFC 4252), or a local failure before one could be sent."""
+
+    method: str
+    outcome: Literal["accepted", "partial", "refused", "unanswered", "not-sent"]
+    remaining: Annotated[tuple[str, ...], means("methods that can continue, as the server says")]
+    line: Line
+    last_line: Line
+    time: Seconds
+    user: str | None
+    partial: Annotated[bool | None, means("the flag of USERAUTH_FAILURE; null where no dump shows it")]
+    algorithm: Annotated[str | None, means("the key's algorithm, for publickey")]
+    fingerprint: Annotated[str | None, means("the key's")]
+
+
+class Operation(Struct, frozen=True):
+    """An SFTP or SCP operation; of reads and writes those that failed."""
+
+    verb: Annotated[str, means("SFTP's name of the request")]
+    path: str
+    target: Annotated[str, means("second path, such as a new name; empty where there is none")]
+    outcome: Literal["pending", "done", "failed"]
+    status: Annotated[int | None, means("SFTP status that ended it")]
+    message: Annotated[str | None, means("the server's own sentence")]
+    request_id: int | None
+    line: Line
+    last_line: Line
+    started: Seconds
+    ended: Seconds
+
+
+class Phase(Struct, frozen=True):
+    """A stretch of a session."""
+
+    name: PhaseName
+    started: Seconds
+    ended: Seconds
+    waited: Annotated[float, means("seconds of it spent waiting for the peer")]
+    first_line: Line
+    last_line: Line
+
+
+class Step(Struct, frozen=True, rename={"sender": "from"}):
+    """A message or an error, in the order of the trace; repeats next to each other are one step."""
+
+    line: Line
+    last_line: Line
+    time: Seconds
+    last_time: Seconds
+    sender: Literal["client", "server"]
+    what: Annotated[str, means("the message's name and what it says, or the text that tells of it")]
+    phase: PhaseName
+    kind: Literal["message", "error"]
+    count: Annotated[int, Meta(ge=1, description="how many messages next to each other the step stands for")]
+
+
+class Error(Struct, frozen=True):
+    """An error that libssh2 raised, and what became of it."""
+
+    line: Line
+    code: Annotated[int | None, means("libssh2's error number")]
+    text: str
+    fate: Annotated[str, means("what became of it; `final`: the session failed by it", enum=_FATES)]
+
+
+class LogLine(Struct, frozen=True):
+    """Words to look for in the server's log, and what a line with them would prove."""
+
+    look_for: str
+    why: str
+    literal: Annotated[bool, means("whether the log has these very words; else they describe the line")]
+
+
+class Window(Struct, frozen=True):
+    """When the session began and when it failed."""
+
+    started: Seconds
+    ended: Seconds
+
+
+class Ask(Struct, frozen=True):
+    """What to ask the server's admin for."""
+
+    log: Annotated[tuple[LogLine, ...], means("the lines that say most first")]
+    window: Window
+    reproduce: Annotated[tuple[str, ...], means("command lines of OpenSSH's client that show the same")]
+
+
+class SkippedRule(Struct, frozen=True):
+    """A rule that could not be asked, and the trace contexts that it needs."""
+
+    id: str
+    needs: tuple[str, ...]
+
+
+class ShownSecret(Struct, frozen=True):
+    """A secret in the clear."""
+
+    kind: str
+    line: Line
+    value: str
+
+
+class Session(Struct, frozen=True, omit_defaults=True):
+    """An SSH connection."""
+
+    number: Annotated[int, Meta(ge=1, description="in the order of the sessions' first records")]
+    verdict: Verdict
+    root_cause: Annotated[str | None, means("id of the root cause; set exactly where the verdict is `cause`")]
+    phase: PhaseName
+    first_line: Line
+    last_line: Line
+    started: Seconds
+    ended: Seconds
+    open: Annotated[bool, means("whether the trace ends without the session's own end")]
+    client_banner: str | None
+    server_banner: str | None
+    user: str | None
+    algorithms: Annotated[
+        dict[str, str | None],
+        means(
+            "list -> what was agreed on; each of the eight lists is there",
+            propertyNames={"enum": list(LISTS)},
+            required=list(LISTS),
+        ),
+    ]
+    offers: Offers
+    host_key_fingerprints: Annotated[dict[str, str], means("hash -> fingerprint")]
+    auth: Annotated[tuple[Attempt, ...], means("every attempt to log in (RFC 4252)")]
+    operations: Annotated[tuple[Operation, ...], means("SFTP and SCP operations")]
+    phases: tuple[Phase, ...]
+    steps: Annotated[tuple[Step, ...], means("what each side said, message by message: the first 160 and the last 80")]
+    steps_omitted: Annotated[int, means("how many steps between those were left out")]
+    errors: Annotated[tuple[Error, ...], means("all errors but -37, at most 200")]
+    unexplained: Annotated[Quote | None, means("the first error that nothing recovered from, where no rule knows why")]
+    findings: Annotated[tuple[Finding, ...], means("the root cause first, then notices")]
+    ask: Annotated[Ask | None, means("what to ask the other side for")]
+    noise: Annotated[dict[str, int], means("id of the noise -> how many events")]
+    noise_findings: tuple[Finding, ...]
+    skipped_rules: Annotated[
+        tuple[SkippedRule, ...], means("rules that could not be asked, and the trace contexts that they need")
+    ]
+    secrets: Annotated[
+        tuple[ShownSecret, ...] | None, means("the secrets themselves; only where they were asked for")
+    ] = None
+
+    @property
+    def root(self) -> Finding | None:
+        """The root cause, None where the session has none."""
+        return self.findings[0] if self.findings and self.findings[0].kind == "cause" else None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the session failed, for a known cause or an unknown one."""
+        return self.verdict in ("cause", "unexplained")
+
+    @property
+    def final_error(self) -> Error | None:
+        """The first error that nothing recovered from, None where there is none."""
+        return next((error for error in self.errors if error.fate == "final"), None)
+
+    @property
+    def lasted(self) -> float | None:
+        """Seconds from its start to its end; None where the trace has no clock."""
+        return None if self.started is None or self.ended is None else self.ended - self.started
+
+
+class Difference(Struct, frozen=True):
+    """One thing that two sessions did not have in common."""
+
+    what: str
+    values: Annotated[tuple[str, str], means("the value in each session, in the order of their numbers")]
+
+
+class Comparison(Struct, frozen=True):
+    """A failed session beside one that went well, or beside the failed one before it."""
+
+    sessions: Annotated[tuple[int, int], means("their numbers")]
+    differs: Annotated[tuple[Difference, ...], means("what of the things they were given differs")]
+    summary: str
+
+
+class Analysis(Struct, frozen=True):
+    """One input, diagnosed."""
+
+    source: Source
+    holds: Annotated[Holdings, means("what must not be sent around")]
+    trace: Trace
+    sessions: tuple[Session, ...]
+    comparisons: Annotated[tuple[Comparison, ...], means("a failed session beside one that went well")]
+    notices: Annotated[tuple[Finding, ...], means("findings about the trace as a whole")]
+
+    @property
+    def name(self) -> str:
+        """The input's name as the user gave it."""
+        return self.source.name
+
+    @property
+    def root_causes(self) -> list[str]:
+        """The root causes of its sessions; sessions without one are left out."""
+        return [s.root_cause for s in self.sessions if s.root_cause]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Its JSON form: what `tracelens analyze -f json` has under `analyses`."""
+        form: dict[str, Any] = msgspec.json.decode(encoded(self))
+        return form
+
+
+class Unusable(Struct, frozen=True):
+    """An input that could not be analyzed, or not as a whole."""
+
+    name: str
+    reason: str
+
+
+class Origin(Struct, frozen=True):
+    """How a report came about."""
+
+    rules: Annotated[str, means("number and digest of the rules in force")]
+    masking: Annotated[str, means("how secrets and names were treated, in words")]
+    command: str
+
+
+class Document(Struct, frozen=True, omit_defaults=True):
+    """What `tracelens analyze -f json` and `tracelens report -f json` print.
+
+    Fields may be added; what is described here keeps its meaning.
+    """
+
+    schema: Literal["tracelens/analysis/1"]
+    tracelens: Annotated[str, means("the version that made it")]
+    analyses: tuple[Analysis, ...]
+    unusable: Annotated[tuple[Unusable, ...], means("inputs that could not be analyzed, or not as a whole")]
+    report: Annotated[Origin | None, means("in reports: how the document came about")] = None
+
+
+def with_lines_of(copy: T, original: Any) -> T:
+    """The copy of a document, or of a part of one, with the lines of the original.
+
+    Raises:
+        ValueError: the two do not have the same parts.
+    """
+    part: Any = copy
+    if isinstance(part, Struct | tuple | dict) and type(part) is not type(original):
+        raise ValueError(f"{type(part).__name__} in place of {type(original).__name__}")
+    if isinstance(part, Struct):
+        lines = _line_fields(type(part))
+        values = [(name, getattr(part, name), getattr(original, name)) for name in part.__struct_fields__]
+        part = type(part)(*(its if name in lines else with_lines_of(own, its) for name, own, its in values))
+    elif isinstance(part, tuple):
+        part = tuple(with_lines_of(*pair) for pair in zip(part, original, strict=True))
+    elif isinstance(part, dict):
+        part = {key: with_lines_of(value, original.get(key)) for key, value in part.items()}
+    return cast(T, part)
+
+
+@cache
+def _line_fields(struct: type[Struct]) -> frozenset[str]:
+    return frozenset(field.name for field in msgspec.structs.fields(struct) if field.type == Line)
+
+
+def schema_text() -> str:
+    """The JSON schema of a `Document`: the content of `analysis-1.json`."""
+    (_,), definitions = msgspec.json.schema_components([Document], ref_template="#/$defs/{name}")
+    for definition in definitions.values():
+        definition["description"] = " ".join(definition["description"].split())
+    whole = definitions.pop("Document")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:tracelens:analysis:1"}
+    return json_text({**head, **whole, "title": SCHEMA, "$defs": definitions})

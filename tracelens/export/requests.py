@@ -1,0 +1,178 @@
+"""A trace, read as it comes -> rows of `requests`, each with its answer; needs no pandas."""
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct, field
+
+from tracelens.export.columns import Row
+from tracelens.export.packets import Seen, as_text, follow, revealed
+from tracelens.libssh2.events import Event
+from tracelens.reader import Item, Reader, Run
+from tracelens.reader.packets import Packet
+from tracelens.sessions.track import Track
+from tracelens.ssh.sftp import SftpPacket
+
+
+def requests(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
+    """The rows of `requests`: each with its answer, or without one."""
+    ledgers: dict[Track, _Ledger] = {}
+
+    def observe(track: Track, item: Seen) -> None:
+        ledger = ledgers.get(track)
+        if ledger is None:
+            ledger = ledgers[track] = _Ledger(show_secrets)
+        ledger.see(track, item)
+
+    number, line_of, hide = follow(reader, items, observe, show_secrets)
+    ordered = [(track, request) for track, ledger in ledgers.items() for request in ledger.requests]
+    ordered.sort(key=lambda pair: pair[1].line)
+    for track, r in ordered:
+        latency = round(r.ended - r.started, 6) if r.ended is not None and r.started is not None else None
+        answered = line_of(r.last_line) if r.last_line else None
+        yield (
+            number(track), line_of(r.line), answered, r.started, r.ended, latency, r.phase, r.source, r.direction,
+            r.name, r.id, r.channel, r.answer, r.outcome, r.status, hide(r.text),
+        )  # fmt: skip
+
+
+class _Request(Struct):
+    line: int
+    started: float | None
+    phase: str
+    source: str
+    direction: str
+    name: str
+    id: int | None = None
+    channel: int | None = None
+    text: str = ""
+    last_line: int = 0
+    ended: float | None = None
+    answer: str | None = None
+    outcome: str = "unanswered"
+    status: int | None = None
+
+
+# Answer -> the requests that it can answer (RFC 4253 to 4256, 4419). On a connection and on a channel answers come in
+# the order of the requests.
+_ANSWERS: dict[str, tuple[str, ...]] = {
+    "service_accept": ("service_request",),
+    "kex_31": ("kex_30", "kex_34"),
+    "kex_33": ("kex_32",),
+    "userauth_success": ("userauth_request", "info_response"),
+    "userauth_failure": ("userauth_request", "info_response"),
+    "pk_ok": ("userauth_request",),
+    "info_request": ("userauth_request", "info_response"),
+    "passwd_changereq": ("userauth_request",),
+    "userauth_60": ("userauth_request",),
+    "request_success": ("global_request",),
+    "request_failure": ("global_request",),
+    "channel_open_confirmation": ("channel_open",),
+    "channel_open_failure": ("channel_open",),
+    "channel_success": ("channel_request",),
+    "channel_failure": ("channel_request",),
+}
+_ASKING = {name for names in _ANSWERS.values() for name in names}
+_REFUSALS = {"userauth_failure", "request_failure", "channel_open_failure", "channel_failure"}
+_SFTP_ANSWERS = {"version", "status", "handle", "data", "name", "attrs", "extended_reply"}
+
+
+class _Ledger(Struct):
+    """The requests of one session, and those of them that wait for their answer.
+
+    An answer's dump stands before the line that announces it, so the clock of that line is when it came.
+    """
+
+    show_secrets: bool
+    requests: list[_Request] = field(default_factory=list)
+    _waiting: dict[tuple[str, str, int | None], list[_Request]] = field(default_factory=dict)
+    _channels: dict[int, int] = field(default_factory=dict)  # the server's channel number -> the client's
+    _just_answered: list[_Request] = field(default_factory=list)
+
+    def see(self, track: Track, item: Seen) -> None:
+        """Takes the next thing of the session."""
+        if isinstance(item, Event | Run):
+            time = item.started if isinstance(item, Run) else item.time
+            names = item.counts if isinstance(item, Run) else (item.name,)
+            if "transport.packet_received" in names and time is not None:
+                for request in self._just_answered:
+                    request.ended = time
+            self._just_answered.clear()
+        elif isinstance(item, SftpPacket):
+            self._sftp(track, item)
+        else:
+            self._packet(track, item)
+
+    def _sftp(self, track: Track, packet: SftpPacket) -> None:
+        number = packet.fields.get("id")
+        if packet.name not in _SFTP_ANSWERS:
+            name = str(packet.fields.get("request", packet.name)) if packet.name == "extended" else packet.name
+            key = ("sftp", "out" if packet.direction == "out" else "in", number)
+            self._ask(key, self._request(track, packet, "sftp", name, number))
+            return
+        key = ("sftp", "in" if packet.direction == "out" else "out", number)
+        status = packet.fields.get("status")
+        # Status 1 ends a file or a directory: that is no refusal.
+        self._answered(key, packet.line, packet.time, packet.name, refused=status not in (None, 0, 1), status=status)
+
+    def _packet(self, track: Track, packet: Packet) -> None:
+        fields, other = packet.fields, "in" if packet.direction == "out" else "out"
+        recipient = fields.get("recipient")
+        if packet.name in _ASKING and fields.get("want_reply", True) and packet.problem is None:
+            name = str(fields.get("request") or fields.get("method") or packet.name)
+            channel = self._channel(packet)
+            request = self._request(track, packet, "packet", name, None, channel)
+            self._ask((packet.name, packet.direction, channel), request)
+        if packet.name == "channel_open_confirmation" and isinstance(recipient, int):
+            self._channels[fields.get("sender", recipient)] = recipient
+        refused = packet.name in _REFUSALS
+        for kind in _ANSWERS.get(packet.name, ()):
+            if kind == "info_response" and packet.direction == "out":
+                continue
+            if self._answered((kind, other, recipient), packet.line, packet.time, packet.name, refused=refused):
+                break
+
+    def _channel(self, packet: Packet) -> int | None:
+        """The channel number that the answer to a request has."""
+        channel: int | None = packet.fields.get("sender" if packet.name == "channel_open" else "recipient")
+        if packet.name == "channel_request" and packet.direction == "out" and isinstance(channel, int):
+            return self._channels.get(channel, channel)  # the answer has the client's number, the request the server's
+        return channel
+
+    def _ask(self, key: tuple[str, str, int | None], request: _Request) -> None:
+        self.requests.append(request)
+        self._waiting.setdefault(key, []).append(request)
+
+    def _answered(
+        self,
+        key: tuple[str, str, int | None],
+        line: int,
+        time: float | None,
+        answer: str,
+        *,
+        refused: bool,
+        status: int | None = None,
+    ) -> bool:
+        waiting = self._waiting.get(key)
+        if not waiting:
+            return False
+        request = waiting.pop(0)
+        if not waiting:
+            del self._waiting[key]
+        request.last_line, request.ended, request.answer, request.status = line, time, answer, status
+        request.outcome = "refused" if refused else "granted"
+        self._just_answered.append(request)
+        return True
+
+    def _request(
+        self,
+        track: Track,
+        packet: Packet | SftpPacket,
+        source: str,
+        name: str,
+        number: int | None,
+        channel: int | None = None,
+    ) -> _Request:
+        text = as_text(revealed(packet.fields) if self.show_secrets else packet.fields)
+        return _Request(
+            packet.line, track.clock, track.phase, source, packet.direction, name, number, channel, text
+        )  # fmt: skip
