@@ -10,14 +10,14 @@ from tracelens.libssh2.events import Event
 from tracelens.reader import Dump, Item, Record, Run
 from tracelens.reader.packets import PacketReader, RawPacket
 from tracelens.reader.repeats import RESTART
-from tracelens.sessions.core import Observer
 from tracelens.sessions.error_texts import phase_of
 from tracelens.sessions.failures import judge
 from tracelens.sessions.interleaved.choice import Wait, best_of, method_told, spokesman
 from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, answers_attempt, fits_packet
 from tracelens.sessions.interleaved.texts import fits_event
+from tracelens.sessions.machine import take_event, take_impossible_dump, take_packet, take_packet_number, take_run
 from tracelens.sessions.model import RANK, Quote, Session
-from tracelens.sessions.track import Track
+from tracelens.sessions.state import Observer, State
 
 # How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.
 _PATIENCE = 24
@@ -63,15 +63,15 @@ class Assembler:
         self.restarts = 0
         self.interleaved = 0
         self.unparted = 0
-        self._tracks: list[Track] = []
-        self._open: list[Track] = []
-        self._current: Track | None = None
+        self._states: list[State] = []
+        self._open: list[State] = []
+        self._current: State | None = None
         self._reader = PacketReader()
         self._incoming: deque[_Incoming] = deque()
         self._reads = 0  # dumps of what came from a socket
-        self._read_by: tuple[Track, int] | None = None  # whose packet came last, and with which read
-        self._speaker: dict[int, Track] = {}  # line of an outgoing packet's dump -> who spoke just before it
-        self._unsent: list[Track] = []  # whose outgoing packets were dumped and not yet seen to go out
+        self._read_by: tuple[State, int] | None = None  # whose packet came last, and with which read
+        self._speaker: dict[int, State] = {}  # line of an outgoing packet's dump -> who spoke just before it
+        self._unsent: list[State] = []  # whose outgoing packets were dumped and not yet seen to go out
         self._held: Event | None = None
         self._ahead: deque[Item] = deque()
         self._place = 0
@@ -100,7 +100,7 @@ class Assembler:
             if self._current is not None:
                 self._outgoing(item, self._current)
                 if item.size > IMPOSSIBLE_SIZE:
-                    self._current.impossible_dump(item)
+                    take_impossible_dump(self._current, item)
             self._reads += item.kind == "raw" and item.direction == "in"
             for raw in self._reader.add(item):
                 self._packet(raw)
@@ -162,19 +162,19 @@ class Assembler:
         self.finish()
         contexts = frozenset(traced)
         result: list[Session] = []
-        for track in sorted(self._tracks, key=lambda t: t.session.first_line):
-            if self._is_empty(track):
+        for state in sorted(self._states, key=lambda t: t.session.first_line):
+            if self._is_empty(state):
                 continue
-            track.session.traced = contexts
-            cut = track is self._current and not track.closed
-            session = judge(track, cut=cut)
+            state.session.traced = contexts
+            cut = state is self._current and not state.closed
+            session = judge(state, cut=cut)
             session.number = len(result) + 1
             result.append(session)
         return result
 
     @staticmethod
-    def _is_empty(track: Track) -> bool:
-        session = track.session
+    def _is_empty(state: State) -> bool:
+        session = state.session
         return (
             session.lines.keys() <= _FRESH
             and not session.packets
@@ -205,7 +205,7 @@ class Assembler:
         held, self._held = self._held, None
         if held is None:
             return
-        if before == "transport.session_startup" and not any(self._is_fresh(track) for track in self._open):
+        if before == "transport.session_startup" and not any(self._is_fresh(state) for state in self._open):
             if self._current is not None:
                 self._restarted(self._current, held.time)
             self._release()
@@ -221,30 +221,30 @@ class Assembler:
                 self._release()
         else:
             self._release(older_than=_PATIENCE)
-        track = self._choose(event)
+        state = self._choose(event)
         if name == "transport.packet_received":
-            self._announced(track, event)
-        track.event(event)
+            self._announced(state, event)
+        take_event(state, event)
 
-    def _choose(self, event: Event) -> Track:
-        track = self._current
-        if track is None or self._starts(track, event):
-            if event.name == "transport.packet_received" and track is not None:
+    def _choose(self, event: Event) -> State:
+        state = self._current
+        if state is None or self._starts(state, event):
+            if event.name == "transport.packet_received" and state is not None:
                 self._release()
             return self._start(event.line, event.time)
         if len(self._open) > 1:
             wait: Wait = "given up" if event.fields.get("code") in _ENDS_OF_WAITS else ""
-            return self._turn_to_best(self._fit_of(event), track, "answered" if event.name in _ANSWERS else wait)
-        return track
+            return self._turn_to_best(self._fit_of(event), state, "answered" if event.name in _ANSWERS else wait)
+        return state
 
-    def _turn_to_best(self, fit: Callable[[Track], int], track: Track, wait: Wait = "") -> Track:
+    def _turn_to_best(self, fit: Callable[[State], int], state: State, wait: Wait = "") -> State:
         """The open session that an item of text fits best, which is the current one from there on."""
         best = best_of(self._open, self._current, fit, wait)
-        if fit(best) > IMPOSSIBLE and best is not track:
+        if fit(best) > IMPOSSIBLE and best is not state:
             self._turn_to(best)
-        return self._current or track
+        return self._current or state
 
-    def _fit_of(self, event: Event) -> Callable[[Track], int]:
+    def _fit_of(self, event: Event) -> Callable[[State], int]:
         """How a record fits: a "Packet type N received" as the packet does, where its dump stands before it."""
         if event.name != "transport.packet_received":
             return partial(fits_event, event=event)
@@ -253,49 +253,49 @@ class Assembler:
         answered = method_told(self._ahead) if event.fields.get("type") in _LOGIN_ANSWERS else None
         if answered is None:
             return fit
-        return lambda track: fit(track) if answers_attempt(track, answered) else min(fit(track), UNLIKELY)
+        return lambda state: fit(state) if answers_attempt(state, answered) else min(fit(state), UNLIKELY)
 
-    def _fit_of_packet(self, packet: _Incoming) -> Callable[[Track], int]:
+    def _fit_of_packet(self, packet: _Incoming) -> Callable[[State], int]:
         """How a packet fits; of two alike, the one whose packet came before it with the same bytes from the socket."""
         reader = self._read_by[0] if self._read_by is not None and 0 < packet.read == self._read_by[1] else None
 
-        def fit(track: Track) -> int:
-            fits = fits_packet(track, packet.raw)
-            return 2 * fits + (track is reader and fits > IMPOSSIBLE)
+        def fit(state: State) -> int:
+            fits = fits_packet(state, packet.raw)
+            return 2 * fits + (state is reader and fits > IMPOSSIBLE)
 
         return fit
 
-    def _turn_to(self, track: Track) -> None:
-        if not track.freed and self._current is not None and not self._current.freed:
+    def _turn_to(self, state: State) -> None:
+        if not state.freed and self._current is not None and not self._current.freed:
             self.interleaved += 1
-        self._current = track
+        self._current = state
 
-    def _start(self, line: int, time: float | None) -> Track:
+    def _start(self, line: int, time: float | None) -> State:
         if self._current is not None:
             self._release()
-            if len(self._tracks) >= _SESSIONS + self._place // _LINES_A_SESSION:
+            if len(self._states) >= _SESSIONS + self._place // _LINES_A_SESSION:
                 self.unparted += 1
                 self._open = [self._current]
                 return self._current
-        track = Track(line, time, self._observer)
-        self._tracks.append(track)
-        self._open = [*[t for t in self._open if not t.freed][1 - OPEN_AT_ONCE :], track]
-        self._current = track
-        return track
+        state = State.begin(line, time, self._observer)
+        self._states.append(state)
+        self._open = [*[t for t in self._open if not t.freed][1 - OPEN_AT_ONCE :], state]
+        self._current = state
+        return state
 
-    def _starts(self, track: Track, event: Event) -> bool:
+    def _starts(self, state: State, event: Event) -> bool:
         """Whether the record can only be a new session's."""
-        session, name = track.session, event.name
-        if self._restarted(track, event.time):
+        session, name = state.session, event.name
+        if self._restarted(state, event.time):
             return True
-        if self._is_fresh(track) or (name == "transport.session_startup" and any(map(self._is_fresh, self._open))):
+        if self._is_fresh(state) or (name == "transport.session_startup" and any(map(self._is_fresh, self._open))):
             return False
         if name in ("transport.new_session", "transport.session_startup"):
             return True
-        if len(self._open) > 1 and any(t is not track and not t.freed for t in self._open):
+        if len(self._open) > 1 and any(t is not state and not t.freed for t in self._open):
             return False  # it may well be the other session's
         if name in _FRESH:
-            return track.freed
+            return state.freed
         if name == "transport.banner_sent":
             return session.client_banner is not None
         if name == "transport.banner_received":
@@ -307,32 +307,32 @@ class Assembler:
         if name == "userauth.permitted_methods" or (name.startswith("userauth.") and name.endswith("_attempted")):
             return session.authenticated
         if name == "failure_event.failure" and event.fields.get("code") == -37:
-            return self._goes_back(track, str(event.fields.get("message", "")))
+            return self._goes_back(state, str(event.fields.get("message", "")))
         return False
 
     @staticmethod
-    def _is_fresh(track: Track) -> bool:
+    def _is_fresh(state: State) -> bool:
         """Whether a session was made and has not begun."""
-        session = track.session
+        session = state.session
         return not session.packets and not session.waits and session.lines.keys() <= _FRESH
 
-    def _restarted(self, track: Track, time: float | None) -> bool:
+    def _restarted(self, state: State, time: float | None) -> bool:
         """Whether the clock began anew: a process's first second after a later time. No session outlives that."""
-        if time is None or track.clock is None or time >= 1.0 or time >= track.clock - RESTART:
+        if time is None or state.clock is None or time >= 1.0 or time >= state.clock - RESTART:
             return False
         self.restarts += 1
         self._open = []
         return True
 
     @staticmethod
-    def _goes_back(track: Track, message: str) -> bool:
+    def _goes_back(state: State, message: str) -> bool:
         """Whether error -37 is of a phase that the session has long left, so that another one must have begun."""
         phase = phase_of(message)
         if phase not in ("banner", "kex", "auth"):
             return False
-        if phase == "kex" and track.session.kex_done:
-            return message.startswith("Unable to exchange encryption keys") and not track.session.offers
-        return RANK[phase] < RANK[track.phase]
+        if phase == "kex" and state.session.kex_done:
+            return message.startswith("Unable to exchange encryption keys") and not state.session.offers
+        return RANK[phase] < RANK[state.phase]
 
     def _run(self, run: Run) -> None:
         for name, count in run.counts.items():
@@ -344,19 +344,19 @@ class Assembler:
                 self._packet(raw)
             if self._incoming:
                 self._release()
-        track = self._current
-        if track is not None and self._restarted(track, run.started):
-            track = None
-        if track is not None and len(self._open) < 2:
+        state = self._current
+        if state is not None and self._restarted(state, run.started):
+            state = None
+        if state is not None and len(self._open) < 2:
             for message in run.retries:
-                if self._goes_back(track, message):
-                    track = None
+                if self._goes_back(state, message):
+                    state = None
                     break
-        if track is None:
-            track = self._start(run.first_line, run.started)
+        if state is None:
+            state = self._start(run.first_line, run.started)
         elif len(self._open) > 1:
-            track = self._turn_to_best(partial(fits_event, event=spokesman(run)), track)
-        track.run(run)
+            state = self._turn_to_best(partial(fits_event, event=spokesman(run)), state)
+        take_run(state, run)
 
     # -- packets ---------------------------------------------------------------------------------------------------
 
@@ -366,40 +366,40 @@ class Assembler:
             return
         if len(self._open) < 2 and self._incoming and self._incoming[0].raw.line < raw.line:
             self._release()  # no text announces them: the texts were filtered out
-        track = self._speaker.pop(raw.line, None) or self._current or self._start(raw.line, raw.time)
-        if len(self._open) > 1 and fits_packet(track, raw) <= UNLIKELY and not track.freed:
+        state = self._speaker.pop(raw.line, None) or self._current or self._start(raw.line, raw.time)
+        if len(self._open) > 1 and fits_packet(state, raw) <= UNLIKELY and not state.freed:
             best = best_of(self._open, self._current, partial(fits_packet, raw=raw))
-            track = best if fits_packet(best, raw) > IMPOSSIBLE else track
-        track.packet(raw)
+            state = best if fits_packet(best, raw) > IMPOSSIBLE else state
+        take_packet(state, raw)
 
-    def _outgoing(self, dump: Dump, track: Track) -> None:
+    def _outgoing(self, dump: Dump, state: State) -> None:
         """Who speaks: an outgoing packet is the last speaker's; where its bytes go out, its sender speaks on."""
         if dump.direction == "out" and dump.kind == "plain":
-            self._speaker[dump.line] = track
-            self._unsent = [*self._unsent[-7:], track]
+            self._speaker[dump.line] = state
+            self._unsent = [*self._unsent[-7:], state]
         elif dump.kind == "send" and self._unsent:
             sender = self._unsent.pop()
-            if len(self._open) > 1 and sender is not track and not sender.freed:
+            if len(self._open) > 1 and sender is not state and not sender.freed:
                 self._turn_to(sender)
 
-    def _announced(self, track: Track, event: Event) -> None:
+    def _announced(self, state: State, event: Event) -> None:
         """Takes a "Packet type N received, length=L": it names a dump that stands before it."""
         index = self._waiting_place(event)
         if index is None:
             self._release()
             number = event.fields.get("type")
             if isinstance(number, int):
-                track.number_received(number, event.line)
+                take_packet_number(state, number, event.line)
             return
         packet = self._incoming[index]
         if len(self._open) < 2:
             for _ in range(index):
-                track.packet(self._incoming.popleft().raw)
+                take_packet(state, self._incoming.popleft().raw)
             self._incoming.popleft()
         else:
             del self._incoming[index]
-        self._read_by = track, packet.read
-        track.packet(packet.raw)
+        self._read_by = state, packet.read
+        take_packet(state, packet.raw)
 
     def _waiting_place(self, event: Event) -> int | None:
         """Which of the waiting packets a "Packet type N received, length=L" announces."""
@@ -412,10 +412,10 @@ class Assembler:
         """Gives the packets that no text announced to the session that they fit."""
         while self._incoming and self._records - self._incoming[0].records > older_than:
             packet = self._incoming.popleft()
-            track = self._current or self._start(packet.raw.line, packet.raw.time)
+            state = self._current or self._start(packet.raw.line, packet.raw.time)
             if len(self._open) > 1:
                 fit = self._fit_of_packet(packet)
                 best = best_of(self._open, self._current, fit, "answered")
-                track = best if fit(best) > IMPOSSIBLE else track
-            self._read_by = track, packet.read
-            track.packet(packet.raw)
+                state = best if fit(best) > IMPOSSIBLE else state
+            self._read_by = state, packet.read
+            take_packet(state, packet.raw)

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from itertools import pairwise
 
 from tracelens.sessions.model import RANK, Channel, Failure, Operation, Session
-from tracelens.sessions.track import Track
+from tracelens.sessions.state import State
 
 # A pause of this many seconds on an unanswered request, at the end of a session, is giving up; shorter ones are not
 # told from a program that stopped for reasons of its own.
@@ -68,17 +68,17 @@ class _Done:
         return failed.verb in _LOOKS | {"mkdir"} and self.used.get(failed.path.rstrip("/"), 0) > failed.line
 
 
-def judge(track: Track, *, cut: bool) -> Session:
-    """Gives the track's session with the fate of each failure set, and `failed` where one was final.
+def judge(state: State, *, cut: bool) -> Session:
+    """Gives the state's session with the fate of each failure set, and `failed` where one was final.
 
     Args:
-        track: the session's state machine at its end.
+        state: the session's state machine at its end.
         cut: whether the trace ends here without the session's own end: nothing after it was seen.
     """
-    session = track.session
+    session = state.session
     session.cut = cut
-    if track.sftp_packets is False:
-        track.end_of_text()
+    if state.sftp_dumped is False:
+        state.finish_text_operation()
     _add_silent_refusals(session)
     session.failures.sort(key=lambda f: f.line)
     _tidy_up(session.failures)
@@ -99,12 +99,12 @@ def judge(track: Track, *, cut: bool) -> Session:
             else:
                 failure.fate = "consequence"
     if final is None:
-        final = _silence(session, track)
+        final = _silence(session, state)
         if final is not None:
             final.fate = "final"
             session.failures.append(final)
     session.failed = final
-    session.reached = _reached(session, track, final)
+    session.reached = _reached(session, state, final)
     return session
 
 
@@ -295,7 +295,7 @@ def _add_channel_refusals(session: Session, channel: Channel, told: int) -> None
             )
 
 
-def _silence(session: Session, track: Track) -> Failure | None:
+def _silence(session: Session, state: State) -> Failure | None:
     """The request that nobody answered, if the session ended on one after a pause that is giving up."""
     what = session.pending()
     if what is None or (session.traced <= {"Failure Event"} and not session.dumped):
@@ -304,8 +304,8 @@ def _silence(session: Session, track: Track) -> Failure | None:
     if what[0] == "auth" and session.dumped and login is not None and login.accepted_key and not login.signed:
         return None  # it is the client's turn to sign
     waited = session.waited_last
-    if not session.gave_up_line and track.clock is not None and track.progress is not None:
-        waited = track.clock - track.progress
+    if not session.gave_up_line and state.clock is not None and state.last_progress is not None:
+        waited = state.clock - state.last_progress
     session.waited_last = waited
     died = _server_side_died(session)
     if waited < GAVE_UP and not died:
@@ -336,8 +336,8 @@ def _server_side_died(session: Session) -> bool:
     return False
 
 
-def _reached(session: Session, track: Track, final: Failure | None) -> str:
-    phase = track.phase
+def _reached(session: Session, state: State, final: Failure | None) -> str:
+    phase = state.phase
     if session.undecided is not None:
         return session.undecided.phase
     if final is not None:

@@ -7,7 +7,7 @@ from typing import Literal
 from tracelens.libssh2.events import Event
 from tracelens.reader import Item, Record, Run
 from tracelens.sessions.error_texts import method_answered
-from tracelens.sessions.track import Track
+from tracelens.sessions.state import State
 
 Wait = Literal["", "answered", "given up"]
 # Who has waited for so many seconds was rather abandoned than is next.
@@ -16,7 +16,7 @@ _OVERDUE = 1.0
 _CHANNEL = re.compile(r" (?:channel|from|for) (\d{1,10})/\d")
 
 
-def best_of(tracks: Sequence[Track], speaker: Track | None, fit: Callable[[Track], int], wait: Wait = "") -> Track:
+def best_of(states: Sequence[State], speaker: State | None, fit: Callable[[State], int], wait: Wait = "") -> State:
     """The open session that an item fits best.
 
     Where several fit alike: the one that spoke last, unless it waits; then the one that has waited longest, since
@@ -24,22 +24,22 @@ def best_of(tracks: Sequence[Track], speaker: Track | None, fit: Callable[[Track
     who has waited for long was rather abandoned.
 
     Args:
-        tracks: the open sessions, at least one.
+        states: the open sessions, at least one.
         speaker: the one that spoke last.
         fit: how well the item continues a session's story.
         wait: what it does to the wait of its session, which counts from when that began to look for the answer.
     """
-    now = max((track.clock for track in tracks if track.clock is not None), default=None)
+    now = max((state.clock for state in states if state.clock is not None), default=None)
 
-    def rank(track: Track) -> tuple[int, bool, bool, int]:
-        since = track.asked_line if wait else track.blocked_line
-        since = 0 if track.phase == "auth" and track.session.attempts and wait != "given up" else since
-        if since and now is not None and track.asked_time is not None and now - track.asked_time > _OVERDUE:
+    def rank(state: State) -> tuple[int, bool, bool, int]:
+        since = state.wait_started_line if wait else state.blocked_line
+        since = 0 if state.phase == "auth" and state.session.attempts and wait != "given up" else since
+        if since and now is not None and state.wait_started is not None and now - state.wait_started > _OVERDUE:
             since = 0
-        speaks_on = track is speaker and not since
-        return (fit(track), speaks_on, bool(since), -since if since else track.session.last_line)
+        speaks_on = state is speaker and not since
+        return (fit(state), speaks_on, bool(since), -since if since else state.session.last_line)
 
-    return max(tracks, key=rank)
+    return max(states, key=rank)
 
 
 def method_told(ahead: Iterable[Item]) -> str | None:

@@ -5,7 +5,7 @@ A session has asked for what comes, and a packet names a channel, a key or a pro
 
 from tracelens.reader.packets import RawPacket
 from tracelens.sessions.model import RECENT, Channel, Session
-from tracelens.sessions.track import Track
+from tracelens.sessions.state import State
 
 EXPECTED, POSSIBLE, UNLIKELY, IMPOSSIBLE = 3, 2, 1, 0
 # The login method of a step that libssh2's text names.
@@ -27,23 +27,23 @@ _LONGEST_NAME = 64
 _LONGEST_60 = 4096
 
 
-def fits_packet(track: Track, raw: RawPacket) -> int:
-    """How well a packet's dump continues the track's story; see `fits_number`."""
-    if track.freed:
+def fits_packet(state: State, raw: RawPacket) -> int:
+    """How well a packet's dump continues the state's story; see `fits_number`."""
+    if state.freed:
         return IMPOSSIBLE
-    session = track.session
+    session = state.session
     number = raw.number
     if 91 <= number <= 100 and session.channels:
-        its = _channels_of(track, raw)
+        its = _channels_of(state, raw)
         if its is not None:
-            return _fits_channel(track, number, its)
+            return _fits_channel(state, number, its)
     if raw.direction == "in":
         if number in (31, 33) and not _is_reply(session, raw):
             return IMPOSSIBLE
         last = session.last_attempt
         if number == 60 and last is not None and last.pending and last.method not in _methods_of(raw):
             return UNLIKELY
-        return fits_number(track, number)
+        return fits_number(state, number)
     if number == 20:
         return EXPECTED if "client" in session.offers and "kexinit" not in session.packets else UNLIKELY
     if number in (30, 32, 34):
@@ -88,17 +88,17 @@ def _methods_of(raw: RawPacket) -> tuple[str, ...]:
     return ("publickey",) if strings[0].decode("ascii", "replace").startswith(_KEY_KINDS) else ("password",)
 
 
-def _channels_of(track: Track, raw: RawPacket) -> list[Channel] | None:
+def _channels_of(state: State, raw: RawPacket) -> list[Channel] | None:
     """The session's channels that a channel's packet names; None where the trace does not show which it names."""
     recipient = raw.read(1, 5)
     if len(recipient) < 4:
         return None
-    number = track.own_number(raw.direction, int.from_bytes(recipient, "big"))
-    return [c for c in track.session.channels[-RECENT:] if c.number == number]
+    number = state.own_number(raw.direction, int.from_bytes(recipient, "big"))
+    return [c for c in state.session.channels[-RECENT:] if c.number == number]
 
 
-def _fits_channel(track: Track, number: int, its: list[Channel]) -> int:
-    """How well a packet for these channels, which are those that it names, continues the track's story."""
+def _fits_channel(state: State, number: int, its: list[Channel]) -> int:
+    """How well a packet for these channels, which are those that it names, continues the state's story."""
     if number in (91, 92):
         return EXPECTED if any(not c.opened and not c.refused_line for c in its) else UNLIKELY
     if number in (99, 100):
@@ -107,21 +107,21 @@ def _fits_channel(track: Track, number: int, its: list[Channel]) -> int:
     # A session channel carries data where something was asked for; others do at once.
     if not its or (number in (94, 95) and not any(c.requests or c.kind not in ("", "session") for c in its)):
         return UNLIKELY
-    return EXPECTED if number in track.session.waiting_for else POSSIBLE
+    return EXPECTED if number in state.session.waiting_for else POSSIBLE
 
 
-def answers_attempt(track: Track, method: str) -> bool:
+def answers_attempt(state: State, method: str) -> bool:
     """Whether the session waits for the answer to such a login attempt."""
-    last = track.session.last_attempt
+    last = state.session.last_attempt
     return last is not None and last.pending and last.method == method
 
 
-def fits_number(track: Track, number: int) -> int:
-    """How well an incoming packet of this number continues the track's story."""
-    session = track.session
-    if track.freed:
+def fits_number(state: State, number: int) -> int:
+    """How well an incoming packet of this number continues the state's story."""
+    session = state.session
+    if state.freed:
         return IMPOSSIBLE
-    if track.closed:
+    if state.closed:
         return UNLIKELY
     if number in session.waiting_for:
         # A server tells its extensions before it accepts the service (RFC 8308, 2.4), to clients that ask for them.
@@ -132,12 +132,12 @@ def fits_number(track: Track, number: int) -> int:
     if 30 <= number <= 49:
         return POSSIBLE if session.agreed and not session.kex_done else IMPOSSIBLE
     if number == 21:
-        return POSSIBLE if session.agreed and not track.newkeys else UNLIKELY
+        return POSSIBLE if session.agreed and not state.newkeys_received else UNLIKELY
     if number == 6:
         return POSSIBLE if session.service_line and not session.service_accepted else IMPOSSIBLE
     if number == 7:
         # It comes with the first packets under the new keys (RFC 8308, 2.4).
-        early = track.newkeys and not session.service_accepted and "ext_info" not in session.packets
+        early = state.newkeys_received and not session.service_accepted and "ext_info" not in session.packets
         return EXPECTED if early else UNLIKELY
     if 50 <= number <= 79:
         if session.authenticated or not session.service_accepted:

@@ -12,7 +12,7 @@ from tracelens.sessions.error_texts import phase_of
 from tracelens.sessions.handshake import list_name
 from tracelens.sessions.interleaved.packets import EXPECTED, IMPOSSIBLE, METHOD_OF, POSSIBLE, UNLIKELY, fits_number
 from tracelens.sessions.model import RANK, RECENT, Channel
-from tracelens.sessions.track import Track
+from tracelens.sessions.state import State
 
 # libssh2 looks for several answers in this order (_libssh2_packet_askv), and goes through them anew after a wait; what
 # it requires alone (_libssh2_packet_require) it looks for once before it waits.
@@ -59,9 +59,9 @@ _AFTER_FREEING = {
 _AFTER_FREED = {"transport.packets_left", "transport.packet_left"}
 
 
-def fits_event(track: Track, event: Event) -> int:
-    """How well a text record continues the track's story."""
-    if track.freed:
+def fits_event(state: State, event: Event) -> int:
+    """How well a text record continues the state's story."""
+    if state.freed:
         if event.name in _AFTER_FREED:
             return EXPECTED
         return (
@@ -69,28 +69,28 @@ def fits_event(track: Track, event: Event) -> int:
             if event.context in ("Conn", "Failure Event") or event.name == "transport.looking_for_packet"
             else IMPOSSIBLE
         )
-    if event.time is not None and track.clock is not None and event.time < track.clock:
+    if event.time is not None and state.clock is not None and event.time < state.clock:
         return IMPOSSIBLE
     if event.name in _AFTER_FREED:
         return IMPOSSIBLE
-    if event.context in ("Key Ex", "Userauth") and track.silent and track.session.dumped:
+    if event.context in ("Key Ex", "Userauth") and state.waiting and state.session.dumped:
         return UNLIKELY  # it waits, and no answer came
     rule = _RULES.get(event.name)
     if rule is not None:
-        return rule(track, event)
+        return rule(state, event)
     if event.name.startswith("userauth."):
-        return _userauth(track, event)
+        return _userauth(state, event)
     if event.context in ("Conn", "SFTP", "SCP"):
-        return _connection(track, event)
+        return _connection(state, event)
     if event.context == "Key Ex":
-        return EXPECTED if track.session.agreed and not track.session.kex_done else UNLIKELY
+        return EXPECTED if state.session.agreed and not state.session.kex_done else UNLIKELY
     if event.context == "Failure Event":
-        return _failure(track, event)
+        return _failure(state, event)
     return POSSIBLE
 
 
-def _userauth(track: Track, event: Event) -> int:
-    session = track.session
+def _userauth(state: State, event: Event) -> int:
+    session = state.session
     step = event.name.removeprefix("userauth.")
     method, _, end = step.rpartition("_")
     last = session.last_attempt
@@ -104,29 +104,29 @@ def _userauth(track: Track, event: Event) -> int:
         if last is None or last.method != METHOD_OF.get(method):
             return IMPOSSIBLE
         # It has read the answer and looked for it.
-        return EXPECTED if track.looked == track.answered else POSSIBLE
+        return EXPECTED if state.looking_for == state.last_received else POSSIBLE
     if end == "attempted":
         return UNLIKELY if last is not None and last.pending and last.method != "publickey" else EXPECTED
     return POSSIBLE
 
 
-def _connection(track: Track, event: Event) -> int:
-    session = track.session
+def _connection(state: State, event: Event) -> int:
+    session = state.session
     if event.name == "conn.blocking_mode":
         return POSSIBLE
     if not session.authenticated:
         return IMPOSSIBLE
     if event.name in _BEGINNINGS:
-        return UNLIKELY if track.silent and session.dumped else POSSIBLE
+        return UNLIKELY if state.waiting and session.dumped else POSSIBLE
     told = _TELLS_OF.get(event.name)
-    if told is not None and track.answered is not None:
-        return EXPECTED if track.answered == told else UNLIKELY
+    if told is not None and state.last_received is not None:
+        return EXPECTED if state.last_received == told else UNLIKELY
     if event.name == "sftp.packet_id_received":
         number = event.fields.get("id")
         wanted = any(o.request_id == number and o.outcome == "pending" for o in session.operations[-RECENT:])
         return EXPECTED if wanted else POSSIBLE
     if event.context == "SFTP":
-        return _sftp(track, event)
+        return _sftp(state, event)
     number = event.fields.get("channel")
     if event.name == "conn.channel_opened":
         return (
@@ -134,17 +134,17 @@ def _connection(track: Track, event: Event) -> int:
         )
     if isinstance(number, int) and session.channels:
         its = (c for c in session.channels[-RECENT:] if c.number == number)
-        return EXPECTED if any(_goes_on(track, c, event.name) for c in its) else UNLIKELY
+        return EXPECTED if any(_goes_on(state, c, event.name) for c in its) else UNLIKELY
     return POSSIBLE if session.channels else UNLIKELY
 
 
-def _sftp(track: Track, event: Event) -> int:
-    session = track.session
+def _sftp(state: State, event: Event) -> int:
+    session = state.session
     if not session.sftp_line:
         return POSSIBLE if event.name in _SFTP_START else IMPOSSIBLE
     if event.name in _SFTP_EITHER:
         number = event.fields.get("channel")
-        elsewhere = isinstance(number, int) and not track.carries_sftp("in", number)
+        elsewhere = isinstance(number, int) and not state.carries_sftp("in", number)
         begun = session.saw("sftp.version_sent") or session.sftp_version is not None
         return POSSIBLE if begun and not elsewhere else UNLIKELY
     if event.name in _SFTP_START:
@@ -154,55 +154,55 @@ def _sftp(track: Track, event: Event) -> int:
     return POSSIBLE if session.sftp_version is not None and not starting else IMPOSSIBLE
 
 
-def _goes_on(track: Track, channel: Channel, name: str) -> bool:
+def _goes_on(state: State, channel: Channel, name: str) -> bool:
     """Whether such a record can follow on the channel: a freed one is closed, each step once, and then gone."""
     if not channel.freed_line:
         return channel.opened or name in _BEFORE_OPENED
-    seen = track.session.lines.get(name)
+    seen = state.session.lines.get(name)
     return name in _AFTER_FREEING and (seen is None or seen.line < channel.freed_line)
 
 
-def _failure(track: Track, event: Event) -> int:
+def _failure(state: State, event: Event) -> int:
     phase = phase_of(str(event.fields.get("message", "")))
     if phase is None:
         return POSSIBLE
-    here, there = RANK[track.phase], RANK[phase]
+    here, there = RANK[state.phase], RANK[phase]
     if there >= RANK["channel"]:
         return POSSIBLE if here >= RANK["channel"] else IMPOSSIBLE
     return EXPECTED if here == there else IMPOSSIBLE
 
 
-def _looking(track: Track, event: Event) -> int:
+def _looking(state: State, event: Event) -> int:
     number = event.fields.get("type")
     if not isinstance(number, int):
         return POSSIBLE
-    if track.closed:
+    if state.closed:
         return UNLIKELY
-    if number == track.answered and not track.looked:
+    if number == state.last_received and not state.looking_for:
         return EXPECTED  # it looks once more for what it has just read, and finds it
     before = _LOOKED_BEFORE.get(number)
     if before is not None:
-        return EXPECTED if track.looked == before else UNLIKELY
+        return EXPECTED if state.looking_for == before else UNLIKELY
     if number in _FIRST_LOOKED:
-        if track.answered is not None and not track.looked:
+        if state.last_received is not None and not state.looking_for:
             # An answer came: it goes through them up to that one.
-            return EXPECTED if track.answered in _FIRST_LOOKED[number] else fits_number(track, number)
-        if track.looked:
-            return fits_number(track, number) if track.looked in _FIRST_LOOKED[number] else UNLIKELY
-    elif track.looked or (number in track.session.waiting_for and number in _LOOKED_ONCE):
+            return EXPECTED if state.last_received in _FIRST_LOOKED[number] else fits_number(state, number)
+        if state.looking_for:
+            return fits_number(state, number) if state.looking_for in _FIRST_LOOKED[number] else UNLIKELY
+    elif state.looking_for or (number in state.session.waiting_for and number in _LOOKED_ONCE):
         return UNLIKELY
     # The first look comes right after the request; where both could, whoever spoke last is the one that looks.
-    fit = fits_number(track, number)
+    fit = fits_number(state, number)
     return EXPECTED if fit >= POSSIBLE else fit
 
 
-def _received(track: Track, event: Event) -> int:
+def _received(state: State, event: Event) -> int:
     number = event.fields.get("type")
-    return fits_number(track, number) if isinstance(number, int) else POSSIBLE
+    return fits_number(state, number) if isinstance(number, int) else POSSIBLE
 
 
-def _sent_list(track: Track, event: Event) -> int:
-    session = track.session
+def _sent_list(state: State, event: Event) -> int:
+    session = state.session
     if not (session.server_banner or "").startswith("SSH-"):
         return IMPOSSIBLE
     name = list_name(event.name)
@@ -211,28 +211,28 @@ def _sent_list(track: Track, event: Event) -> int:
     return EXPECTED
 
 
-def _agreed(track: Track, event: Event) -> int:
-    session = track.session
+def _agreed(state: State, event: Event) -> int:
+    session = state.session
     if "client" not in session.offers or list_name(event.name) in session.agreed:
         return UNLIKELY if session.kex_done else IMPOSSIBLE
-    return EXPECTED if track.answered in (None, 20) else POSSIBLE
+    return EXPECTED if state.last_received in (None, 20) else POSSIBLE
 
 
-def _once(condition: Callable[[Track], bool], after: tuple[int, ...] = ()) -> Callable[[Track, Event], int]:
+def _once(condition: Callable[[State], bool], after: tuple[int, ...] = ()) -> Callable[[State, Event], int]:
     """A step that comes once in a session, when the condition holds, and best right after one of these packets."""
 
-    def rule(track: Track, event: Event) -> int:
-        if track.session.saw(event.name):
-            return UNLIKELY if track.session.rekeys else IMPOSSIBLE
-        if not condition(track):
+    def rule(state: State, event: Event) -> int:
+        if state.session.saw(event.name):
+            return UNLIKELY if state.session.rekeys else IMPOSSIBLE
+        if not condition(state):
             return IMPOSSIBLE
-        return EXPECTED if not after or track.answered in after else POSSIBLE
+        return EXPECTED if not after or state.last_received in after else POSSIBLE
 
     return rule
 
 
-def _disconnecting(track: Track, event: Event) -> int:
-    session = track.session
+def _disconnecting(state: State, event: Event) -> int:
+    session = state.session
     if session.saw(event.name):
         return IMPOSSIBLE
     failed = bool(session.failures) and session.last is not None and session.failures[-1].line == session.last.line
@@ -240,7 +240,7 @@ def _disconnecting(track: Track, event: Event) -> int:
     return EXPECTED if failed or idle else POSSIBLE
 
 
-_RULES: dict[str, Callable[[Track, Event], int]] = {
+_RULES: dict[str, Callable[[State, Event], int]] = {
     "transport.banner_sent": lambda t, e: (
         EXPECTED if t.session.client_banner is None and t.phase == "banner" else IMPOSSIBLE
     ),
@@ -250,16 +250,18 @@ _RULES: dict[str, Callable[[Track, Event], int]] = {
     "transport.session_startup": lambda t, e: EXPECTED if not t.session.saw(e.name) else IMPOSSIBLE,
     "transport.looking_for_packet": _looking,
     "transport.packet_received": _received,
-    "transport.userauth_requested": _once(lambda t: t.newkeys),
+    "transport.userauth_requested": _once(lambda t: t.newkeys_received),
     "transport.disconnect_sent": _disconnecting,
     "transport.session_freed": lambda t, e: EXPECTED if t.closed else POSSIBLE,
     "key_ex.fingerprint_md5": _once(lambda t: bool(t.session.agreed), after=(31, 33)),
     "key_ex.fingerprint_sha1": _once(lambda t: bool(t.session.agreed)),
     "key_ex.fingerprint_sha256": _once(lambda t: bool(t.session.agreed)),
     "key_ex.newkeys_received": _once(lambda t: bool(t.session.agreed), after=(21,)),
-    "key_ex.session_id_calculated": _once(lambda t: t.newkeys),
+    "key_ex.session_id_calculated": _once(lambda t: t.newkeys_received),
     "key_ex.kex_initiated": _once(lambda t: bool(t.session.agreed)),
-    "key_ex.extension_received": lambda t, e: EXPECTED if t.newkeys and not t.session.authenticated else UNLIKELY,
+    "key_ex.extension_received": lambda t, e: (
+        EXPECTED if t.newkeys_received and not t.session.authenticated else UNLIKELY
+    ),
     "key_ex.signing": lambda t, e: EXPECTED if t.phase == "auth" else UNLIKELY,
     **{
         f"key_ex.sent_{name}": _sent_list
@@ -292,7 +294,7 @@ _RULES: dict[str, Callable[[Track, Event], int]] = {
         )
     },
     **{
-        f"key_ex.{name}": _once(lambda t: t.newkeys)
+        f"key_ex.{name}": _once(lambda t: t.newkeys_received)
         for name in (
             "cipher_keyed_cs",
             "cipher_keyed_sc",
