@@ -3,7 +3,6 @@
 from tracelens.sessions.assemble import Assembler
 from tracelens.sessions.model import (
     AEAD,
-    ANSWERED,
     LISTS,
     PHASES,
     Attempt,
@@ -18,22 +17,9 @@ from tracelens.sessions.model import (
     Wait,
 )
 from tracelens.sessions.trace import Trace
+from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outcomes
 
 __all__ = [
-    "AEAD",
-    "ANSWERED",
-    "LISTS",
-    "PHASES",
-    "Assembler",
-    "Attempt",
-    "Channel",
-    "Disconnect",
-    "Failure",
-    "Operation",
-    "Phase",
-    "Quote",
-    "Request",
-    "Session",
-    "Trace",
-    "Wait",
-]
+    "AEAD", "ANSWERED", "LISTS", "PHASES", "Assembler", "Attempt", "Channel", "Disconnect", "Failure", "Operation",
+    "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request", "shows_outcomes",
+]  # fmt: skip

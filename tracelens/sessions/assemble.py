@@ -10,7 +10,7 @@ from tracelens.libssh2.events import Event
 from tracelens.reader import Dump, Item, Record, Run
 from tracelens.reader.packets import PacketReader, RawPacket
 from tracelens.sessions.beginnings import begins_session, is_empty, is_fresh, is_restart, returns_to_earlier_phase
-from tracelens.sessions.failures import judge
+from tracelens.sessions.failures import classify_failures
 from tracelens.sessions.interleaved.choice import WaitEnd, next_answered_method, pick_session, representative_event
 from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, awaits_login_answer, score_packet
 from tracelens.sessions.interleaved.texts import score_event
@@ -132,7 +132,7 @@ class Assembler:
             if is_empty(state):
                 continue
             state.session.traced = contexts
-            session = judge(state, cut=state is self._active and not state.closed)
+            session = classify_failures(state, cut=state is self._active and not state.closed)
             session.number = len(result) + 1
             result.append(session)
         return result

@@ -16,8 +16,8 @@ def begin_attempt(state: State, method: str, line: int, *, sent: bool = False) -
     """The attempt of this method that is under way, or a new one."""
     last = _last_attempt(state)
     if last is None or last.method != method or not last.pending or (sent and last.sent):
-        last = Attempt(method, line, state.clock, state.session.user)
-        state.session.attempts.append(last)
+        last = Attempt(method, line, state.clock, state.session.login.user)
+        state.session.login.attempts.append(last)
     return last
 
 
@@ -35,15 +35,15 @@ def end_attempt(
     if last is not None:
         last.partial = last.partial if partial is None else partial
         last.remaining = remaining or last.remaining
-    if outcome == "accepted" and not session.authenticated:
-        session.authenticated = True
-        session.auth_line = line
+    if outcome == "accepted" and not session.login.authenticated:
+        session.login.authenticated = True
+        session.login.accepted_line = line
         state.enter("channel", line)
 
 
 def _last_attempt(state: State) -> Attempt | None:
     """The last attempt, also one that is only a query for the methods."""
-    attempts = state.session.attempts
+    attempts = state.session.login.attempts
     return attempts[-1] if attempts else None
 
 
@@ -52,12 +52,12 @@ def _permitted_methods(state: State, event: Event) -> None:
     methods = event.fields.get("methods", ())
     session, last = state.session, _last_attempt(state)
     if isinstance(methods, tuple):
-        session.offered = methods
-        session.offered_line = event.line
+        session.login.offered = methods
+        session.login.offered_line = event.line
         if last is None or last.method != "none":
-            query = Attempt("none", event.line, event.time, session.user, "refused", methods, end_line=event.line)
-            if not any(a.pending for a in session.attempts[-RECENT:]):
-                session.attempts.append(query)
+            query = Attempt("none", event.line, event.time, session.login.user, "refused", methods, end_line=event.line)
+            if not any(a.pending for a in session.login.attempts[-RECENT:]):
+                session.login.attempts.append(query)
         elif last.pending:
             end_attempt(state, "refused", event.line, None, methods)
 
@@ -118,8 +118,8 @@ def _signing(state: State, event: Event) -> None:
 @on_packet("in", "userauth_success")
 def _accepted(state: State, item: Event | Packet) -> None:
     session = state.session
-    if session.authenticated and not any(a.outcome == "accepted" for a in session.attempts):
-        session.authenticated = False  # it was only implied
+    if session.login.authenticated and not any(a.outcome == "accepted" for a in session.login.attempts):
+        session.login.authenticated = False  # it was only implied
     end_attempt(state, "accepted", item.line)
 
 
@@ -144,9 +144,9 @@ def _userauth_request(state: State, packet: Packet) -> None:
     finish_kex(state, packet.line)
     fields = packet.fields
     method = fields.get("method", "")
-    state.session.user = fields.get("user")
+    state.session.login.user = fields.get("user")
     attempt = begin_attempt(state, method, packet.line, sent=method != "publickey")
-    attempt.user, attempt.sent, attempt.request_line = state.session.user, True, packet.line
+    attempt.user, attempt.sent, attempt.request_line = state.session.login.user, True, packet.line
     if method == "password":
         state.hide("password", packet.line, fields.get("password"), fields.get("new_password"))
     elif method == "publickey":
@@ -165,8 +165,8 @@ def _userauth_failure(state: State, packet: Packet) -> None:
     if last is not None and not last.pending and last.partial is None:
         last.partial, last.remaining, last.outcome = partial, methods, outcome  # the text came first
     end_attempt(state, outcome, packet.line, partial, methods)
-    state.session.offered = methods
-    state.session.offered_line = packet.line
+    state.session.login.offered = methods
+    state.session.login.offered_line = packet.line
 
 
 @on_packet("in", "pk_ok")
@@ -208,7 +208,7 @@ def _banner(state: State, item: Event | Packet) -> None:
 
 def _add_message(state: State, line: int, *texts: str, aside: bool = False) -> None:
     """Keep a message from the server to the user; the text of a banner repeats its packet."""
-    messages = state.session.said
+    messages = state.session.login.messages
     lines = (" ".join(line.split()) for text in texts for line in text[:_MESSAGE_LENGTH].splitlines())
     text = "\n".join(filter(None, lines))[:_MESSAGE_LENGTH]
     if text and (not messages or messages[-1].text != text):

@@ -54,22 +54,22 @@ def returns_to_earlier_phase(state: State, message: str) -> bool:
     phase = phase_of(message)
     if phase not in ("banner", "kex", "auth"):
         return False
-    if phase == "kex" and state.session.kex_done:
-        return message.startswith("Unable to exchange encryption keys") and not state.session.offers
+    if phase == "kex" and state.session.kex.done:
+        return message.startswith("Unable to exchange encryption keys") and not state.session.kex.offers
     return RANK[phase] < RANK[state.phase]
 
 
 def _begins_by_kexinit(state: State, event: Event) -> bool:
     # A re-exchange comes after the login, and no program sets the blocking mode just before it.
     session = state.session
-    if "client" not in session.offers:
+    if "client" not in session.kex.offers:
         return False
     prepared = session.last is not None and session.last.text.startswith("Setting blocking mode")
-    return not session.kex_done or not session.authenticated or prepared
+    return not session.kex.done or not session.login.authenticated or prepared
 
 
 def _begins_by_login(state: State, event: Event) -> bool:
-    return state.session.authenticated
+    return state.session.login.authenticated
 
 
 def _begins_by_error(state: State, event: Event) -> bool:
@@ -79,8 +79,8 @@ def _begins_by_error(state: State, event: Event) -> bool:
 # Event -> whether it begins a session, though another one is open.
 _BEGINNINGS: dict[str, Callable[[State, Event], bool]] = {
     **dict.fromkeys(FRESH, lambda state, event: state.freed),
-    "transport.banner_sent": lambda state, event: state.session.client_banner is not None,
-    "transport.banner_received": lambda state, event: bool(state.session.offers) and state.session.kex_done,
+    "transport.banner_sent": lambda state, event: state.session.banner.client is not None,
+    "transport.banner_received": lambda state, event: bool(state.session.kex.offers) and state.session.kex.done,
     "key_ex.sent_kex": _begins_by_kexinit,
     "userauth.permitted_methods": _begins_by_login,
     "userauth.password_attempted": _begins_by_login,

@@ -137,11 +137,11 @@ def _add_request(state: State, channel: Channel, name: str, line: int, message: 
     request = Request(name, line, message, packet=packet)
     channel.requests.append(request)
     if name == "subsystem":
-        session.writes = 0
+        session.data.writes = 0
         if message in ("sftp", ""):
-            session.sftp_line = session.sftp_line or line
+            session.sftp.line = session.sftp.line or line
     elif name == "exec" and message.startswith("scp "):
-        session.scp_line = session.scp_line or line
+        session.scp.line = session.scp.line or line
     return request
 
 
@@ -242,4 +242,4 @@ def _exit(state: State, packet: Packet) -> None:
 
 @on_packet("in", "channel_extended_data")
 def _extended_data(state: State, packet: Packet) -> None:
-    state.session.content_bytes += packet.fields.get("length", 0)
+    state.session.data.bytes += packet.fields.get("length", 0)

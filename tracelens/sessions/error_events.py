@@ -40,7 +40,7 @@ def _failure(state: State, event: Event) -> None:
     channel = state.channel
     request = next((r for r in reversed(channel.requests) if r.granted is not True), None) if channel else None
     failure = Failure(event.line, event.time, code, message, state.phase, channel=channel, request=request)
-    if state.phase == "auth" and not session.authenticated:
+    if state.phase == "auth" and not session.login.authenticated:
         failure.attempt = _failed_attempt(state, failure)
     failure.operation = _failed_operation(state, failure)
     if state.closed or is_clean_up(failure, channel):
@@ -63,14 +63,16 @@ def _correct_phases(failures: list[Failure], event: Event, phase: str) -> None:
 
 def _failed_attempt(state: State, failure: Failure) -> Attempt | None:
     session = state.session
-    last = session.attempts[-1] if session.attempts else None
+    last = session.login.attempts[-1] if session.login.attempts else None
     if failure.code == 0:
         return None
     if failure.says("agent") and not failure.says("sign failure"):
-        session.agent_line = session.agent_line or failure.line
+        session.login.agent_line = session.login.agent_line or failure.line
         if last is None or last.method == "none" or not last.pending:
-            last = Attempt("publickey", failure.line, failure.time, session.user, "not-sent", end_line=failure.line)
-            session.attempts.append(last)
+            last = Attempt(
+                "publickey", failure.line, failure.time, session.login.user, "not-sent", end_line=failure.line
+            )
+            session.login.attempts.append(last)
             return last
     if last is None or last.method == "none":
         return None
@@ -93,7 +95,7 @@ def _failed_operation(state: State, failure: Failure) -> Operation | None:
     if state.sftp_dumped:
         return last if last.outcome != "done" or last.status else None
     operation = state.text_operation
-    if operation is None and session.scp_line and last.verb == "scp":
+    if operation is None and session.scp.line and last.verb == "scp":
         operation = last
     if operation is not None and operation.outcome == "pending":
         operation.outcome, operation.end_line, operation.ended = "failed", failure.line, failure.time

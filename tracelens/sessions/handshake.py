@@ -4,6 +4,7 @@ from tracelens.libssh2.events import Event
 from tracelens.reader.packets import Packet
 from tracelens.sessions.model import Disconnect, Failure, Quote
 from tracelens.sessions.state import State, on, on_packet
+from tracelens.sessions.unanswered import pending_request
 
 # A KEXDH_INIT or KEX_ECDH_INIT of this size is a number, a length of 0, and no public key (RFC 4253, 8; RFC 5656, 4).
 EMPTY_KEX_INIT = 5
@@ -32,15 +33,15 @@ def list_name(event: str) -> str:
 
 @on("transport.banner_sent")
 def _banner_sent(state: State, event: Event) -> None:
-    state.session.client_banner = str(event.fields.get("banner", "")).rstrip()
-    state.session.client_banner_line = event.line
+    state.session.banner.client = str(event.fields.get("banner", "")).rstrip()
+    state.session.banner.client_line = event.line
 
 
 @on("transport.banner_received")
 def _banner_received(state: State, event: Event) -> None:
     text = str(event.fields.get("banner", "")).rstrip("\r\n")
-    state.session.banners.append(Quote(event.line, text))
-    state.session.server_banner = text
+    state.session.banner.received.append(Quote(event.line, text))
+    state.session.banner.server = text
     if text.startswith("SSH-"):
         state.enter("kex", event.line)
 
@@ -48,7 +49,7 @@ def _banner_received(state: State, event: Event) -> None:
 @on("socket.banner_bytes_received")
 def _banner_bytes(state: State, event: Event) -> None:
     size = event.fields.get("size", 1)
-    state.session.banner_bytes += size if isinstance(size, int) and size > 0 else 0
+    state.session.banner.bytes += size if isinstance(size, int) and size > 0 else 0
 
 
 @on("transport.disconnect_sent")
@@ -56,7 +57,7 @@ def _disconnect_sent(state: State, event: Event) -> None:
     reason, description = _disconnect_fields(event)
     state.session.disconnects.append(Disconnect(event.line, reason, description, True))
     mark_end(state, event)
-    state.session.ended_by_client = True
+    state.session.ending.by_client = True
     state.closed = True
 
 
@@ -64,17 +65,22 @@ def _disconnect_sent(state: State, event: Event) -> None:
 def _session_freed(state: State, event: Event) -> None:
     mark_end(state, event)
     state.freed = state.closed = True
-    state.session.freed_line = event.line
-    state.session.ended_by_client = True
+    state.session.ending.freed_line = event.line
+    state.session.ending.by_client = True
 
 
 def mark_end(state: State, event: Event) -> None:
     """The client's clean-up begins: a request that is still open was given up here."""
     session = state.session
-    if session.gave_up_line or event.time is None or state.earlier_progress is None or session.pending() is None:
+    if (
+        session.ending.gave_up_line
+        or event.time is None
+        or state.earlier_progress is None
+        or pending_request(session) is None
+    ):
         return
-    session.waited_last = max(event.time - state.earlier_progress, 0.0)
-    session.gave_up_line = event.line
+    session.ending.waited = max(event.time - state.earlier_progress, 0.0)
+    session.ending.gave_up_line = event.line
 
 
 @on("transport.disconnect_received")
@@ -103,7 +109,7 @@ def _add_disconnect(state: State, line: int, reason: int | None, description: st
         return
     session.disconnects.append(Disconnect(line, reason, description, False))
     if not state.closed:
-        attempt = session.attempts[-1] if session.attempts and not session.authenticated else None
+        attempt = session.login.attempts[-1] if session.login.attempts and not session.login.authenticated else None
         failure = Failure(line, state.clock, None, description, state.phase, "disconnect", attempt=attempt)
         failure.channel = state.channel
         session.failures.append(failure)
@@ -124,8 +130,8 @@ def _looking_for(state: State, event: Event) -> None:
 def _sent_list(state: State, event: Event) -> None:
     algorithms = event.fields.get("algorithms", ())
     if isinstance(algorithms, tuple):
-        if event.name == "key_ex.sent_kex" and state.session.kex_done:
-            state.session.rekeys += 1
+        if event.name == "key_ex.sent_kex" and state.session.kex.done:
+            state.session.kex.rekeys += 1
         _offer(state, "client", list_name(event.name), algorithms, event.line)
 
 
@@ -138,36 +144,36 @@ def _kexinit(state: State, packet: Packet) -> None:
 
 def _offer(state: State, side: str, name: str, algorithms: tuple[str, ...], line: int) -> None:
     session = state.session
-    if session.kex_done and side in session.offers and name in session.offers[side]:
+    if session.kex.done and side in session.kex.offers and name in session.kex.offers[side]:
         return  # a re-exchange: the session's offers are the first ones
-    session.offers.setdefault(side, {})[name] = algorithms
-    session.offer_lines.setdefault(side, line)
+    session.kex.offers.setdefault(side, {})[name] = algorithms
+    session.kex.offer_lines.setdefault(side, line)
     if state.phase == "banner":
         state.enter("kex", line)
 
 
 @on(*(f"key_ex.agreed_{name}" for name in LIST_NAMES))
 def _agreed(state: State, event: Event) -> None:
-    state.session.agreed.setdefault(list_name(event.name), str(event.fields.get("algorithm", "")))
+    state.session.kex.agreed.setdefault(list_name(event.name), str(event.fields.get("algorithm", "")))
 
 
 @on("key_ex.fingerprint_md5", "key_ex.fingerprint_sha1", "key_ex.fingerprint_sha256")
 def _fingerprint(state: State, event: Event) -> None:
     hash_name = event.name.removeprefix("key_ex.fingerprint_").upper()
-    state.session.fingerprints[hash_name] = str(event.fields.get("fingerprint", ""))
+    state.session.kex.fingerprints[hash_name] = str(event.fields.get("fingerprint", ""))
 
 
 @on_packet("out", "kex_30")
 def _kex_init(state: State, packet: Packet) -> None:
     if packet.size <= EMPTY_KEX_INIT:
-        state.session.empty_key_line = packet.line
+        state.session.kex.empty_key_line = packet.line
 
 
 @on_packet("in", "kex_31")
 @on_packet("in", "kex_33")
 def _kex_reply(state: State, packet: Packet) -> None:
     if "fingerprint" in packet.fields:
-        state.session.fingerprints.setdefault("SHA256", str(packet.fields["fingerprint"]).removeprefix("SHA256:"))
+        state.session.kex.fingerprints.setdefault("SHA256", str(packet.fields["fingerprint"]).removeprefix("SHA256:"))
     signature, modulus = packet.fields.get("signature", 0), packet.fields.get("modulus", 0)
     if 0 < modulus - signature <= _LEADING_ZEROS:
         text = f"the signature has {signature} bytes, the RSA key {modulus}"
@@ -187,34 +193,34 @@ def _in_newkeys(state: State, packet: Packet) -> None:
 
 @on("key_ex.extension_received")
 def _extension(state: State, event: Event) -> None:
-    state.session.extensions[str(event.fields.get("extension", ""))] = str(event.fields.get("value", ""))
+    state.session.kex.extensions[str(event.fields.get("extension", ""))] = str(event.fields.get("value", ""))
 
 
 @on_packet("in", "ext_info")
 def _ext_info(state: State, packet: Packet) -> None:
-    state.session.extensions.update(packet.fields.get("extensions", {}))
+    state.session.kex.extensions.update(packet.fields.get("extensions", {}))
 
 
 def finish_kex(state: State, line: int) -> None:
     """The keys are exchanged: the login follows."""
-    if not state.session.kex_done:
-        state.session.kex_done = True
+    if not state.session.kex.done:
+        state.session.kex.done = True
         state.enter("auth", line)
 
 
 @on("transport.userauth_requested")
 def _service_requested(state: State, event: Event) -> None:
     finish_kex(state, event.line)
-    state.session.service_line = event.line
+    state.session.login.service_line = event.line
 
 
 @on_packet("out", "service_request")
 def _service_request(state: State, packet: Packet) -> None:
     finish_kex(state, packet.line)
-    state.session.service_line = state.session.service_line or packet.line
+    state.session.login.service_line = state.session.login.service_line or packet.line
 
 
 @on_packet("in", "service_accept")
 def _service_accept(state: State, packet: Packet) -> None:
     finish_kex(state, packet.line)
-    state.session.service_accepted = True
+    state.session.login.service_accepted = True

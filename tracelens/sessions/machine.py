@@ -110,8 +110,8 @@ def _add_transfers(state: State, run: Run) -> None:
     """What the run's reads and writes show."""
     session, counts = state.session, run.counts
     if not _WRITES.isdisjoint(counts):
-        session.written_line = run.last_line
-        session.writes += counts.get("conn.data_writing", 0)
+        session.data.written_line = run.last_line
+        session.data.writes += counts.get("conn.data_writing", 0)
     if state.channel is not None and not _USES.isdisjoint(counts):
         for request in state.channel.requests:
             # Data flows, so the server granted the request, though no dump shows its answer.
@@ -121,7 +121,7 @@ def _add_transfers(state: State, run: Run) -> None:
     if "sftp.packet_type_received" in counts:
         state.reply_seen = True
     if "sftp.read_sent" in counts:
-        session.transfers["read"] = session.transfers.get("read", 0) + counts["sftp.read_sent"]
+        session.sftp.transfers["read"] = session.sftp.transfers.get("read", 0) + counts["sftp.read_sent"]
 
 
 def take_packet(state: State, raw: RawPacket) -> None:
@@ -140,7 +140,7 @@ def take_packet(state: State, raw: RawPacket) -> None:
         state.wait_reason = None
         state.last_progress = state.clock
     # The meaning of number 60 depends on the method of the last attempt.
-    packet = decode(raw, session.attempts[-1].method if session.attempts else None)
+    packet = decode(raw, session.login.attempts[-1].method if session.login.attempts else None)
     session.packets[packet.name] = session.packets.get(packet.name, 0) + 1
     state.observe(packet)
     if packet.problem is not None:
@@ -163,7 +163,7 @@ def take_packet_number(state: State, number: int, line: int) -> None:
     elif number == 51:
         end_attempt(state, "refused", line)
     elif number == 6:
-        state.session.service_accepted = True
+        state.session.login.service_accepted = True
     elif number in (99, 100) and state.channel is not None:
         answer_request(state.channel, number == 99, line)
     elif number == 21:

@@ -28,22 +28,22 @@ _HANDLE_VERBS = {"set-stat": "fsetstat", "stat": "fstat", "": "fstat"}
 
 @on("sftp.subsystem_initialized", "sftp.version_sent")
 def _started(state: State, event: Event) -> None:
-    state.session.sftp_line = state.session.sftp_line or event.line
+    state.session.sftp.line = state.session.sftp.line or event.line
     if event.name == "sftp.version_sent":
-        state.session.sftp_asked_line = event.line
+        state.session.sftp.asked_line = event.line
 
 
 @on("sftp.version_enabled")
 def _version_text(state: State, event: Event) -> None:
     version = event.fields.get("version")
-    state.session.sftp_version = version if isinstance(version, int) else 0
+    state.session.sftp.version = version if isinstance(version, int) else 0
     state.finish_text_operation()
     state.enter("sftp", event.line)
 
 
 @on("scp.receive_started", "scp.send_started")
 def _scp_started(state: State, event: Event) -> None:
-    state.session.scp_line = state.session.scp_line or event.line
+    state.session.scp.line = state.session.scp.line or event.line
     state.enter("scp", event.line)
     if not state.session.operations:
         state.session.operations.append(Operation("scp", event.line, time=event.time))
@@ -52,7 +52,7 @@ def _scp_started(state: State, event: Event) -> None:
 @on("scp.got")
 def _scp_message(state: State, event: Event) -> None:
     if event.fields.get("code") in (1, 2):
-        state.session.scp_messages.append(Quote(event.line, str(event.fields.get("line", "")).strip()))
+        state.session.scp.messages.append(Quote(event.line, str(event.fields.get("line", "")).strip()))
 
 
 def _begin(state: State, verb: str, event: Event) -> None:
@@ -60,7 +60,7 @@ def _begin(state: State, verb: str, event: Event) -> None:
     state.finish_text_operation()
     if state.sftp_dumped:
         return
-    if state.session.sftp_version is None and state.phase == "channel":
+    if state.session.sftp.version is None and state.phase == "channel":
         state.enter("sftp", event.line)
     path, target = str(event.fields.get("path", "")), str(event.fields.get("target", ""))
     state.text_operation = Operation(verb, event.line, path, target, time=event.time)
@@ -106,7 +106,7 @@ def _handle_command(state: State, event: Event) -> None:
 def _reply(state: State, event: Event) -> None:
     state.reply_seen = True
     if event.name != "sftp.packet_type_received":
-        state.session.confirmed_line = event.line
+        state.session.sftp.confirmed_line = event.line
         state.finish_text_operation()
 
 
@@ -139,7 +139,7 @@ def take_channel_data(state: State, raw: RawPacket, packet: Packet) -> None:
     channel_by_number(state, number, packet.line)
     if not state.carries_sftp(raw.direction, recipient):
         end = raw.read(9 + max(0, length - _TAIL), 9 + length)
-        session.content_bytes += length if any(end) or not end else 0
+        session.data.bytes += length if any(end) or not end else 0
         return
     stream = state.sftp_streams.get((number, raw.direction))
     if stream is None:
@@ -149,7 +149,7 @@ def take_channel_data(state: State, raw: RawPacket, packet: Packet) -> None:
         state.observe(sftp_packet)
         (_request if sftp_packet.direction == "out" else _response)(state, sftp_packet)
     if stream.problem and not known_problem and raw.direction == "in":
-        session.sftp_problem, session.sftp_problem_line = stream.problem, raw.line
+        session.sftp.problem, session.sftp.problem_line = stream.problem, raw.line
         session.packet_lines.add(raw.line)
 
 
@@ -157,13 +157,13 @@ def _request(state: State, packet: SftpPacket) -> None:
     session, fields = state.session, packet.fields
     number = fields.get("id")
     if packet.name == "init":
-        session.sftp_line = session.sftp_line or packet.line
-        session.sftp_asked_line = session.sftp_asked_line or packet.line
+        session.sftp.line = session.sftp.line or packet.line
+        session.sftp.asked_line = session.sftp.asked_line or packet.line
         return
     state.sftp_dumped = True
     if packet.name in _BULK_REQUESTS:
-        session.transfers[packet.name] = session.transfers.get(packet.name, 0) + 1
-        session.content_bytes += fields.get("length", 0) if packet.name == "write" and not packet.blank else 0
+        session.sftp.transfers[packet.name] = session.sftp.transfers.get(packet.name, 0) + 1
+        session.data.bytes += fields.get("length", 0) if packet.name == "write" and not packet.blank else 0
         if isinstance(number, int):
             state.bulk_requests[number] = packet.name
         return
@@ -184,11 +184,11 @@ def _request(state: State, packet: SftpPacket) -> None:
 def _response(state: State, packet: SftpPacket) -> None:
     session, fields = state.session, packet.fields
     if packet.name == "version":
-        session.sftp_version = fields.get("version", 3)
+        session.sftp.version = fields.get("version", 3)
         state.enter("sftp", packet.line)
         return
     if packet.name == "data" and not packet.blank:
-        session.content_bytes += fields.get("length", 0)
+        session.data.bytes += fields.get("length", 0)
     number, status = fields.get("id"), fields.get("status")
     if status:
         session.packet_lines.add(packet.line)
@@ -201,7 +201,7 @@ def _response(state: State, packet: SftpPacket) -> None:
         if packet.name == "status":
             operation.status, operation.message = status, fields.get("message")
             if status == _END_OF_FILE and operation.verb in ("readdir", "read"):
-                session.sftp_ends += 1
+                session.sftp.ends += 1
             elif status:
                 operation.outcome = "failed"
 
@@ -210,7 +210,7 @@ def _bulk_response(state: State, packet: SftpPacket, verb: str, status: Any) -> 
     """The answer to a read or write: an operation of its own only if it failed."""
     session, line, clock = state.session, packet.line, state.clock
     if status == _END_OF_FILE:
-        session.sftp_ends += 1
+        session.sftp.ends += 1
     elif status:
         done = (o for o in reversed(session.operations) if o.verb in ("open", "opendir") and o.outcome == "done")
         handle, message = next(done, None), packet.fields.get("message")

@@ -13,7 +13,7 @@ from tracelens.libssh2.events import Event
 from tracelens.reader import Run
 from tracelens.reader.packets import Packet
 from tracelens.secrets import is_mask
-from tracelens.sessions.model import RANK, Channel, Held, Operation, Phase, Session
+from tracelens.sessions.model import RANK, Channel, FoundSecret, Operation, Phase, Session
 from tracelens.ssh.sftp import SftpPacket, SftpStream
 from tracelens.ssh.wire import Secret
 
@@ -151,19 +151,23 @@ class State(Struct, eq=False):
                 if kind in ("variable", "cookie", "credential") and (kind, plain) in self.known_secrets:
                     continue  # text and packet both show it
                 self.known_secrets.add((kind, plain))
-                self.session.held.append(Held(kind, line, plain))
+                self.session.secrets.append(FoundSecret(kind, line, plain))
 
     def imply(self, phase: str, line: int) -> None:
         """Advance to a phase whose earlier phases the trace does not show: they must have succeeded."""
         session = self.session
-        session.kex_done = True
+        session.kex.done = True
         if phase != "auth":
             # Where the trace has the login's own answers, a missing one is no gap of the trace.
-            if session.service_accepted and not session.authenticated and not any(a.sent for a in session.attempts):
-                session.skipped_login = line
-            session.authenticated = True
-            if session.attempts and session.attempts[-1].pending:
-                session.attempts[-1].outcome = "accepted"
+            if (
+                session.login.service_accepted
+                and not session.login.authenticated
+                and not any(a.sent for a in session.login.attempts)
+            ):
+                session.login.skipped_line = line
+            session.login.authenticated = True
+            if session.login.attempts and session.login.attempts[-1].pending:
+                session.login.attempts[-1].outcome = "accepted"
         self.enter(phase, line)
 
     def imply_login(self, line: int) -> None:
@@ -194,7 +198,7 @@ class State(Struct, eq=False):
         """Whether data to this channel, by the recipient's number, is SFTP's."""
         channel = self.channel_by_number.get(self.own_number(direction, recipient))
         if channel is None or not channel.requests:
-            return bool(self.session.sftp_line)
+            return bool(self.session.sftp.line)
         subsystem = channel.request("subsystem")
         return subsystem is not None and subsystem.message in ("sftp", "")
 

@@ -34,7 +34,7 @@ def pick_session(
 
     def rank(state: State) -> tuple[int, bool, bool, int]:
         since = state.wait_started_line if wait_end else state.blocked_line
-        since = 0 if state.phase == "auth" and state.session.attempts and wait_end != "given up" else since
+        since = 0 if state.phase == "auth" and state.session.login.attempts and wait_end != "given up" else since
         if since and now is not None and state.wait_started is not None and now - state.wait_started > _OVERDUE:
             since = 0
         continues = state is active and not since

@@ -47,33 +47,33 @@ def _always(session: Session) -> bool:
 
 
 def _is_exchanging_keys(session: Session) -> bool:
-    return bool(session.agreed) and not session.kex_done
+    return bool(session.kex.agreed) and not session.kex.done
 
 
 def _awaits_service(session: Session) -> bool:
-    return bool(session.service_line) and not session.service_accepted
+    return bool(session.login.service_line) and not session.login.service_accepted
 
 
 def _is_logging_in(session: Session) -> bool:
-    return session.service_accepted and not session.authenticated
+    return session.login.service_accepted and not session.login.authenticated
 
 
 def _is_authenticated(session: Session) -> bool:
-    return session.authenticated
+    return session.login.authenticated
 
 
 def _awaits_login(session: Session) -> bool:
-    return not session.dumped or any(attempt.pending for attempt in session.attempts[-RECENT:])
+    return not session.dumped or any(attempt.pending for attempt in session.login.attempts[-RECENT:])
 
 
 def _has_unsent_login(session: Session) -> bool:
-    last = session.last_attempt
+    last = session.login.last_attempt
     return last is not None and last.pending and not last.sent
 
 
 def _awaits_host_keys(session: Session) -> bool:
     """Whether OpenSSH's host keys, which it sends right after the login, are still to come."""
-    return "global_request" not in session.packets and "OpenSSH" in (session.server_banner or "")
+    return "global_request" not in session.packets and "OpenSSH" in (session.banner.server or "")
 
 
 def _is_opening(channel: Channel) -> bool:
@@ -86,20 +86,27 @@ def _awaits_answer(channel: Channel) -> bool:
 
 # The first row with the number decides; a number in no row is possible.
 _RECEIVED = (
-    _Row((20,), _always, lambda s: "client" in s.offers and "server" not in s.offers, POSSIBLE),
+    _Row(
+        (20,), _always, lambda session: "client" in session.kex.offers and "server" not in session.kex.offers, POSSIBLE
+    ),
     _Row(range(30, 50), _is_exchanging_keys, _always, POSSIBLE),
     _Row((6,), _awaits_service, _always, POSSIBLE),
     _Row(range(50, 80), _is_logging_in, _awaits_login, POSSIBLE),
     _Row((80,), _is_authenticated, _awaits_host_keys, EXPECTED, POSSIBLE),
-    _Row((91, 92), _is_authenticated, lambda s: any(map(_is_opening, s.channels[-RECENT:])), POSSIBLE),
-    _Row((99, 100), _is_authenticated, lambda s: any(map(_awaits_answer, s.channels[-RECENT:])), POSSIBLE),
-    _Row(range(93, _NO_END), _is_authenticated, lambda s: any(c.opened for c in s.channels[-RECENT:]), POSSIBLE),
+    _Row((91, 92), _is_authenticated, lambda session: any(map(_is_opening, session.channels[-RECENT:])), POSSIBLE),
+    _Row((99, 100), _is_authenticated, lambda session: any(map(_awaits_answer, session.channels[-RECENT:])), POSSIBLE),
+    _Row(
+        range(93, _NO_END),
+        _is_authenticated,
+        lambda session: any(c.opened for c in session.channels[-RECENT:]),
+        POSSIBLE,
+    ),
     _Row(range(80, _NO_END), _is_authenticated, _always, POSSIBLE),
 )
 _SENT = (
-    _Row((20,), _always, lambda s: "client" in s.offers and "kexinit" not in s.packets, EXPECTED),
+    _Row((20,), _always, lambda session: "client" in session.kex.offers and "kexinit" not in session.packets, EXPECTED),
     _Row((30, 32, 34), _always, _is_exchanging_keys, EXPECTED),
-    _Row((21,), _always, lambda s: not s.kex_done and s.fingerprints, EXPECTED),
+    _Row((21,), _always, lambda session: not session.kex.done and session.kex.fingerprints, EXPECTED),
     _Row((5,), _always, _awaits_service, EXPECTED),
     _Row((50, 61), _is_logging_in, _has_unsent_login, EXPECTED, POSSIBLE),
     _Row(range(80, _NO_END), _is_authenticated, _always, POSSIBLE),
@@ -122,14 +129,14 @@ def score_number(state: State, number: int) -> int:
         return UNLIKELY
     if number in session.waiting_for:
         # A server sends its extensions before it accepts the service (RFC 8308, 2.4), to clients that ask for them.
-        asks = "ext-info-c" in session.offers.get("client", {}).get("kex", ())
+        asks = "ext-info-c" in session.kex.offers.get("client", {}).get("kex", ())
         return POSSIBLE if number == 6 and asks and "ext_info" not in session.packets else EXPECTED
     if number == 7:
         # Extensions come with the first packets under the new keys (RFC 8308, 2.4).
-        early = state.newkeys_received and not session.service_accepted and "ext_info" not in session.packets
+        early = state.newkeys_received and not session.login.service_accepted and "ext_info" not in session.packets
         return EXPECTED if early else UNLIKELY
     if number == 21:
-        return POSSIBLE if session.agreed and not state.newkeys_received else UNLIKELY
+        return POSSIBLE if session.kex.agreed and not state.newkeys_received else UNLIKELY
     return _score_by_table(_RECEIVED, session, number)
 
 
@@ -146,7 +153,7 @@ def score_packet(state: State, raw: RawPacket) -> int:
         return _score_by_table(_SENT, session, number)
     if number in (31, 33) and not _is_reply(session, raw):
         return IMPOSSIBLE
-    last = session.last_attempt
+    last = session.login.last_attempt
     if number == 60 and last is not None and last.pending and last.method not in _methods_of(raw):
         return UNLIKELY
     return score_number(state, number)
@@ -154,8 +161,8 @@ def score_packet(state: State, raw: RawPacket) -> int:
 
 def _is_reply(session: Session, raw: RawPacket) -> bool:
     """Whether a key exchange reply has a host key of the kind that the session agreed on (RFC 4253, 8)."""
-    agreed = session.agreed.get("hostkey")
-    if not agreed or session.kex_done:
+    agreed = session.kex.agreed.get("hostkey")
+    if not agreed or session.kex.done:
         return True
     size = int.from_bytes(raw.read(5, 9), "big")
     kind = raw.read(9, 9 + size).decode("ascii", "replace") if 0 < size <= _LONGEST_NAME else ""
@@ -204,5 +211,5 @@ def _score_channel(session: Session, number: int, channels: list[Channel]) -> in
 
 def awaits_login_answer(state: State, method: str) -> bool:
     """Whether the session waits for the answer to an attempt of this method."""
-    last = state.session.last_attempt
+    last = state.session.login.last_attempt
     return last is not None and last.pending and last.method == method

@@ -65,12 +65,12 @@ def score_event(state: State, event: Event) -> int:
 def _score_userauth(state: State, event: Event) -> int:
     session = state.session
     method, _, end = event.name.removeprefix("userauth.").rpartition("_")
-    last = session.last_attempt
+    last = session.login.last_attempt
     same = last is not None and last.method == METHOD_OF.get(method)
-    if session.authenticated and session.auth_line:
+    if session.login.authenticated and session.login.accepted_line:
         # The answer's packet came first; its text follows at once.
         return EXPECTED if end == "succeeded" and same and not session.saw(event.name) else IMPOSSIBLE
-    if not session.kex_done:
+    if not session.kex.done:
         return IMPOSSIBLE
     if end in ("succeeded", "failed"):
         # The session has read the answer and looked for it.
@@ -82,7 +82,7 @@ def _score_userauth(state: State, event: Event) -> int:
 
 def _score_connection(state: State, event: Event) -> int:
     session = state.session
-    if not session.authenticated:
+    if not session.login.authenticated:
         return IMPOSSIBLE
     if event.name in _BEGINNINGS:
         return UNLIKELY if state.waiting and session.dumped else POSSIBLE
@@ -116,23 +116,23 @@ def _can_follow(state: State, channel: Channel, name: str) -> bool:
 
 def _score_sftp(state: State, event: Event) -> int:
     session, name = state.session, event.name
-    if not session.sftp_line:
+    if not session.sftp.line:
         return POSSIBLE if name in _SFTP_START else IMPOSSIBLE
     asked = session.saw("sftp.version_sent")
     if name in _SFTP_EITHER:
         number = event.fields.get("channel")
         elsewhere = isinstance(number, int) and not state.carries_sftp("in", number)
-        begun = asked or session.sftp_version is not None
+        begun = asked or session.sftp.version is not None
         return POSSIBLE if begun and not elsewhere else UNLIKELY
     if name in _SFTP_START:
         return UNLIKELY if session.saw(name) else POSSIBLE
     # A dump shows the version before the text does.
     starting = asked and not session.saw("sftp.version_enabled")
-    return POSSIBLE if session.sftp_version is not None and not starting else IMPOSSIBLE
+    return POSSIBLE if session.sftp.version is not None and not starting else IMPOSSIBLE
 
 
 def _score_key_exchange(state: State, event: Event) -> int:
-    return EXPECTED if state.session.agreed and not state.session.kex_done else UNLIKELY
+    return EXPECTED if state.session.kex.agreed and not state.session.kex.done else UNLIKELY
 
 
 def _score_error(state: State, event: Event) -> int:
@@ -182,17 +182,17 @@ def _score_received(state: State, event: Event) -> int:
 
 def _score_sent_list(state: State, event: Event) -> int:
     session = state.session
-    if not (session.server_banner or "").startswith("SSH-"):
+    if not (session.banner.server or "").startswith("SSH-"):
         return IMPOSSIBLE
-    if list_name(event.name) in session.offers.get("client", {}):
-        return UNLIKELY if session.kex_done else IMPOSSIBLE
+    if list_name(event.name) in session.kex.offers.get("client", {}):
+        return UNLIKELY if session.kex.done else IMPOSSIBLE
     return EXPECTED
 
 
 def _score_agreed(state: State, event: Event) -> int:
     session = state.session
-    if "client" not in session.offers or list_name(event.name) in session.agreed:
-        return UNLIKELY if session.kex_done else IMPOSSIBLE
+    if "client" not in session.kex.offers or list_name(event.name) in session.kex.agreed:
+        return UNLIKELY if session.kex.done else IMPOSSIBLE
     return EXPECTED if state.last_received in (None, 20) else POSSIBLE
 
 
@@ -201,7 +201,7 @@ def _once(condition: Callable[[State], bool], after: tuple[int, ...] = ()) -> Sc
 
     def score(state: State, event: Event) -> int:
         if state.session.saw(event.name):
-            return UNLIKELY if state.session.rekeys else IMPOSSIBLE
+            return UNLIKELY if state.session.kex.rekeys else IMPOSSIBLE
         if not condition(state):
             return IMPOSSIBLE
         return EXPECTED if not after or state.last_received in after else POSSIBLE
@@ -224,7 +224,7 @@ def _expected(condition: Callable[[State], object], otherwise: int) -> Score:
 
 
 def _has_agreed(state: State) -> bool:
-    return bool(state.session.agreed)
+    return bool(state.session.kex.agreed)
 
 
 def _has_new_keys(state: State) -> bool:
@@ -233,10 +233,10 @@ def _has_new_keys(state: State) -> bool:
 
 _BY_NAME: dict[str, Score] = {
     "transport.banner_sent": _expected(
-        lambda s: s.session.client_banner is None and s.phase == "banner", otherwise=IMPOSSIBLE
+        lambda s: s.session.banner.client is None and s.phase == "banner", otherwise=IMPOSSIBLE
     ),
     "transport.banner_received": _expected(
-        lambda s: s.session.client_banner and s.phase == "banner", otherwise=IMPOSSIBLE
+        lambda s: s.session.banner.client and s.phase == "banner", otherwise=IMPOSSIBLE
     ),
     "transport.session_startup": _expected(
         lambda s: not s.session.saw("transport.session_startup"), otherwise=IMPOSSIBLE
@@ -254,7 +254,7 @@ _BY_NAME: dict[str, Score] = {
     "key_ex.session_id_calculated": _once(_has_new_keys),
     "key_ex.kex_initiated": _once(_has_agreed),
     "key_ex.extension_received": _expected(
-        lambda s: s.newkeys_received and not s.session.authenticated, otherwise=UNLIKELY
+        lambda s: s.newkeys_received and not s.session.login.authenticated, otherwise=UNLIKELY
     ),
     "key_ex.signing": _expected(lambda s: s.phase == "auth", otherwise=UNLIKELY),
     **{f"key_ex.sent_{name}": _score_sent_list for name in LIST_NAMES},
