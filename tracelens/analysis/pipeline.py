@@ -115,7 +115,7 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
         for session, shown in zip(sessions, told, strict=True):
             shown["secrets"] = [
                 {"kind": h.kind, "line": h.line, "value": h.value.decode("utf-8", "backslashreplace")}
-                for h in session.held
+                for h in session.secrets
             ]
     return Analysis(_with_lines(document, assembler.line_of) if assembler.shared else document)
 
@@ -180,10 +180,10 @@ def _holds(sessions: list[Session], notices: list[Finding]) -> dict[str, Any]:
     """What must not be sent around: how many secrets of each kind, how many bytes of content, and that in words."""
     counts: dict[str, int] = {}
     for session in sessions:
-        for held in session.held:
+        for held in session.secrets:
             counts[held.kind] = counts.get(held.kind, 0) + 1
     warning = next((found.summary for found in notices if found.id == "trace-secrets"), None)
-    return {"secrets": counts, "content_bytes": sum(s.content_bytes for s in sessions), "warning": warning}
+    return {"secrets": counts, "content_bytes": sum(s.data.bytes for s in sessions), "warning": warning}
 
 
 def _trace(trace: Trace) -> dict[str, Any]:
@@ -212,29 +212,29 @@ def _trace(trace: Trace) -> dict[str, Any]:
 
 def _session(session: Session, diagnosis: Diagnosis, steps: Steps, hide: Callable[[str], str]) -> dict[str, Any]:
     findings = ([diagnosis.root] if diagnosis.root else []) + list(diagnosis.notices)
-    failed = session.failed
+    failed = session.ending.failed
     taken, omitted = steps.of(session)
     return {
         "number": session.number,
         "verdict": diagnosis.verdict,
         "root_cause": diagnosis.root.id if diagnosis.root else None,
-        "phase": session.reached,
+        "phase": session.ending.reached,
         "first_line": session.first_line,
         "last_line": session.last_line,
         "started": session.started,
         "ended": session.ended,
-        "open": session.cut,
-        "client_banner": _text(session.client_banner, hide),
-        "server_banner": _text(session.server_banner, hide),
-        "user": _text(session.user, hide),
-        "algorithms": {name: session.algorithm(name) for name in LISTS},
+        "open": session.ending.cut,
+        "client_banner": _text(session.banner.client, hide),
+        "server_banner": _text(session.banner.server, hide),
+        "user": _text(session.login.user, hide),
+        "algorithms": {name: session.kex.algorithm(name) for name in LISTS},
         "offers": {
             side: {name: list(offer[name]) for name in offer if name in LISTS}
-            if (offer := session.offers.get(side))
+            if (offer := session.kex.offers.get(side))
             else None
             for side in ("client", "server")
         },
-        "host_key_fingerprints": dict(session.fingerprints),
+        "host_key_fingerprints": dict(session.kex.fingerprints),
         "auth": [
             {
                 "method": a.method,
@@ -248,7 +248,7 @@ def _session(session: Session, diagnosis: Diagnosis, steps: Steps, hide: Callabl
                 "algorithm": a.algorithm,
                 "fingerprint": a.fingerprint,
             }
-            for a in session.attempts
+            for a in session.login.attempts
         ],
         "operations": [
             {

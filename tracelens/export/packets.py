@@ -12,7 +12,7 @@ from tracelens.libssh2.events import Event
 from tracelens.reader import Item, Reader, Run
 from tracelens.reader.packets import Packet
 from tracelens.sessions import Assembler
-from tracelens.sessions.track import HIDDEN_FIELDS, Track, shown
+from tracelens.sessions.state import HIDDEN_FIELDS, State, shown
 from tracelens.ssh.sftp import SftpPacket
 from tracelens.ssh.wire import Secret
 
@@ -23,86 +23,86 @@ Seen = Event | Run | Packet | SftpPacket
 
 def events(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
     """The rows of `events`."""
-    rows: list[tuple[Track, Row]] = []
+    rows: list[tuple[State, Row]] = []
     deltas = _Deltas()
 
-    def observe(track: Track, item: Seen) -> None:
+    def observe(state: State, item: Seen) -> None:
         time = item.started if isinstance(item, Run) else item.time
-        rows.append((track, _event_row(track, item, time, deltas.of(track, time), show_secrets)))
+        rows.append((state, _event_row(state, item, time, deltas.of(state, time), show_secrets)))
 
     number, line_of, hide = _follow(reader, items, observe, show_secrets)
     rows.sort(key=lambda pair: pair[1][0])
-    for track, row in rows:
-        yield (number(track), line_of(row[0]), line_of(row[1]), *row[2:-2], hide(row[-2]), hide(row[-1]))
+    for state, row in rows:
+        yield (number(state), line_of(row[0]), line_of(row[1]), *row[2:-2], hide(row[-2]), hide(row[-1]))
 
 
 def packets(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
     """The rows of `packets`."""
-    rows: list[tuple[Track, Row]] = []
+    rows: list[tuple[State, Row]] = []
     deltas = _Deltas()
 
-    def observe(track: Track, item: Seen) -> None:
+    def observe(state: State, item: Seen) -> None:
         if isinstance(item, Packet | SftpPacket):
-            delta = deltas.of(track, item.time)
+            delta = deltas.of(state, item.time)
             layer = "sftp" if isinstance(item, SftpPacket) else "packet"
-            named = (track.phase, layer, item.direction, item.number if item.number >= 0 else None, item.name)
+            named = (state.phase, layer, item.direction, item.number if item.number >= 0 else None, item.name)
             untold = not show_secrets and holds_secret(item.fields)
             size = item.size if item.size < _LARGEST and not untold else None
             fields = _revealed(item.fields) if show_secrets else item.fields
             said = (size, _said(fields), item.problem, _json(fields))
-            rows.append((track, (item.line, item.time, delta, *named, *said)))
+            rows.append((state, (item.line, item.time, delta, *named, *said)))
 
     number, line_of, hide = _follow(reader, items, observe, show_secrets)
     rows.sort(key=lambda pair: pair[1][0])
-    for track, (line, *middle, said, problem, fields) in rows:
-        yield (number(track), line_of(line), *middle, hide(said), problem, hide(fields))
+    for state, (line, *middle, said, problem, fields) in rows:
+        yield (number(state), line_of(line), *middle, hide(said), problem, hide(fields))
 
 
 def requests(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
     """The rows of `requests`: each with its answer, or without one."""
-    ledgers: dict[Track, _Ledger] = {}
+    ledgers: dict[State, _Ledger] = {}
 
-    def observe(track: Track, item: Seen) -> None:
-        ledger = ledgers.get(track)
+    def observe(state: State, item: Seen) -> None:
+        ledger = ledgers.get(state)
         if ledger is None:
-            ledger = ledgers[track] = _Ledger(show_secrets)
-        ledger.see(track, item)
+            ledger = ledgers[state] = _Ledger(show_secrets)
+        ledger.see(state, item)
 
     number, line_of, hide = _follow(reader, items, observe, show_secrets)
-    asked = [(track, request) for track, ledger in ledgers.items() for request in ledger.requests]
+    asked = [(state, request) for state, ledger in ledgers.items() for request in ledger.requests]
     asked.sort(key=lambda pair: pair[1].line)
-    for track, r in asked:
+    for state, r in asked:
         latency = round(r.ended - r.started, 6) if r.ended is not None and r.started is not None else None
         answered = line_of(r.last_line) if r.last_line else None
         yield (
-            number(track), line_of(r.line), answered, r.started, r.ended, latency, r.phase, r.source, r.direction,
+            number(state), line_of(r.line), answered, r.started, r.ended, latency, r.phase, r.source, r.direction,
             r.name, r.id, r.channel, r.answer, r.outcome, r.status, hide(r.text),
         )  # fmt: skip
 
 
 def _follow(
-    reader: Reader, items: Iterable[Item], observe: Callable[[Track, Seen], None], show_secrets: bool
-) -> tuple[Callable[[Track], int | None], Callable[[int], int], Callable[[str], str]]:
-    """Reads the trace to its end; gives a track's session number, the line of a place, and what masks secrets."""
+    reader: Reader, items: Iterable[Item], observe: Callable[[State, Seen], None], show_secrets: bool
+) -> tuple[Callable[[State], int | None], Callable[[int], int], Callable[[str], str]]:
+    """Reads the trace to its end; gives a state's session number, the line of a place, and what masks secrets."""
     assembler = Assembler(observe)
     for item in items:
         assembler.add(item)
     sessions = assembler.sessions(reader.account.contexts)
     numbers = {id(session): session.number for session in sessions}
     hide = secrets.hider(() if show_secrets else (value for session in sessions for value in session.hidden))
-    return lambda track: numbers.get(id(track.session)), assembler.line_of, hide
+    return lambda state: numbers.get(id(state.session)), assembler.line_of, hide
 
 
 class _Deltas:
     """Seconds between the rows of a session."""
 
     def __init__(self) -> None:
-        self._last: dict[Track, float] = {}
+        self._last: dict[State, float] = {}
 
-    def of(self, track: Track, time: float | None) -> float | None:
-        before = self._last.get(track)
+    def of(self, state: State, time: float | None) -> float | None:
+        before = self._last.get(state)
         if time is not None:
-            self._last[track] = time
+            self._last[state] = time
         return round(time - before, 6) if time is not None and before is not None else None
 
 
@@ -159,7 +159,7 @@ class _Ledger(Struct):
     _channels: dict[int, int] = field(default_factory=dict)  # the server's channel number -> the client's
     _just_answered: list[_Request] = field(default_factory=list)
 
-    def see(self, track: Track, item: Seen) -> None:
+    def see(self, state: State, item: Seen) -> None:
         """Takes the next thing that was seen of the session."""
         if isinstance(item, Event | Run):
             time = item.started if isinstance(item, Run) else item.time
@@ -169,23 +169,23 @@ class _Ledger(Struct):
                     request.ended = time
             self._just_answered.clear()
         elif isinstance(item, SftpPacket):
-            self._sftp(track, item)
+            self._sftp(state, item)
         else:
-            self._packet(track, item)
+            self._packet(state, item)
 
-    def _sftp(self, track: Track, packet: SftpPacket) -> None:
+    def _sftp(self, state: State, packet: SftpPacket) -> None:
         number = packet.fields.get("id")
         if packet.name not in _SFTP_ANSWERS:
             name = str(packet.fields.get("request", packet.name)) if packet.name == "extended" else packet.name
             key = ("sftp", "out" if packet.direction == "out" else "in", number)
-            self._ask(key, self._request(track, packet, "sftp", name, number))
+            self._ask(key, self._request(state, packet, "sftp", name, number))
             return
         key = ("sftp", "in" if packet.direction == "out" else "out", number)
         status = packet.fields.get("status")
         # Status 1 ends a file or a directory: that is no refusal.
         self._answered(key, packet.line, packet.time, packet.name, refused=status not in (None, 0, 1), status=status)
 
-    def _packet(self, track: Track, packet: Packet) -> None:
+    def _packet(self, state: State, packet: Packet) -> None:
         fields, other = packet.fields, "in" if packet.direction == "out" else "out"
         recipient = fields.get("recipient")
         if packet.name in _ASKING and fields.get("want_reply", True) and packet.problem is None:
@@ -195,7 +195,7 @@ class _Ledger(Struct):
             if kind == "channel_request" and packet.direction == "out":
                 # Its answer bears the client's number, the request the server's.
                 channel = self._channels.get(channel, channel) if isinstance(channel, int) else channel
-            self._ask((kind, packet.direction, channel), self._request(track, packet, "packet", name, None, channel))
+            self._ask((kind, packet.direction, channel), self._request(state, packet, "packet", name, None, channel))
         for kind in _ANSWERS.get(packet.name, ()):
             if kind == "info_response" and packet.direction == "out":
                 continue
@@ -233,7 +233,7 @@ class _Ledger(Struct):
 
     def _request(
         self,
-        track: Track,
+        state: State,
         packet: Packet | SftpPacket,
         source: str,
         name: str,
@@ -242,12 +242,12 @@ class _Ledger(Struct):
     ) -> _Request:
         said = _said(_revealed(packet.fields) if self.show_secrets else packet.fields)
         return _Request(
-            packet.line, track.clock, track.phase, source, packet.direction, name, number, channel, said
+            packet.line, state.clock, state.phase, source, packet.direction, name, number, channel, said
         )  # fmt: skip
 
 
-def _event_row(track: Track, item: Seen, time: float | None, delta: float | None, show_secrets: bool) -> Row:
-    phase = track.phase
+def _event_row(state: State, item: Seen, time: float | None, delta: float | None, show_secrets: bool) -> Row:
+    phase = state.phase
     if isinstance(item, Event):
         hidden = () if show_secrets else HIDDEN_FIELDS.get(item.name, ())
         fields = {name: value for name, value in item.fields.items() if name not in hidden}

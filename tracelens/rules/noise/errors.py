@@ -119,7 +119,7 @@ def partial_auth(session: Session) -> Found | None:
     own = [f for f in session.failures if f.fate == "partial-auth"]
     if not own:
         return None
-    tried = [a for a in session.attempts if a.method != "none"]
+    tried = [a for a in session.login.attempts if a.method != "none"]
     steps = ", then ".join(f"{a.method} {_WENT[a.outcome]}" for a in tried[:8])
     return Found(
         f"login errors on the way to a further method or to success{': ' + steps if steps else ''}",
@@ -168,7 +168,7 @@ def auth_probe(session: Session) -> Found | None:
     [libssh2] 0.912004 Userauth: Password authentication successful
     ```
     """
-    probes = [a for a in session.attempts if a.method == "none" and a.outcome in ("refused", "partial")]
+    probes = [a for a in session.login.attempts if a.method == "none" and a.outcome in ("refused", "partial")]
     if not probes:
         return None
     evidence = tuple(
@@ -222,13 +222,13 @@ def sftp_end(session: Session) -> Found | None:
     [libssh2] 0.236234 SFTP: Closing handle
     ```
     """
-    if not session.sftp_ends:
+    if not session.sftp.ends:
         return None
     ends = [o for o in session.operations if o.status == 1 and o.outcome == "done"]
     evidence = tuple(
         Quote(o.end_line or o.line, f"SFTP status 1 to {o.verb}{f' ({o.message})' if o.message else ''}") for o in ends
     )
-    return Found("SFTP status 1, the end of a file or folder", evidence, count=session.sftp_ends)
+    return Found("SFTP status 1, the end of a file or folder", evidence, count=session.sftp.ends)
 
 
 @noise("noise-recovered")
@@ -287,7 +287,7 @@ def recovered(session: Session) -> Found | None:
 
 def _tidied_up(session: Session, failure: Failure) -> bool:
     """Whether it came from closing something whose work was done; after a final failure it follows from that."""
-    failed = session.failed
+    failed = session.ending.failed
     return failure.fate == "cleanup" and (failed is None or failure.line < failed.line)
 
 
