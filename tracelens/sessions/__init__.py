@@ -13,9 +13,9 @@ from tracelens.sessions.model import (
     Phase,
     Quote,
     Request,
-    Session,
     Wait,
 )
+from tracelens.sessions.session import Session
 from tracelens.sessions.trace import Trace
 from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outcomes
 

@@ -15,8 +15,9 @@ from tracelens.sessions.interleaved.choice import WaitEnd, next_answered_method,
 from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, awaits_login_answer, score_packet
 from tracelens.sessions.interleaved.texts import score_event
 from tracelens.sessions.machine import take_event, take_impossible_dump, take_packet, take_packet_number, take_run
-from tracelens.sessions.model import Quote, Session
+from tracelens.sessions.model import Quote
 from tracelens.sessions.order import Places
+from tracelens.sessions.session import Session
 from tracelens.sessions.state import Observer, State
 
 # How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.

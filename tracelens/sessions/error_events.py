@@ -77,14 +77,19 @@ def _failed_attempt(state: State, failure: Failure) -> Attempt | None:
     if last is None or last.method == "none":
         return None
     if last.pending:
-        if not last.sent and not last.queried and last.method == "publickey":
-            last.outcome, last.end_line = "not-sent", failure.line
-        elif failure.code in (-18, -19, -48, -16) and not failure.says("Waiting for", "Failed waiting"):
-            # The answer's packet came before its text; without dumps the text alone says so.
-            sent_signature = not failure.says("callback", "private key", "signature from")
-            last.outcome = "refused" if sent_signature else "not-sent"
-            last.end_line = failure.line
+        _end_attempt(last, failure)
     return last
+
+
+def _end_attempt(last: Attempt, failure: Failure) -> None:
+    """End a pending attempt: by the answer that the error reports, or before anything was sent."""
+    if not last.sent and not last.queried and last.method == "publickey":
+        last.outcome, last.end_line = "not-sent", failure.line
+    elif failure.code in (-18, -19, -48, -16) and not failure.says("Waiting for", "Failed waiting"):
+        # The answer's packet came before its text; without dumps the text alone says so.
+        sent_signature = not failure.says("callback", "private key", "signature from")
+        last.outcome = "refused" if sent_signature else "not-sent"
+        last.end_line = failure.line
 
 
 def _failed_operation(state: State, failure: Failure) -> Operation | None:

@@ -9,7 +9,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import pairwise
 
-from tracelens.sessions.model import RANK, Channel, Failure, Operation, Session
+from tracelens.sessions.model import RANK, Channel, Failure, Operation
+from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
 from tracelens.sessions.unanswered import pending_request
 
@@ -278,14 +279,8 @@ def _exit_came(session: Session, failure: Failure) -> bool:
 
 def _add_silent_refusals(session: Session) -> None:
     """Add refusals that packets show and no Failure Event reports: the mask left 128 out."""
-    lines = sorted(f.line for f in session.failures)
     reported = {id(f.attempt) for f in session.failures} | {id(f.operation) for f in session.failures}
-    for attempt in session.login.attempts:
-        if attempt.method == "none" or attempt.outcome not in ("refused", "partial") or id(attempt) in reported:
-            continue
-        after = bisect_left(lines, attempt.end_line)
-        if after == len(lines) or lines[after] - attempt.end_line >= _SAME_REPORT:
-            session.failures.append(Failure(attempt.end_line, None, None, "", "auth", "refusal", attempt=attempt))
+    _add_login_refusals(session, reported)
     last = max((f.line for f in session.failures if f.code in (-21, -22, -32)), default=0)
     for channel in session.channels:
         _add_channel_refusals(session, channel, last)
@@ -294,6 +289,16 @@ def _add_silent_refusals(session: Session) -> None:
             line, message = operation.end_line or operation.line, operation.message or ""
             refusal = Failure(line, operation.ended, None, message, "sftp", "refusal", operation=operation)
             session.failures.append(refusal)
+
+
+def _add_login_refusals(session: Session, reported: set[int]) -> None:
+    lines = sorted(f.line for f in session.failures)
+    for attempt in session.login.attempts:
+        if attempt.method == "none" or attempt.outcome not in ("refused", "partial") or id(attempt) in reported:
+            continue
+        after = bisect_left(lines, attempt.end_line)
+        if after == len(lines) or lines[after] - attempt.end_line >= _SAME_REPORT:
+            session.failures.append(Failure(attempt.end_line, None, None, "", "auth", "refusal", attempt=attempt))
 
 
 def _add_channel_refusals(session: Session, channel: Channel, reported: int) -> None:
@@ -313,11 +318,10 @@ def _silence(session: Session, state: State) -> Failure | None:
     if pending is None or (session.traced <= {"Failure Event"} and not session.dumped):
         return None  # where nothing but errors was traced, the server may have answered
     phase, _ = pending
-    login = session.login.last_attempt
-    if phase == "auth" and session.dumped and login is not None and login.accepted_key and not login.signed:
+    login = session.login.last_attempt if phase == "auth" else None
+    if session.dumped and login is not None and login.accepted_key and not login.signed:
         return None  # the client has to sign next
-    if not session.ending.gave_up_line and state.clock is not None and state.last_progress is not None:
-        session.ending.waited = state.clock - state.last_progress
+    _measure_last_wait(session, state)
     died = _server_side_died(session)
     if session.ending.waited < GAVE_UP and not died:
         return None
@@ -328,10 +332,15 @@ def _silence(session: Session, state: State) -> Failure | None:
         "",
         phase,
         "closed" if died else "silence",
-        attempt=login if phase == "auth" else None,
+        attempt=login,
         operation=next((o for o in reversed(session.operations) if o.outcome == "pending"), None),
         channel=session.channels[-1] if session.channels else None,
     )
+
+
+def _measure_last_wait(session: Session, state: State) -> None:
+    if not session.ending.gave_up_line and state.clock is not None and state.last_progress is not None:
+        session.ending.waited = state.clock - state.last_progress
 
 
 def _server_side_died(session: Session) -> bool:

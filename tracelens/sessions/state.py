@@ -13,7 +13,8 @@ from tracelens.libssh2.events import Event
 from tracelens.reader import Run
 from tracelens.reader.packets import Packet
 from tracelens.secrets import is_mask
-from tracelens.sessions.model import RANK, Channel, FoundSecret, Operation, Phase, Session
+from tracelens.sessions.model import RANK, Channel, FoundSecret, Operation, Phase
+from tracelens.sessions.session import Session
 from tracelens.ssh.sftp import SftpPacket, SftpStream
 from tracelens.ssh.wire import Secret
 

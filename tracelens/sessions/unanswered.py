@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from tracelens.sessions.model import RECENT, Session
+from tracelens.sessions.model import RECENT
+from tracelens.sessions.session import Session
 
 # A client writes once before SFTP's version has come, and again only after it.
 ANSWERED = 2

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tracelens.reader.packets import RawPacket
-from tracelens.sessions.model import RECENT, Channel, Session
+from tracelens.sessions.model import RECENT, Channel
+from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
 
 EXPECTED, POSSIBLE, UNLIKELY, IMPOSSIBLE = 3, 2, 1, 0
