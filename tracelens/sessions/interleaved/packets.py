@@ -181,7 +181,7 @@ def _methods_of(raw: RawPacket) -> tuple[str, ...]:
         end = at + 4 + int.from_bytes(data[at : at + 4], "big")
         strings.append(data[at + 4 : end])
         at = end
-    if at != len(data):
+    if at != len(data) or not strings:
         return ("keyboard-interactive",)
     return ("publickey",) if strings[0].decode("ascii", "replace").startswith(_KEY_KINDS) else ("password",)
 
