@@ -46,8 +46,8 @@ def night(session: Session) -> Found | None:
     {example}
     ```
     """
-    failed = session.failed
-    if failed is None or failed.code != -18 or session.user == "anna":
+    failed = session.ending.failed
+    if failed is None or failed.code != -18 or session.login.user == "anna":
         return None
     return Found("Nobody is let in at night.", (failed.quote,), (server("wait for the morning"),))
 '''

@@ -36,57 +36,57 @@ def only(data: bytes | Path) -> Session:
 class TestOffers:
     def test_both_sides_as_packets_and_text_show_them(self) -> None:
         session = only(SAMPLES / "no-common-kex.log")
-        assert session.offers["client"]["kex"][0] == "diffie-hellman-group-exchange-sha256"
-        assert "curve25519-sha256" in session.offers["server"]["kex"]
-        assert session.mismatches() == ["kex"]
-        assert session.common("cipher_cs")
+        assert session.kex.offers["client"]["kex"][0] == "diffie-hellman-group-exchange-sha256"
+        assert "curve25519-sha256" in session.kex.offers["server"]["kex"]
+        assert session.kex.mismatches() == ["kex"]
+        assert session.kex.common("cipher_cs")
 
     def test_agreement_is_computed_where_the_text_is_missing(self) -> None:
         """RFC 4253, 7.1: the client's first that the server has too."""
         lines = (SAMPLES / "second-factor-missing.log").read_bytes().split(b"\n")
         without = b"\n".join(line for line in lines if b"Agreed on" not in line)
         told, computed = only(SAMPLES / "second-factor-missing.log"), only(without)
-        assert "kex" in told.agreed
-        assert "kex" not in computed.agreed
+        assert "kex" in told.kex.agreed
+        assert "kex" not in computed.kex.agreed
         for name in ("kex", "hostkey", "cipher_cs", "cipher_sc"):
-            assert computed.algorithm(name) == told.algorithm(name)
+            assert computed.kex.algorithm(name) == told.kex.algorithm(name)
 
     def test_host_key_fingerprints(self) -> None:
         session = only(SAMPLES / "second-factor-missing.log")
-        assert set(session.fingerprints) == {"MD5", "SHA1", "SHA256"}
+        assert set(session.kex.fingerprints) == {"MD5", "SHA1", "SHA256"}
 
     def test_server_sig_algs(self) -> None:
-        assert "ssh-ed25519" in only(SAMPLES / "second-factor-missing.log").extensions["server-sig-algs"]
+        assert "ssh-ed25519" in only(SAMPLES / "second-factor-missing.log").kex.extensions["server-sig-algs"]
 
 
 class TestAttempts:
     def test_probe_partial_and_success_in_order(self) -> None:
         session = only(SAMPLES / "two-factors-healthy.log")
-        assert [(a.method, a.outcome) for a in session.attempts] == [
+        assert [(a.method, a.outcome) for a in session.login.attempts] == [
             ("none", "refused"),
             ("publickey", "partial"),
             ("password", "accepted"),
         ]
-        assert session.attempts[1].partial is True
-        assert session.attempts[1].remaining == ("password",)
-        assert session.user == "devi"
-        assert session.failed is None
+        assert session.login.attempts[1].partial is True
+        assert session.login.attempts[1].remaining == ("password",)
+        assert session.login.user == "devi"
+        assert session.ending.failed is None
 
     def test_without_dumps_the_text_tells_the_outcome(self) -> None:
         first, second = sessions_of(SAMPLES / "two-sessions.log")
-        assert [(a.method, a.outcome) for a in first.attempts] == [("password", "refused")]
-        assert [(a.method, a.outcome) for a in second.attempts] == [("password", "accepted")]
+        assert [(a.method, a.outcome) for a in first.login.attempts] == [("password", "refused")]
+        assert [(a.method, a.outcome) for a in second.login.attempts] == [("password", "accepted")]
 
     def test_a_local_key_failure_is_not_sent(self) -> None:
         session = only(CASES / "auth-key-unreadable" / "auth-key-missing.log")
-        assert session.attempts[-1].method == "publickey"
-        assert session.attempts[-1].outcome == "not-sent"
+        assert session.login.attempts[-1].method == "publickey"
+        assert session.login.attempts[-1].outcome == "not-sent"
 
     def test_prompts_and_answers_are_counted(self) -> None:
         session = only(CASES / "auth-keyboard-interactive-failed" / "auth-kbd-wrong-nb.log")
-        attempt = session.attempts[-1]
+        attempt = session.login.attempts[-1]
         assert (attempt.method, attempt.prompts, attempt.answered) == ("keyboard-interactive", 1, 1)
-        assert [held.kind for held in session.held] == ["answer"]
+        assert [held.kind for held in session.secrets] == ["answer"]
 
 
 class TestOperations:
@@ -94,8 +94,8 @@ class TestOperations:
         session = only(SAMPLES / "no-such-file.log")
         operation = session.operations[-1]
         assert (operation.verb, operation.status, operation.message) == ("open", 2, "No such file")
-        assert session.failed is not None
-        assert session.failed.operation is operation
+        assert session.ending.failed is not None
+        assert session.ending.failed.operation is operation
 
     def test_status_that_stands_only_in_the_dump(self) -> None:
         session = only(CASES / "sftp-permission-denied" / "sftp-perm-nb.log")
@@ -107,13 +107,13 @@ class TestOperations:
 
     def test_the_end_of_a_listing_is_no_failure(self) -> None:
         session = only(CASES / "none" / "ok-list-nonblocking-1.11.1.log")
-        assert session.sftp_ends >= 1
-        assert session.failed is None
+        assert session.sftp.ends >= 1
+        assert session.ending.failed is None
 
     def test_a_command_that_ends_with_a_status_is_no_failure(self) -> None:
         session = only(CASES / "none" / "ok-exit-status-1.9.0_DEV.log")
         assert session.channels[0].exit_status == 4
-        assert session.failed is None
+        assert session.ending.failed is None
 
 
 class TestTime:
@@ -135,14 +135,14 @@ class TestTime:
 class TestSeveralSessions:
     def test_two_threads_are_told_apart(self) -> None:
         first, second = sessions_of(CASES / "auth-password-rejected" / "multi-threads.log")
-        assert (first.user, second.user) == ("devi", "teva")
-        assert first.failed is None
-        assert second.failed is not None
-        assert second.failed.code == -18
+        assert (first.login.user, second.login.user) == ("devi", "teva")
+        assert first.ending.failed is None
+        assert second.ending.failed is not None
+        assert second.ending.failed.code == -18
 
     def test_appended_processes_are_told_apart_by_their_clocks(self) -> None:
         data = (SAMPLES / "wrong-password.log").read_bytes()
-        assert [s.failed.code if s.failed else None for s in sessions_of(data * 3)] == [-18, -18, -18]
+        assert [s.ending.failed.code if s.ending.failed else None for s in sessions_of(data * 3)] == [-18, -18, -18]
 
     @pytest.mark.parametrize("name", ["no-such-file.log", "wrong-password.log", "second-factor-missing.log"])
     def test_line_ranges_do_not_overlap(self, name: str) -> None:
@@ -155,10 +155,10 @@ class TestSeveralSessions:
     def test_a_trace_that_starts_in_mid_session(self) -> None:
         data = (SAMPLES / "no-such-file.log").read_bytes()
         session = only(data[data.index(b"[libssh2] ", data.index(b"Sending FXP_INIT") - 60) :])
-        assert session.authenticated
-        assert session.failed is not None
-        assert session.failed.operation is not None
-        assert session.failed.operation.status == 2
+        assert session.login.authenticated
+        assert session.ending.failed is not None
+        assert session.ending.failed.operation is not None
+        assert session.ending.failed.operation.status == 2
 
 
 class TestGivingUp:
@@ -172,13 +172,13 @@ class TestGivingUp:
 
     def test_after_a_pause_is_a_silence(self) -> None:
         session = only(self.STARTED + b"[libssh2] 3.200000 Transport: Freeing session resource (nil)\n")
-        assert session.failed is not None
-        assert session.failed.kind == "silence"
-        assert session.waited_last == pytest.approx(3.1, abs=0.01)
+        assert session.ending.failed is not None
+        assert session.ending.failed.kind == "silence"
+        assert session.ending.waited == pytest.approx(3.1, abs=0.01)
 
     def test_at_once_is_not(self) -> None:
         session = only(self.STARTED + b"[libssh2] 0.200300 Transport: Freeing session resource (nil)\n")
-        assert session.failed is None
+        assert session.ending.failed is None
 
 
 class TestOddTraces:
@@ -186,9 +186,9 @@ class TestOddTraces:
         """All text was filtered out: the packets tell the story."""
         lines = (SAMPLES / "wrong-password.log").read_bytes().split(b"\n")
         session = only(b"\n".join(line for line in lines if not line.startswith(b"[libssh2]")))
-        assert session.user == "devi"
-        assert [(a.method, a.outcome) for a in session.attempts] == [("none", "refused"), ("password", "refused")]
-        assert session.failed is not None
+        assert session.login.user == "devi"
+        assert [(a.method, a.outcome) for a in session.login.attempts] == [("none", "refused"), ("password", "refused")]
+        assert session.ending.failed is not None
 
     def test_a_restart_in_the_middle_of_a_transfer(self) -> None:
         """What is folded does not hide that another process begins."""
@@ -201,8 +201,8 @@ class TestOddTraces:
         failures = (b"-39 - no auth sock variable", b"-37 - Waiting for password response", b"-37 - Would block")
         data = b"".join(b"[libssh2] 0.%d00000 Failure Event: %s\n" % (n + 1, text) for n, text in enumerate(failures))
         session = only(data)
-        assert session.failed is None
-        assert session.undecided is not None
+        assert session.ending.failed is None
+        assert session.ending.undecided is not None
 
     def test_a_look_that_finds_nothing_before_an_upload(self) -> None:
         """Without dumps: a stat of a file that is not there yet, then its upload."""
@@ -218,5 +218,5 @@ class TestOddTraces:
         )
         data = b"".join(b"[libssh2] 0.%d00000 %s\n" % (n + 1, text) for n, text in enumerate(texts))
         session = only(data)
-        assert session.failed is None
+        assert session.ending.failed is None
         assert [f.fate for f in session.failures] == ["recovered"]

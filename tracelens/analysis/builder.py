@@ -11,7 +11,7 @@ from tracelens.libssh2 import trace_mask
 from tracelens.libssh2.messages import Dating
 from tracelens.rules import base
 from tracelens.rules.engine import Diagnosis
-from tracelens.sessions import LISTS, model
+from tracelens.sessions import LISTS, Session, model
 from tracelens.sessions.sequence import Step, Steps
 from tracelens.sessions.trace import Trace
 
@@ -34,27 +34,27 @@ class Builder(Struct, frozen=True):
     steps: Steps
     show_secrets: bool = False
 
-    def session(self, session: model.Session, diagnosis: Diagnosis) -> document.Session:
+    def session(self, session: Session, diagnosis: Diagnosis) -> document.Session:
         """A session with all that was found about it."""
-        root, failed = diagnosis.root, session.failed
+        root, failed = diagnosis.root, session.ending.failed
         steps, omitted = self.steps.of(session)
         return document.Session(
             number=session.number,
             verdict=diagnosis.verdict,
             root_cause=root.id if root else None,
-            phase=session.reached,
+            phase=session.ending.reached,
             first_line=self.line_of(session.first_line),
             last_line=self.line_of(session.last_line),
             started=session.started,
             ended=session.ended,
-            open=session.cut,
-            client_banner=self._text(session.client_banner),
-            server_banner=self._text(session.server_banner),
-            user=self._text(session.user),
-            algorithms={name: session.algorithm(name) for name in LISTS},
-            offers=document.Offers(_offer(session.offers.get("client")), _offer(session.offers.get("server"))),
-            host_key_fingerprints=dict(session.fingerprints),
-            auth=tuple(map(self._attempt, session.attempts)),
+            open=session.ending.cut,
+            client_banner=self._text(session.banner.client),
+            server_banner=self._text(session.banner.server),
+            user=self._text(session.login.user),
+            algorithms={name: session.kex.algorithm(name) for name in LISTS},
+            offers=document.Offers(_offer(session.kex.offers.get("client")), _offer(session.kex.offers.get("server"))),
+            host_key_fingerprints=dict(session.kex.fingerprints),
+            auth=tuple(map(self._attempt, session.login.attempts)),
             operations=tuple(map(self._operation, session.operations)),
             phases=tuple(map(self._phase, session.phases)),
             steps=tuple(map(self._step, steps)),
@@ -66,7 +66,7 @@ class Builder(Struct, frozen=True):
             noise={found.id: found.count for found in diagnosis.noise},
             noise_findings=tuple(map(self.finding, diagnosis.noise)),
             skipped_rules=tuple(document.SkippedRule(id, needs) for id, needs in diagnosis.skipped),
-            secrets=tuple(map(self._secret, session.held)) if self.show_secrets else None,
+            secrets=tuple(map(self._secret, session.secrets)) if self.show_secrets else None,
         )
 
     def finding(self, finding: base.Finding) -> document.Finding:
@@ -137,11 +137,11 @@ class Builder(Struct, frozen=True):
     def _error(self, failure: model.Failure) -> document.Error:
         return document.Error(self.line_of(failure.line), failure.code, self.hide(failure.quote.text), failure.fate)
 
-    def _secret(self, secret: model.Held) -> document.ShownSecret:
+    def _secret(self, secret: model.FoundSecret) -> document.ShownSecret:
         value = secret.value.decode("utf-8", "backslashreplace")
         return document.ShownSecret(secret.kind, self.line_of(secret.line), value)
 
-    def _ask(self, session: model.Session, diagnosis: Diagnosis) -> document.Ask | None:
+    def _ask(self, session: Session, diagnosis: Diagnosis) -> document.Ask | None:
         request = ask(session, diagnosis, self.hide)
         if request is None:
             return None
@@ -153,11 +153,11 @@ def _offer(offer: model.Offer | None) -> document.Offer | None:
     return None if offer is None else {name: tuple(offer[name]) for name in offer if name in LISTS}
 
 
-def holdings(sessions: Sequence[model.Session], notices: Iterable[base.Finding]) -> document.Holdings:
+def holdings(sessions: Sequence[Session], notices: Iterable[base.Finding]) -> document.Holdings:
     """What must not be sent around: how many secrets of each kind, how many bytes of content, and that in words."""
-    kinds = Counter(secret.kind for session in sessions for secret in session.held)
+    kinds = Counter(secret.kind for session in sessions for secret in session.secrets)
     warning = next((notice.summary for notice in notices if notice.id == "trace-secrets"), None)
-    return document.Holdings(dict(kinds), sum(session.content_bytes for session in sessions), warning)
+    return document.Holdings(dict(kinds), sum(session.data.bytes for session in sessions), warning)
 
 
 def trace(trace: Trace) -> document.Trace:

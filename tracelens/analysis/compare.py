@@ -91,24 +91,24 @@ def _short(text: str) -> str:
 
 
 def _methods(session: Session) -> str:
-    tried = [a.method for a in session.attempts if a.method != "none"]
+    tried = [a.method for a in session.login.attempts if a.method != "none"]
     return ", then ".join(dict.fromkeys(tried))
 
 
 def _key(session: Session) -> str:
-    attempt = next((a for a in reversed(session.attempts) if a.method == "publickey"), None)
+    attempt = next((a for a in reversed(session.login.attempts) if a.method == "publickey"), None)
     return (attempt.fingerprint or attempt.key_file or "") if attempt is not None else ""
 
 
 def _offer(session: Session) -> str:
-    ours = session.offers.get("client", {})
+    ours = session.kex.offers.get("client", {})
     return "; ".join(
         f"{name} {','.join(ours[name])}" for name in ("kex", "hostkey", "cipher_cs", "mac_cs") if name in ours
     )
 
 
 def _server_key(session: Session) -> str:
-    prints = session.fingerprints
+    prints = session.kex.fingerprints
     kind = next((k for k in ("SHA256", "SHA1", "MD5") if k in prints), None)
     return f"{kind}:{prints[kind]}" if kind else ""
 
@@ -123,16 +123,16 @@ def _request(session: Session) -> str:
 
 
 def _file(session: Session) -> str:
-    failed = session.failed.operation if session.failed is not None else None
+    failed = session.ending.failed.operation if session.ending.failed is not None else None
     operation = failed or next((o for o in session.operations if o.path and o.verb != "realpath"), None)
     return operation.path if operation is not None else ""
 
 
 _GIVEN: tuple[tuple[str, Callable[[Session], str]], ...] = (
-    ("user", lambda s: s.user or ""),
-    ("server", lambda s: s.server_banner or ""),
+    ("user", lambda s: s.login.user or ""),
+    ("server", lambda s: s.banner.server or ""),
     ("server's host key", _server_key),
-    ("client version", lambda s: s.client_banner or ""),
+    ("client version", lambda s: s.banner.client or ""),
     ("client's algorithms", _offer),
     ("login methods tried", _methods),
     ("key", _key),

@@ -64,7 +64,7 @@ def ask(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str] = str
         diagnosis: what was found about it.
         hide: masks secrets in a text of the trace, before it is quoted for a shell.
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or diagnosis.verdict not in ("cause", "unexplained"):
         return None
     id = diagnosis.root.id if diagnosis.root is not None else ""
@@ -81,16 +81,16 @@ def ask(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str] = str
 
 def _is_barred(session: Session, root: Finding) -> bool:
     """Whether the cause rests on what the server told the user: that the account may not be used."""
-    told = {quote.line for quote in session.said}
+    told = {quote.line for quote in session.login.messages}
     return any(quote.line in told and not quote.aside for quote in root.evidence)
 
 
 def _lines(session: Session, id: str, server_log: ServerLog, hide: Callable[[str], str]) -> Iterator[LogLine]:
-    banner = session.server_banner or ""
+    banner = session.banner.server or ""
     said = session.server_disconnect()
     words = hide(said.description.strip()) if said is not None else ""
-    first = next((a.method for a in session.attempts if a.method != "none"), "publickey")
-    fill = {"method": first, "user": hide(session.user or "USER"), "words": "" if words == "(null)" else words}
+    first = next((a.method for a in session.login.attempts if a.method != "none"), "publickey")
+    fill = {"method": first, "user": hide(session.login.user or "USER"), "words": "" if words == "(null)" else words}
     if "dropbear" in banner:
         known = server_log.get("dropbear", ())
     elif not banner or "OpenSSH" in banner or not banner.startswith("SSH-"):
@@ -120,11 +120,11 @@ def _commands(session: Session, id: str, hide: Callable[[str], str]) -> Iterator
         options.append("-o PubkeyAcceptedAlgorithms=ssh-rsa")
     if any(r.name == "pty-req" for c in session.channels for r in c.requests):
         options.append("-tt")
-    target = f"{shlex.quote(hide(session.user))}@HOST" if session.user else "USER@HOST"
-    last = session.failed.operation if session.failed is not None else None
+    target = f"{shlex.quote(hide(session.login.user))}@HOST" if session.login.user else "USER@HOST"
+    last = session.ending.failed.operation if session.ending.failed is not None else None
     if id.startswith("scp-"):
         yield " ".join(["scp -vvv -O -P PORT", *options, f"{target}:PATH", "."])
-    elif session.sftp_line or session.operations:
+    elif session.sftp.line or session.operations:
         step = f"echo {shlex.quote(_step(last.verb, hide(last.path)))} | " if last is not None and last.path else ""
         yield step + " ".join(["sftp -vvv -P PORT", *options, target])
     else:
@@ -146,21 +146,21 @@ def _step(verb: str, path: str) -> str:
 def _algorithms(session: Session) -> Iterator[str]:
     """What was agreed on; where nothing was, what the client offered and OpenSSH's client still has."""
     for name in LISTS:
-        option, agreed = _OPTIONS.get(name), session.algorithm(name)
-        offered = usable(session.offers.get("client", {}).get(name, ()))
-        names = [agreed] if agreed and session.kex_done else [a for a in offered if openssh_has(_CLIENT, a)]
-        if name == "mac_cs" and session.algorithm("cipher_cs") in AEAD:
+        option, agreed = _OPTIONS.get(name), session.kex.algorithm(name)
+        offered = usable(session.kex.offers.get("client", {}).get(name, ()))
+        names = [agreed] if agreed and session.kex.done else [a for a in offered if openssh_has(_CLIENT, a)]
+        if name == "mac_cs" and session.kex.algorithm("cipher_cs") in AEAD:
             continue
         if option and names:
             yield f"-o {option}={','.join(names)}"
 
 
 def _method(session: Session) -> Iterator[str]:
-    tried = list(dict.fromkeys(a.method for a in session.attempts if a.method != "none"))
+    tried = list(dict.fromkeys(a.method for a in session.login.attempts if a.method != "none"))
     if not tried:
         return
     yield f"-o PreferredAuthentications={','.join(tried)}"
-    key = next((a for a in reversed(session.attempts) if a.method == "publickey"), None)
+    key = next((a for a in reversed(session.login.attempts) if a.method == "publickey"), None)
     if key is not None:
         yield "-o IdentitiesOnly=yes -i KEY"
         if key.algorithm:

@@ -10,7 +10,7 @@ from tracelens.libssh2.events import Event
 from tracelens.reader import Item, Reader, Run
 from tracelens.reader.packets import Packet
 from tracelens.sessions import Assembler
-from tracelens.sessions.track import HIDDEN_FIELDS, Track, shown
+from tracelens.sessions.state import HIDDEN_FIELDS, State, shown
 from tracelens.ssh.sftp import SftpPacket
 from tracelens.ssh.wire import Secret
 
@@ -21,69 +21,69 @@ Seen = Event | Run | Packet | SftpPacket
 
 def events(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
     """The rows of `events`."""
-    rows: list[tuple[Track, Row]] = []
+    rows: list[tuple[State, Row]] = []
     deltas = _Deltas()
 
-    def observe(track: Track, item: Seen) -> None:
+    def observe(state: State, item: Seen) -> None:
         time = item.started if isinstance(item, Run) else item.time
-        rows.append((track, _event_row(track, item, time, deltas.of(track, time), show_secrets)))
+        rows.append((state, _event_row(state, item, time, deltas.of(state, time), show_secrets)))
 
     number, line_of, hide = follow(reader, items, observe, show_secrets)
     rows.sort(key=lambda pair: pair[1][0])
-    for track, row in rows:
-        yield (number(track), line_of(row[0]), line_of(row[1]), *row[2:-2], hide(row[-2]), hide(row[-1]))
+    for state, row in rows:
+        yield (number(state), line_of(row[0]), line_of(row[1]), *row[2:-2], hide(row[-2]), hide(row[-1]))
 
 
 def packets(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
     """The rows of `packets`."""
-    rows: list[tuple[Track, Row]] = []
+    rows: list[tuple[State, Row]] = []
     deltas = _Deltas()
 
-    def observe(track: Track, item: Seen) -> None:
+    def observe(state: State, item: Seen) -> None:
         if isinstance(item, Packet | SftpPacket):
-            delta = deltas.of(track, item.time)
+            delta = deltas.of(state, item.time)
             layer = "sftp" if isinstance(item, SftpPacket) else "packet"
-            named = (track.phase, layer, item.direction, item.number if item.number >= 0 else None, item.name)
+            named = (state.phase, layer, item.direction, item.number if item.number >= 0 else None, item.name)
             hidden = not show_secrets and holds_secret(item.fields)
             size = item.size if item.size < _LARGEST and not hidden else None
             fields = revealed(item.fields) if show_secrets else item.fields
             values = (size, as_text(fields), item.problem, _json(fields))
-            rows.append((track, (item.line, item.time, delta, *named, *values)))
+            rows.append((state, (item.line, item.time, delta, *named, *values)))
 
     number, line_of, hide = follow(reader, items, observe, show_secrets)
     rows.sort(key=lambda pair: pair[1][0])
-    for track, (line, *middle, text, problem, fields) in rows:
-        yield (number(track), line_of(line), *middle, hide(text), problem, hide(fields))
+    for state, (line, *middle, text, problem, fields) in rows:
+        yield (number(state), line_of(line), *middle, hide(text), problem, hide(fields))
 
 
 def follow(
-    reader: Reader, items: Iterable[Item], observe: Callable[[Track, Seen], None], show_secrets: bool
-) -> tuple[Callable[[Track], int | None], Callable[[int], int], Callable[[str], str]]:
-    """Reads the trace to its end; gives a track's session number, the line of a place, and what masks secrets."""
+    reader: Reader, items: Iterable[Item], observe: Callable[[State, Seen], None], show_secrets: bool
+) -> tuple[Callable[[State], int | None], Callable[[int], int], Callable[[str], str]]:
+    """Reads the trace to its end; gives a state's session number, the line of a place, and what masks secrets."""
     assembler = Assembler(observe)
     for item in items:
         assembler.add(item)
     sessions = assembler.sessions(reader.account.contexts)
     numbers = {id(session): session.number for session in sessions}
     hide = secrets.hider(() if show_secrets else (value for session in sessions for value in session.hidden))
-    return lambda track: numbers.get(id(track.session)), assembler.line_of, hide
+    return lambda state: numbers.get(id(state.session)), assembler.line_of, hide
 
 
 class _Deltas:
     """Seconds between the rows of a session."""
 
     def __init__(self) -> None:
-        self._last: dict[Track, float] = {}
+        self._last: dict[State, float] = {}
 
-    def of(self, track: Track, time: float | None) -> float | None:
-        before = self._last.get(track)
+    def of(self, state: State, time: float | None) -> float | None:
+        before = self._last.get(state)
         if time is not None:
-            self._last[track] = time
+            self._last[state] = time
         return round(time - before, 6) if time is not None and before is not None else None
 
 
-def _event_row(track: Track, item: Seen, time: float | None, delta: float | None, show_secrets: bool) -> Row:
-    phase = track.phase
+def _event_row(state: State, item: Seen, time: float | None, delta: float | None, show_secrets: bool) -> Row:
+    phase = state.phase
     if isinstance(item, Event):
         hidden = () if show_secrets else HIDDEN_FIELDS.get(item.name, ())
         fields = {name: value for name, value in item.fields.items() if name not in hidden}

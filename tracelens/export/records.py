@@ -11,7 +11,7 @@ from tracelens.libssh2.events import Event
 from tracelens.reader import Dump, Item, Record
 from tracelens.reader.bulk import Lines
 from tracelens.reader.packets import PacketReader, RawPacket, decode
-from tracelens.sessions.track import HIDDEN_FIELDS, shown
+from tracelens.sessions.state import HIDDEN_FIELDS, shown
 from tracelens.ssh.wire import Secret
 
 if TYPE_CHECKING:

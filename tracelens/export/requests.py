@@ -9,28 +9,28 @@ from tracelens.export.packets import Seen, as_text, follow, revealed
 from tracelens.libssh2.events import Event
 from tracelens.reader import Item, Reader, Run
 from tracelens.reader.packets import Packet
-from tracelens.sessions.track import Track
+from tracelens.sessions.state import State
 from tracelens.ssh.sftp import SftpPacket
 
 
 def requests(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
     """The rows of `requests`: each with its answer, or without one."""
-    ledgers: dict[Track, _Ledger] = {}
+    ledgers: dict[State, _Ledger] = {}
 
-    def observe(track: Track, item: Seen) -> None:
-        ledger = ledgers.get(track)
+    def observe(state: State, item: Seen) -> None:
+        ledger = ledgers.get(state)
         if ledger is None:
-            ledger = ledgers[track] = _Ledger(show_secrets)
-        ledger.see(track, item)
+            ledger = ledgers[state] = _Ledger(show_secrets)
+        ledger.see(state, item)
 
     number, line_of, hide = follow(reader, items, observe, show_secrets)
-    ordered = [(track, request) for track, ledger in ledgers.items() for request in ledger.requests]
+    ordered = [(state, request) for state, ledger in ledgers.items() for request in ledger.requests]
     ordered.sort(key=lambda pair: pair[1].line)
-    for track, r in ordered:
+    for state, r in ordered:
         latency = round(r.ended - r.started, 6) if r.ended is not None and r.started is not None else None
         answered = line_of(r.last_line) if r.last_line else None
         yield (
-            number(track), line_of(r.line), answered, r.started, r.ended, latency, r.phase, r.source, r.direction,
+            number(state), line_of(r.line), answered, r.started, r.ended, latency, r.phase, r.source, r.direction,
             r.name, r.id, r.channel, r.answer, r.outcome, r.status, hide(r.text),
         )  # fmt: skip
 
@@ -88,7 +88,7 @@ class _Ledger(Struct):
     _channels: dict[int, int] = field(default_factory=dict)  # the server's channel number -> the client's
     _just_answered: list[_Request] = field(default_factory=list)
 
-    def see(self, track: Track, item: Seen) -> None:
+    def see(self, state: State, item: Seen) -> None:
         """Takes the next thing of the session."""
         if isinstance(item, Event | Run):
             time = item.started if isinstance(item, Run) else item.time
@@ -98,29 +98,29 @@ class _Ledger(Struct):
                     request.ended = time
             self._just_answered.clear()
         elif isinstance(item, SftpPacket):
-            self._sftp(track, item)
+            self._sftp(state, item)
         else:
-            self._packet(track, item)
+            self._packet(state, item)
 
-    def _sftp(self, track: Track, packet: SftpPacket) -> None:
+    def _sftp(self, state: State, packet: SftpPacket) -> None:
         number = packet.fields.get("id")
         if packet.name not in _SFTP_ANSWERS:
             name = str(packet.fields.get("request", packet.name)) if packet.name == "extended" else packet.name
             key = ("sftp", "out" if packet.direction == "out" else "in", number)
-            self._ask(key, self._request(track, packet, "sftp", name, number))
+            self._ask(key, self._request(state, packet, "sftp", name, number))
             return
         key = ("sftp", "in" if packet.direction == "out" else "out", number)
         status = packet.fields.get("status")
         # Status 1 ends a file or a directory: that is no refusal.
         self._answered(key, packet.line, packet.time, packet.name, refused=status not in (None, 0, 1), status=status)
 
-    def _packet(self, track: Track, packet: Packet) -> None:
+    def _packet(self, state: State, packet: Packet) -> None:
         fields, other = packet.fields, "in" if packet.direction == "out" else "out"
         recipient = fields.get("recipient")
         if packet.name in _ASKING and fields.get("want_reply", True) and packet.problem is None:
             name = str(fields.get("request") or fields.get("method") or packet.name)
             channel = self._channel(packet)
-            request = self._request(track, packet, "packet", name, None, channel)
+            request = self._request(state, packet, "packet", name, None, channel)
             self._ask((packet.name, packet.direction, channel), request)
         if packet.name == "channel_open_confirmation" and isinstance(recipient, int):
             self._channels[fields.get("sender", recipient)] = recipient
@@ -165,7 +165,7 @@ class _Ledger(Struct):
 
     def _request(
         self,
-        track: Track,
+        state: State,
         packet: Packet | SftpPacket,
         source: str,
         name: str,
@@ -174,5 +174,5 @@ class _Ledger(Struct):
     ) -> _Request:
         text = as_text(revealed(packet.fields) if self.show_secrets else packet.fields)
         return _Request(
-            packet.line, track.clock, track.phase, source, packet.direction, name, number, channel, text
+            packet.line, state.clock, state.phase, source, packet.direction, name, number, channel, text
         )  # fmt: skip

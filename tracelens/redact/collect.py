@@ -16,7 +16,7 @@ from tracelens.redact.packets import HIDING, Packet, Walk
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.tokens import LINES, Loose, Told
 from tracelens.sessions import Assembler
-from tracelens.sessions.track import HIDDEN_FIELDS, Track
+from tracelens.sessions.state import HIDDEN_FIELDS, State
 from tracelens.ssh.messages import SECRETIVE
 from tracelens.ssh.sftp import SftpPacket
 
@@ -83,7 +83,7 @@ class Survey(Walk):
         self._before: deque[Item] = deque(maxlen=_BEFORE)
         self._place = 0
         self._clock: float | None = None
-        self._tracks: list[Track] = []
+        self._states: list[State] = []
         self._agents: set[tuple[int, int, str]] = set()
         self._in_key = False
 
@@ -91,7 +91,7 @@ class Survey(Walk):
         """The trace is over; what only the sessions needed is let go of."""
         self._assembler.finish()
         self.shared = self._assembler.interleaved > 0
-        self._assembler, self._tracks, self._places = Assembler(), [], {}
+        self._assembler, self._states, self._places = Assembler(), [], {}
         self._before.clear()
 
     def told(self, piece: Told) -> None:
@@ -175,7 +175,7 @@ class Survey(Walk):
         if len(packet.dumps) > 1 and len(packet.data) < packet.dumps[0].size:
             self.orphan(packet.dumps[1])
 
-    def _seen(self, track: Track, item: Event | Run | Decoded | SftpPacket) -> None:
+    def _seen(self, state: State, item: Event | Run | Decoded | SftpPacket) -> None:
         """What the sessions make of a packet: which stream its data belongs to, and whose names are in it."""
         if self._names is not None and isinstance(item, Decoded | SftpPacket):
             self._learn(item.name, item.fields)
@@ -186,19 +186,19 @@ class Survey(Walk):
         if item.problem is not None:
             return
         if item.name == "channel_open" and str(fields["kind"]).startswith("auth-agent"):
-            self._agents.add((id(track), fields["sender"], "out"))
+            self._agents.add((id(state), fields["sender"], "out"))
         elif item.name == "channel_open_confirmation" and item.direction == "out":
-            if (id(track), fields["recipient"], "out") in self._agents:
-                self._agents.add((id(track), fields["sender"], "in"))
+            if (id(state), fields["recipient"], "out") in self._agents:
+                self._agents.add((id(state), fields["sender"], "in"))
         elif number is not None and item.name in ("channel_data", "channel_extended_data"):
-            is_agent = (id(track), fields["recipient"], item.direction) in self._agents
-            is_sftp = item.name == "channel_data" and track.carries_sftp(item.direction, fields["recipient"])
+            is_agent = (id(state), fields["recipient"], item.direction) in self._agents
+            is_sftp = item.name == "channel_data" and state.carries_sftp(item.direction, fields["recipient"])
             kind = AGENT if is_agent else SFTP if is_sftp else DATA
-            key = (id(track), fields["recipient"], f"{item.direction} {item.name} {kind}")
+            key = (id(state), fields["recipient"], f"{item.direction} {item.name} {kind}")
             stream = self._numbers.get(key)
             if stream is None:
                 stream = self._numbers[key] = len(self.kinds)
-                self._tracks.append(track)  # else another could get its id
+                self._states.append(state)  # else another could get its id
                 self.kinds.append(kind)
             self.streams[number] = stream
 

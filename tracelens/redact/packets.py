@@ -6,7 +6,7 @@ from typing import Any
 
 from tracelens.redact.hexdump import Hexdump, Row
 from tracelens.redact.tokens import Begun, Closed, Loose, Piece, Told
-from tracelens.sessions.track import HIDDEN_FIELDS
+from tracelens.sessions.state import HIDDEN_FIELDS
 from tracelens.ssh import messages
 from tracelens.ssh.wire import StringSpan
 

@@ -17,7 +17,7 @@ from tracelens.redact.packets import HIDING, SIZING, Packet, Walk, is_transfer, 
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rows import Edit
 from tracelens.redact.tokens import LINES, Loose, Piece, Told
-from tracelens.sessions.track import HIDDEN_FIELDS
+from tracelens.sessions.state import HIDDEN_FIELDS
 from tracelens.ssh.messages import SECRETIVE
 
 _HELD, _WRITTEN = 8 << 20, 1 << 16

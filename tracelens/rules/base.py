@@ -132,7 +132,8 @@ def _basis(found: Found, subject: Session | Trace) -> Basis:
     decisive = [quote for quote in found.evidence if not quote.aside]
     if any(quote.line in session.packet_lines for quote in decisive for session in sessions):
         return "packet"
-    silent = {s.failed.line for s in sessions if s.failed is not None and s.failed.kind == "silence"}
+    failures = (session.ending.failed for session in sessions)
+    silent = {failure.line for failure in failures if failure is not None and failure.kind == "silence"}
     return "silence" if any(quote.line in silent for quote in decisive) else "text"
 
 

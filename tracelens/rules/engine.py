@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracelens.rules.base import Finding, Rival, Rule
-from tracelens.sessions import Session
+from tracelens.sessions import Session, pending_request, shows_outcomes
 
 Verdict = Literal["cause", "healthy", "unexplained", "insufficient"]
 # Rules that could not be asked, and the contexts that each lacks.
@@ -52,7 +52,7 @@ def _can_be_asked(rules: list[Rule], traced: frozenset[str]) -> tuple[list[Rule]
 def _diagnose(session: Session, by_kind: dict[str, list[Rule]], causes: list[Rule], skipped: Skipped) -> Diagnosis:
     noise = tuple([found for rule in by_kind["noise"] if (found := rule.ask(session)) is not None])
     fired: dict[str, tuple[Rule, Finding]] = {}
-    if session.failed is None:
+    if session.ending.failed is None:
         causes, skipped = [], ()
     for rule in causes:
         found = rule.ask(session)
@@ -79,10 +79,10 @@ _SAME_STEP = ("Looking for packet", "Packet type", "Password authentication fail
 
 def _doubt(session: Session) -> Rival | None:
     """The rival of a failure on which the trace ends, without the session's own end: it may have gone on."""
-    failed, last = session.failed, session.last
-    if not session.cut or failed is None or last is None or failed.kind not in ("error", "refusal"):
+    failed, last = session.ending.failed, session.last
+    if not session.ending.cut or failed is None or last is None or failed.kind not in ("error", "refusal"):
         return None
-    login = session.last_attempt
+    login = session.login.last_attempt
     if failed.phase == "auth" and login is not None and login.pending and login.line > failed.line:
         return Rival("noise-partial-auth", "another login was under way when the trace ends: its answer would decide")
     told = max(f.line for f in session.failures)
@@ -93,8 +93,8 @@ def _doubt(session: Session) -> Rival | None:
 
 def _passed_over(session: Session, causes: list[Rule]) -> tuple[Rival, ...]:
     """Refused logins before a failure on a channel that never opened, where nothing shows that a later one was good."""
-    failed = session.failed
-    if failed is None or session.auth_line or any(c.opened for c in session.channels):
+    failed = session.ending.failed
+    if failed is None or session.login.accepted_line or any(c.opened for c in session.channels):
         return ()
     before = [f for f in session.failures if f.line < failed.line and f.fate in ("partial-auth", "undecided")]
     fitting = [rule for rule in causes if rule.login_refusal and before and before[-1].says(rule.login_refusal)]
@@ -106,7 +106,7 @@ def _passed_over(session: Session, causes: list[Rule]) -> tuple[Rival, ...]:
 def _verdict(session: Session, root: Finding | None) -> Verdict:
     if root is not None:
         return "cause"
-    if session.failed is not None:
+    if session.ending.failed is not None:
         return "unexplained"
-    finished = session.pending() is None and session.undecided is None
-    return "healthy" if finished and session.shows_outcomes else "insufficient"
+    finished = pending_request(session) is None and session.ending.undecided is None
+    return "healthy" if finished and shows_outcomes(session) else "insufficient"

@@ -3,7 +3,6 @@
 from tracelens.sessions.assemble import Assembler
 from tracelens.sessions.model import (
     AEAD,
-    ANSWERED,
     LISTS,
     PHASES,
     Attempt,
@@ -14,26 +13,13 @@ from tracelens.sessions.model import (
     Phase,
     Quote,
     Request,
-    Session,
     Wait,
 )
+from tracelens.sessions.session import Session
 from tracelens.sessions.trace import Trace
+from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outcomes
 
 __all__ = [
-    "AEAD",
-    "ANSWERED",
-    "LISTS",
-    "PHASES",
-    "Assembler",
-    "Attempt",
-    "Channel",
-    "Disconnect",
-    "Failure",
-    "Operation",
-    "Phase",
-    "Quote",
-    "Request",
-    "Session",
-    "Trace",
-    "Wait",
-]
+    "AEAD", "ANSWERED", "LISTS", "PHASES", "Assembler", "Attempt", "Channel", "Disconnect", "Failure", "Operation",
+    "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request", "shows_outcomes",
+]  # fmt: skip

@@ -6,39 +6,36 @@ from functools import partial
 from typing import NamedTuple
 
 from tracelens.libssh2 import events
-from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
 from tracelens.reader import Dump, Item, Record, Run
 from tracelens.reader.packets import PacketReader, RawPacket
-from tracelens.reader.repeats import RESTART
-from tracelens.sessions.core import Observer
-from tracelens.sessions.failures import judge
-from tracelens.sessions.interleaved.choice import Wait, best_of, method_told, spokesman
-from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, answers_attempt, fits_packet
-from tracelens.sessions.interleaved.texts import fits_event
-from tracelens.sessions.model import RANK, Quote, Session
-from tracelens.sessions.track import Track
+from tracelens.sessions.beginnings import begins_session, is_empty, is_fresh, is_restart, returns_to_earlier_phase
+from tracelens.sessions.failures import classify_failures
+from tracelens.sessions.interleaved.choice import WaitEnd, next_answered_method, pick_session, representative_event
+from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, awaits_login_answer, score_packet
+from tracelens.sessions.interleaved.texts import score_event
+from tracelens.sessions.machine import take_event, take_impossible_dump, take_packet, take_packet_number, take_run
+from tracelens.sessions.model import Quote
+from tracelens.sessions.order import Places
+from tracelens.sessions.session import Session
+from tracelens.sessions.state import Observer, State
 
 # How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.
 _PATIENCE = 24
-# More sessions than this are not told apart; the oldest that never ended was abandoned.
+# More open sessions than this are not distinguished; the oldest that never ended was abandoned.
 OPEN_AT_ONCE = 16
-# More sessions than this, and one more for so many lines, are not parted: a session that came to anything is longer.
+# More sessions than this, and one more for so many lines, are not separated: a session that got anywhere is longer.
 _SESSIONS, _LINES_A_SESSION = 5_000, 32
 # No packet is this large (RFC 4253, 6.1); a length that came out negative reads like this.
 IMPOSSIBLE_SIZE = 1 << 62
-# So many items are looked at before the next one is given to one of several sessions.
+# How many further items are read before an item is given to one of several sessions.
 _AHEAD = 6
 _LOGIN_ANSWERS = (51, 52)
-# What a server sent, as text tells it; and errors that end a wait: timed out, socket disconnected, nothing received.
+# Texts about what a server sent; and errors that end a wait: timed out, socket disconnected, nothing received.
 _ANSWERS = {"transport.packet_received", "transport.banner_received"}
 _ENDS_OF_WAITS = (-9, -13, -43)
-_FRESH = {
-    "conn.blocking_mode",
-    "transport.new_session",
-    "transport.local_banner_set",
-    "transport.callback_set",
-}
+
+Score = Callable[[State], int]
 
 
 class _Incoming(NamedTuple):
@@ -50,11 +47,10 @@ class _Incoming(NamedTuple):
 
 
 class Assembler:
-    """Takes the items of one trace in order; `sessions()` gives what they make.
+    """Takes the items of one trace in order, and returns the sessions that they make up.
 
-    `unknown` counts records whose text no grammar knows, `interleaved` says whether two sessions took turns,
-    `restarts` how often the clock began anew, `unparted` how many sessions were left with the one before them, because
-    there were more than a limit.
+    `unknown` counts records whose text no grammar knows, `interleaved` how often the active session changed, `restarts`
+    how often the clock restarted, `unparted` how many sessions were left in the one before them because of a limit.
     """
 
     def __init__(self, observer: Observer | None = None) -> None:
@@ -63,29 +59,28 @@ class Assembler:
         self.restarts = 0
         self.interleaved = 0
         self.unparted = 0
-        self._tracks: list[Track] = []
-        self._open: list[Track] = []
-        self._current: Track | None = None
+        self._observer = observer
+        self._states: list[State] = []
+        self._open: list[State] = []
+        self._active: State | None = None
+        self._places = Places()
+        self._ahead: deque[Item] = deque()
+        self._records = 0
+        self._held: Event | None = None  # a blocking mode that may be the next session's
         self._reader = PacketReader()
         self._incoming: deque[_Incoming] = deque()
-        self._reads = 0  # dumps of what came from a socket
-        self._read_by: tuple[Track, int] | None = None  # whose packet came last, and with which read
-        self._speaker: dict[int, Track] = {}  # line of an outgoing packet's dump -> who spoke just before it
-        self._unsent: list[Track] = []  # whose outgoing packets were dumped and not yet seen to go out
-        self._held: Event | None = None
-        self._ahead: deque[Item] = deque()
-        self._place = 0
-        self._lines: dict[int, int] = {}
-        self._records = 0
-        self._observer = observer
+        self._reads = 0  # dumps of data from a socket
+        self._last_read: tuple[State, int] | None = None  # the session of the last packet, and its read
+        self._senders: dict[int, State] = {}  # line of an outgoing packet's dump -> the active session just before it
+        self._unsent: list[State] = []  # the sessions of outgoing packets that were dumped and not yet sent
 
     def add(self, item: Item) -> None:
-        """Takes the next item."""
-        item = self._placed(item)
+        """Take the next item."""
+        item = self._places.put(item)
         if len(self._open) < 2 and not self._ahead:
             self._put(item)
             return
-        # What follows an answer says whose it was, where several wait for one.
+        # The items after an answer show whose it was, if several sessions wait for one.
         self._ahead.append(item)
         while self._ahead and (len(self._ahead) > _AHEAD or len(self._open) < 2):
             self._put(self._ahead.popleft())
@@ -97,10 +92,10 @@ class Assembler:
         if self._held is not None:
             self._let_go()
         if isinstance(item, Dump):
-            if self._current is not None:
-                self._outgoing(item, self._current)
+            if self._active is not None:
+                self._outgoing(item, self._active)
                 if item.size > IMPOSSIBLE_SIZE:
-                    self._current.impossible_dump(item)
+                    take_impossible_dump(self._active, item)
             self._reads += item.kind == "raw" and item.direction == "in"
             for raw in self._reader.add(item):
                 self._packet(raw)
@@ -109,43 +104,15 @@ class Assembler:
 
     @property
     def shared(self) -> int:
-        """How many items begin on a line on which another one ends: no newline stands between them."""
-        return len(self._lines)
+        """How many items begin on a line on which another one ends: no newline separates them."""
+        return self._places.moved
 
     def line_of(self, place: int) -> int:
-        """The line of the input that a session's line number stands for; see `_placed`."""
-        return self._lines.get(place, place)
-
-    def _placed(self, item: Item) -> Item:
-        """The item with a line number of its own, after those of the items before it.
-
-        What comes first decides what recovered from what, and without newlines between records many share a line. In
-        most traces the numbers are the lines themselves; `line_of` gives the line where they are not.
-        """
-        if isinstance(item, Run):
-            line, last = item.first_line, max(item.first_line, item.last_line)
-        else:
-            line = last = item.line
-        if line > self._place:
-            self._place = last
-            return item
-        place = self._place + 1
-        self._place = max(place, last)
-        self._lines[place] = line
-        if isinstance(item, Record):
-            return Record(place, item.time, item.context, item.text)
-        if isinstance(item, Dump):
-            item.line = place
-            return item
-        item.first_line = place
-        item.last_line = self._place
-        self._lines[self._place] = line
-        for retry in item.retries.values():
-            retry.first_line, retry.last_line = place, self._place
-        return item
+        """The line of the input that a session's line number means; see `Places`."""
+        return self._places.line_of(place)
 
     def finish(self) -> None:
-        """Gives what still waits for what comes after it to its session."""
+        """Give the items that still wait for later ones to their sessions."""
         while self._ahead:
             self._put(self._ahead.popleft())
         self._let_go()
@@ -162,26 +129,14 @@ class Assembler:
         self.finish()
         contexts = frozenset(traced)
         result: list[Session] = []
-        for track in sorted(self._tracks, key=lambda t: t.session.first_line):
-            if self._is_empty(track):
+        for state in sorted(self._states, key=lambda s: s.session.first_line):
+            if is_empty(state):
                 continue
-            track.session.traced = contexts
-            cut = track is self._current and not track.closed
-            session = judge(track, cut=cut)
+            state.session.traced = contexts
+            session = classify_failures(state, cut=state is self._active and not state.closed)
             session.number = len(result) + 1
             result.append(session)
         return result
-
-    @staticmethod
-    def _is_empty(track: Track) -> bool:
-        session = track.session
-        return (
-            session.lines.keys() <= _FRESH
-            and not session.packets
-            and not session.waits
-            and not session.failures
-            and session.last is None
-        )
 
     # -- text ------------------------------------------------------------------------------------------------------
 
@@ -201,138 +156,106 @@ class Assembler:
             self._take(event)
 
     def _let_go(self, before: str = "") -> None:
-        """Gives the blocking mode that was set to a session: to the next one if that begins with the next record."""
+        """Deliver the held blocking mode; it belongs to the next session if that starts with the next record."""
         held, self._held = self._held, None
         if held is None:
             return
-        if before == "transport.session_startup" and not any(self._is_fresh(track) for track in self._open):
-            if self._current is not None:
-                self._restarted(self._current, held.time)
+        if before == "transport.session_startup" and not any(map(is_fresh, self._open)):
+            if self._active is not None:
+                self._notice_restart(self._active, held.time)
             self._release()
             self._start(held.line, held.time)
         self._take(held)
 
     def _take(self, event: Event) -> None:
-        name = event.name
+        announces = event.name == "transport.packet_received"
         if len(self._open) < 2:
-            for raw in self._reader.flush():
-                self._packet(raw)
-            if self._incoming and name != "transport.packet_received":
-                self._release()
+            self._flush(release=not announces)
         else:
             self._release(older_than=_PATIENCE)
-        track = self._choose(event)
-        if name == "transport.packet_received":
-            self._announced(track, event)
-        track.event(event)
+        state = self._choose(event)
+        if announces:
+            self._announced(state, event)
+        take_event(state, event)
 
-    def _choose(self, event: Event) -> Track:
-        track = self._current
-        if track is None or self._starts(track, event):
-            if event.name == "transport.packet_received" and track is not None:
+    def _flush(self, *, release: bool = True) -> None:
+        """Give packets whose dump is over to the only session."""
+        for raw in self._reader.flush():
+            self._packet(raw)
+        if self._incoming and release:
+            self._release()
+
+    def _choose(self, event: Event) -> State:
+        state = self._active
+        if state is None or self._begins(event, state):
+            if event.name == "transport.packet_received" and state is not None:
                 self._release()
             return self._start(event.line, event.time)
         if len(self._open) > 1:
-            wait: Wait = "given up" if event.fields.get("code") in _ENDS_OF_WAITS else ""
-            return self._turn_to_best(self._fit_of(event), track, "answered" if event.name in _ANSWERS else wait)
-        return track
+            wait_end: WaitEnd = "given up" if event.fields.get("code") in _ENDS_OF_WAITS else ""
+            wait_end = "answered" if event.name in _ANSWERS else wait_end
+            return self._activate_best(self._event_score(event), state, wait_end)
+        return state
 
-    def _turn_to_best(self, fit: Callable[[Track], int], track: Track, wait: Wait = "") -> Track:
-        """The open session that an item of text fits best, which is the current one from there on."""
-        best = best_of(self._open, self._current, fit, wait)
-        if fit(best) > IMPOSSIBLE and best is not track:
-            self._turn_to(best)
-        return self._current or track
+    def _activate_best(self, score: Score, state: State, wait_end: WaitEnd = "") -> State:
+        """The open session that an item of text fits best; it becomes the active one."""
+        best = pick_session(self._open, self._active, score, wait_end)
+        if score(best) > IMPOSSIBLE and best is not state:
+            self._activate(best)
+        return self._active or state
 
-    def _fit_of(self, event: Event) -> Callable[[Track], int]:
-        """How a record fits: a "Packet type N received" as the packet does, where its dump stands before it."""
+    def _event_score(self, event: Event) -> Score:
+        """How a record fits: a "Packet type N received" like the packet, if its dump came before it."""
         if event.name != "transport.packet_received":
-            return partial(fits_event, event=event)
-        index = self._waiting_place(event)
-        fit = self._fit_of_packet(self._incoming[index]) if index is not None else partial(fits_event, event=event)
-        answered = method_told(self._ahead) if event.fields.get("type") in _LOGIN_ANSWERS else None
-        if answered is None:
-            return fit
-        return lambda track: fit(track) if answers_attempt(track, answered) else min(fit(track), UNLIKELY)
+            return partial(score_event, event=event)
+        index = self._incoming_index(event)
+        score = self._packet_score(self._incoming[index]) if index is not None else partial(score_event, event=event)
+        method = next_answered_method(self._ahead) if event.fields.get("type") in _LOGIN_ANSWERS else None
+        if method is None:
+            return score
+        return lambda state: score(state) if awaits_login_answer(state, method) else min(score(state), UNLIKELY)
 
-    def _fit_of_packet(self, packet: _Incoming) -> Callable[[Track], int]:
-        """How a packet fits; of two alike, the one whose packet came before it with the same bytes from the socket."""
-        reader = self._read_by[0] if self._read_by is not None and 0 < packet.read == self._read_by[1] else None
+    def _packet_score(self, packet: _Incoming) -> Score:
+        """How a packet fits; among equals, the session whose packet came before it from the same read is better."""
+        reader = self._last_read[0] if self._last_read is not None and 0 < packet.read == self._last_read[1] else None
 
-        def fit(track: Track) -> int:
-            fits = fits_packet(track, packet.raw)
-            return 2 * fits + (track is reader and fits > IMPOSSIBLE)
+        def score(state: State) -> int:
+            plain = score_packet(state, packet.raw)
+            return 2 * plain + (state is reader and plain > IMPOSSIBLE)
 
-        return fit
+        return score
 
-    def _turn_to(self, track: Track) -> None:
-        if not track.freed and self._current is not None and not self._current.freed:
+    def _activate(self, state: State) -> None:
+        if not state.freed and self._active is not None and not self._active.freed:
             self.interleaved += 1
-        self._current = track
+        self._active = state
 
-    def _start(self, line: int, time: float | None) -> Track:
-        if self._current is not None:
+    def _start(self, line: int, time: float | None) -> State:
+        if self._active is not None:
             self._release()
-            if len(self._tracks) >= _SESSIONS + self._place // _LINES_A_SESSION:
+            if len(self._states) >= _SESSIONS + self._places.last // _LINES_A_SESSION:
                 self.unparted += 1
-                self._open = [self._current]
-                return self._current
-        track = Track(line, time, self._observer)
-        self._tracks.append(track)
-        self._open = [*[t for t in self._open if not t.freed][1 - OPEN_AT_ONCE :], track]
-        self._current = track
-        return track
+                self._open = [self._active]
+                return self._active
+        state = State.begin(line, time, self._observer)
+        self._states.append(state)
+        self._open = [*[s for s in self._open if not s.freed][1 - OPEN_AT_ONCE :], state]
+        self._active = state
+        return state
 
-    def _starts(self, track: Track, event: Event) -> bool:
+    def _begins(self, event: Event, state: State) -> bool:
         """Whether the record can only be a new session's."""
-        session, name = track.session, event.name
-        if self._restarted(track, event.time):
+        if self._notice_restart(state, event.time):
             return True
-        if self._is_fresh(track) or (name == "transport.session_startup" and any(map(self._is_fresh, self._open))):
-            return False
-        if name in ("transport.new_session", "transport.session_startup"):
-            return True
-        if len(self._open) > 1 and any(t is not track and not t.freed for t in self._open):
-            return False  # it may well be the other session's
-        if name in _FRESH:
-            return track.freed
-        if name == "transport.banner_sent":
-            return session.client_banner is not None
-        if name == "transport.banner_received":
-            return bool(session.offers) and session.kex_done
-        if name == "key_ex.sent_kex":
-            # A re-exchange comes after the login, and no program sets the blocking mode just before it.
-            anew = session.last is not None and session.last.text.startswith("Setting blocking mode")
-            return "client" in session.offers and (not session.kex_done or not session.authenticated or anew)
-        if name == "userauth.permitted_methods" or (name.startswith("userauth.") and name.endswith("_attempted")):
-            return session.authenticated
-        if name == "failure_event.failure" and event.fields.get("code") == -37:
-            return self._goes_back(track, str(event.fields.get("message", "")))
-        return False
+        return begins_session(event, state, [other for other in self._open if other is not state])
 
-    @staticmethod
-    def _is_fresh(track: Track) -> bool:
-        """Whether a session was made and has not begun."""
-        session = track.session
-        return not session.packets and not session.waits and session.lines.keys() <= _FRESH
-
-    def _restarted(self, track: Track, time: float | None) -> bool:
-        """Whether the clock began anew: a process's first second after a later time. No session outlives that."""
-        if time is None or track.clock is None or time >= 1.0 or time >= track.clock - RESTART:
+    def _notice_restart(self, state: State, time: float | None) -> bool:
+        """Count a restart of the clock, which no session outlives."""
+        if not is_restart(state, time):
             return False
         self.restarts += 1
         self._open = []
         return True
-
-    @staticmethod
-    def _goes_back(track: Track, message: str) -> bool:
-        """Whether error -37 is of a phase that the session has long left, so that another one must have begun."""
-        phase = classify(message).phase
-        if phase not in ("banner", "kex", "auth"):
-            return False
-        if phase == "kex" and track.session.kex_done:
-            return message.startswith("Unable to exchange encryption keys") and not track.session.offers
-        return RANK[phase] < RANK[track.phase]
 
     def _run(self, run: Run) -> None:
         for name, count in run.counts.items():
@@ -340,23 +263,16 @@ class Assembler:
             if name.endswith(".unknown"):
                 self.unknown += count
         if len(self._open) < 2:
-            for raw in self._reader.flush():
-                self._packet(raw)
-            if self._incoming:
-                self._release()
-        track = self._current
-        if track is not None and self._restarted(track, run.started):
-            track = None
-        if track is not None and len(self._open) < 2:
-            for message in run.retries:
-                if self._goes_back(track, message):
-                    track = None
-                    break
-        if track is None:
-            track = self._start(run.first_line, run.started)
+            self._flush()
+        state = self._active
+        if state is None or self._notice_restart(state, run.started) or self._begins_by_retry(run, state):
+            state = self._start(run.first_line, run.started)
         elif len(self._open) > 1:
-            track = self._turn_to_best(partial(fits_event, event=spokesman(run)), track)
-        track.run(run)
+            state = self._activate_best(partial(score_event, event=representative_event(run)), state)
+        take_run(state, run)
+
+    def _begins_by_retry(self, run: Run, state: State) -> bool:
+        return len(self._open) < 2 and any(returns_to_earlier_phase(state, message) for message in run.retries)
 
     # -- packets ---------------------------------------------------------------------------------------------------
 
@@ -366,56 +282,55 @@ class Assembler:
             return
         if len(self._open) < 2 and self._incoming and self._incoming[0].raw.line < raw.line:
             self._release()  # no text announces them: the texts were filtered out
-        track = self._speaker.pop(raw.line, None) or self._current or self._start(raw.line, raw.time)
-        if len(self._open) > 1 and fits_packet(track, raw) <= UNLIKELY and not track.freed:
-            best = best_of(self._open, self._current, partial(fits_packet, raw=raw))
-            track = best if fits_packet(best, raw) > IMPOSSIBLE else track
-        track.packet(raw)
+        state = self._senders.pop(raw.line, None) or self._active or self._start(raw.line, raw.time)
+        if len(self._open) > 1 and score_packet(state, raw) <= UNLIKELY and not state.freed:
+            best = pick_session(self._open, self._active, partial(score_packet, raw=raw))
+            state = best if score_packet(best, raw) > IMPOSSIBLE else state
+        take_packet(state, raw)
 
-    def _outgoing(self, dump: Dump, track: Track) -> None:
-        """Who speaks: an outgoing packet is the last speaker's; where its bytes go out, its sender speaks on."""
+    def _outgoing(self, dump: Dump, state: State) -> None:
+        """An outgoing packet is the active session's; the session that sends its bytes becomes active."""
         if dump.direction == "out" and dump.kind == "plain":
-            self._speaker[dump.line] = track
-            self._unsent = [*self._unsent[-7:], track]
+            self._senders[dump.line] = state
+            self._unsent = [*self._unsent[-7:], state]
         elif dump.kind == "send" and self._unsent:
             sender = self._unsent.pop()
-            if len(self._open) > 1 and sender is not track and not sender.freed:
-                self._turn_to(sender)
+            if len(self._open) > 1 and sender is not state and not sender.freed:
+                self._activate(sender)
 
-    def _announced(self, track: Track, event: Event) -> None:
-        """Takes a "Packet type N received, length=L": it names a dump that stands before it."""
-        index = self._waiting_place(event)
+    def _announced(self, state: State, event: Event) -> None:
+        """Take a "Packet type N received, length=L", which names a dump before it."""
+        index = self._incoming_index(event)
         if index is None:
             self._release()
             number = event.fields.get("type")
             if isinstance(number, int):
-                track.number_received(number, event.line)
+                take_packet_number(state, number, event.line)
             return
         packet = self._incoming[index]
         if len(self._open) < 2:
             for _ in range(index):
-                track.packet(self._incoming.popleft().raw)
+                take_packet(state, self._incoming.popleft().raw)
             self._incoming.popleft()
         else:
             del self._incoming[index]
-        self._read_by = track, packet.read
-        track.packet(packet.raw)
+        self._last_read = state, packet.read
+        take_packet(state, packet.raw)
 
-    def _waiting_place(self, event: Event) -> int | None:
-        """Which of the waiting packets a "Packet type N received, length=L" announces."""
+    def _incoming_index(self, event: Event) -> int | None:
+        """Which of the incoming packets a "Packet type N received, length=L" announces."""
         number, length = event.fields.get("type"), event.fields.get("length")
         waiting = ((i, each.raw) for i, each in enumerate(self._incoming))
-        found = (i for i, raw in waiting if raw.number == number and raw.size == length)
-        return next(found, None)
+        return next((i for i, raw in waiting if raw.number == number and raw.size == length), None)
 
     def _release(self, older_than: int = -1) -> None:
-        """Gives the packets that no text announced to the session that they fit."""
+        """Give incoming packets that no text announced to the sessions that they fit."""
         while self._incoming and self._records - self._incoming[0].records > older_than:
             packet = self._incoming.popleft()
-            track = self._current or self._start(packet.raw.line, packet.raw.time)
+            state = self._active or self._start(packet.raw.line, packet.raw.time)
             if len(self._open) > 1:
-                fit = self._fit_of_packet(packet)
-                best = best_of(self._open, self._current, fit, "answered")
-                track = best if fit(best) > IMPOSSIBLE else track
-            self._read_by = track, packet.read
-            track.packet(packet.raw)
+                score = self._packet_score(packet)
+                best = pick_session(self._open, self._active, score, "answered")
+                state = best if score(best) > IMPOSSIBLE else state
+            self._last_read = state, packet.read
+            take_packet(state, packet.raw)

@@ -1,129 +1,142 @@
 """What became of each failure of a session, and which one it failed by.
 
 The failure that counts is the first that nothing recovered from. Error -37 is never one (libssh2 tries again), nor is
-what a later step of the session refutes, nor what went wrong while tidying up.
+an error that a later step of the session refutes, nor one of the clean-up.
 """
 
 import re
 from bisect import bisect_left
+from collections.abc import Callable
 from itertools import pairwise
 
-from tracelens.sessions.model import RANK, Channel, Failure, Operation, Session
-from tracelens.sessions.track import Track
+from tracelens.sessions.model import RANK, Channel, Failure, Operation
+from tracelens.sessions.session import Session
+from tracelens.sessions.state import State
+from tracelens.sessions.unanswered import pending_request
 
-# A pause of this many seconds on an unanswered request, at the end of a session, is giving up; shorter ones are not
-# told from a program that stopped for reasons of its own.
+# A pause of at least this many seconds on an unanswered request, at the end of a session, is giving up; after shorter
+# ones a program may have stopped for reasons of its own.
 GAVE_UP = 0.5
 _DEEPEST = 64  # folders within folders that are looked at
-_JUDGED = 1000  # errors of a session that has failed already: what comes after so many more changes nothing
-# Texts of error -37 that a program gets when it asks for something more, not when it tidies up.
+_JUDGED = 1000  # errors of a session that has failed already: later ones change nothing
+_SAME_REPORT = 30  # an error this few lines after a refusal reports the refusal
+# Texts of error -37 that a program gets when it requests something more, not when it cleans up.
 _GOES_ON = r"^Would block$|^Waiting for|status message|FXP_(?!CLOSE)|starting|sftp_|channel-open|SFTP subsystem"
-# No agent: programs that look for one first go on with another method.
+# No agent: programs that look for one first continue with another method.
 _NO_AGENT = ("agent_variable", "agent.unreachable", "pageant.missing")
 _AWAITS_STATUS = r"status message|FXP_(?!VERSION|INIT|CLOSE)|FXP STATUS"
+# The contexts that show how each phase continued.
+_SHOWN_BY = {
+    "auth": ("Userauth", "Transport"),
+    "channel": ("Conn", "SFTP"),
+    "sftp": ("SFTP",),
+    "scp": ("SCP", "Conn"),
+}
 # Operations that only look: a failed one answers a question, and the session went on to use the answer.
 _LOOKS = {"stat", "lstat", "realpath", "opendir", "readlink", "statvfs", "fstatvfs"}
 _MAKES = {"open", "mkdir", "rename", "symlink"}
 
 
-class _Done:
-    """What a session's operations achieved, for asking whether a failed one was made good later.
-
-    Each table gives the last line at which it was so: an operation by verb and path, by verb, and any that used a path
-    or what lies in it.
-    """
+class _Successes:
+    """The last line of each kind of success: by verb and path, by verb, and by a path that an operation was in."""
 
     def __init__(self, operations: list[Operation]) -> None:
-        self.same: dict[tuple[str, str], int] = {}
-        self.verb: dict[str, int] = {}
+        self.by_path: dict[tuple[str, str], int] = {}
+        self.by_verb: dict[str, int] = {}
         self.used: dict[str, int] = {}
         self.last = 0
         for operation in operations:
-            if operation.outcome != "done" or operation.status:
-                continue
-            if operation.verb != "close":
-                self.last = operation.line
-            self.same[operation.verb, operation.path] = self.verb[operation.verb] = operation.line
-            if operation.verb in _MAKES | _LOOKS:
-                path = operation.path.rstrip("/")
-                for _ in range(_DEEPEST):
-                    self.used[path] = operation.line
-                    path, slash, _name = path.rpartition("/")
-                    if not slash:
-                        break
-                self.used[operation.target.rstrip("/")] = operation.line
+            if operation.outcome == "done" and not operation.status:
+                self._add(operation)
 
-    def makes_good(self, failed: Operation) -> bool:
-        """Whether a later operation did what this one could not, or went on as if it had."""
+    def _add(self, operation: Operation) -> None:
+        verb, line = operation.verb, operation.line
+        if verb != "close":
+            self.last = line
+        self.by_path[verb, operation.path] = self.by_verb[verb] = line
+        if verb in _MAKES | _LOOKS:
+            path = operation.path.rstrip("/")
+            for _ in range(_DEEPEST):
+                self.used[path] = line
+                path, slash, _name = path.rpartition("/")
+                if not slash:
+                    break
+            self.used[operation.target.rstrip("/")] = line
+
+    def supersede(self, failed: Operation) -> bool:
+        """Whether a later operation succeeded in the same thing, or continued as if it had."""
         if failed.verb in _LOOKS | {"remove", "rmdir"} and failed.status in (None, 2, 10):
-            # Is it there? No. Whatever was done after that was done knowing it.
-            return self.last > failed.line
+            return self.last > failed.line  # the file was missing, and the session continued knowing that
         if not failed.path:
-            return self.verb.get(failed.verb, 0) > failed.line
-        if max(self.same.get((failed.verb, path), 0) for path in (failed.path, "")) > failed.line:
+            return self.by_verb.get(failed.verb, 0) > failed.line
+        if max(self.by_path.get((failed.verb, path), 0) for path in (failed.path, "")) > failed.line:
             return True
         return failed.verb in _LOOKS | {"mkdir"} and self.used.get(failed.path.rstrip("/"), 0) > failed.line
 
 
-def judge(track: Track, *, cut: bool) -> Session:
-    """Gives the track's session with the fate of each failure set, and `failed` where one was final.
+def classify_failures(state: State, *, cut: bool) -> Session:
+    """The state's session with the fate of each failure set, and `failed` if one was final.
 
     Args:
-        track: the session's state machine at its end.
+        state: the session's state at its end.
         cut: whether the trace ends here without the session's own end: nothing after it was seen.
     """
-    session = track.session
-    session.cut = cut
-    if track.sftp_packets is False:
-        track.end_of_text()
+    session = state.session
+    session.ending.cut = cut
+    if not state.sftp_dumped:
+        state.finish_text_operation()
     _add_silent_refusals(session)
     session.failures.sort(key=lambda f: f.line)
-    _tidy_up(session.failures)
+    _join_clean_up(session.failures)
+    final = _final_failure(session)
+    if final is None:
+        final = _silence(session, state)
+        if final is not None:
+            final.fate = "final"
+            session.failures.append(final)
+    session.ending.failed = final
+    session.ending.reached = _reached(session, state, final)
+    return session
+
+
+def _final_failure(session: Session) -> Failure | None:
+    """Set the fate of each failure; return the final one."""
     final: Failure | None = None
-    done = _Done(session.operations)
+    successes = _Successes(session.operations)
     for number, failure in enumerate(session.failures):
         if failure.fate:
             continue
         if final is not None and number > _JUDGED:
             failure.fate = "consequence"
             continue
-        failure.fate = _fate(session, failure, done)
+        failure.fate = _fate(session, failure, successes)
         if failure.fate == "final":
-            if final is None or _supersedes(failure, final):
-                if final is not None:
-                    final.fate = "consequence"
+            if final is None:
                 final = failure
+            elif _supersedes(failure, final):
+                final.fate, final = "consequence", failure
             else:
                 failure.fate = "consequence"
-    if final is None:
-        final = _silence(session, track)
-        if final is not None:
-            final.fate = "final"
-            session.failures.append(final)
-    session.failed = final
-    session.reached = _reached(session, track, final)
-    return session
+    return final
 
 
-def _tidy_up(failures: list[Failure]) -> None:
-    """Errors of one clean-up: the closing of a channel tells first what the sending of its EOF met."""
+def _join_clean_up(failures: list[Failure]) -> None:
+    """Errors of one clean-up: the closing of a channel first reports the failure to send its EOF."""
     for failure, following in pairwise(failures):
         if failure.is_("channel.eof_not_sent") and following.is_("channel.closed_anyway"):
             failure.fate = failure.fate or following.fate
 
 
 def _supersedes(later: Failure, earlier: Failure) -> bool:
-    """Whether the later failure says better why the same step failed."""
-    if (
-        later.kind == "disconnect"
-        and earlier.kind == "error"
-        and later.line - earlier.line < 30
-        and earlier.code in (-13, -43, -1)
-    ):
-        return earlier.phase == later.phase
-    # A method the server does not offer was tried before one that it does: the refusal of the latter counts.
+    """Whether the later failure explains better why the same step failed."""
+    if earlier.phase != later.phase:
+        return False
+    lost = earlier.kind == "error" and earlier.code in (-13, -43, -1)
+    if lost and later.kind == "disconnect" and later.line - earlier.line < _SAME_REPORT:
+        return True
+    # A method that the server does not offer was tried before one that it does: the refusal of the latter counts.
     first, last = earlier.attempt, later.attempt
-    if first is not None and last is not None and first is not last and earlier.phase == later.phase == "auth":
+    if first is not None and last is not None and first is not last and earlier.phase == "auth":
         not_offered = bool(first.remaining) and first.method not in first.remaining and not first.partial
         if not_offered and last.method in first.remaining:
             earlier.fate = "partial-auth"
@@ -131,50 +144,50 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
     return False
 
 
-def _fate(session: Session, failure: Failure, done: _Done) -> str:
+def _fate(session: Session, failure: Failure, successes: _Successes) -> str:
     if failure.code == 0:
         return "recovered"
-    if _undecidable(session, failure):
-        session.undecided = session.undecided or failure
+    if _is_undecidable(session, failure):
+        session.ending.undecided = session.ending.undecided or failure
         return "undecided"
     if failure.phase == "auth" and failure.attempt is not None:
         return _auth_fate(session, failure)
     if failure.kind == "disconnect":
         return "cleanup" if _work_was_over(session, failure.line) else "final"
-    if RANK[failure.phase] < _progress_after(session, failure.line):
+    if RANK[failure.phase] < _rank_after(session, failure.line):
         return "recovered"
     if failure.phase in ("channel", "sftp", "scp"):
-        return _work_fate(session, failure, done)
+        return _work_fate(session, failure, successes)
     return "final"
 
 
-def _undecidable(session: Session, failure: Failure) -> bool:
-    """Whether only errors were traced there, and the program went on: what succeeds then leaves no line."""
+def _is_undecidable(session: Session, failure: Failure) -> bool:
+    """Whether only errors were traced there, and the program continued: its later successes leave no line."""
     over = failure.code == -13 and failure.is_("socket.closed") and failure is session.failures[-1]
     if (over or failure.kind == "disconnect") and not session.uses("Conn") and not session.dumped:
-        # Whoever still wanted something would have said what; some servers end each session so.
+        # A program that still wanted something would have logged it; some servers end each session like this.
         return failure.phase not in ("banner", "kex", "auth") or not session.uses("Transport")
-    shows = {
-        "auth": ("Userauth", "Transport"),
-        "channel": ("Conn", "SFTP"),
-        "sftp": ("SFTP",),
-        "scp": ("SCP", "Conn"),
-    }.get(failure.phase)
-    if shows is None or session.dumped or any(session.uses(context) for context in shows):
+    contexts = _SHOWN_BY.get(failure.phase)
+    if contexts is None or session.dumped or any(session.uses(context) for context in contexts):
         return False
+    return _continues_in_silence(session, failure) or any(
+        wait.last_line > failure.line and re.search(_GOES_ON, wait.what) for wait in session.waits.values()
+    )
+
+
+def _continues_in_silence(session: Session, failure: Failure) -> bool:
+    """Whether programs usually continue after the error, without another one."""
     if not session.waits and failure.is_("auth.signature_refused", *_NO_AGENT):
         return True  # a client that does not block leaves no -37 either
     if failure.code == -22 and failure.is_("channel.variable"):
         return True  # most programs do without the variable
     # Printed for any status to stat, mkdir, rmdir, remove, rename and readlink. A program that only checks if a file
     # exists continues after it; where the server answers immediately, no error shows that.
-    if failure.is_("sftp.any_status") and not _waits_for_statuses(session, failure):
-        return True
-    return any(wait.last_line > failure.line and re.search(_GOES_ON, wait.what) for wait in session.waits.values())
+    return failure.is_("sftp.any_status") and not _waited_for_status(session, failure)
 
 
-def _waits_for_statuses(session: Session, failure: Failure) -> bool:
-    """Whether the answer itself was waited for, so that a client that had gone on would have had to wait again."""
+def _waited_for_status(session: Session, failure: Failure) -> bool:
+    """Whether the client waited for the answer, so that it would have waited again if it had continued."""
     before = [wait for wait in session.waits.values() if wait.last_line < failure.line]
     last = max(before, key=lambda wait: wait.last_line, default=None)
     return last is not None and re.search(_AWAITS_STATUS, last.what) is not None
@@ -183,162 +196,164 @@ def _waits_for_statuses(session: Session, failure: Failure) -> bool:
 def _work_was_over(session: Session, line: int) -> bool:
     """Whether the client had closed every channel it had opened, with nothing left unanswered."""
     opened = [c for c in session.channels if c.opened]
-    return bool(opened) and all(0 < c.closing_line < line for c in opened) and session.pending() is None
+    return bool(opened) and all(0 < c.closing_line < line for c in opened) and pending_request(session) is None
 
 
-def _progress_after(session: Session, line: int) -> int:
-    """The phase that the session reached after a line, as a rank."""
+def _rank_after(session: Session, line: int) -> int:
+    """The rank of the phase that the session reached after a line."""
     return max((RANK[p.name] for p in session.phases if p.first_line > line and not p.by_error), default=-1)
 
 
 def _auth_fate(session: Session, failure: Failure) -> str:
     attempt = failure.attempt
-    if session.authenticated and (not session.auth_line or session.auth_line > failure.line):
+    if session.login.authenticated and (not session.login.accepted_line or session.login.accepted_line > failure.line):
         return "final" if _went_on_regardless(session) else "partial-auth"
-    if (
-        attempt is not None
-        and attempt.partial
-        and any(a.line > attempt.line and a.method != "none" for a in session.attempts)
-    ):
-        return "partial-auth"
-    return "final"
+    if attempt is None or not attempt.partial:
+        return "final"
+    continued = any(a.line > attempt.line and a.method != "none" for a in session.login.attempts)
+    return "partial-auth" if continued else "final"
 
 
 def _went_on_regardless(session: Session) -> bool:
-    """Whether the client went on though every login was refused, and the server opened nothing for it."""
-    sent = [a for a in session.attempts if a.sent and a.method != "none"]
+    """Whether the client continued though every login was refused, and the server opened nothing for it."""
+    sent = [a for a in session.login.attempts if a.sent and a.method != "none"]
     return (
-        not session.auth_line
-        and session.service_accepted
+        not session.login.accepted_line
+        and session.login.service_accepted
         and bool(sent)
         and all(a.outcome in ("refused", "partial") for a in sent)
         and not any(c.opened for c in session.channels)
     )
 
 
-def _work_fate(session: Session, failure: Failure, done: _Done) -> str:
+def _work_fate(session: Session, failure: Failure, successes: _Successes) -> str:
+    """The fate of an error on a channel."""
     operation = failure.operation
     if operation is not None and operation.verb != "scp":
-        return "recovered" if done.makes_good(operation) else "final"
-    if failure.code == -21 and any(c.opened and c.open_line > failure.line for c in session.channels):
+        return "recovered" if successes.supersede(operation) else "final"
+    if any(recovered(session, failure) for recovered in _RECOVERIES):
         return "recovered"
-    if failure.code in (-22, -21, None) and failure.kind in ("error", "refusal"):
-        for channel in session.channels:
-            later = [r for r in channel.requests if r.line > failure.line and r.name != "env"]
-            if any(r.granted or (r.granted is None and channel.exit_line > r.line) for r in later):
-                return "recovered"
-    if failure.code in (-24, -27, -23) and _worked_after(session, failure):
-        return "recovered"
-    if failure.code is not None and _exit_came(session, failure):
-        return "cleanup"
-    return "final"
+    return "cleanup" if failure.code is not None and _exit_came(session, failure) else "final"
+
+
+def _opened_another(session: Session, failure: Failure) -> bool:
+    return failure.code == -21 and any(c.opened and c.open_line > failure.line for c in session.channels)
+
+
+def _was_granted_another(session: Session, failure: Failure) -> bool:
+    if failure.code not in (-22, -21, None) or failure.kind not in ("error", "refusal"):
+        return False
+    return any(
+        request.granted or (request.granted is None and channel.exit_line > request.line)
+        for channel in session.channels
+        for request in channel.requests
+        if request.line > failure.line and request.name != "env"
+    )
 
 
 def _worked_after(session: Session, failure: Failure) -> bool:
+    if failure.code not in (-24, -27, -23):
+        return False
     return any(o.outcome == "done" and o.line > failure.line for o in session.operations) or any(
         c.exit_line > failure.line for c in session.channels
     )
 
 
+_RECOVERIES: tuple[Callable[[Session, Failure], bool], ...] = (_opened_another, _was_granted_another, _worked_after)
+
+
 def _exit_came(session: Session, failure: Failure) -> bool:
-    """Whether a command had already given its exit status on the channel: its work was done."""
+    """Whether a command had already sent its exit status on the channel: its work was done."""
     channel = failure.channel
     return (
         channel is not None
         and channel.exit_status is not None
         and channel.exit_line < failure.line
-        and not session.sftp_line
-        and not session.scp_line
-        and session.written_line < channel.exit_line
+        and not session.sftp.line
+        and not session.scp.line
+        and session.data.written_line < channel.exit_line
         and failure.code in (-9, -13, -43, -7, -30)
     )
 
 
 def _add_silent_refusals(session: Session) -> None:
-    """Refusals that packets show and no Failure Event tells: the mask left 128 out."""
-    lines = sorted(f.line for f in session.failures)
-    told_of = {id(f.attempt) for f in session.failures} | {id(f.operation) for f in session.failures}
-    for attempt in session.attempts:
-        after = bisect_left(lines, attempt.end_line)
-        told = id(attempt) in told_of or (after < len(lines) and lines[after] - attempt.end_line < 30)
-        if attempt.method != "none" and attempt.outcome in ("refused", "partial") and not told:
-            session.failures.append(Failure(attempt.end_line, None, None, "", "auth", "refusal", attempt=attempt))
+    """Add refusals that packets show and no Failure Event reports: the mask left 128 out."""
+    reported = {id(f.attempt) for f in session.failures} | {id(f.operation) for f in session.failures}
+    _add_login_refusals(session, reported)
     last = max((f.line for f in session.failures if f.code in (-21, -22, -32)), default=0)
     for channel in session.channels:
         _add_channel_refusals(session, channel, last)
     for operation in session.operations:
-        if operation.outcome == "failed" and id(operation) not in told_of:
-            session.failures.append(
-                Failure(
-                    operation.end_line or operation.line,
-                    operation.ended,
-                    None,
-                    operation.message or "",
-                    "sftp",
-                    "refusal",
-                    operation=operation,
-                )
-            )
+        if operation.outcome == "failed" and id(operation) not in reported:
+            line, message = operation.end_line or operation.line, operation.message or ""
+            refusal = Failure(line, operation.ended, None, message, "sftp", "refusal", operation=operation)
+            session.failures.append(refusal)
 
 
-def _add_channel_refusals(session: Session, channel: Channel, told: int) -> None:
-    """Adds what a channel was refused after the last line that told of a refusal."""
-    if channel.refused_line > told:
-        session.failures.append(
-            Failure(channel.refused_line, None, None, channel.refusal, "channel", "refusal", channel=channel)
-        )
+def _add_login_refusals(session: Session, reported: set[int]) -> None:
+    lines = sorted(f.line for f in session.failures)
+    for attempt in session.login.attempts:
+        if attempt.method == "none" or attempt.outcome not in ("refused", "partial") or id(attempt) in reported:
+            continue
+        after = bisect_left(lines, attempt.end_line)
+        if after == len(lines) or lines[after] - attempt.end_line >= _SAME_REPORT:
+            session.failures.append(Failure(attempt.end_line, None, None, "", "auth", "refusal", attempt=attempt))
+
+
+def _add_channel_refusals(session: Session, channel: Channel, reported: int) -> None:
+    """Add what a channel was refused after the last line that reported a refusal."""
+    line = channel.refused_line
+    if line > reported:
+        session.failures.append(Failure(line, None, None, channel.refusal, "channel", "refusal", channel=channel))
     for request in channel.requests:
-        if request.granted is False and request.line > told:
-            session.failures.append(
-                Failure(request.line, None, None, "", "channel", "refusal", channel=channel, request=request)
-            )
+        if request.granted is False and request.line > reported:
+            refusal = Failure(request.line, None, None, "", "channel", "refusal", channel=channel, request=request)
+            session.failures.append(refusal)
 
 
-def _silence(session: Session, track: Track) -> Failure | None:
+def _silence(session: Session, state: State) -> Failure | None:
     """The request that nobody answered, if the session ended on one after a pause that is giving up."""
-    what = session.pending()
-    if what is None or (session.traced <= {"Failure Event"} and not session.dumped):
-        return None  # where nothing but errors was traced, silence is not the server's
-    login = session.last_attempt
-    if what[0] == "auth" and session.dumped and login is not None and login.accepted_key and not login.signed:
-        return None  # it is the client's turn to sign
-    waited = session.waited_last
-    if not session.gave_up_line and track.clock is not None and track.progress is not None:
-        waited = track.clock - track.progress
-    session.waited_last = waited
+    pending = pending_request(session)
+    if pending is None or (session.traced <= {"Failure Event"} and not session.dumped):
+        return None  # where nothing but errors was traced, the server may have answered
+    phase, _ = pending
+    login = session.login.last_attempt if phase == "auth" else None
+    if session.dumped and login is not None and login.accepted_key and not login.signed:
+        return None  # the client has to sign next
+    _measure_last_wait(session, state)
     died = _server_side_died(session)
-    if waited < GAVE_UP and not died:
+    if session.ending.waited < GAVE_UP and not died:
         return None
-    phase, _ = what
-    operation = next((o for o in reversed(session.operations) if o.outcome == "pending"), None)
-    attempt = session.last_attempt if phase == "auth" else None
-    channel = session.channels[-1] if session.channels else None
     return Failure(
-        session.gave_up_line or session.last_line,
+        session.ending.gave_up_line or session.last_line,
         session.ended,
         None,
         "",
         phase,
         "closed" if died else "silence",
-        attempt=attempt,
-        operation=operation,
-        channel=channel,
+        attempt=login,
+        operation=next((o for o in reversed(session.operations) if o.outcome == "pending"), None),
+        channel=session.channels[-1] if session.channels else None,
     )
+
+
+def _measure_last_wait(session: Session, state: State) -> None:
+    if not session.ending.gave_up_line and state.clock is not None and state.last_progress is not None:
+        session.ending.waited = state.clock - state.last_progress
 
 
 def _server_side_died(session: Session) -> bool:
     """Whether the server ended the channel before the client did, with a request still open on it."""
     for channel in session.channels:
         ended = channel.exit_line or channel.close_line
-        if ended and session.sftp_line and (not channel.closing_line or channel.closing_line > ended):
+        if ended and session.sftp.line and (not channel.closing_line or channel.closing_line > ended):
             return True
     return False
 
 
-def _reached(session: Session, track: Track, final: Failure | None) -> str:
-    phase = track.phase
-    if session.undecided is not None:
-        return session.undecided.phase
+def _reached(session: Session, state: State, final: Failure | None) -> str:
+    if session.ending.undecided is not None:
+        return session.ending.undecided.phase
     if final is not None:
-        return final.phase if RANK[final.phase] > RANK[phase] else phase
-    return "done" if session.pending() is None else phase
+        return final.phase if RANK[final.phase] > RANK[state.phase] else state.phase
+    return "done" if pending_request(session) is None else state.phase

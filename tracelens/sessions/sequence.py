@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from tracelens.libssh2.events import Event
 from tracelens.reader import Run
 from tracelens.reader.packets import Packet
-from tracelens.sessions.track import Track, shown
+from tracelens.sessions.state import State, shown
 from tracelens.ssh.codes import SFTP_STATUSES
 from tracelens.ssh.sftp import SftpPacket
 
@@ -70,21 +70,21 @@ class Steps:
         self._said: dict[int, _Kept] = {}  # id of the session -> steps that packets show, with banners and errors
         self._told: dict[int, _Kept] = {}  # the same as texts tell them
 
-    def observe(self, track: Track, item: Event | Run | Packet | SftpPacket) -> None:
+    def observe(self, state: State, item: Event | Run | Packet | SftpPacket) -> None:
         """Takes what a session sees."""
         if isinstance(item, Run):
             return
         if isinstance(item, Event):
-            self._event(track, item)
+            self._event(state, item)
             return
         sender: Literal["client", "server"] = "server" if item.direction == "in" else "client"
         if isinstance(item, SftpPacket):
             what, phase = _sftp(item), "sftp"
         else:
-            what, phase = _packet(item, track)
+            what, phase = _packet(item, state)
         if what:
             step = Step(item.line, item.time, sender, what[:_LONGEST], phase, last_line=item.line, last_time=item.time)
-            self._of(self._said, track).add(step, fold=what in _BULK)
+            self._of(self._said, state).add(step, fold=what in _BULK)
 
     def of(self, session: object) -> tuple[list[Step], int]:
         """A session's steps in order of their lines, and how many were left out between the first and the last."""
@@ -93,29 +93,29 @@ class Steps:
         kept = said if packets else told
         return sorted([*kept.first, *kept.last], key=attrgetter("line")), kept.omitted
 
-    def _event(self, track: Track, event: Event) -> None:
+    def _event(self, state: State, event: Event) -> None:
         name = event.name
         if name == "failure_event.failure":
             if event.fields.get("code") == _EAGAIN:
                 return
             what = _cut(f"error {event.text}")
-            step = Step(event.line, event.time, "client", what, track.phase, "error", 1, event.line, event.time)
+            step = Step(event.line, event.time, "client", what, state.phase, "error", 1, event.line, event.time)
         else:
             sender = _TEXTS.get(name)
             if sender is None:
                 return
-            phase = "banner" if name in _BANNERS else _PHASES.get(event.context, track.phase)
+            phase = "banner" if name in _BANNERS else _PHASES.get(event.context, state.phase)
             what = _cut(shown(event))
             step = Step(event.line, event.time, sender, what, phase, "message", 1, event.line, event.time)
-        self._of(self._told, track).add(step, fold=False)
+        self._of(self._told, state).add(step, fold=False)
         if step.kind == "error" or name in _BANNERS:
-            self._of(self._said, track).add(step, fold=False)
+            self._of(self._said, state).add(step, fold=False)
 
     @staticmethod
-    def _of(kept: dict[int, _Kept], track: Track) -> _Kept:
-        found = kept.get(id(track.session))
+    def _of(kept: dict[int, _Kept], state: State) -> _Kept:
+        found = kept.get(id(state.session))
         if found is None:
-            found = kept[id(track.session)] = _Kept()
+            found = kept[id(state.session)] = _Kept()
         return found
 
 
@@ -193,10 +193,10 @@ _SAYS: dict[str, Callable[[dict[str, Any]], str] | None] = {
 }
 
 
-def _packet(packet: Packet, track: Track) -> tuple[str, str]:
+def _packet(packet: Packet, state: State) -> tuple[str, str]:
     """What a packet says, "" where the chart does without it, and the phase that its number belongs to."""
     number = packet.number
-    phase = track.phase
+    phase = state.phase
     if number in (5, 6) or 50 <= number < 80:
         phase = "auth"
     elif 20 <= number < 50:
@@ -206,7 +206,7 @@ def _packet(packet: Packet, track: Track) -> tuple[str, str]:
     name = packet.name.upper() if not packet.name.startswith("kex_") else f"KEX message {number}"
     if name == "CHANNEL_DATA":
         # SFTP's data come again as SFTP packets.
-        sftp = track.sftp_packets or any(r.name == "subsystem" for c in track.session.channels[-1:] for r in c.requests)
+        sftp = state.sftp_dumped or any(r.name == "subsystem" for c in state.session.channels[-1:] for r in c.requests)
         return ("" if sftp else name), phase
     says = _SAYS.get(packet.name, _nothing)
     if says is None:

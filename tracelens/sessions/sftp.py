@@ -1,220 +1,219 @@
 """SFTP and SCP operations, from channel data where it was dumped, else from text (draft-ietf-secsh-filexfer-02)."""
 
+from typing import Any
+
 from tracelens.libssh2.events import Event
 from tracelens.reader.packets import Packet, RawPacket
-from tracelens.sessions.channels import Channels
-from tracelens.sessions.core import on
+from tracelens.sessions.channels import channel_by_number
 from tracelens.sessions.model import Operation, Quote
+from tracelens.sessions.state import State, on
 from tracelens.ssh.sftp import SftpPacket, SftpStream
 
-# Requests whose replies come by the thousand: only a failed one becomes an operation.
+# Requests that come by the thousand: only a failed one becomes an operation.
 _BULK_REQUESTS = {"read", "write"}
-_TAIL = 16  # bytes at the end of content that tell whether it was blanked out
+_END_OF_FILE = 1
+_TAIL = 16  # bytes at the end of content that show whether it was blanked out
+_EXTENSIONS = {
+    "statvfs@openssh.com": "statvfs",
+    "fstatvfs@openssh.com": "fstatvfs",
+    "fsync@openssh.com": "fsync",
+    "posix-rename@openssh.com": "rename",
+}
+_STAT_VERBS = {"Statting": "stat", "LStatting": "lstat", "Set-statting": "setstat"}
+_HANDLE_VERBS = {"set-stat": "fsetstat", "stat": "fstat", "": "fstat"}
 
 
-class Files(Channels):
-    """Steps of file transfer."""
+# -- text ------------------------------------------------------------------------------------------------------------
 
-    @on("sftp.subsystem_initialized", "sftp.version_sent")
-    def _sftp_started(self, event: Event) -> None:
-        self.session.sftp_line = self.session.sftp_line or event.line
-        if event.name == "sftp.version_sent":
-            self.session.sftp_asked_line = event.line
 
-    @on("sftp.version_enabled")
-    def _sftp_version(self, event: Event) -> None:
-        version = event.fields.get("version")
-        self.session.sftp_version = version if isinstance(version, int) else 0
-        self._finish_text_operation()
-        self.enter("sftp", event.line)
+@on("sftp.subsystem_initialized", "sftp.version_sent")
+def _started(state: State, event: Event) -> None:
+    state.session.sftp.line = state.session.sftp.line or event.line
+    if event.name == "sftp.version_sent":
+        state.session.sftp.asked_line = event.line
 
-    @on("scp.receive_started", "scp.send_started")
-    def _scp(self, event: Event) -> None:
-        self.session.scp_line = self.session.scp_line or event.line
-        self.enter("scp", event.line)
-        if not self.session.operations:
-            self.session.operations.append(Operation("scp", event.line, time=event.time))
 
-    @on("scp.got")
-    def _scp_got(self, event: Event) -> None:
-        code = event.fields.get("code")
-        if code in (1, 2):
-            self.session.scp_messages.append(Quote(event.line, str(event.fields.get("line", "")).strip()))
+@on("sftp.version_enabled")
+def _version_text(state: State, event: Event) -> None:
+    version = event.fields.get("version")
+    state.session.sftp.version = version if isinstance(version, int) else 0
+    state.finish_text_operation()
+    state.enter("sftp", event.line)
 
-    def _text_begin(self, verb: str, event: Event) -> None:
-        self._finish_text_operation()
-        if self.sftp_packets:
-            return
-        if self.session.sftp_version is None and self.phase == "channel":
-            self.enter("sftp", event.line)
-        path = str(event.fields.get("path", ""))
-        operation = Operation(verb, event.line, path, str(event.fields.get("target", "")), time=event.time)
-        self.session.operations.append(operation)
-        self._text_operation = operation
-        self._replied = False
 
-    @on("sftp.open_sent")
-    def _open_sent(self, event: Event) -> None:
-        self._text_begin("opendir" if "dir" in str(event.fields.get("kind", "")) else "open", event)
+@on("scp.receive_started", "scp.send_started")
+def _scp_started(state: State, event: Event) -> None:
+    state.session.scp.line = state.session.scp.line or event.line
+    state.enter("scp", event.line)
+    if not state.session.operations:
+        state.session.operations.append(Operation("scp", event.line, time=event.time))
 
-    @on("sftp.mkdir", "sftp.rmdir", "sftp.rename", "sftp.statvfs", "sftp.fstatvfs")
-    def _simple(self, event: Event) -> None:
-        self._text_begin(event.name[5:], event)
 
-    @on("sftp.unlink")
-    def _unlink(self, event: Event) -> None:
-        self._text_begin("remove", event)
+@on("scp.got")
+def _scp_message(state: State, event: Event) -> None:
+    if event.fields.get("code") in (1, 2):
+        state.session.scp.messages.append(Quote(event.line, str(event.fields.get("line", "")).strip()))
 
-    @on("sftp.stat_family")
-    def _stat(self, event: Event) -> None:
-        verb = {"Statting": "stat", "LStatting": "lstat", "Set-statting": "setstat"}.get(
-            str(event.fields.get("verb", ""))
-        )
-        if verb is not None:
-            self._text_begin(verb, event)
 
-    @on("sftp.link_family")
-    def _link(self, event: Event) -> None:
-        kind, verb = str(event.fields.get("kind", "")), str(event.fields.get("verb", ""))
-        self._text_begin("realpath" if kind == "realpath" else "symlink" if verb == "Creating" else "readlink", event)
+def _begin(state: State, verb: str, event: Event) -> None:
+    """A text begins an operation; where packets are dumped they show it better."""
+    state.finish_text_operation()
+    if state.sftp_dumped:
+        return
+    if state.session.sftp.version is None and state.phase == "channel":
+        state.enter("sftp", event.line)
+    path, target = str(event.fields.get("path", "")), str(event.fields.get("target", ""))
+    state.text_operation = Operation(verb, event.line, path, target, time=event.time)
+    state.session.operations.append(state.text_operation)
+    state.reply_seen = False
 
-    @on("sftp.handle_command")
-    def _handle_command(self, event: Event) -> None:
-        command = str(event.fields.get("command", "")).split(" ")[0]
-        self._text_begin({"set-stat": "fsetstat", "stat": "fstat"}.get(command, command or "fstat"), event)
 
-    @on("sftp.handle_received", "sftp.open_succeeded", "sftp.packet_type_received", "sftp.entries_returned")
-    def _reply_seen(self, event: Event) -> None:
-        self._replied = True
-        if event.name != "sftp.packet_type_received":
-            self.session.confirmed_line = event.line
-            self._finish_text_operation()
+@on("sftp.open_sent")
+def _open(state: State, event: Event) -> None:
+    _begin(state, "opendir" if "dir" in str(event.fields.get("kind", "")) else "open", event)
 
-    @on("sftp.handle_closing", "sftp.readdir_started", "sftp.read_sent")
-    def _next_step(self, event: Event) -> None:
-        self._finish_text_operation()
-        goes_on = any(o.verb == "readdir" and o.outcome == "done" for o in self.session.operations[-1:])
-        if event.name == "sftp.readdir_started" and not self.sftp_packets and not goes_on:
-            self._text_begin("readdir", event)
 
-    @on("sftp.status_received")
-    def _status_text(self, event: Event) -> None:
-        status = event.fields.get("status")
-        for failure in reversed(self.session.failures):
-            if failure.operation is not None and isinstance(status, int) and failure.operation.status is None:
-                failure.operation.status = status
-            break
+@on("sftp.mkdir", "sftp.rmdir", "sftp.rename", "sftp.statvfs", "sftp.fstatvfs")
+def _named_like_its_verb(state: State, event: Event) -> None:
+    _begin(state, event.name.removeprefix("sftp."), event)
 
-    def end_of_text(self) -> None:
-        """The trace is over: what was answered and met no error went well."""
-        self._finish_text_operation()
 
-    def carries_sftp(self, direction: str, recipient: int) -> bool:
-        """Whether data to this channel, by the recipient's number, is SFTP's."""
-        number = self.own_number(direction, recipient)
-        channel = self._numbered.get(number)
-        if channel is None or not channel.requests:
-            return bool(self.session.sftp_line)
-        subsystem = channel.request("subsystem")
-        return subsystem is not None and subsystem.message in ("sftp", "")
+@on("sftp.unlink")
+def _unlink(state: State, event: Event) -> None:
+    _begin(state, "remove", event)
 
-    def _channel_data(self, raw: RawPacket, packet: Packet) -> None:
-        self._conn_packet(packet.line)
-        recipient, length = packet.fields["recipient"], packet.fields["length"]
-        number = self.own_number(raw.direction, recipient)
-        self._channel_number(number, packet.line)
-        if not self.carries_sftp(raw.direction, recipient):
-            end = raw.read(9 + max(0, length - _TAIL), 9 + length)
-            self.session.content_bytes += length if any(end) or not end else 0
-            return
-        stream = self._streams.get((number, raw.direction))
-        if stream is None:
-            stream = self._streams[number, raw.direction] = SftpStream(raw.direction)
-        had = stream.problem
-        for found in stream.feed(length, lambda a, b: raw.read(9 + a, 9 + b), raw.line, self.clock):
-            self._sftp(found)
-        if stream.problem and not had and raw.direction == "in":
-            self.session.sftp_problem, self.session.sftp_problem_line = stream.problem, raw.line
-            self.session.packet_lines.add(raw.line)
 
-    def _sftp(self, packet: SftpPacket) -> None:
-        session, fields = self.session, packet.fields
-        if self._observer is not None:
-            self._observer(self, packet)
-        number = fields.get("id")
-        if packet.direction == "out":
-            if packet.name == "init":
-                session.sftp_line = session.sftp_line or packet.line
-                session.sftp_asked_line = session.sftp_asked_line or packet.line
-                return
-            self.sftp_packets = True
-            if packet.name in _BULK_REQUESTS:
-                session.transfers[packet.name] = session.transfers.get(packet.name, 0) + 1
-                session.content_bytes += fields.get("length", 0) if packet.name == "write" and not packet.blank else 0
-                if isinstance(number, int):
-                    self._requests[number] = packet.name
-                return
-            verb = str(fields.get("request", packet.name)) if packet.name == "extended" else packet.name
-            verb = {
-                "statvfs@openssh.com": "statvfs",
-                "fstatvfs@openssh.com": "fstatvfs",
-                "fsync@openssh.com": "fsync",
-            }.get(verb, verb)
-            verb = "rename" if verb == "posix-rename@openssh.com" else verb
-            path, target = str(fields.get("path", "")), str(fields.get("target", ""))
-            told, self._text_operation = self._text_operation, None
-            operation = Operation(verb, packet.line, path, target, number, self.clock)
-            if told is not None and told.verb == verb and told.outcome == "pending":
-                # The text came before the session's first packet: it is the same operation.
-                session.operations[session.operations.index(told)] = operation
-            else:
-                session.operations.append(operation)
-            if isinstance(number, int):
-                self._unanswered[number] = operation
-            return
-        if packet.name == "version":
-            session.sftp_version = fields.get("version", 3)
-            self.enter("sftp", packet.line)
-            return
-        if packet.name == "data":
-            session.content_bytes += 0 if packet.blank else fields.get("length", 0)
-        status = fields.get("status")
-        if status:
-            session.packet_lines.add(packet.line)
-        if isinstance(number, int) and number in self._requests:
-            verb = self._requests.pop(number)
-            if status == 1:
-                session.sftp_ends += 1
-            elif status:
-                handle = next(
-                    (o for o in reversed(session.operations) if o.verb in ("open", "opendir") and o.outcome == "done"),
-                    None,
-                )
-                session.operations.append(
-                    Operation(
-                        verb,
-                        packet.line,
-                        handle.path if handle else "",
-                        "",
-                        number,
-                        self.clock,
-                        self.clock,
-                        packet.line,
-                        status,
-                        fields.get("message"),
-                        "failed",
-                    )
-                )
-            return
-        if number not in self._unanswered:
-            return
-        operation = self._unanswered.pop(number)
-        operation.end_line, operation.ended = packet.line, self.clock
-        self._just_answered = operation
+@on("sftp.stat_family")
+def _stat(state: State, event: Event) -> None:
+    verb = _STAT_VERBS.get(str(event.fields.get("verb", "")))
+    if verb is not None:
+        _begin(state, verb, event)
+
+
+@on("sftp.link_family")
+def _link(state: State, event: Event) -> None:
+    kind, verb = str(event.fields.get("kind", "")), str(event.fields.get("verb", ""))
+    _begin(state, "realpath" if kind == "realpath" else "symlink" if verb == "Creating" else "readlink", event)
+
+
+@on("sftp.handle_command")
+def _handle_command(state: State, event: Event) -> None:
+    command = str(event.fields.get("command", "")).split(" ")[0]
+    _begin(state, _HANDLE_VERBS.get(command, command), event)
+
+
+@on("sftp.handle_received", "sftp.open_succeeded", "sftp.packet_type_received", "sftp.entries_returned")
+def _reply(state: State, event: Event) -> None:
+    state.reply_seen = True
+    if event.name != "sftp.packet_type_received":
+        state.session.sftp.confirmed_line = event.line
+        state.finish_text_operation()
+
+
+@on("sftp.handle_closing", "sftp.readdir_started", "sftp.read_sent")
+def _next_step(state: State, event: Event) -> None:
+    state.finish_text_operation()
+    if event.name == "sftp.readdir_started" and not state.sftp_dumped:
+        last = state.session.operations[-1] if state.session.operations else None
+        if last is None or last.verb != "readdir" or last.outcome != "done":
+            _begin(state, "readdir", event)
+
+
+@on("sftp.status_received")
+def _status_text(state: State, event: Event) -> None:
+    status = event.fields.get("status")
+    last = state.session.failures[-1].operation if state.session.failures else None
+    if last is not None and isinstance(status, int) and last.status is None:
+        last.status = status
+
+
+# -- packets ---------------------------------------------------------------------------------------------------------
+
+
+def take_channel_data(state: State, raw: RawPacket, packet: Packet) -> None:
+    """Decode SFTP's packets in a channel's data; other data is content."""
+    session = state.session
+    state.imply_login(packet.line)
+    recipient, length = packet.fields["recipient"], packet.fields["length"]
+    number = state.own_number(raw.direction, recipient)
+    channel_by_number(state, number, packet.line)
+    if not state.carries_sftp(raw.direction, recipient):
+        end = raw.read(9 + max(0, length - _TAIL), 9 + length)
+        session.data.bytes += length if any(end) or not end else 0
+        return
+    stream = state.sftp_streams.get((number, raw.direction))
+    if stream is None:
+        stream = state.sftp_streams[number, raw.direction] = SftpStream(raw.direction)
+    known_problem = stream.problem
+    for sftp_packet in stream.feed(length, lambda a, b: raw.read(9 + a, 9 + b), raw.line, state.clock):
+        state.observe(sftp_packet)
+        (_request if sftp_packet.direction == "out" else _response)(state, sftp_packet)
+    if stream.problem and not known_problem and raw.direction == "in":
+        session.sftp.problem, session.sftp.problem_line = stream.problem, raw.line
+        session.packet_lines.add(raw.line)
+
+
+def _request(state: State, packet: SftpPacket) -> None:
+    session, fields = state.session, packet.fields
+    number = fields.get("id")
+    if packet.name == "init":
+        session.sftp.line = session.sftp.line or packet.line
+        session.sftp.asked_line = session.sftp.asked_line or packet.line
+        return
+    state.sftp_dumped = True
+    if packet.name in _BULK_REQUESTS:
+        session.sftp.transfers[packet.name] = session.sftp.transfers.get(packet.name, 0) + 1
+        session.data.bytes += fields.get("length", 0) if packet.name == "write" and not packet.blank else 0
+        if isinstance(number, int):
+            state.bulk_requests[number] = packet.name
+        return
+    verb = str(fields.get("request", packet.name)) if packet.name == "extended" else packet.name
+    verb = _EXTENSIONS.get(verb, verb)
+    path, target = str(fields.get("path", "")), str(fields.get("target", ""))
+    operation = Operation(verb, packet.line, path, target, number, state.clock)
+    earlier, state.text_operation = state.text_operation, None
+    if earlier is not None and earlier.verb == verb and earlier.outcome == "pending":
+        # The text came before the session's first packet: it is the same operation.
+        session.operations[session.operations.index(earlier)] = operation
+    else:
+        session.operations.append(operation)
+    if isinstance(number, int):
+        state.open_operations[number] = operation
+
+
+def _response(state: State, packet: SftpPacket) -> None:
+    session, fields = state.session, packet.fields
+    if packet.name == "version":
+        session.sftp.version = fields.get("version", 3)
+        state.enter("sftp", packet.line)
+        return
+    if packet.name == "data" and not packet.blank:
+        session.data.bytes += fields.get("length", 0)
+    number, status = fields.get("id"), fields.get("status")
+    if status:
+        session.packet_lines.add(packet.line)
+    if number in state.bulk_requests:
+        _bulk_response(state, packet, state.bulk_requests.pop(number), status)
+    elif number in state.open_operations:
+        operation = state.completed_operation = state.open_operations.pop(number)
+        operation.end_line, operation.ended = packet.line, state.clock
         operation.outcome = "done"
         if packet.name == "status":
             operation.status, operation.message = status, fields.get("message")
-            if status == 1 and operation.verb in ("readdir", "read"):
-                session.sftp_ends += 1
+            if status == _END_OF_FILE and operation.verb in ("readdir", "read"):
+                session.sftp.ends += 1
             elif status:
                 operation.outcome = "failed"
+
+
+def _bulk_response(state: State, packet: SftpPacket, verb: str, status: Any) -> None:
+    """The answer to a read or write: an operation of its own only if it failed."""
+    session, line, clock = state.session, packet.line, state.clock
+    if status == _END_OF_FILE:
+        session.sftp.ends += 1
+    elif status:
+        done = (o for o in reversed(session.operations) if o.verb in ("open", "opendir") and o.outcome == "done")
+        handle, message = next(done, None), packet.fields.get("message")
+        path = handle.path if handle else ""
+        failed = Operation(verb, line, path, "", packet.fields["id"], clock, clock, line, status, message, "failed")
+        session.operations.append(failed)

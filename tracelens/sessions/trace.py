@@ -5,7 +5,8 @@ from typing import Literal
 from msgspec import Struct
 
 from tracelens.reader import Account
-from tracelens.sessions.model import Quote, Session
+from tracelens.sessions.model import Quote
+from tracelens.sessions.session import Session
 
 # So large a share of blank lines is no chance.
 _MOST = 0.8

@@ -43,14 +43,14 @@ def shown(names: tuple[str, ...], most: int = 4) -> str:
 
 def client_release(session: Session) -> tuple[int, ...] | None:
     """The client's libssh2: as its banner says, else the oldest that has all that it offers."""
-    if session.client_version is not None:
-        return session.client_version
-    return least_version(a for names in session.offers.get("client", {}).values() for a in names)
+    if session.banner.client_version is not None:
+        return session.banner.client_version
+    return least_version(a for names in session.kex.offers.get("client", {}).values() for a in names)
 
 
 def agreement(session: Session, version: tuple[int, ...]) -> dict[str, str | None]:
     """What a libssh2 version, left to its defaults, and this server would agree on; None for a list that fails."""
-    theirs = session.offers.get("server", {})
+    theirs = session.kex.offers.get("server", {})
     found: dict[str, str | None] = {}
     for name in LISTS:
         if name.startswith("mac_") and found[f"cipher_{name[4:]}"] in AEAD:
@@ -79,21 +79,21 @@ def _own(session: Session) -> str:
     version = client_release(session)
     if version is None:
         return ""
-    return f" (this client: {'' if session.client_version else 'at least '}{release_name(version)})"
+    return f" (this client: {'' if session.banner.client_version else 'at least '}{release_name(version)})"
 
 
 def left_out(session: Session, name: str) -> tuple[str, ...]:
     """What the server wants in a list and the client's own version offers by default, yet this client did not."""
-    version = session.client_version
+    version = session.banner.client_version
     if version is None:
         return ()
-    ours, theirs = session.offers["client"][name], session.offers["server"][name]
+    ours, theirs = session.kex.offers["client"][name], session.kex.offers["server"][name]
     return tuple(a for a in usable(defaults(version, kind_of(name))) if a in theirs and a not in ours)
 
 
 def is_old_server(session: Session, name: str) -> bool:
     """Whether the server has nothing but deprecated algorithms where the client has better ones."""
-    ours, theirs = usable(session.offers["client"][name]), usable(session.offers["server"][name])
+    ours, theirs = usable(session.kex.offers["client"][name]), usable(session.kex.offers["server"][name])
     return (
         kind_of(name) != "comp" and bool(theirs) and all(a in WEAK for a in theirs) and any(a not in WEAK for a in ours)
     )
@@ -102,9 +102,9 @@ def is_old_server(session: Session, name: str) -> bool:
 def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
     """Why the list does not meet, in a sentence, and what each side can do about it."""
     kind = kind_of(name)
-    theirs = usable(session.offers["server"][name])
+    theirs = usable(session.kex.offers["server"][name])
     version = client_release(session)
-    called = release_name(version) if session.client_version and version is not None else "this client"
+    called = release_name(version) if session.banner.client_version and version is not None else "this client"
     if not theirs:
         return "The server offers none at all.", (server(f"repair its list: {proposal(session, name)}"),)
     if is_old_server(session, name):
@@ -153,7 +153,7 @@ def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
 def _narrowed(session: Session, name: str, without: tuple[str, ...], called: str) -> tuple[str, tuple[Advice, ...]]:
     kind = kind_of(name)
     constants = _constants(session, kind)
-    ours, version = session.offers["client"][name], session.client_version or ()
+    ours, version = session.kex.offers["client"][name], session.banner.client_version or ()
     certain = any(in_every_build(a) and a not in ours for a in usable(defaults(version, kind)))
     certain = certain or any(_family(a) in other for a in without for other in _all_offered(session))
     reason = (
@@ -179,7 +179,7 @@ def _family(algorithm: str) -> str:
 
 
 def _all_offered(session: Session) -> set[str]:
-    return {algorithm for names in session.offers.get("client", {}).values() for algorithm in names}
+    return {algorithm for names in session.kex.offers.get("client", {}).values() for algorithm in names}
 
 
 def _old_server(session: Session, name: str, theirs: tuple[str, ...], called: str) -> tuple[str, tuple[Advice, ...]]:
@@ -187,13 +187,13 @@ def _old_server(session: Session, name: str, theirs: tuple[str, ...], called: st
     without = left_out(session, name)
     stopgap = without or tuple(a for a in theirs if any(a in defaults(v, kind) for v in DEFAULTS))
     fit = _fit(session, name)
-    by_choice = session.server_openssh is not None and any(a not in WEAK for a in fit)
+    by_choice = session.banner.server_openssh is not None and any(a not in WEAK for a in fit)
     if by_choice:
         why = f"The server's settings leave it only deprecated ones ({shown(theirs)})."
         advice = [server(proposal(session, name))]
     else:
         why = f"The server is too old: it offers only deprecated ones ({shown(theirs)})."
-        which = f" ({session.server_banner})" if session.server_banner else ""
+        which = f" ({session.banner.server})" if session.banner.server else ""
         advice = [server(f"upgrade the server software{which}{', or ' if fit else ': '}{proposal(session, name)}")]
     if without:
         advice.append(
@@ -214,7 +214,7 @@ def _old_server(session: Session, name: str, theirs: tuple[str, ...], called: st
 
 def _constants(session: Session, kind: str) -> str:
     constant = NAMES[kind][2]
-    missing = [m.partition("_")[2].upper() for m in session.mismatches() if kind_of(m) == kind]
+    missing = [m.partition("_")[2].upper() for m in session.kex.mismatches() if kind_of(m) == kind]
     return " and ".join(f"{constant}_{way}" if way else constant for way in missing) or constant
 
 
@@ -225,10 +225,10 @@ def _price(algorithm: str) -> str:
 
 def _fit(session: Session, name: str) -> list[str]:
     """What the client offers and this server can be configured to offer, certificates aside."""
-    openssh = session.server_openssh
+    openssh = session.banner.server_openssh
     return [
         a
-        for a in usable(session.offers["client"][name])
+        for a in usable(session.kex.offers["client"][name])
         if a not in _NOT_PROPOSED
         and "-cert-v01" not in a
         and not a.startswith("sk-")
@@ -240,8 +240,8 @@ def proposal(session: Session, name: str) -> str:
     """The line of sshd_config, or its like, that would meet this client, and what it costs in security."""
     kind = kind_of(name)
     called, keyword, _ = NAMES[kind]
-    ours, theirs = usable(session.offers["client"][name]), session.offers["server"][name]
-    openssh = session.server_openssh
+    ours, theirs = usable(session.kex.offers["client"][name]), session.kex.offers["server"][name]
+    openssh = session.banner.server_openssh
     if kind == "comp":
         line = "" if openssh is None else " (`Compression yes` offers none and zlib@openssh.com, `no` only none)"
         return f"let {shown(ours)} stand in the server's list of compression methods{line}. It costs no security"
@@ -280,10 +280,10 @@ def stock_gap(session: Session) -> str | None:
     For traces that do not show the server's offer. Only key exchange and host keys can fail so: all libssh2 since
     1.2.2 have a cipher and a MAC that every OpenSSH has by default.
     """
-    openssh, version = session.server_openssh, client_release(session)
+    openssh, version = session.banner.server_openssh, client_release(session)
     if openssh is None or version is None:
         return None
-    sent = session.offers.get("client", {})
+    sent = session.kex.offers.get("client", {})
     methods = usable(sent.get("kex") or defaults(version, "kex"))
     keys = sent.get("hostkey") or defaults(version, "hostkey")
     if openssh >= (10, 0) and all(m.startswith("diffie-hellman") for m in methods):

@@ -7,7 +7,7 @@ SUBSYSTEM = ("Unable to request SFTP subsystem", "Unable to request publickey su
 
 def refused(session: Session) -> Failure | None:
     """The failure, if it is a refused request (RFC 4254, 4 and 5.4)."""
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase not in ("channel", "sftp", "scp") or failed.kind == "disconnect":
         return None
     request = failed.request

@@ -13,7 +13,7 @@ _LENGTH_WORDS = r"(?i)bad packet length|packet length|padding error"
 def server_saw_bad_mac(session: Session) -> Disconnect | None:
     """The server's disconnect, if it says that a MAC did not verify (RFC 4253, 11.1, reason 5)."""
     said = session.server_disconnect()
-    if said is None or not session.kex_done:
+    if said is None or not session.kex.done:
         return None
     return said if said.reason == 5 or (said.reason == 2 and re.search(_MAC_WORDS, said.description)) else None
 
@@ -26,7 +26,7 @@ def server_saw_bad_length(session: Session) -> Disconnect | None:
 
 def protection(session: Session) -> str:
     """Cipher and MAC that guard what the server sends, as far as known."""
-    names = [session.algorithm(name) for name in ("cipher_sc", "mac_sc")]
+    names = [session.kex.algorithm(name) for name in ("cipher_sc", "mac_sc")]
     known = [name for name in names if name and name not in ("INTEGRATED-AES-GCM", "INTEGRATED-MAC")]
     return " and ".join(known)
 
@@ -35,7 +35,7 @@ def advice(session: Session) -> tuple[Advice, ...]:
     """What to do about packets that did not survive the way."""
     used = protection(session)
     now = f" instead of {used}" if used else ""
-    etm = session.client_version in ETM_BROKEN and ("-etm" in used or not used)
+    etm = session.banner.client_version in ETM_BROKEN and ("-etm" in used or not used)
     return (
         network(
             "look for what alters bytes on the way: a faulty network card or its offloading, a WAN "

@@ -39,7 +39,7 @@ CHECK = "`ssh-keygen -y -f PRIVATE_KEY` asks for the passphrase and prints the p
 
 def local(session: Session) -> list[Failure]:
     """The errors of the attempt that failed, if none of them is an answer of the server."""
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.kind != "error":
         return []
     if failed.phase != "auth" and not any(f.line > failed.line and f.says(*CLOSING) for f in session.failures):
@@ -80,7 +80,7 @@ def kind(session: Session) -> tuple[Kind, Failure, bool] | None:
     refused = next((f for f in errors if re.search(FILE_REFUSED, f.message)), None)
     if refused is None:
         return None
-    version = session.client_version
+    version = session.banner.client_version
     return ("format" if version is not None and version < (1, 9) else "passphrase"), refused, False
 
 

@@ -79,7 +79,7 @@ def _refusals(session: Session) -> Iterator[Refusal]:
             continue
         if attempt is None or attempt.method not in (method, "hostbased"):
             signed = failure.says(SIGNED)
-            attempt = Attempt(method, failure.line, failure.time, session.user, "refused", signed=signed)
+            attempt = Attempt(method, failure.line, failure.time, session.login.user, "refused", signed=signed)
             attempt.end_line = failure.line
         yield Refusal(failure, attempt)
 
@@ -91,7 +91,7 @@ def decisive(session: Session) -> Refusal | None:
     failure, a method that the server does not offer counts only if nothing else was tried, and an accepted first factor
     leaves the decision to the next one.
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase != "auth":
         return None
     found = [r for r in refusals(session) if r.failure.line >= failed.line and r.failure.fate != "partial-auth"]
@@ -139,9 +139,9 @@ def lists(session: Session) -> list[tuple[int, tuple[str, ...]]]:
 
 
 def _lists(session: Session) -> list[tuple[int, tuple[str, ...]]]:
-    found = {a.end_line or a.line: a.remaining for a in session.attempts if a.remaining}
-    if session.offered is not None:
-        found.setdefault(session.offered_line, session.offered)
+    found = {a.end_line or a.line: a.remaining for a in session.login.attempts if a.remaining}
+    if session.login.offered is not None:
+        found.setdefault(session.login.offered_line, session.login.offered)
     return sorted(found.items())
 
 
@@ -182,7 +182,7 @@ def accepted(session: Session, refusal: Refusal) -> bool | None:
     if before == ("publickey",):
         return None if paired is False else True
     if before is not None:
-        return True if paired and session.server_openssh is None and not vouches_for_any_key(session) else None
+        return True if paired and session.banner.server_openssh is None and not vouches_for_any_key(session) else None
     # No list at all: who goes on with another method, and is refused there, had one accepted before or two mistakes.
     other = _Login.of(session).last_other > refusal.failure.line
     return True if other or (paired and not vouches_for_any_key(session)) else None
@@ -190,24 +190,24 @@ def accepted(session: Session, refusal: Refusal) -> bool | None:
 
 def vouches_for_any_key(session: Session) -> bool:
     """Whether the server calls every key acceptable, so that only the signed request is a real answer."""
-    return any(name in (session.server_banner or "") for name in ("mod_sftp", "Twisted"))
+    return any(name in (session.banner.server or "") for name in ("mod_sftp", "Twisted"))
 
 
 def the_list(session: Session, attempt: Attempt) -> tuple[Quote, ...]:
     """Where the list of methods stands that an attempt is to be held against."""
     if attempt.remaining:
         return (Quote(attempt.end_line, f"the server offers: {','.join(attempt.remaining)}"),)
-    if session.offered is None:
+    if session.login.offered is None:
         return ()
-    return (Quote(session.offered_line, f"the server offers: {','.join(session.offered) or 'nothing'}"),)
+    return (Quote(session.login.offered_line, f"the server offers: {','.join(session.login.offered) or 'nothing'}"),)
 
 
 def offers(session: Session, attempt: Attempt) -> str:
     """The methods that can go on, as a text."""
-    return ",".join(attempt.remaining or session.offered or ()) or "nothing"
+    return ",".join(attempt.remaining or session.login.offered or ()) or "nothing"
 
 
 def who(session: Session, attempt: Attempt | None = None) -> str:
     """The user's name for a sentence."""
-    name = (attempt.user if attempt else None) or session.user
+    name = (attempt.user if attempt else None) or session.login.user
     return f"user {name!r}" if name else "the user"

@@ -12,16 +12,16 @@ WAYS = {"cs": "client to server", "sc": "server to client"}
 
 def no_common(session: Session, kind: str) -> Found | None:
     """The finding about the first list that does not meet, if it is of this kind; shared by the five causes."""
-    failed = session.failed
-    if failed is None or session.kex_done or session.agreed:
+    failed = session.ending.failed
+    if failed is None or session.kex.done or session.kex.agreed:
         return None
     if failed.phase != "kex" or failed.code in ELSEWHERE:
         return None
-    missing = session.mismatches()
+    missing = session.kex.mismatches()
     if not missing or kind_of(missing[0]) != kind:
         return None
     name = missing[0]
-    ours, theirs = session.offers["client"][name], session.offers["server"][name]
+    ours, theirs = session.kex.offers["client"][name], session.kex.offers["server"][name]
     called = NAMES[kind][0]
     ways = [WAYS[m.partition("_")[2]] for m in missing if kind_of(m) == kind and "_" in m]
     direction = f" ({ways[0]})" if len(ways) == 1 else ""
@@ -34,8 +34,8 @@ def no_common(session: Session, kind: str) -> Found | None:
     return Found(
         f"Client and server have no {called} in common{direction}. {why}{more}",
         (
-            Quote(session.offer_lines.get("client", 0), f"client offers: {','.join(ours) or '(nothing)'}"),
-            Quote(session.offer_lines.get("server", 0), f"server offers: {','.join(theirs) or '(nothing)'}"),
+            Quote(session.kex.offer_lines.get("client", 0), f"client offers: {','.join(ours) or '(nothing)'}"),
+            Quote(session.kex.offer_lines.get("server", 0), f"server offers: {','.join(theirs) or '(nothing)'}"),
             failed.quote,
         ),
         advice,

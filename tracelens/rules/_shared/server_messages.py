@@ -45,7 +45,7 @@ def barred(session: Session, since: int) -> Quote | None:
 
 def told(session: Session, since: int) -> tuple[Quote, ...]:
     """What the server told the user last, from a line on: for people to read."""
-    found = [quote for quote in session.said if quote.line >= since]
+    found = [quote for quote in session.login.messages if quote.line >= since]
     return tuple(_quoted(quote, aside=True) for quote in found[-_QUOTED:])
 
 
@@ -73,7 +73,7 @@ def _first(session: Session, words: str, since: int) -> Quote | None:
 
 def _words(session: Session) -> Iterator[Quote]:
     """What may decide: not what a prompt says before anything was answered, but a disconnect's words too."""
-    yield from (quote for quote in session.said if not quote.aside)
+    yield from (quote for quote in session.login.messages if not quote.aside)
     yield from (Quote(d.line, d.description) for d in session.disconnects if not d.sent)
 
 

@@ -36,7 +36,7 @@ WHERE = (
 
 def ended_by(session: Session) -> tuple[Failure, int | None] | None:
     """The failure that an SFTP status made, and the status; None for the status where the trace does not show it."""
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase not in ("sftp", "channel") or failed.kind not in ("error", "refusal"):
         return None
     worded = next((status for words, status in _WORDED.items() if words in failed.message), None)

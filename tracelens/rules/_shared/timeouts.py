@@ -51,13 +51,13 @@ def last_wait(session: Session, line: int) -> str:
 
 def awaits_version(session: Session, line: int) -> bool:
     """Whether the client had asked for the SFTP version, and waits for it (draft-ietf-secsh-filexfer-02, 4)."""
-    if session.sftp_version is not None or any(o.outcome != "pending" for o in session.operations):
+    if session.sftp.version is not None or any(o.outcome != "pending" for o in session.operations):
         return False
-    if (session.writes >= ANSWERED and not session.dumped) or any(
+    if (session.data.writes >= ANSWERED and not session.dumped) or any(
         f.says("status message") and f.line >= line for f in session.failures
     ):
         return False
-    if session.sftp_asked_line:
+    if session.sftp.asked_line:
         return True
     return any(part in last_wait(session, line) for part in _AWAITED)
 
@@ -65,7 +65,7 @@ def awaits_version(session: Session, line: int) -> bool:
 def pause(session: Session, failed: Failure) -> float | None:
     """How long (seconds) the answer was awaited before the failure, at most; None where the trace has no clock."""
     if failed.kind == "silence":
-        return session.waited_last
+        return session.ending.waited
     if failed.time is None:
         return None
     begun = [p.started for p in session.phases[-1:]]
@@ -95,24 +95,24 @@ def asked(session: Session, failed: Failure) -> tuple[str, tuple[Quote, ...]]:
         words = f"{operation.verb} {operation.path}".strip()
         return f"the answer to {words}", _since(operation.line, operation.time, words)
     if failed.phase == "kex":
-        line = session.offer_lines.get("client", 0)
+        line = session.kex.offer_lines.get("client", 0)
         return "the server's part of the key exchange", _since(line, None, "key exchange begins")
     if failed.phase == "auth":
         if attempt is None:
-            return "the answer to the login", _since(session.service_line, None, "service ssh-userauth")
+            return "the answer to the login", _since(session.login.service_line, None, "service ssh-userauth")
         who = f"{attempt.method} as {attempt.user}" if attempt.user else attempt.method
         return f"the answer to the login ({who})", _since(attempt.line, attempt.time, f"login by {who}")
     channel = failed.channel or (session.channels[-1] if session.channels else None)
     if channel is not None and channel.number >= 0 and not channel.opened and not channel.refused_line:
         return "the channel to be opened", _since(channel.line, None, f"channel {channel.number} is asked for")
     if awaits_version(session, failed.line):
-        return "the SFTP server's first packet", _since(session.sftp_line, None, "SFTP is started")
+        return "the SFTP server's first packet", _since(session.sftp.line, None, "SFTP is started")
     request = next((r for r in reversed(channel.requests) if r.granted is None), None) if channel else None
-    if request is not None and session.sftp_version is None and not session.scp_line:
+    if request is not None and session.sftp.version is None and not session.scp.line:
         words = f"{request.name} {request.message}".strip()
         return f"the answer to the channel request {words!r}", _since(request.line, None, f"request: {words}")
-    if session.scp_line:
-        return "the remote scp", _since(session.scp_line, None, "scp is started")
+    if session.scp.line:
+        return "the remote scp", _since(session.scp.line, None, "scp is started")
     last = last_wait(session, failed.line)
     if last:
         return f"an answer (libssh2: {last!r})", ()
@@ -132,7 +132,7 @@ def _since(line: int, time: float | None, words: str) -> tuple[Quote, ...]:
 
 def unseen_banner(session: Session, failed: Failure) -> tuple[Rival, ...]:
     """The rivals of a failed key exchange where no banner was traced: nobody knows what the peer spoke."""
-    if failed.phase != "kex" or session.server_banner is not None or session.offers.get("server"):
+    if failed.phase != "kex" or session.banner.server is not None or session.kex.offers.get("server"):
         return ()
     because = "the peer's banner (mask bit 2) would decide: libssh2 begins its key exchange whatever it says"
     return (Rival("banner-version-unsupported", because), Rival("banner-not-ssh", because))

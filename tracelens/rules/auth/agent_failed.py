@@ -63,7 +63,7 @@ def agent_failed(session: Session) -> Found | None:
     [libssh2] 0.936783 Failure Event: -39 - no auth sock variable
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or not about_agent(failed):
         return None
     if failed.code == -51 and failed.says("sign"):

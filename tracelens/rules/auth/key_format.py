@@ -80,7 +80,7 @@ def unsupported_format(session: Session) -> Found | None:
 
 
 def _remedy(session: Session, failure: Failure) -> str:
-    version = session.client_version
+    version = session.banner.client_version
     if failure.says("backend"):
         return (
             "this crypto backend cannot compute the public key: AuthenticateWithKeyPair needs the public key file too"

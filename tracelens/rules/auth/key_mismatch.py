@@ -77,12 +77,12 @@ def mismatch(session: Session) -> Found | None:
     attempt = refusal.attempt
     if vouches_for_any_key(session) or listed(session, "publickey") is False:
         return None
-    server_is = session.server_banner
+    server_is = session.banner.server
     if server_is is None:
         known = (
             "some servers (mod_sftp, Conch) call every key acceptable; the server's banner (mask bit 2) would decide"
         )
-    elif session.server_openssh is not None:
+    elif session.banner.server_openssh is not None:
         known = "ruled out: OpenSSH calls only a key acceptable that is authorized"
     else:
         known = f"if {server_is} calls every key acceptable, the key may be unknown; the server's log would decide"

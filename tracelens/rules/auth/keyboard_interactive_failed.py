@@ -9,7 +9,7 @@ UNSEEN_PROMPTS = "the prompts can ask for a new password; packet 60 (mask bit 2)
 
 def _unanswered(session: Session) -> Attempt | None:
     """The attempt whose prompts got no answer before the session ended."""
-    last, failed = session.last_attempt, session.failed
+    last, failed = session.login.last_attempt, session.ending.failed
     if failed is None or failed.phase != "auth" or last is None:
         return None
     if last.method != "keyboard-interactive" or last.prompts is None or last.outcome in ("accepted", "partial"):
@@ -118,7 +118,7 @@ def failed(session: Session) -> Found | None:
         return Found(
             f"The server refused {who(session, attempt)} (keyboard-interactive): the account may not be used.",
             (words, refusal.failure.quote, *the_list(session, attempt)),
-            let_in(attempt.user or session.user or "USER"),
+            let_in(attempt.user or session.login.user or "USER"),
             (Rival("auth-keyboard-interactive-not-allowed", not_allowed),),
         )
     return Found(
@@ -148,7 +148,7 @@ def failed(session: Session) -> Found | None:
 
 
 def _no_answer(session: Session, attempt: Attempt) -> Found:
-    failed = session.failed
+    failed = session.ending.failed
     assert failed is not None
     failed = next((f for f in session.failures if f.line > attempt.line and f.fate != "cleanup"), failed)
     silent = failed.kind in ("silence", "closed")

@@ -62,7 +62,7 @@ def expired(session: Session) -> Found | None:
     [libssh2] 0.355236 Failure Event: -18 - Authentication failed
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None:
         return None
     words = must_change(session)
@@ -79,7 +79,7 @@ def expired(session: Session) -> Found | None:
         ),
         None,
     )
-    asked = next((a for a in session.attempts if a.change_requested and a.outcome != "accepted"), None)
+    asked = next((a for a in session.login.attempts if a.change_requested and a.outcome != "accepted"), None)
     if (asked is None and bare is None) or (asked is not None and _changed(session, asked)):
         return None
     since = asked.change_requested if asked else failed.line
@@ -105,8 +105,8 @@ def expired(session: Session) -> Found | None:
 
 
 def _aged(session: Session, story: str, proof: tuple[Quote, ...], ruled_out: str) -> Found:
-    asked = next((a for a in session.attempts if a.change_requested), None)
-    name = (asked.user if asked else None) or session.user or "USER"
+    asked = next((a for a in session.login.attempts if a.change_requested), None)
+    name = (asked.user if asked else None) or session.login.user or "USER"
     return Found(
         f"The password has expired: the server {story}.",
         proof,
@@ -126,7 +126,7 @@ def _aged(session: Session, story: str, proof: tuple[Quote, ...], ruled_out: str
 
 def _not_changed(session: Session, failed: Failure, words: Quote) -> str:
     """How it went on after the server said that the password must be changed; empty where something else failed."""
-    last = session.last_attempt
+    last = session.login.last_attempt
     if last is None:
         return ""
     prompts = last.method == "keyboard-interactive"
@@ -136,7 +136,7 @@ def _not_changed(session: Session, failed: Failure, words: Quote) -> str:
     said = session.server_disconnect()
     if said is not None and said.line == words.line:
         return "hangs up"
-    if prompts or failed.phase not in ("channel", "sftp") or session.scp_line or session.sftp_version is not None:
+    if prompts or failed.phase not in ("channel", "sftp") or session.scp.line or session.sftp.version is not None:
         return ""
     # What ends at once, with nothing refused and nothing done, has no terminal to ask at.
     channels = [c for c in session.channels if c.number >= 0]
@@ -149,5 +149,5 @@ def _not_changed(session: Session, failed: Failure, words: Quote) -> str:
 
 def _changed(session: Session, asked: Attempt) -> bool:
     """Whether the server took the new password, be it that it wants another method as well."""
-    later = (a for a in session.attempts if a.line > asked.change_requested and a.method == "password")
+    later = (a for a in session.login.attempts if a.line > asked.change_requested and a.method == "password")
     return any(a.outcome in ("accepted", "partial") for a in (asked, *later))

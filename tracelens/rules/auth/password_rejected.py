@@ -105,7 +105,7 @@ def rejected(session: Session) -> Found | None:
         rivals += (
             Rival("auth-too-many-failures", "the server hung up with the next attempt; its log and limit would decide"),
         )
-    name = attempt.user or session.user or "USER"
+    name = attempt.user or session.login.user or "USER"
     words = barred(session, attempt.line)
     if words is not None:
         return Found(
@@ -136,13 +136,13 @@ def rejected(session: Session) -> Found | None:
 
 def _turned_away(session: Session) -> Found | None:
     """Where the server says in a banner that the account may not be used, and hangs up instead of an answer."""
-    failed, attempt = session.failed, session.last_attempt
+    failed, attempt = session.ending.failed, session.login.last_attempt
     if failed is None or failed.phase != "auth" or attempt is None or attempt.method != "password":
         return None
     words = barred(session, attempt.line)
     if words is None or not attempt.pending or not is_lost(session, failed):
         return None
-    name = attempt.user or session.user or "USER"
+    name = attempt.user or session.login.user or "USER"
     return Found(
         f"The server turns {who(session, attempt)} away and hangs up: the account may not be used.",
         (words, failed.quote),

@@ -81,7 +81,7 @@ def rejected(session: Session) -> Found | None:
     if refusal is None or refusal.attempt.partial:
         return None
     attempt, any_key = refusal.attempt, vouches_for_any_key(session)
-    name = attempt.user or session.user or "USER"
+    name = attempt.user or session.login.user or "USER"
     said = ", though it had called the key acceptable, as this server does with any" if any_key else ""
     return Found(
         f"The server does not accept this public key for {who(session, attempt)}{said}.",
@@ -127,10 +127,10 @@ def _mismatch_rival() -> tuple[Rival, ...]:
 def _sha1_rival(session: Session, attempt: Attempt) -> Rival:
     if attempt.algorithm not in (None, "ssh-rsa"):
         return Rival("auth-rsa-sha1-refused", f"ruled out: the key was offered as {attempt.algorithm}")
-    version = session.client_version
+    version = session.banner.client_version
     if version is not None and version >= (1, 11) and not attempt.algorithm:
         return Rival("auth-rsa-sha1-refused", "ruled out: this libssh2 signs RSA keys with SHA-2")
-    server_is = session.server_banner or "its banner was not traced"
+    server_is = session.banner.server or "its banner was not traced"
     return Rival(
         "auth-rsa-sha1-refused",
         f"an RSA key of a client up to libssh2 1.10 looks alike where the server takes no SHA-1 ({server_is}); "

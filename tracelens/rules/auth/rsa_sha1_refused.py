@@ -20,23 +20,23 @@ PARAMIKO = 'no setting of Paramiko brings ssh-rsa back; its log says "Auth rejec
 
 def why_refused(session: Session, attempt: Attempt) -> str | None:
     """Why the server must have refused the SHA-1 signature of an RSA key; None where nothing says so."""
-    version, server_is = session.client_version, session.server_openssh
+    version, server_is = session.banner.client_version, session.banner.server_openssh
     if attempt.algorithm is None:
         # Files only: an agent may hold keys that libssh2 itself knows nothing of.
-        only_old_types = version is not None and version < (1, 9) and "_DEV" not in (session.client_banner or "")
-        if attempt.accepted_key or attempt.signed or session.agent_line:
+        only_old_types = version is not None and version < (1, 9) and "_DEV" not in (session.banner.client or "")
+        if attempt.accepted_key or attempt.signed or session.login.agent_line:
             return None
         if only_old_types and server_is is not None and server_is >= WITHOUT_SHA1:
             return "libssh2 before 1.9 has ssh-rsa and ssh-dss only, and OpenSSH takes neither since 8.8"
         return None
     if attempt.algorithm != "ssh-rsa":
         return None
-    accepted = session.extensions.get("server-sig-algs")
+    accepted = session.kex.extensions.get("server-sig-algs")
     if accepted is not None and "ssh-rsa" not in accepted.split(","):
         return "the server's list of signature algorithms (server-sig-algs) lacks ssh-rsa"
     # sshd looks at the algorithm before the key: a PK_OK for ssh-rsa shows that it is switched on. Its own list proves
     # nothing: older versions send all names that they know.
-    known = any(a.accepted_key and a.algorithm == "ssh-rsa" for a in session.attempts)
+    known = any(a.accepted_key and a.algorithm == "ssh-rsa" for a in session.login.attempts)
     if server_is is not None and server_is >= WITHOUT_SHA1 and not known:
         return "OpenSSH refuses ssh-rsa signatures since 8.8"
     return None
@@ -118,12 +118,12 @@ def rsa_sha1(session: Session) -> Found | None:
     if refusal is not None and not refusal.attempt.partial:
         why = why_refused(session, refusal.attempt)
         return _found(session, refusal.attempt, refusal.failure.quote, why) if why else None
-    attempt, said = session.last_attempt, session.server_disconnect()
-    if attempt is None or said is None or session.failed is None or session.failed.phase != "auth":
+    attempt, said = session.login.last_attempt, session.server_disconnect()
+    if attempt is None or said is None or session.ending.failed is None or session.ending.failed.phase != "auth":
         return None
     if attempt.algorithm != "ssh-rsa" or attempt.accepted_key or not attempt.pending or said.reason != NO_MORE_METHODS:
         return None
-    paramiko = re.search(r"paramiko_(\d+)", session.server_banner or "")
+    paramiko = re.search(r"paramiko_(\d+)", session.banner.server or "")
     if paramiko is None or int(paramiko[1]) < WITHOUT_SHA1_PARAMIKO or any(refusals(session)):
         return None
     quote = Quote(said.line, f"disconnect from the server, reason {said.reason}: {said.description.strip()}")
@@ -131,7 +131,7 @@ def rsa_sha1(session: Session) -> Found | None:
 
 
 def _found(session: Session, attempt: Attempt, proof: Quote, why: str) -> Found:
-    version, of_paramiko = session.client_version, "paramiko" in (session.server_banner or "")
+    version, of_paramiko = session.banner.client_version, "paramiko" in (session.banner.server or "")
     old = f"libssh2 {'.'.join(map(str, version))}" if version else "this libssh2"
     has = (
         "has only ssh-rsa" if version is None or version < (1, 11) else "fell back to ssh-rsa (an agent without SHA-2?)"

@@ -74,7 +74,9 @@ def second_factor_missing(session: Session) -> Found | None:
     remaining = attempt.remaining or next(
         (m for line, m in lists(session) if line > first.failure.line and attempt.method not in m), ()
     )
-    if any(a.line > attempt.line and a.pending and a.method in (remaining or (a.method,)) for a in session.attempts):
+    if any(
+        a.line > attempt.line and a.pending and a.method in (remaining or (a.method,)) for a in session.login.attempts
+    ):
         return None  # the next method was under way: what ended that one counts
     wanted = ",".join(remaining) or "another method"
     call = HOW.get(remaining[0] if remaining else "", "the call of the method that its admin names")
@@ -104,7 +106,7 @@ def second_factor_missing(session: Session) -> Found | None:
             else Rival(same, "the last byte of packet 51 (mask bit 2) would decide: 1 is partial success, 0 a refusal"),
             *(
                 (Rival("auth-publickey-rejected", ANY_KEY),)
-                if attempt.method == "publickey" and not certain and session.server_banner is None
+                if attempt.method == "publickey" and not certain and session.banner.server is None
                 else ()
             ),
         ),

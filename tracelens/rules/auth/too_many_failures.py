@@ -81,14 +81,14 @@ def too_many(session: Session) -> Found | None:
     [libssh2] 0.793252 Failure Event: -13 - Waiting for password response
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase != "auth":
         return None
     refused = [r for r in refusals(session) if not r.attempt.partial]
     proof = _said(session, [r.failure for r in refused]) or cut(session, [r.failure for r in refused])
     if proof is None:
         return None
-    tried = ",".join(dict.fromkeys(a.method for a in session.attempts if a.method != "none"))
+    tried = ",".join(dict.fromkeys(a.method for a in session.login.attempts if a.method != "none"))
     tried = tried or ",".join(dict.fromkeys(r.method for r in refused)) or "nothing"
     first = refused[0] if refused else None
     return Found(

@@ -65,7 +65,7 @@ def closed(session: Session) -> Found | None:
     [libssh2] 0.431211 Transport: Extra packets left 0
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase != "banner" or failed.kind == "silence":
         return None
     away = turned_away(session)

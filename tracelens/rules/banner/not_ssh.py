@@ -17,7 +17,7 @@ _NO_TEXT = -2
 
 def turned_away(session: Session) -> list[Quote]:
     """The lines by which an SSH server said that it would not talk to this client."""
-    return [line for line in session.banners if re.match(TURNED_AWAY, line.text)]
+    return [line for line in session.banner.received if re.match(TURNED_AWAY, line.text)]
 
 
 @cause(
@@ -66,14 +66,14 @@ def not_ssh(session: Session) -> Found | None:
     [libssh2] 30.452802 Failure Event: -9 - Timed out waiting on socket
     ```
     """
-    failed = session.failed
-    if failed is None or failed.phase != "banner" or any(b.text.startswith("SSH-") for b in session.banners):
+    failed = session.ending.failed
+    if failed is None or failed.phase != "banner" or any(b.text.startswith("SSH-") for b in session.banner.received):
         return None
-    said = [b for b in session.banners if b.text.strip()]
+    said = [b for b in session.banner.received if b.text.strip()]
     if turned_away(session):
         return None
     binary = failed.code == _NO_TEXT and failed.says("Failed getting banner")
-    bytes_came = session.banner_bytes > 0 and (session.uses("Transport") or failed.says("banner"))
+    bytes_came = session.banner.bytes > 0 and (session.uses("Transport") or failed.says("banner"))
     if not said and not binary and not bytes_came:
         return None
     what, instead = _protocol(said[0].text if said else "\x15\x03" if binary else "")

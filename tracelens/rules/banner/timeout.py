@@ -50,11 +50,11 @@ def timeout(session: Session) -> Found | None:
     [libssh2] 20.431205 Transport: Freeing session resource
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase != "banner" or (failed.kind != "silence" and failed.code not in SILENT):
         return None
     started = session.quote("transport.banner_sent") or session.quote("transport.session_startup")
-    waited = f" in {session.waited_last:.1f} s" if session.waited_last else ""
+    waited = f" in {session.ending.waited:.1f} s" if session.ending.waited else ""
     sure = session.uses("Transport") or failed.says("banner") or any("banner" in what for what in session.waits)
     return Found(
         f"The connection was made, but no banner came{waited}; then the client gave up.",

@@ -51,9 +51,9 @@ def version_unsupported(session: Session) -> Found | None:
     [libssh2] 0.460087 Failure Event: -1 - Unable to exchange encryption keys
     ```
     """
-    failed = session.failed
-    old = next((b for b in session.banners if re.match(OLD, b.text)), None)
-    if failed is None or old is None or session.kex_done or "server" in session.offers:
+    failed = session.ending.failed
+    old = next((b for b in session.banner.received if re.match(OLD, b.text)), None)
+    if failed is None or old is None or session.kex.done or "server" in session.kex.offers:
         return None
     return Found(
         f"The server offers SSH protocol 1 only ({old.text.strip()}); libssh2 speaks protocol 2.",

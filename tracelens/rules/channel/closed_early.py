@@ -74,7 +74,7 @@ def closed_early(session: Session) -> Found | None:
     [libssh2] 31.105600 Conn: Freeing channel 0/0 resources
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase not in ("channel", "sftp", "scp") or failed.kind in ("refusal", "disconnect"):
         return None
     channel = _closed(session, failed)
@@ -84,7 +84,7 @@ def closed_early(session: Session) -> Found | None:
         if failed.code not in (None, -26, -27, *LOST, *TIMED_OUT):
             return None
         done = channel.exit_status == 0 and channel.request("subsystem") is None
-        if done and session.written_line < channel.exit_line:
+        if done and session.data.written_line < channel.exit_line:
             return None  # the command had ended well, and nobody wanted more of it
     how, fix = "", "find out why the program behind the channel ended"
     evidence = [] if failed.kind == "closed" else [failed.quote]
@@ -118,7 +118,7 @@ def closed_early(session: Session) -> Found | None:
             else Rival("client-error", "a trace with the Conn bit would decide which side closed the channel"),
             *(
                 (Rival("sftp-start-failed", "whether SFTP's first packet came (mask bit 64 or 2) would decide"),)
-                if session.sftp_line and session.sftp_version is None and not session.operations
+                if session.sftp.line and session.sftp.version is None and not session.operations
                 else ()
             ),
             *(
@@ -128,7 +128,7 @@ def closed_early(session: Session) -> Found | None:
                         "the trace ends right after the close: a line with Disconnect after it would decide",
                     ),
                 )
-                if failed.kind == "closed" and session.cut
+                if failed.kind == "closed" and session.ending.cut
                 else ()
             ),
         ),

@@ -62,7 +62,7 @@ def open_refused(session: Session) -> Found | None:
     [libssh2] 0.205500 Failure Event: -21 - Unable to startup channel
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.kind == "disconnect":
         return None
     channel = failed.channel

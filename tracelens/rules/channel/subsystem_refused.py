@@ -61,7 +61,7 @@ def subsystem_refused(session: Session) -> Found | None:
     name = request.message if request is not None and request.message else "sftp"
     if failed.says("publickey subsystem"):
         name = "publickey"
-    user = f" of {session.user}" if session.user else ""
+    user = f" of {session.login.user}" if session.login.user else ""
     return Found(
         f"The login went well, but the server does not have the subsystem {name!r}.",
         (

@@ -64,15 +64,15 @@ def crypto_failed(session: Session) -> Found | None:
     [libssh2] 0.482090 Failure Event: -44 - Unable to ask for ssh-userauth service
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     silent = _silent_step(session)
     if failed is None or (failed.kind != "error" and not silent):
         return None
     if failed.code not in NUMBERS and not re.search(CRYPTO, failed.message) and not silent:
         return None
-    version = session.client_version
+    version = session.banner.client_version
     mixed = failed.code == -44 and version is not None and version < (1, 10)
-    used = [a for a in (session.algorithm(n) for n in ("kex", "hostkey", "cipher_cs", "mac_cs")) if a]
+    used = [a for a in (session.kex.algorithm(n) for n in ("kex", "hostkey", "cipher_cs", "mac_cs")) if a]
     agreed = f" (agreed on: {', '.join(used)})" if used else ""
     return Found(
         "The client's own crypto library refused to compute its half of the key; libssh2 prints no error for that."
@@ -80,8 +80,8 @@ def crypto_failed(session: Session) -> Found | None:
         else "The client's own crypto library failed; the server has no part in it.",
         (
             *(
-                (Quote(session.empty_key_line, "the client sends an empty public value"),)
-                if silent and session.empty_key_line
+                (Quote(session.kex.empty_key_line, "the client sends an empty public value"),)
+                if silent and session.kex.empty_key_line
                 else ()
             ),
             failed.quote,
@@ -113,12 +113,12 @@ def crypto_failed(session: Session) -> Found | None:
 
 def _silent_step(session: Session) -> bool:
     """Whether the client never sent its public value, or an empty one, with no error of its own."""
-    failed, method = session.failed, session.algorithm("kex") or ""
-    if session.empty_key_line and not session.kex_done:
+    failed, method = session.ending.failed, session.kex.algorithm("kex") or ""
+    if session.kex.empty_key_line and not session.kex.done:
         return True
     if failed is None or failed.code != -8 or not session.dumped or not method.startswith("diffie-hellman"):
         return False
-    if "server" not in session.offers:
+    if "server" not in session.kex.offers:
         return False
     if "group-exchange" in method:
         return "kex_31" in session.packets and "kex_32" not in session.packets

@@ -83,10 +83,10 @@ def misuse(session: Session) -> Found | None:
     [libssh2] 0.491412 Transport: Freeing session resource
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None:
         return None
-    if session.skipped_login and failed.phase == "channel":
+    if session.login.skipped_line and failed.phase == "channel":
         return _not_logged_in(session, failed)
     if failed.kind != "error":
         return None
@@ -128,7 +128,7 @@ def misuse(session: Session) -> Found | None:
 def _not_logged_in(session: Session, failed: Failure) -> Found:
     return Found(
         "The calling program asked for a channel without logging in; servers leave that without a proper answer.",
-        (Quote(session.skipped_login, "a channel is asked for; no login was tried before"), failed.quote),
+        (Quote(session.login.skipped_line, "a channel is asked for; no login was tried before"), failed.quote),
         (_LOG_IN, vendor("if the program is not yours, send its vendor what tracelens says of it")),
         (Rival("transport-timeout", "ruled out: the server need not answer a channel request before a login"),),
     )

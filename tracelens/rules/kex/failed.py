@@ -73,11 +73,11 @@ def kex_failed(session: Session) -> Found | None:
     [libssh2] 0.482420 Failure Event: -8 - Unable to exchange encryption keys
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.code is None or (failed.phase != "kex" and not failed.says("DH modulus")):
         return None
     bare = failed.code == -8 and failed.says("Unrecoverable", "exchange encryption keys")
-    method = session.algorithm("kex")
+    method = session.kex.algorithm("kex")
     using = f" ({method})" if method else ""
     if failed.says(*_GROUP):
         summary = f"Key exchange{using} failed over the group that the server chose: {failed.message} ({failed.code})."

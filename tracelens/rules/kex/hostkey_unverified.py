@@ -59,7 +59,7 @@ def hostkey_unverified(session: Session) -> Found | None:
     [libssh2] 0.482420 Failure Event: -8 - Unable to exchange encryption keys
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase != "kex":
         return None
     seen = session.quote("key_ex.hostkey_verify_failed")
@@ -69,9 +69,13 @@ def hostkey_unverified(session: Session) -> Found | None:
     short = session.quote("kex.signature_short")
     if short is not None and not unread:
         return _short(short, failed)
-    algorithm = session.algorithm("hostkey")
+    algorithm = session.kex.algorithm("hostkey")
     by = f" ({algorithm})" if algorithm else ""
-    print_ = session.fingerprints.get("SHA256") or session.fingerprints.get("SHA1") or session.fingerprints.get("MD5")
+    print_ = (
+        session.kex.fingerprints.get("SHA256")
+        or session.kex.fingerprints.get("SHA1")
+        or session.kex.fingerprints.get("MD5")
+    )
     return Found(
         f"The server's host key{by} could not be read, or its part of the reply is malformed."
         if unread

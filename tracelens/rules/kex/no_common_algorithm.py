@@ -67,25 +67,25 @@ def no_common_algorithm(session: Session) -> Found | None:
     [libssh2] 0.461820 Failure Event: -5 - Unable to exchange encryption keys
     ```
     """
-    failed = session.failed
-    if failed is None or failed.phase != "kex" or session.agreed or session.kex_done:
+    failed = session.ending.failed
+    if failed is None or failed.phase != "kex" or session.kex.agreed or session.kex.done:
         return None
-    if session.saw("key_ex.kex_initiated") or all(session.common(name) is not None for name in LISTS):
+    if session.saw("key_ex.kex_initiated") or all(session.kex.common(name) is not None for name in LISTS):
         return None
     said = session.server_disconnect()
     told = said is not None and re.search(NO_MATCH, said.description) is not None
     if not told and (failed.code != -5 or not failed.says("Unable to exchange encryption keys")):
         return None
-    ours = session.offers.get("client", {})
+    ours = session.kex.offers.get("client", {})
     evidence = [
-        Quote(session.offer_lines.get("client", 0), f"client offers {n}: {','.join(ours[n])}")
+        Quote(session.kex.offer_lines.get("client", 0), f"client offers {n}: {','.join(ours[n])}")
         for n in ("kex", "hostkey")
         if n in ours
     ]
     likely = stock_gap(session)
     hint, advice = _likely(session, likely)
     kinds = [*([likely] if likely else []), *(k for k in NAMES if k != likely)]
-    version = session.client_version
+    version = session.banner.client_version
     vague = not told and ((version is not None and version < _MEANT) or (version is None and session.started is None))
     rivals = [
         Rival(
@@ -120,7 +120,7 @@ def _likely(session: Session, kind: str | None) -> tuple[str, tuple[Advice, ...]
         "client's offer"
     )
     age = "upgrade the side that is too old; Caché before 2017.1 has a very old libssh2, IRIS brings its own"
-    version, openssh = client_release(session), session.server_openssh
+    version, openssh = client_release(session), session.banner.server_openssh
     if kind is None or version is None or openssh is None:
         return "", (recapture, log, client(age))
     called, keyword, _ = NAMES[kind]

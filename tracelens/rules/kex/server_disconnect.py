@@ -71,8 +71,8 @@ def server_disconnect(session: Session) -> Found | None:
     [libssh2] 0.452310 Transport: Freeing session resource
     ```
     """
-    failed = session.failed
-    if failed is None or failed.phase != "kex" or session.kex_done or failed.says("strict KEX", "socket provided"):
+    failed = session.ending.failed
+    if failed is None or failed.phase != "kex" or session.kex.done or failed.says("strict KEX", "socket provided"):
         return None
     said = session.server_disconnect()
     # A -8 without an error before it is the server's doing only if one of its packets was still due.
@@ -93,8 +93,8 @@ def server_disconnect(session: Session) -> Found | None:
     if reached is not None and failed.kind in ("silence", "closed") and reached.line != failed.line:
         evidence.append(reached)
     crowded = said is not None and (said.reason == 12 or "too many" in words.lower())
-    version = session.client_version
-    met = "server" in session.offers and not session.mismatches()
+    version = session.banner.client_version
+    met = "server" in session.kex.offers and not session.kex.mismatches()
     return Found(
         summary,
         tuple(evidence),
@@ -104,7 +104,7 @@ def server_disconnect(session: Session) -> Found | None:
                 + (f" for {words!r}: " if words and words != "(null)" else ": ")
                 + (
                     "the address refused or too many connections (sshd: MaxStartups, PerSourcePenalties), or a crash"
-                    if "server" not in session.offers
+                    if "server" not in session.kex.offers
                     else "missing host keys, a moduli file without the size asked for, a crash of the child process"
                 )
             ),
@@ -149,11 +149,11 @@ def _due(session: Session) -> bool:
 
 
 def _stage(session: Session) -> str:
-    if session.agreed or session.saw("key_ex.kex_initiated") or _computing(session):
+    if session.kex.agreed or session.saw("key_ex.kex_initiated") or _computing(session):
         return "while both sides were computing the key"
-    if "server" in session.offers:
+    if "server" in session.kex.offers:
         return "after both sides had made their offers"
-    if "client" in session.offers:
+    if "client" in session.kex.offers:
         return "before it had made its offer"
     return "at a step that was not traced"
 
@@ -164,7 +164,7 @@ def _computing(session: Session) -> bool:
 
 def _maybe_empty(session: Session) -> bool:
     """Whether the client's public value was due and may have been empty."""
-    return _computing(session) if session.dumped else bool(session.agreed) or not session.uses("Key Ex")
+    return _computing(session) if session.dumped else bool(session.kex.agreed) or not session.uses("Key Ex")
 
 
 def _waited(session: Session) -> float:

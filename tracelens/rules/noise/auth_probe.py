@@ -42,7 +42,7 @@ def auth_probe(session: Session) -> Found | None:
     [libssh2] 0.912004 Userauth: Password authentication successful
     ```
     """
-    probes = [a for a in session.attempts if a.method == "none" and a.outcome in ("refused", "partial")]
+    probes = [a for a in session.login.attempts if a.method == "none" and a.outcome in ("refused", "partial")]
     if not probes:
         return None
     evidence = tuple(

@@ -58,5 +58,5 @@ def recovered(session: Session) -> Found | None:
 
 def _tidied_up(session: Session, failure: Failure) -> bool:
     """Whether it came from closing something whose work was done; after a final failure it follows from that."""
-    failed = session.failed
+    failed = session.ending.failed
     return failure.fate == "cleanup" and (failed is None or failure.line < failed.line)

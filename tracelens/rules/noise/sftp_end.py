@@ -47,10 +47,10 @@ def sftp_end(session: Session) -> Found | None:
     [libssh2] 0.236234 SFTP: Closing handle
     ```
     """
-    if not session.sftp_ends:
+    if not session.sftp.ends:
         return None
     ends = [o for o in session.operations if o.status == 1 and o.outcome == "done"]
     evidence = tuple(
         Quote(o.end_line or o.line, f"SFTP status 1 to {o.verb}{f' ({o.message})' if o.message else ''}") for o in ends
     )
-    return Found("SFTP status 1, the end of a file or folder", evidence, count=session.sftp_ends)
+    return Found("SFTP status 1, the end of a file or folder", evidence, count=session.sftp.ends)

@@ -73,14 +73,14 @@ def scp_failed(session: Session) -> Found | None:
     [libssh2] 0.227600 Conn: Freeing channel 0/0 resources
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase not in ("scp", "channel") or failed.kind in ("disconnect", "refusal"):
         return None
     channel = _ended(session, failed.line)
     told = failed.code == -28
     if not told and (channel is None or failed.code not in (None, *LOST, *TIMED_OUT)):
         return None
-    said = tuple(session.scp_messages[:2])
+    said = tuple(session.scp.messages[:2])
     words = f": {said[0].text}" if said else ""
     status = channel.exit_status if channel is not None else None
     if not words and status == 127:
@@ -104,7 +104,7 @@ def scp_failed(session: Session) -> Found | None:
 
 def _ended(session: Session, line: int) -> Channel | None:
     """The channel of scp, if the server ended it before this line and before the client did."""
-    if not session.scp_line:
+    if not session.scp.line:
         return None
     for channel in session.channels:
         end = min((at for at in (channel.exit_line, channel.close_line) if at), default=0)

@@ -50,14 +50,14 @@ def client_outdated(session: Session) -> Found | None:
     [libssh2] 0.461820 Failure Event: -5 - Unable to exchange encryption keys
     ```
     """
-    version = session.client_version
-    failed = session.failed
+    version = session.banner.client_version
+    failed = session.ending.failed
     if version is None or failed is None:
         return None
     found: tuple[str, str] | None = None
-    missing = session.mismatches()
+    missing = session.kex.mismatches()
     attempt = failed.attempt
-    if missing and not session.kex_done:
+    if missing and not session.kex.done:
         name = missing[0]
         if left_out(session, name) or is_old_server(session, name):
             return None
@@ -72,15 +72,15 @@ def client_outdated(session: Session) -> Found | None:
     when, agreed = found
     return Found(
         f"This client ({release_name(version)}) is older than what the server wants: {when} would agree on {agreed}.",
-        (Quote(session.client_banner_line, f"client: {session.client_banner}"),),
+        (Quote(session.banner.client_line, f"client: {session.banner.client}"),),
         (client(f"use {when} or later; on IRIS/Caché it comes with the instance, so upgrade that"),),
     )
 
 
 def _refuses_sha1(session: Session) -> bool:
     """Whether the server is known to take no RSA signature with SHA-1."""
-    allowed = session.extensions.get("server-sig-algs")
+    allowed = session.kex.extensions.get("server-sig-algs")
     if allowed is not None:
         return "ssh-rsa" not in allowed.split(",")
-    openssh = session.server_openssh
+    openssh = session.banner.server_openssh
     return openssh is not None and openssh >= (8, 8)

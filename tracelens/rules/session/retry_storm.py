@@ -65,7 +65,7 @@ def retry_storm(session: Session) -> Found | None:
     hasty = [w for w in waits if w.seconds / w.count < NO_WAIT]
     count = sum(w.count for w in hasty)
     waited = sum(w.count for w in waits) - count
-    arrived = sum(session.packets.values()) + sum(session.transfers.values()) + len(session.operations)
+    arrived = sum(session.packets.values()) + sum(session.sftp.transfers.values()) + len(session.operations)
     if not _is_storm(session, hasty, count) or count <= RETRIES_EACH * (waited + arrived):
         return None
     worst = max(hasty, key=lambda w: w.count)

@@ -82,7 +82,7 @@ def slow_phase(session: Session) -> Found | None:
 
 def _last_wait(session: Session, phase: Phase) -> float:
     """How long (seconds) of a phase the answer was awaited that never came: that is the failure, and told as such."""
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or not phase.first_line <= failed.line <= phase.last_line:
         return 0.0
     given_up = failed.kind in ("silence", "closed") or failed.code in (*LOST, *TIMED_OUT)
@@ -90,15 +90,15 @@ def _last_wait(session: Session, phase: Phase) -> float:
 
 
 def _is_long_transfer(session: Session, phase: Phase, took: float) -> bool:
-    moved = sum(session.transfers.values())
+    moved = sum(session.sftp.transfers.values())
     return phase.name in ("channel", "sftp", "scp", "done") and moved > 0 and took / moved < SLOW_REQUEST
 
 
 def _hurry(session: Session, phase: Phase, waited: float) -> tuple[Advice, ...]:
     """Who can do what about a slow phase, of which this share was seen to be waiting."""
-    refused = any(a.outcome == "refused" and a.method != "none" for a in session.attempts)
-    asked = any(a.method == "keyboard-interactive" for a in session.attempts)
-    with_key = any(a.method == "publickey" for a in session.attempts)
+    refused = any(a.outcome == "refused" and a.method != "none" for a in session.login.attempts)
+    asked = any(a.method == "keyboard-interactive" for a in session.login.attempts)
+    with_key = any(a.method == "publickey" for a in session.login.attempts)
     if waited < WAITED_SHARE and _shows_waiting(session):
         spent = "what does the program do between its calls?"
         if phase.name == "auth" and with_key:
@@ -124,6 +124,6 @@ def _hurry(session: Session, phase: Phase, waited: float) -> tuple[Advice, ...]:
 
 def _shows_waiting(session: Session) -> bool:
     """Whether waiting would be seen: each -37 of a blocking client, unless it ended by giving up without one."""
-    failed = session.failed
+    failed = session.ending.failed
     gave_up = failed is not None and (failed.kind == "silence" or failed.code in (-9, -30))
     return bool(session.blocking) and session.uses("Failure Event") and not gave_up

@@ -45,21 +45,21 @@ def weak_algorithm(session: Session) -> Found | None:
     [libssh2] 0.481910 Key Ex: Received NEWKEYS message
     ```
     """
-    if not session.kex_done and not session.agreed:
+    if not session.kex.done and not session.kex.agreed:
         return None
     weak: dict[str, str] = {}
     for name in LISTS:
-        algorithm = session.algorithm(name)
+        algorithm = session.kex.algorithm(name)
         if algorithm is None or algorithm not in WEAK or name.startswith("comp"):
             continue
-        if name.startswith("mac") and session.algorithm(f"cipher_{name[4:]}") in AEAD:
+        if name.startswith("mac") and session.kex.algorithm(f"cipher_{name[4:]}") in AEAD:
             continue
         weak.setdefault(algorithm, name)
     if not weak:
         return None
     line = session.quote("key_ex.agreed_kex")
-    where = line.line if line else session.offer_lines.get("client", session.first_line)
-    ours = session.offers.get("client", {})
+    where = line.line if line else session.kex.offer_lines.get("client", session.first_line)
+    ours = session.kex.offers.get("client", {})
     better = [a for a, name in weak.items() if any(o not in WEAK and o != "none" for o in ours.get(name, ()))]
     advice = []
     if not ours:
@@ -69,10 +69,10 @@ def weak_algorithm(session: Session) -> Found | None:
     if better:
         advice.append(
             server(
-                f"update the server ({session.server_banner}) or allow newer algorithms: the client offers better than "
+                f"update the server ({session.banner.server}) or allow newer algorithms: the client offers better than "
                 f"{', '.join(better)}"
             )
-            if "server" in session.offers and not _has_better(session, better, weak)
+            if "server" in session.kex.offers and not _has_better(session, better, weak)
             else client(
                 f"put newer names before {', '.join(better)} (libssh2_session_method_pref; IRIS: "
                 "SetPreferredAlgorithms) and see that the server has one of them"
@@ -88,4 +88,4 @@ def weak_algorithm(session: Session) -> Found | None:
 
 def _has_better(session: Session, names: list[str], weak: dict[str, str]) -> bool:
     """Whether both sides have something better in one of the lists: then only the client's order stands in the way."""
-    return any(a not in WEAK for name in names for a in session.common(weak[name]) or ())
+    return any(a not in WEAK for name in names for a in session.kex.common(weak[name]) or ())

@@ -69,7 +69,7 @@ def no_space(session: Session) -> Found | None:
             server(
                 "make room on the file system behind the path"
                 if status == 14
-                else f"raise the quota of {session.user or 'the account'}, or remove what it no longer needs"
+                else f"raise the quota of {session.login.user or 'the account'}, or remove what it no longer needs"
             ),
             client("delete what is no longer needed there, and send again as a whole: the cut file is incomplete"),
         ),

@@ -63,7 +63,7 @@ def permission_denied(session: Session) -> Found | None:
         return None
     failed = ended[0]
     verb = failed.operation.verb if failed.operation is not None else ""
-    user = session.user or "this user"
+    user = session.login.user or "this user"
     return found(
         failed,
         3,

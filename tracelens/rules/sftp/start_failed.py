@@ -93,10 +93,10 @@ def start_failed(session: Session) -> Found | None:
     [libssh2] 0.223500 Failure Event: -25 - Timeout waiting for response from SFTP subsystem
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase not in ("channel", "sftp"):
         return None
-    if session.sftp_version is not None or any(o.outcome != "pending" for o in session.operations):
+    if session.sftp.version is not None or any(o.outcome != "pending" for o in session.operations):
         return None
     if failed.kind in ("refusal", "disconnect") or failed.code in (-22, -21, -34, -39):
         return None
@@ -105,7 +105,7 @@ def start_failed(session: Session) -> Found | None:
         return None
     channel = failed.channel or (session.channels[-1] if session.channels else None)
     died = channel is not None and bool(channel.exit_line or channel.close_line or channel.eof_line)
-    if is_lost(session, failed) and not died and not session.sftp_problem:
+    if is_lost(session, failed) and not died and not session.sftp.problem:
         return None
     why, fix, proof = _why(session, failed, channel if died else None)
     return Found(
@@ -114,7 +114,7 @@ def start_failed(session: Session) -> Found | None:
         (
             server(fix),
             client(
-                f"try `sftp -v {session.user or 'USER'}@HOST` from another machine: it fails the same "
+                f"try `sftp -v {session.login.user or 'USER'}@HOST` from another machine: it fails the same "
                 f"way if the server "
                 "is to blame"
             ),
@@ -134,11 +134,11 @@ def _is_first_answer(session: Session, failed: Failure) -> bool:
 
 def _why(session: Session, failed: Failure, died: Channel | None) -> tuple[str, str, tuple[Quote, ...]]:
     """What went wrong, what to do about it on the server, and the proof."""
-    if session.sftp_problem:
+    if session.sftp.problem:
         return (
             "the server sent text where SFTP must begin",
             f"{SILENCE_SHELL}; if the text says that the account may not be used, give it a shell or internal-sftp",
-            (Quote(session.sftp_problem_line, session.sftp_problem),),
+            (Quote(session.sftp.problem_line, session.sftp.problem),),
         )
     if died is not None:
         status = died.exit_status
@@ -163,19 +163,19 @@ def _why(session: Session, failed: Failure, died: Channel | None) -> tuple[str, 
         "check that `Subsystem sftp ...` in sshd_config starts a program that answers, that no shell "
         "start file of the "
         "account waits for input, and look for its process at this moment",
-        (Quote(session.sftp_line, "SFTP is started here", aside=True),) if session.sftp_line else (),
+        (Quote(session.sftp.line, "SFTP is started here", aside=True),) if session.sftp.line else (),
     )
 
 
 def _network(session: Session, failed: Failure, died: bool) -> tuple[Advice, ...]:
-    if died or session.sftp_problem or failed.code not in (None, -9, -30):
+    if died or session.sftp.problem or failed.code not in (None, -9, -30):
         return ()
     return (network("if the server says that its SFTP program ran and answered, look for packets lost on the way"),)
 
 
 def _rivals(session: Session, failed: Failure, died: bool) -> tuple[Rival, ...]:
     aged = () if session.dumped else (Rival("auth-password-expired", UNSEEN_BANNER),)
-    if died or session.sftp_problem:
+    if died or session.sftp.problem:
         because = "ruled out: the server's program spoke or ended on a connection that stood"
         return (*aged, Rival("transport-connection-lost", because), Rival("transport-timeout", because))
     if failed.code in (-25, -6, -41, -31, -38):

@@ -1,6 +1,6 @@
 from tracelens.libssh2.trace_mask import bits_of, c_call, objectscript
 from tracelens.rules.base import Found, client, notice
-from tracelens.sessions import Session, Trace
+from tracelens.sessions import Session, Trace, pending_request, shows_outcomes
 
 # Contexts without which a failure in a phase can't be told from its rivals.
 NEEDED = {
@@ -67,7 +67,7 @@ def mask_incomplete(trace: Trace) -> Found | None:
     for session, verdict in zip(trace.sessions, trace.verdicts, strict=False):
         if verdict == "healthy":
             continue
-        phase = session.failed.phase if session.failed else session.reached
+        phase = session.ending.failed.phase if session.ending.failed else session.ending.reached
         lacking = [c for c in NEEDED.get(phase, ()) if c not in trace.account.contexts and _due(session, c)]
         if _dumps_removed(trace, session):
             lacking.append(_DUMPS)
@@ -94,13 +94,13 @@ def mask_incomplete(trace: Trace) -> Found | None:
 def _due(session: Session, context: str) -> bool:
     """Whether the context would have printed something, had it been traced."""
     if context == "Failure Event":
-        if session.failed is None:
-            return not session.shows_outcomes and session.pending() is None
-        return session.failed.kind not in ("silence", "disconnect", "closed")
+        if session.ending.failed is None:
+            return not shows_outcomes(session) and pending_request(session) is None
+        return session.ending.failed.kind not in ("silence", "disconnect", "closed")
     return not session.dumped or context not in _OPENS or _OPENS[context] in session.packets
 
 
 def _dumps_removed(trace: Trace, session: Session) -> bool:
     """Whether packets went to and fro, and Transport printed its lines but none of its dumps."""
-    talked = session.kex_done or bool(session.offers)
+    talked = session.kex.done or bool(session.kex.offers)
     return talked and "Transport" in trace.account.contexts and not trace.account.dumps

@@ -65,9 +65,9 @@ def secrets(trace: Trace) -> Found | None:
     [libssh2] 0.441300 Userauth: Password authentication successful
     ```
     """
-    held = [h for s in trace.sessions for h in s.held]
+    held = [h for s in trace.sessions for h in s.secrets]
     words = [f"{n} {_many(kind, n)}" for kind in _KINDS if (n := sum(h.kind == kind for h in held))]
-    content = sum(s.content_bytes for s in trace.sessions)
+    content = sum(s.data.bytes for s in trace.sessions)
     if content:
         words.append(f"{_size(content)} of file content or output")
     printed = [Quote(line, "") for line, text in trace.account.foreign if any(credentials(text.encode()))]

@@ -3,7 +3,7 @@ import re
 from tracelens.libssh2.messages import error_texts
 from tracelens.rules.base import Found, client, notice, server
 from tracelens.rules.transport.timeout import USUAL
-from tracelens.sessions import Quote, Session, Trace
+from tracelens.sessions import Quote, Session, Trace, pending_request
 
 _ERROR = r"(?s)-?\d{1,9} - (.*)"
 
@@ -52,15 +52,17 @@ def truncated(trace: Trace) -> Found | None:
     last = trace.sessions[-1] if trace.sessions else None
     if last is None:
         return None
-    if account.cut_at_end or (account.open_end and last.cut and not last.ended_by_client and not _complete(last)):
+    if account.cut_at_end or (
+        account.open_end and last.ending.cut and not last.ending.by_client and not _complete(last)
+    ):
         return Found(
             "The trace ends in the middle of a record: it was cut off.",
             (last.last,) if last.last else (),
             (client("copy the file again, when the program has ended; compress it instead of cutting it"),),
         )
-    cut = [s for s in trace.sessions if s.cut and s.failed is None]
+    cut = [s for s in trace.sessions if s.ending.cut and s.ending.failed is None]
     for session in reversed(cut):
-        what = session.pending()
+        what = pending_request(session)
         if what is not None:
             return _in_mid_operation(session, *what)
     return None
@@ -73,10 +75,10 @@ def _complete(session: Session) -> bool:
 
 
 def _in_mid_operation(session: Session, phase: str, line: int) -> Found:
-    waited = f", after {session.waited_last:.1f} s of waiting" if session.waited_last >= 0.1 else ""
+    waited = f", after {session.ending.waited:.1f} s of waiting" if session.ending.waited >= 0.1 else ""
     waits = [w for w in session.waits.values() if w.last_line >= line]
     on = f" for {max(waits, key=lambda w: w.last_line).what!r}" if waits else ""
-    times = [(a.line, a.time) for a in session.attempts] + [(o.line, o.time) for o in session.operations]
+    times = [(a.line, a.time) for a in session.login.attempts] + [(o.line, o.time) for o in session.operations]
     time = next((t for at, t in times if at == line and t is not None), None)
     since = f", at {time:.3f} s on the trace's clock" if time is not None else ""
     asked = Quote(line, f"what was asked and not answered begins here{since}")

@@ -80,7 +80,7 @@ def connection_lost(session: Session) -> Found | None:
     [libssh2] 4.405800 Failure Event: -7 - Unable to send EOF on channel
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase == "banner" or session.server_disconnect() is not None:
         return None
     if not is_lost(session, failed) or told_of_disconnect(session, failed) is not None:
@@ -96,7 +96,7 @@ def connection_lost(session: Session) -> Found | None:
         return Found(
             f"The server ended the connection in the login: the account of {who(session, attempt)} may not be used.",
             (words, failed.quote, *since),
-            let_in(attempt.user or session.user or "USER"),
+            let_in(attempt.user or session.login.user or "USER"),
             (Rival("transport-server-disconnect", "no disconnect was traced; the server said why in another way"),),
         )
     disguise = "" if failed.code in (-43, -13, -7, -1) else " (the error's own words hide it)"

@@ -70,7 +70,7 @@ def decrypt_failed(session: Session) -> Found | None:
     [libssh2] 0.225700 Failure Event: -12 - Error waiting for status message
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None:
         return None
     said = server_saw_bad_length(session) if failed.kind == "disconnect" or failed.code in (-13, -43, -7) else None
@@ -83,11 +83,11 @@ def decrypt_failed(session: Session) -> Found | None:
     what = "could not be decrypted" if failed.code == -12 else "had an impossible length"
     if said is not None:
         summary = f"The server could not read a packet that the client sent{guard}: {said.description.strip()!r}."
-    elif failed.phase == "kex" and not session.kex_done:
+    elif failed.phase == "kex" and not session.kex.done:
         summary = f"A packet {what} before encryption began: something that is not SSH came in between."
     else:
         summary = f"A packet {what}{guard}: its bytes were changed on the way, or the two sides lost step."
-    aead = session.algorithm("cipher_sc") in AEAD
+    aead = session.kex.algorithm("cipher_sc") in AEAD
     return Found(
         summary,
         (failed.quote,),

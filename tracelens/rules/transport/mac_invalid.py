@@ -60,7 +60,7 @@ def mac_invalid(session: Session) -> Found | None:
     [libssh2] 0.225900 Failure Event: -4 - Timeout waiting for status message
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None:
         return None
     said = server_saw_bad_mac(session) if failed.kind == "disconnect" or failed.code in (-13, -43, -7) else None

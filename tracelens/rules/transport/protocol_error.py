@@ -81,7 +81,7 @@ def protocol_error(session: Session) -> Found | None:
     [libssh2] 0.209500 Failure Event: -31 - Read Packet At Unexpected Offset
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.kind != "error" or not _is_breach(session, failed):
         return None
     attempt = failed.attempt
@@ -92,10 +92,10 @@ def protocol_error(session: Session) -> Found | None:
         and attempt.outcome == "not-sent"
     ):
         return None
-    banner = f", {session.server_banner}" if session.server_banner else ""
+    banner = f", {session.banner.server}" if session.banner.server else ""
     return Found(
         f"The server sent what the protocol does not allow: {failed.message} (error {failed.code}{banner}).",
-        (failed.quote, *((session.banners[-1],) if session.banners else ())),
+        (failed.quote, *((session.banner.received[-1],) if session.banner.received else ())),
         _advice(session, failed),
         (Rival("transport-decrypt-failed", "ruled out: the packet was whole, its contents were not as they must be"),),
     )
@@ -116,7 +116,7 @@ def _is_breach(session: Session, failed: Failure) -> bool:
 
 
 def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
-    version = ".".join(map(str, session.client_version)) if session.client_version else ""
+    version = ".".join(map(str, session.banner.client_version)) if session.banner.client_version else ""
     used = f"this is libssh2 {version}; " if version else ""
     if failed.says("SFTP packet too large", "readdir packet too large"):
         used += (

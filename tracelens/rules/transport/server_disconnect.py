@@ -89,7 +89,7 @@ def server_disconnect(session: Session) -> Found | None:
     [libssh2] 300.202700 Failure Event: -13 - Unable to send FXP_OPEN*
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None:
         return None
     said = session.server_disconnect()

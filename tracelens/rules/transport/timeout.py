@@ -75,7 +75,7 @@ def timeout(session: Session) -> Found | None:
     [libssh2] 30.205600 Conn: Closing channel 0/0
     ```
     """
-    failed = session.failed
+    failed = session.ending.failed
     if failed is None or failed.phase == "banner":
         return None
     if failed.kind != "silence" and (failed.code not in TIMED_OUT or is_lost(session, failed)):
@@ -83,7 +83,7 @@ def timeout(session: Session) -> Found | None:
     what, since = asked(session, failed)
     waited = pause(session, failed)
     length = f" for {waited:.1f} s" if waited is not None and waited >= 0.1 else ""
-    end = ", and the trace ends there" if failed.kind == "silence" and session.cut else ""
+    end = ", and the trace ends there" if failed.kind == "silence" and session.ending.cut else ""
     if failed.says("Error waiting on socket"):
         end = "; the wait itself failed: poll() was interrupted, or the program had closed its socket"
     last = (session.last,) if session.last and failed.kind == "silence" and session.last.line != failed.line else ()

@@ -1,4 +1,4 @@
-"""Whose turn it is, where several sessions are open: of those that an item fits alike, one."""
+"""Breaks ties between open sessions that an item fits equally well."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -7,51 +7,52 @@ from typing import Literal
 from tracelens.libssh2.errors import method_answered
 from tracelens.libssh2.events import Event
 from tracelens.reader import Item, Record, Run
-from tracelens.sessions.track import Track
+from tracelens.sessions.state import State
 
-Wait = Literal["", "answered", "given up"]
-# Who has waited for so many seconds was rather abandoned than is next.
+WaitEnd = Literal["", "answered", "given up"]
+# A session that has waited longer than this many seconds was probably abandoned.
 _OVERDUE = 1.0
 # The client's number of a channel, as the folded texts print it with the server's: "channel 1/1", "from 1/1/0".
 _CHANNEL = re.compile(r" (?:channel|from|for) (\d{1,10})/\d")
 
 
-def best_of(tracks: Sequence[Track], speaker: Track | None, fit: Callable[[Track], int], wait: Wait = "") -> Track:
-    """The open session that an item fits best.
+def pick_session(
+    states: Sequence[State], active: State | None, score: Callable[[State], int], wait_end: WaitEnd = ""
+) -> State:
+    """The open session with the best score.
 
-    Where several fit alike: the one that spoke last, unless it waits; then the one that has waited longest, since
-    servers answer in the order in which they were asked. Logins are no such queue: each takes its own time. And
-    who has waited for long was rather abandoned.
+    Among equals: the active one, unless it waits; then the one that has waited longest, since servers answer requests
+    in order. Logins are no such queue: each takes its own time. A session that has waited too long was abandoned.
 
     Args:
-        tracks: the open sessions, at least one.
-        speaker: the one that spoke last.
-        fit: how well the item continues a session's story.
-        wait: what it does to the wait of its session, which counts from when that began to look for the answer.
+        states: the open sessions, at least one.
+        active: the one that the last item belongs to.
+        score: how well the item continues a session.
+        wait_end: how the item ends the wait of its session, which began when that first looked for the answer.
     """
-    now = max((track.clock for track in tracks if track.clock is not None), default=None)
+    now = max((state.clock for state in states if state.clock is not None), default=None)
 
-    def rank(track: Track) -> tuple[int, bool, bool, int]:
-        since = track.asked_line if wait else track.blocked_line
-        since = 0 if track.phase == "auth" and track.session.attempts and wait != "given up" else since
-        if since and now is not None and track.asked_time is not None and now - track.asked_time > _OVERDUE:
+    def rank(state: State) -> tuple[int, bool, bool, int]:
+        since = state.wait_started_line if wait_end else state.blocked_line
+        since = 0 if state.phase == "auth" and state.session.login.attempts and wait_end != "given up" else since
+        if since and now is not None and state.wait_started is not None and now - state.wait_started > _OVERDUE:
             since = 0
-        speaks_on = track is speaker and not since
-        return (fit(track), speaks_on, bool(since), -since if since else track.session.last_line)
+        continues = state is active and not since
+        return (score(state), continues, bool(since), -since if since else state.session.last_line)
 
-    return max(tracks, key=rank)
+    return max(states, key=rank)
 
 
-def method_told(ahead: Iterable[Item]) -> str | None:
-    """The login method whose end these items tell of next."""
+def next_answered_method(ahead: Iterable[Item]) -> str | None:
+    """The login method whose answer these items report next."""
     for item in ahead:
         if isinstance(item, Record) and item.context in ("Userauth", "Failure Event"):
             return method_answered(item.text)
     return None
 
 
-def spokesman(run: Run) -> Event:
-    """A run is short where sessions take turns: its first kind speaks for it, and the channel that it ends on."""
+def representative_event(run: Run) -> Event:
+    """One event for a run, which is short while sessions interleave: its first kind, its last text's channel."""
     message = next(iter(run.retries), "")
     name = "failure_event.failure" if message else next(iter(run.counts))
     context = "Failure Event" if message else "Conn" if name.startswith("conn.") else "SFTP"

@@ -1,11 +1,16 @@
-"""Which of several sessions a packet belongs to: how well it continues each one's story, by its number and fields.
+"""How well a packet continues an open session, by its number and fields.
 
-A session has asked for what comes, and a packet names a channel, a key or a prompt that only some sessions wait for.
+A session has asked for the packets that it receives, and a packet names a channel, a key or a prompt that only some
+sessions wait for.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from tracelens.reader.packets import RawPacket
-from tracelens.sessions.model import RECENT, Channel, Session
-from tracelens.sessions.track import Track
+from tracelens.sessions.model import RECENT, Channel
+from tracelens.sessions.session import Session
+from tracelens.sessions.state import State
 
 EXPECTED, POSSIBLE, UNLIKELY, IMPOSSIBLE = 3, 2, 1, 0
 # The login method of a step that libssh2's text names.
@@ -25,47 +30,140 @@ _KEY_OF = {
 _KEY_KINDS = ("ssh-", "ecdsa-", "rsa-sha2-", "sk-")
 _LONGEST_NAME = 64
 _LONGEST_60 = 4096
+_NO_END = 1 << 63
 
 
-def fits_packet(track: Track, raw: RawPacket) -> int:
-    """How well a packet's dump continues the track's story; see `fits_number`."""
-    if track.freed:
-        return IMPOSSIBLE
-    session = track.session
-    number = raw.number
-    if 91 <= number <= 100 and session.channels:
-        its = _channels_of(track, raw)
-        if its is not None:
-            return _fits_channel(track, number, its)
-    if raw.direction == "in":
-        if number in (31, 33) and not _is_reply(session, raw):
-            return IMPOSSIBLE
-        last = session.last_attempt
-        if number == 60 and last is not None and last.pending and last.method not in _methods_of(raw):
-            return UNLIKELY
-        return fits_number(track, number)
-    if number == 20:
-        return EXPECTED if "client" in session.offers and "kexinit" not in session.packets else UNLIKELY
-    if number in (30, 32, 34):
-        return EXPECTED if session.agreed and not session.kex_done else UNLIKELY
-    if number == 21:
-        return EXPECTED if not session.kex_done and session.fingerprints else UNLIKELY
-    if number == 5:
-        return EXPECTED if session.service_line and not session.service_accepted else UNLIKELY
-    if number in (50, 61):
-        if session.authenticated or not session.service_accepted:
-            return IMPOSSIBLE
-        last = session.last_attempt
-        return EXPECTED if last is not None and last.pending and not last.sent else POSSIBLE
-    if number >= 80:
-        return POSSIBLE if session.authenticated else IMPOSSIBLE
+class _Row(NamedTuple):
+    """Packets of these numbers are impossible unless `needed`; their score is `score` if `likely`, else `otherwise`."""
+
+    numbers: range | tuple[int, ...]
+    needed: Callable[[Session], object]
+    likely: Callable[[Session], object]
+    score: int
+    otherwise: int = UNLIKELY
+
+
+def _always(session: Session) -> bool:
+    return True
+
+
+def _is_exchanging_keys(session: Session) -> bool:
+    return bool(session.kex.agreed) and not session.kex.done
+
+
+def _awaits_service(session: Session) -> bool:
+    return bool(session.login.service_line) and not session.login.service_accepted
+
+
+def _is_logging_in(session: Session) -> bool:
+    return session.login.service_accepted and not session.login.authenticated
+
+
+def _is_authenticated(session: Session) -> bool:
+    return session.login.authenticated
+
+
+def _awaits_login(session: Session) -> bool:
+    return not session.dumped or any(attempt.pending for attempt in session.login.attempts[-RECENT:])
+
+
+def _has_unsent_login(session: Session) -> bool:
+    last = session.login.last_attempt
+    return last is not None and last.pending and not last.sent
+
+
+def _awaits_host_keys(session: Session) -> bool:
+    """Whether OpenSSH's host keys, which it sends right after the login, are still to come."""
+    return "global_request" not in session.packets and "OpenSSH" in (session.banner.server or "")
+
+
+def _is_opening(channel: Channel) -> bool:
+    return not channel.opened and not channel.refused_line
+
+
+def _awaits_answer(channel: Channel) -> bool:
+    return any(request.granted is None for request in channel.requests[-RECENT:])
+
+
+# The first row with the number decides; a number in no row is possible.
+_RECEIVED = (
+    _Row(
+        (20,), _always, lambda session: "client" in session.kex.offers and "server" not in session.kex.offers, POSSIBLE
+    ),
+    _Row(range(30, 50), _is_exchanging_keys, _always, POSSIBLE),
+    _Row((6,), _awaits_service, _always, POSSIBLE),
+    _Row(range(50, 80), _is_logging_in, _awaits_login, POSSIBLE),
+    _Row((80,), _is_authenticated, _awaits_host_keys, EXPECTED, POSSIBLE),
+    _Row((91, 92), _is_authenticated, lambda session: any(map(_is_opening, session.channels[-RECENT:])), POSSIBLE),
+    _Row((99, 100), _is_authenticated, lambda session: any(map(_awaits_answer, session.channels[-RECENT:])), POSSIBLE),
+    _Row(
+        range(93, _NO_END),
+        _is_authenticated,
+        lambda session: any(c.opened for c in session.channels[-RECENT:]),
+        POSSIBLE,
+    ),
+    _Row(range(80, _NO_END), _is_authenticated, _always, POSSIBLE),
+)
+_SENT = (
+    _Row((20,), _always, lambda session: "client" in session.kex.offers and "kexinit" not in session.packets, EXPECTED),
+    _Row((30, 32, 34), _always, _is_exchanging_keys, EXPECTED),
+    _Row((21,), _always, lambda session: not session.kex.done and session.kex.fingerprints, EXPECTED),
+    _Row((5,), _always, _awaits_service, EXPECTED),
+    _Row((50, 61), _is_logging_in, _has_unsent_login, EXPECTED, POSSIBLE),
+    _Row(range(80, _NO_END), _is_authenticated, _always, POSSIBLE),
+)
+
+
+def _score_by_table(table: tuple[_Row, ...], session: Session, number: int) -> int:
+    for row in table:
+        if number in row.numbers:
+            return IMPOSSIBLE if not row.needed(session) else row.score if row.likely(session) else row.otherwise
     return POSSIBLE
 
 
+def score_number(state: State, number: int) -> int:
+    """How well a received packet of this number continues the session."""
+    session = state.session
+    if state.freed:
+        return IMPOSSIBLE
+    if state.closed:
+        return UNLIKELY
+    if number in session.waiting_for:
+        # A server sends its extensions before it accepts the service (RFC 8308, 2.4), to clients that ask for them.
+        asks = "ext-info-c" in session.kex.offers.get("client", {}).get("kex", ())
+        return POSSIBLE if number == 6 and asks and "ext_info" not in session.packets else EXPECTED
+    if number == 7:
+        # Extensions come with the first packets under the new keys (RFC 8308, 2.4).
+        early = state.newkeys_received and not session.login.service_accepted and "ext_info" not in session.packets
+        return EXPECTED if early else UNLIKELY
+    if number == 21:
+        return POSSIBLE if session.kex.agreed and not state.newkeys_received else UNLIKELY
+    return _score_by_table(_RECEIVED, session, number)
+
+
+def score_packet(state: State, raw: RawPacket) -> int:
+    """How well a dumped packet continues the session."""
+    if state.freed:
+        return IMPOSSIBLE
+    session, number = state.session, raw.number
+    if 91 <= number <= 100 and session.channels:
+        channels = _channels_of(state, raw)
+        if channels is not None:
+            return _score_channel(session, number, channels)
+    if raw.direction == "out":
+        return _score_by_table(_SENT, session, number)
+    if number in (31, 33) and not _is_reply(session, raw):
+        return IMPOSSIBLE
+    last = session.login.last_attempt
+    if number == 60 and last is not None and last.pending and last.method not in _methods_of(raw):
+        return UNLIKELY
+    return score_number(state, number)
+
+
 def _is_reply(session: Session, raw: RawPacket) -> bool:
-    """Whether a key exchange reply can be this session's: with a host key of the agreed kind (RFC 4253, 8)."""
-    agreed = session.agreed.get("hostkey")
-    if not agreed or session.kex_done:
+    """Whether a key exchange reply has a host key of the kind that the session agreed on (RFC 4253, 8)."""
+    agreed = session.kex.agreed.get("hostkey")
+    if not agreed or session.kex.done:
         return True
     size = int.from_bytes(raw.read(5, 9), "big")
     kind = raw.read(9, 9 + size).decode("ascii", "replace") if 0 < size <= _LONGEST_NAME else ""
@@ -73,7 +171,7 @@ def _is_reply(session: Session, raw: RawPacket) -> bool:
 
 
 def _methods_of(raw: RawPacket) -> tuple[str, ...]:
-    """The login methods that a packet 60 can answer, by what it holds (RFC 4252, 7 and 8; RFC 4256, 3.2)."""
+    """The login methods that a packet 60 can answer, by its contents (RFC 4252, 7 and 8; RFC 4256, 3.2)."""
     data = raw.read(1, 1 + _LONGEST_60)
     if len(data) + 1 < raw.size:
         return tuple(METHOD_OF.values())
@@ -83,83 +181,36 @@ def _methods_of(raw: RawPacket) -> tuple[str, ...]:
         end = at + 4 + int.from_bytes(data[at : at + 4], "big")
         strings.append(data[at + 4 : end])
         at = end
-    if at != len(data):
+    if at != len(data) or not strings:
         return ("keyboard-interactive",)
     return ("publickey",) if strings[0].decode("ascii", "replace").startswith(_KEY_KINDS) else ("password",)
 
 
-def _channels_of(track: Track, raw: RawPacket) -> list[Channel] | None:
-    """The session's channels that a channel's packet names; None where the trace does not show which it names."""
+def _channels_of(state: State, raw: RawPacket) -> list[Channel] | None:
+    """The session's channels that a packet names; None where the trace does not show which it names."""
     recipient = raw.read(1, 5)
     if len(recipient) < 4:
         return None
-    number = track.own_number(raw.direction, int.from_bytes(recipient, "big"))
-    return [c for c in track.session.channels[-RECENT:] if c.number == number]
+    number = state.own_number(raw.direction, int.from_bytes(recipient, "big"))
+    return [c for c in state.session.channels[-RECENT:] if c.number == number]
 
 
-def _fits_channel(track: Track, number: int, its: list[Channel]) -> int:
-    """How well a packet for these channels, which are those that it names, continues the track's story."""
+def _score_channel(session: Session, number: int, channels: list[Channel]) -> int:
+    """How well a packet that names these channels continues the session."""
     if number in (91, 92):
-        return EXPECTED if any(not c.opened and not c.refused_line for c in its) else UNLIKELY
+        return EXPECTED if any(map(_is_opening, channels)) else UNLIKELY
     if number in (99, 100):
-        return EXPECTED if any(r.granted is None for c in its for r in c.requests[-RECENT:]) else UNLIKELY
-    its = [c for c in its if c.opened and not (c.freed_line and c.close_line)]
-    # A session channel carries data where something was asked for; others do at once.
-    if not its or (number in (94, 95) and not any(c.requests or c.kind not in ("", "session") for c in its)):
+        return EXPECTED if any(map(_awaits_answer, channels)) else UNLIKELY
+    channels = [c for c in channels if c.opened and not (c.freed_line and c.close_line)]
+    if number in (94, 95):
+        # A session channel carries data only after a request, other channels from the start.
+        channels = [c for c in channels if c.requests or c.kind not in ("", "session")]
+    if not channels:
         return UNLIKELY
-    return EXPECTED if number in track.session.waiting_for else POSSIBLE
+    return EXPECTED if number in session.waiting_for else POSSIBLE
 
 
-def answers_attempt(track: Track, method: str) -> bool:
-    """Whether the session waits for the answer to such a login attempt."""
-    last = track.session.last_attempt
+def awaits_login_answer(state: State, method: str) -> bool:
+    """Whether the session waits for the answer to an attempt of this method."""
+    last = state.session.login.last_attempt
     return last is not None and last.pending and last.method == method
-
-
-def fits_number(track: Track, number: int) -> int:
-    """How well an incoming packet of this number continues the track's story."""
-    session = track.session
-    if track.freed:
-        return IMPOSSIBLE
-    if track.closed:
-        return UNLIKELY
-    if number in session.waiting_for:
-        # A server tells its extensions before it accepts the service (RFC 8308, 2.4), to clients that ask for them.
-        due = number == 6 and _extends(session) and "ext_info" not in session.packets
-        return POSSIBLE if due else EXPECTED
-    if number == 20:
-        return POSSIBLE if "client" in session.offers and "server" not in session.offers else UNLIKELY
-    if 30 <= number <= 49:
-        return POSSIBLE if session.agreed and not session.kex_done else IMPOSSIBLE
-    if number == 21:
-        return POSSIBLE if session.agreed and not track.newkeys else UNLIKELY
-    if number == 6:
-        return POSSIBLE if session.service_line and not session.service_accepted else IMPOSSIBLE
-    if number == 7:
-        # It comes with the first packets under the new keys (RFC 8308, 2.4).
-        early = track.newkeys and not session.service_accepted and "ext_info" not in session.packets
-        return EXPECTED if early else UNLIKELY
-    if 50 <= number <= 79:
-        if session.authenticated or not session.service_accepted:
-            return IMPOSSIBLE
-        asked = any(attempt.pending for attempt in session.attempts[-RECENT:])
-        return POSSIBLE if asked or not session.dumped else UNLIKELY
-    if number >= 80 and not session.authenticated:
-        return IMPOSSIBLE
-    if number == 80:
-        # OpenSSH tells its host keys once, right after the login.
-        told = "global_request" in session.packets or "OpenSSH" not in (session.server_banner or "")
-        return POSSIBLE if told else EXPECTED
-    if number in (91, 92):
-        return POSSIBLE if any(not c.opened and not c.refused_line for c in session.channels[-RECENT:]) else UNLIKELY
-    if number in (99, 100):
-        asked = any(r.granted is None for c in session.channels[-RECENT:] for r in c.requests[-RECENT:])
-        return POSSIBLE if asked else UNLIKELY
-    if number >= 93:
-        return POSSIBLE if any(c.opened for c in session.channels[-RECENT:]) else UNLIKELY
-    return POSSIBLE
-
-
-def _extends(session: Session) -> bool:
-    """Whether the client asks for the server's extensions."""
-    return "ext-info-c" in session.offers.get("client", {}).get("kex", ())

@@ -1,238 +1,216 @@
-"""Which of several sessions a record belongs to, when nothing in it says so.
-
-libssh2 prints no session id: two sessions of one process, in two threads or one event loop, interleave. Each session is
-a sequence of steps, so a record mostly fits only those that wait for it; a session's own clock never runs backwards;
-and where two fit alike, the one that spoke last goes on. Only asked while more than one session is open.
-"""
+"""How well a text record continues an open session; only asked while more than one session is open."""
 
 from collections.abc import Callable
 
 from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
-from tracelens.sessions.handshake import list_name
-from tracelens.sessions.interleaved.packets import EXPECTED, IMPOSSIBLE, METHOD_OF, POSSIBLE, UNLIKELY, fits_number
+from tracelens.sessions.handshake import LIST_NAMES, list_name
+from tracelens.sessions.interleaved.packets import EXPECTED, IMPOSSIBLE, METHOD_OF, POSSIBLE, UNLIKELY, score_number
 from tracelens.sessions.model import RANK, RECENT, Channel
-from tracelens.sessions.track import Track
+from tracelens.sessions.state import State
 
-# libssh2 looks for several answers in this order (_libssh2_packet_askv), and goes through them anew after a wait; what
-# it requires alone (_libssh2_packet_require) it looks for once before it waits.
+Score = Callable[[State, Event], int]
+
+# libssh2 looks for several answers in this order (_libssh2_packet_askv), and again after a wait; a packet that it
+# requires alone (_libssh2_packet_require) it looks for once before it waits.
 _LOOKED_BEFORE = {51: 52, 53: 51, 60: 51, 82: 81, 92: 91, 95: 94, 100: 99}
 _FIRST_LOOKED = {52: (51, 53, 60), 81: (82,), 91: (92,), 94: (95,), 99: (100,)}
 _LOOKED_ONCE = {6, 20, 21, 30, 31, 32, 33}
-# With these something begins that nobody waits for yet.
+# These begin something that no session waits for.
 _BEGINNINGS = {
-    "conn.channel_allocated",
-    "conn.direct_tcpip_requested",
-    "conn.direct_streamlocal_requested",
-    "conn.forward_requested",
-    "scp.receive_started",
-    "scp.send_started",
+    *("conn.channel_allocated", "conn.direct_tcpip_requested", "conn.direct_streamlocal_requested"),
+    *("conn.forward_requested", "scp.receive_started", "scp.send_started"),
 }
-# The number of the packet that a text tells of, which stands right before it.
-_TELLS_OF = {
+# Texts about the packet right before them, and its number.
+_PACKET_BEFORE = {
     "conn.global_request_received": 80,
     "conn.window_adjusted": 93,
     "conn.eof_received": 96,
     "conn.close_received": 97,
     "conn.channel_request_received": 98,
 }
-# SFTP's texts before its version is agreed on, and those that come before and after.
+# SFTP's texts before its version is agreed on, and the texts that occur before and after.
 _SFTP_START = {"sftp.subsystem_initialized", "sftp.version_sent", "sftp.version_enabled", "sftp.version_truncated"}
 _SFTP_EITHER = {
-    "sftp.packet_required",
-    "sftp.packet_awaited",
-    "sftp.packet_type_received",
-    "sftp.packet_id_received",
-    "sftp.packet_got",
-    "sftp.data_begun",
+    *("sftp.packet_required", "sftp.packet_awaited", "sftp.packet_type_received", "sftp.packet_id_received"),
+    *("sftp.packet_got", "sftp.data_begun"),
 }
 _BEFORE_OPENED = {"conn.channel_opening", "conn.channel_opened", "conn.channel_freed"}
-# What a channel still does after "Freeing channel": it is closed first.
+# The steps of a channel after "Freeing channel": it is closed first.
 _AFTER_FREEING = {
-    "conn.eof_sent",
-    "conn.eof_awaited",
-    "conn.channel_closing",
-    "conn.close_awaited",
-    "conn.eof_received",
-    "conn.close_received",
+    *("conn.eof_sent", "conn.eof_awaited", "conn.channel_closing", "conn.close_awaited"),
+    *("conn.eof_received", "conn.close_received"),
 }
 _AFTER_FREED = {"transport.packets_left", "transport.packet_left"}
+_PREPARED = ("cipher_keyed", "mac_keyed", "compression_initialized")
 
 
-def fits_event(track: Track, event: Event) -> int:
-    """How well a text record continues the track's story."""
-    if track.freed:
-        if event.name in _AFTER_FREED:
+def score_event(state: State, event: Event) -> int:
+    """How well a text record continues the session."""
+    name = event.name
+    if state.freed:
+        if name in _AFTER_FREED:
             return EXPECTED
-        return (
-            UNLIKELY
-            if event.context in ("Conn", "Failure Event") or event.name == "transport.looking_for_packet"
-            else IMPOSSIBLE
-        )
-    if event.time is not None and track.clock is not None and event.time < track.clock:
+        late = event.context in ("Conn", "Failure Event") or name == "transport.looking_for_packet"
+        return UNLIKELY if late else IMPOSSIBLE
+    backwards = event.time is not None and state.clock is not None and event.time < state.clock
+    if backwards or name in _AFTER_FREED:
         return IMPOSSIBLE
-    if event.name in _AFTER_FREED:
-        return IMPOSSIBLE
-    if event.context in ("Key Ex", "Userauth") and track.silent and track.session.dumped:
+    if event.context in ("Key Ex", "Userauth") and state.waiting and state.session.dumped:
         return UNLIKELY  # it waits, and no answer came
-    rule = _RULES.get(event.name)
-    if rule is not None:
-        return rule(track, event)
-    if event.name.startswith("userauth."):
-        return _userauth(track, event)
-    if event.context in ("Conn", "SFTP", "SCP"):
-        return _connection(track, event)
-    if event.context == "Key Ex":
-        return EXPECTED if track.session.agreed and not track.session.kex_done else UNLIKELY
-    if event.context == "Failure Event":
-        return _failure(track, event)
-    return POSSIBLE
+    score = _BY_NAME.get(name) or _BY_CONTEXT.get(event.context)
+    return score(state, event) if score is not None else POSSIBLE
 
 
-def _userauth(track: Track, event: Event) -> int:
-    session = track.session
-    step = event.name.removeprefix("userauth.")
-    method, _, end = step.rpartition("_")
-    last = session.last_attempt
-    if session.authenticated and session.auth_line:
+def _score_userauth(state: State, event: Event) -> int:
+    session = state.session
+    method, _, end = event.name.removeprefix("userauth.").rpartition("_")
+    last = session.login.last_attempt
+    same = last is not None and last.method == METHOD_OF.get(method)
+    if session.login.authenticated and session.login.accepted_line:
         # The answer's packet came first; its text follows at once.
-        settled = last is not None and last.method == METHOD_OF.get(method) and not session.saw(event.name)
-        return EXPECTED if end == "succeeded" and settled else IMPOSSIBLE
-    if not session.kex_done:
+        return EXPECTED if end == "succeeded" and same and not session.saw(event.name) else IMPOSSIBLE
+    if not session.kex.done:
         return IMPOSSIBLE
     if end in ("succeeded", "failed"):
-        if last is None or last.method != METHOD_OF.get(method):
-            return IMPOSSIBLE
-        # It has read the answer and looked for it.
-        return EXPECTED if track.looked == track.answered else POSSIBLE
+        # The session has read the answer and looked for it.
+        return IMPOSSIBLE if not same else EXPECTED if state.looking_for == state.last_received else POSSIBLE
     if end == "attempted":
         return UNLIKELY if last is not None and last.pending and last.method != "publickey" else EXPECTED
     return POSSIBLE
 
 
-def _connection(track: Track, event: Event) -> int:
-    session = track.session
-    if event.name == "conn.blocking_mode":
-        return POSSIBLE
-    if not session.authenticated:
+def _score_connection(state: State, event: Event) -> int:
+    session = state.session
+    if not session.login.authenticated:
         return IMPOSSIBLE
     if event.name in _BEGINNINGS:
-        return UNLIKELY if track.silent and session.dumped else POSSIBLE
-    told = _TELLS_OF.get(event.name)
-    if told is not None and track.answered is not None:
-        return EXPECTED if track.answered == told else UNLIKELY
+        return UNLIKELY if state.waiting and session.dumped else POSSIBLE
+    before = _PACKET_BEFORE.get(event.name)
+    if before is not None and state.last_received is not None:
+        return EXPECTED if state.last_received == before else UNLIKELY
     if event.name == "sftp.packet_id_received":
         number = event.fields.get("id")
-        wanted = any(o.request_id == number and o.outcome == "pending" for o in session.operations[-RECENT:])
-        return EXPECTED if wanted else POSSIBLE
-    if event.context == "SFTP":
-        return _sftp(track, event)
-    number = event.fields.get("channel")
+        pending = any(o.request_id == number and o.outcome == "pending" for o in session.operations[-RECENT:])
+        return EXPECTED if pending else POSSIBLE
+    return (_score_sftp if event.context == "SFTP" else _score_channel)(state, event)
+
+
+def _score_channel(state: State, event: Event) -> int:
+    channels, number = state.session.channels, event.fields.get("channel")
+    named = [c for c in channels[-RECENT:] if c.number == number]
     if event.name == "conn.channel_opened":
-        return (
-            EXPECTED if any(c.number == number and not c.requests for c in session.channels[-RECENT:]) else IMPOSSIBLE
-        )
-    if isinstance(number, int) and session.channels:
-        its = (c for c in session.channels[-RECENT:] if c.number == number)
-        return EXPECTED if any(_goes_on(track, c, event.name) for c in its) else UNLIKELY
-    return POSSIBLE if session.channels else UNLIKELY
+        return EXPECTED if any(not c.requests for c in named) else IMPOSSIBLE
+    if isinstance(number, int) and channels:
+        return EXPECTED if any(_can_follow(state, c, event.name) for c in named) else UNLIKELY
+    return POSSIBLE if channels else UNLIKELY
 
 
-def _sftp(track: Track, event: Event) -> int:
-    session = track.session
-    if not session.sftp_line:
-        return POSSIBLE if event.name in _SFTP_START else IMPOSSIBLE
-    if event.name in _SFTP_EITHER:
-        number = event.fields.get("channel")
-        elsewhere = isinstance(number, int) and not track.carries_sftp("in", number)
-        begun = session.saw("sftp.version_sent") or session.sftp_version is not None
-        return POSSIBLE if begun and not elsewhere else UNLIKELY
-    if event.name in _SFTP_START:
-        return UNLIKELY if session.saw(event.name) else POSSIBLE
-    # A dump tells the version before the text does.
-    starting = session.saw("sftp.version_sent") and not session.saw("sftp.version_enabled")
-    return POSSIBLE if session.sftp_version is not None and not starting else IMPOSSIBLE
-
-
-def _goes_on(track: Track, channel: Channel, name: str) -> bool:
-    """Whether such a record can follow on the channel: a freed one is closed, each step once, and then gone."""
+def _can_follow(state: State, channel: Channel, name: str) -> bool:
+    """Whether the event can follow on the channel: each step of closing a freed channel occurs once."""
     if not channel.freed_line:
         return channel.opened or name in _BEFORE_OPENED
-    seen = track.session.lines.get(name)
-    return name in _AFTER_FREEING and (seen is None or seen.line < channel.freed_line)
+    last = state.session.lines.get(name)
+    return name in _AFTER_FREEING and (last is None or last.line < channel.freed_line)
 
 
-def _failure(track: Track, event: Event) -> int:
+def _score_sftp(state: State, event: Event) -> int:
+    session, name = state.session, event.name
+    if not session.sftp.line:
+        return POSSIBLE if name in _SFTP_START else IMPOSSIBLE
+    asked = session.saw("sftp.version_sent")
+    if name in _SFTP_EITHER:
+        number = event.fields.get("channel")
+        elsewhere = isinstance(number, int) and not state.carries_sftp("in", number)
+        begun = asked or session.sftp.version is not None
+        return POSSIBLE if begun and not elsewhere else UNLIKELY
+    if name in _SFTP_START:
+        return UNLIKELY if session.saw(name) else POSSIBLE
+    # A dump shows the version before the text does.
+    starting = asked and not session.saw("sftp.version_enabled")
+    return POSSIBLE if session.sftp.version is not None and not starting else IMPOSSIBLE
+
+
+def _score_key_exchange(state: State, event: Event) -> int:
+    return EXPECTED if state.session.kex.agreed and not state.session.kex.done else UNLIKELY
+
+
+def _score_error(state: State, event: Event) -> int:
     phase = classify(str(event.fields.get("message", ""))).phase
     if phase is None:
         return POSSIBLE
-    here, there = RANK[track.phase], RANK[phase]
+    here, there = RANK[state.phase], RANK[phase]
     if there >= RANK["channel"]:
         return POSSIBLE if here >= RANK["channel"] else IMPOSSIBLE
     return EXPECTED if here == there else IMPOSSIBLE
 
 
-def _looking(track: Track, event: Event) -> int:
-    number = event.fields.get("type")
+def _score_look(state: State, event: Event) -> int:
+    """How well a "Looking for packet of type N" continues the session."""
+    number, looking_for, received = event.fields.get("type"), state.looking_for, state.last_received
     if not isinstance(number, int):
         return POSSIBLE
-    if track.closed:
+    if state.closed:
         return UNLIKELY
-    if number == track.answered and not track.looked:
-        return EXPECTED  # it looks once more for what it has just read, and finds it
+    if number == received and not looking_for:
+        return EXPECTED  # it looks again for the packet that it has just read, and finds it
     before = _LOOKED_BEFORE.get(number)
     if before is not None:
-        return EXPECTED if track.looked == before else UNLIKELY
-    if number in _FIRST_LOOKED:
-        if track.answered is not None and not track.looked:
-            # An answer came: it goes through them up to that one.
-            return EXPECTED if track.answered in _FIRST_LOOKED[number] else fits_number(track, number)
-        if track.looked:
-            return fits_number(track, number) if track.looked in _FIRST_LOOKED[number] else UNLIKELY
-    elif track.looked or (number in track.session.waiting_for and number in _LOOKED_ONCE):
-        return UNLIKELY
-    # The first look comes right after the request; where both could, whoever spoke last is the one that looks.
-    fit = fits_number(track, number)
-    return EXPECTED if fit >= POSSIBLE else fit
+        return EXPECTED if looking_for == before else UNLIKELY
+    score = score_number(state, number)
+    later = _FIRST_LOOKED.get(number)
+    if later is None:
+        again = looking_for or (number in state.session.waiting_for and number in _LOOKED_ONCE)
+        return UNLIKELY if again else _as_first_look(score)
+    if looking_for:
+        return score if looking_for in later else UNLIKELY
+    if received is not None:
+        # An answer came: the session looks through the list up to that one.
+        return EXPECTED if received in later else score
+    return _as_first_look(score)
 
 
-def _received(track: Track, event: Event) -> int:
+def _as_first_look(score: int) -> int:
+    """The first look follows the request at once; among equals the active session looks."""
+    return EXPECTED if score >= POSSIBLE else score
+
+
+def _score_received(state: State, event: Event) -> int:
     number = event.fields.get("type")
-    return fits_number(track, number) if isinstance(number, int) else POSSIBLE
+    return score_number(state, number) if isinstance(number, int) else POSSIBLE
 
 
-def _sent_list(track: Track, event: Event) -> int:
-    session = track.session
-    if not (session.server_banner or "").startswith("SSH-"):
+def _score_sent_list(state: State, event: Event) -> int:
+    session = state.session
+    if not (session.banner.server or "").startswith("SSH-"):
         return IMPOSSIBLE
-    name = list_name(event.name)
-    if name in session.offers.get("client", {}):
-        return UNLIKELY if session.kex_done else IMPOSSIBLE
+    if list_name(event.name) in session.kex.offers.get("client", {}):
+        return UNLIKELY if session.kex.done else IMPOSSIBLE
     return EXPECTED
 
 
-def _agreed(track: Track, event: Event) -> int:
-    session = track.session
-    if "client" not in session.offers or list_name(event.name) in session.agreed:
-        return UNLIKELY if session.kex_done else IMPOSSIBLE
-    return EXPECTED if track.answered in (None, 20) else POSSIBLE
+def _score_agreed(state: State, event: Event) -> int:
+    session = state.session
+    if "client" not in session.kex.offers or list_name(event.name) in session.kex.agreed:
+        return UNLIKELY if session.kex.done else IMPOSSIBLE
+    return EXPECTED if state.last_received in (None, 20) else POSSIBLE
 
 
-def _once(condition: Callable[[Track], bool], after: tuple[int, ...] = ()) -> Callable[[Track, Event], int]:
-    """A step that comes once in a session, when the condition holds, and best right after one of these packets."""
+def _once(condition: Callable[[State], bool], after: tuple[int, ...] = ()) -> Score:
+    """The score of a step that occurs once in a session, if the condition holds, and best right after these packets."""
 
-    def rule(track: Track, event: Event) -> int:
-        if track.session.saw(event.name):
-            return UNLIKELY if track.session.rekeys else IMPOSSIBLE
-        if not condition(track):
+    def score(state: State, event: Event) -> int:
+        if state.session.saw(event.name):
+            return UNLIKELY if state.session.kex.rekeys else IMPOSSIBLE
+        if not condition(state):
             return IMPOSSIBLE
-        return EXPECTED if not after or track.answered in after else POSSIBLE
+        return EXPECTED if not after or state.last_received in after else POSSIBLE
 
-    return rule
+    return score
 
 
-def _disconnecting(track: Track, event: Event) -> int:
-    session = track.session
+def _score_disconnect(state: State, event: Event) -> int:
+    session = state.session
     if session.saw(event.name):
         return IMPOSSIBLE
     failed = bool(session.failures) and session.last is not None and session.failures[-1].line == session.last.line
@@ -240,66 +218,54 @@ def _disconnecting(track: Track, event: Event) -> int:
     return EXPECTED if failed or idle else POSSIBLE
 
 
-_RULES: dict[str, Callable[[Track, Event], int]] = {
-    "transport.banner_sent": lambda t, e: (
-        EXPECTED if t.session.client_banner is None and t.phase == "banner" else IMPOSSIBLE
+def _expected(condition: Callable[[State], object], otherwise: int) -> Score:
+    """EXPECTED if the condition holds, else another score."""
+    return lambda state, event: EXPECTED if condition(state) else otherwise
+
+
+def _has_agreed(state: State) -> bool:
+    return bool(state.session.kex.agreed)
+
+
+def _has_new_keys(state: State) -> bool:
+    return state.newkeys_received
+
+
+_BY_NAME: dict[str, Score] = {
+    "transport.banner_sent": _expected(
+        lambda s: s.session.banner.client is None and s.phase == "banner", otherwise=IMPOSSIBLE
     ),
-    "transport.banner_received": lambda t, e: (
-        EXPECTED if t.session.client_banner and t.phase == "banner" else IMPOSSIBLE
+    "transport.banner_received": _expected(
+        lambda s: s.session.banner.client and s.phase == "banner", otherwise=IMPOSSIBLE
     ),
-    "transport.session_startup": lambda t, e: EXPECTED if not t.session.saw(e.name) else IMPOSSIBLE,
-    "transport.looking_for_packet": _looking,
-    "transport.packet_received": _received,
-    "transport.userauth_requested": _once(lambda t: t.newkeys),
-    "transport.disconnect_sent": _disconnecting,
-    "transport.session_freed": lambda t, e: EXPECTED if t.closed else POSSIBLE,
-    "key_ex.fingerprint_md5": _once(lambda t: bool(t.session.agreed), after=(31, 33)),
-    "key_ex.fingerprint_sha1": _once(lambda t: bool(t.session.agreed)),
-    "key_ex.fingerprint_sha256": _once(lambda t: bool(t.session.agreed)),
-    "key_ex.newkeys_received": _once(lambda t: bool(t.session.agreed), after=(21,)),
-    "key_ex.session_id_calculated": _once(lambda t: t.newkeys),
-    "key_ex.kex_initiated": _once(lambda t: bool(t.session.agreed)),
-    "key_ex.extension_received": lambda t, e: EXPECTED if t.newkeys and not t.session.authenticated else UNLIKELY,
-    "key_ex.signing": lambda t, e: EXPECTED if t.phase == "auth" else UNLIKELY,
-    **{
-        f"key_ex.sent_{name}": _sent_list
-        for name in (
-            "kex",
-            "hostkey",
-            "crypt_cs",
-            "crypt_sc",
-            "mac_cs",
-            "mac_sc",
-            "comp_cs",
-            "comp_sc",
-            "lang_cs",
-            "lang_sc",
-        )
-    },
-    **{
-        f"key_ex.agreed_{name}": _agreed
-        for name in (
-            "kex",
-            "hostkey",
-            "crypt_cs",
-            "crypt_sc",
-            "mac_cs",
-            "mac_sc",
-            "comp_cs",
-            "comp_sc",
-            "lang_cs",
-            "lang_sc",
-        )
-    },
-    **{
-        f"key_ex.{name}": _once(lambda t: t.newkeys)
-        for name in (
-            "cipher_keyed_cs",
-            "cipher_keyed_sc",
-            "mac_keyed_cs",
-            "mac_keyed_sc",
-            "compression_initialized_cs",
-            "compression_initialized_sc",
-        )
-    },
+    "transport.session_startup": _expected(
+        lambda s: not s.session.saw("transport.session_startup"), otherwise=IMPOSSIBLE
+    ),
+    "transport.looking_for_packet": _score_look,
+    "transport.packet_received": _score_received,
+    "transport.userauth_requested": _once(_has_new_keys),
+    "transport.disconnect_sent": _score_disconnect,
+    "transport.session_freed": _expected(lambda s: s.closed, otherwise=POSSIBLE),
+    "conn.blocking_mode": lambda state, event: POSSIBLE,
+    "key_ex.fingerprint_md5": _once(_has_agreed, after=(31, 33)),
+    "key_ex.fingerprint_sha1": _once(_has_agreed),
+    "key_ex.fingerprint_sha256": _once(_has_agreed),
+    "key_ex.newkeys_received": _once(_has_agreed, after=(21,)),
+    "key_ex.session_id_calculated": _once(_has_new_keys),
+    "key_ex.kex_initiated": _once(_has_agreed),
+    "key_ex.extension_received": _expected(
+        lambda s: s.newkeys_received and not s.session.login.authenticated, otherwise=UNLIKELY
+    ),
+    "key_ex.signing": _expected(lambda s: s.phase == "auth", otherwise=UNLIKELY),
+    **{f"key_ex.sent_{name}": _score_sent_list for name in LIST_NAMES},
+    **{f"key_ex.agreed_{name}": _score_agreed for name in LIST_NAMES},
+    **{f"key_ex.{name}_{side}": _once(_has_new_keys) for name in _PREPARED for side in ("cs", "sc")},
+}
+_BY_CONTEXT: dict[str, Score] = {
+    "Userauth": _score_userauth,
+    "Conn": _score_connection,
+    "SFTP": _score_connection,
+    "SCP": _score_connection,
+    "Key Ex": _score_key_exchange,
+    "Failure Event": _score_error,
 }

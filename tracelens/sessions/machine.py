@@ -1,0 +1,176 @@
+"""Passes a session's events, runs and packets to the step of the protocol layer that handles them.
+
+Where text and packets were both traced they report everything twice; each fact is set by whichever comes first, so any
+subset of the mask works. What nothing shows is left unset: "not traced" is not "did not happen".
+"""
+
+from tracelens.libssh2.errors import classify
+from tracelens.libssh2.events import Event
+from tracelens.reader import Dump, Run
+from tracelens.reader.packets import RawPacket, decode
+from tracelens.reader.repeats import FAILURE
+from tracelens.sessions import error_events
+from tracelens.sessions.auth import begin_attempt, end_attempt
+from tracelens.sessions.channels import answer_request
+from tracelens.sessions.model import Failure, Quote
+from tracelens.sessions.sftp import take_channel_data
+from tracelens.sessions.state import STEPS, State, shown
+
+_WRITES = {"conn.data_writing", "conn.data_sending"}
+_USES = {*_WRITES, "conn.channel_read_got"}
+_POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
+_POLLS_OR_RETRIES = _POLLS | {FAILURE}
+
+
+def take_event(state: State, event: Event) -> None:
+    """Take one event that was not folded into a run."""
+    session, name = state.session, event.name
+    polling = name in _POLLS
+    completed, state.completed_operation = state.completed_operation, None
+    if completed is not None and name == "transport.packet_received" and event.time is not None:
+        completed.ended = event.time  # a dump has no clock of its own
+    state.blocked_line, session.blocked_on = 0, None
+    state.tick(event.line, event.time, polling=polling)
+    state.wait_reason = "" if polling or name == "transport.banner_sent" else None
+    session.lines[name] = session.last = Quote(event.line, shown(event))
+    if event.context in ("Conn", "SFTP", "SCP") and name != "conn.blocking_mode":
+        state.imply_login(event.line)
+    elif event.context == "Userauth" and state.phase in ("banner", "kex"):
+        state.imply("auth", event.line)
+    if name not in ("transport.looking_for_packet", "transport.packet_received"):
+        state.last_received = None
+    step = STEPS.get(name)
+    if step is not None:
+        step(state, event)
+    state.waiting = _waits_after(state, event)
+    if name != "transport.packet_received":
+        _set_wait_start(state, event.line, event.time)
+    number = event.fields.get("type") if name == "transport.looking_for_packet" else 0
+    state.looking_for = number if isinstance(number, int) else 0
+    state.observe(event)
+
+
+def _waits_after(state: State, event: Event) -> bool:
+    """Whether the session waits for the peer after the event."""
+    if event.name == "transport.looking_for_packet":
+        return bool(state.session.waiting_for)
+    return (
+        event.name in _POLLS
+        or event.name == "transport.banner_sent"
+        or (event.name == FAILURE and event.fields.get("code") == error_events.EAGAIN)
+    )
+
+
+def _set_wait_start(state: State, line: int, time: float | None) -> None:
+    if not state.waiting:
+        state.wait_started_line = 0
+    elif not state.wait_started_line:
+        state.wait_started_line, state.wait_started = line, time
+
+
+def take_run(state: State, run: Run) -> None:
+    """Take a stretch of folded records."""
+    session = state.session
+    only_polls = run.counts.keys() <= _POLLS_OR_RETRIES
+    state.tick(run.first_line, run.started, polling=only_polls)
+    reason, state.wait_reason = state.wait_reason, None
+    _add_retries(state, run)
+    state.tick(run.last_line, run.ended, polling=True)
+    if run.moved is not None:
+        state.last_progress = run.moved
+    session.last = Quote(run.last_line, run.last_text)
+    if run.waiting is not None:
+        state.blocked_line, session.blocked_on = run.last_line, Quote(run.last_line, run.waiting)
+        state.wait_reason = run.waiting
+    else:
+        state.blocked_line, session.blocked_on = 0, None
+        state.wait_reason = reason if only_polls else None
+    state.waiting = run.waiting is not None or only_polls
+    _set_wait_start(state, run.first_line, run.started)
+    state.looking_for = 0
+    _add_transfers(state, run)
+    state.observe(run)
+
+
+def _add_retries(state: State, run: Run) -> None:
+    """Add the run's errors -37 to the session's waits, and what their texts imply."""
+    for message, retry in run.retries.items():
+        wait = error_events.add_wait(state, message, retry.count, retry.first_line, retry.last_line)
+        wait.seconds += retry.waited
+        error = classify(message)
+        if error.phase is not None:
+            state.imply_by_error(error.phase, retry.first_line)
+        state.session.phases[-1].waited += retry.waited
+        if error.awaited_method is not None and state.phase == "auth":
+            begin_attempt(state, error.awaited_method, retry.first_line)
+
+
+def _add_transfers(state: State, run: Run) -> None:
+    """What the run's reads and writes show."""
+    session, counts = state.session, run.counts
+    if not _WRITES.isdisjoint(counts):
+        session.data.written_line = run.last_line
+        session.data.writes += counts.get("conn.data_writing", 0)
+    if state.channel is not None and not _USES.isdisjoint(counts):
+        for request in state.channel.requests:
+            # Data flows, so the server granted the request, though no dump shows its answer.
+            request.granted = True if request.granted is None and not request.packet else request.granted
+    if state.phase in ("banner", "kex", "auth") and any(name.startswith(("conn.", "sftp.")) for name in counts):
+        state.imply("channel", run.first_line)
+    if "sftp.packet_type_received" in counts:
+        state.reply_seen = True
+    if "sftp.read_sent" in counts:
+        session.sftp.transfers["read"] = session.sftp.transfers.get("read", 0) + counts["sftp.read_sent"]
+
+
+def take_packet(state: State, raw: RawPacket) -> None:
+    """Take one SSH packet."""
+    session = state.session
+    session.dumped = True
+    state.tick(raw.line, None)
+    if raw.direction == "out":
+        state.looking_for, state.last_received = 0, None
+    else:
+        state.waiting = False
+        if not session.waiting_for or raw.number in session.waiting_for:
+            state.wait_started_line = 0
+            session.waiting_for = ()
+        state.last_received = raw.number
+        state.wait_reason = None
+        state.last_progress = state.clock
+    # The meaning of number 60 depends on the method of the last attempt.
+    packet = decode(raw, session.login.attempts[-1].method if session.login.attempts else None)
+    session.packets[packet.name] = session.packets.get(packet.name, 0) + 1
+    state.observe(packet)
+    if packet.problem is not None:
+        return
+    if packet.name == "channel_data":
+        take_channel_data(state, raw, packet)
+    elif (step := STEPS.get((raw.direction, packet.name))) is not None:
+        session.packet_lines.add(raw.line)
+        step(state, packet)
+
+
+def take_packet_number(state: State, number: int, line: int) -> None:
+    """Take the number of a received packet whose dump the trace does not have."""
+    state.session.waiting_for = ()
+    state.wait_started_line = 0
+    state.last_received = number
+    state.wait_reason = None
+    if number == 52:
+        end_attempt(state, "accepted", line)
+    elif number == 51:
+        end_attempt(state, "refused", line)
+    elif number == 6:
+        state.session.login.service_accepted = True
+    elif number in (99, 100) and state.channel is not None:
+        answer_request(state.channel, number == 99, line)
+    elif number == 21:
+        state.newkeys_received = True
+
+
+def take_impossible_dump(state: State, dump: Dump) -> None:
+    """Take a dump whose title claims more bytes than memory has: 1.11.x after a broken MAC with an EtM cipher."""
+    state.wait_reason = None
+    message = f"a dump of {dump.size} bytes: libssh2 lost count behind a broken MAC"
+    state.session.failures.append(Failure(dump.line, state.clock, None, message, state.phase))

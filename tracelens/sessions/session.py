@@ -1,0 +1,208 @@
+"""A session: its facts in groups, as rules, tables and reports read them."""
+
+import re
+
+from msgspec import Struct, field
+
+from tracelens.sessions.model import (
+    AEAD,
+    LISTS,
+    Attempt,
+    Channel,
+    Disconnect,
+    Failure,
+    FoundSecret,
+    Offer,
+    Operation,
+    Phase,
+    Quote,
+    Wait,
+)  # fmt: skip
+from tracelens.ssh.algorithms import negotiate
+
+
+class Banners(Struct):
+    """The identification strings (RFC 4253, 4.2): `received` is every line of the server, `bytes` their size."""
+
+    client: str | None = None
+    client_line: int = 0
+    server: str | None = None
+    received: list[Quote] = field(default_factory=list)
+    bytes: int = 0
+
+    @property
+    def server_openssh(self) -> tuple[int, int] | None:
+        """OpenSSH's version by the server's banner, such as (9, 2); None for other servers."""
+        match = re.match(r"SSH-[\d.]+-OpenSSH_(?:for_Windows_)?([0-9]{1,6})\.([0-9]{1,6})", self.server or "")
+        return (int(match[1]), int(match[2])) if match else None
+
+    @property
+    def client_version(self) -> tuple[int, ...] | None:
+        """libssh2's version by its banner, such as (1, 11, 0)."""
+        _, mark, version = (self.client or "").partition("libssh2_")
+        digits = version.split("_")[0].split("-")[0].split(".") if mark else []
+        return tuple(int(d) for d in digits if re.fullmatch("[0-9]{1,6}", d)) or None
+
+
+class KeyExchange(Struct):
+    """The first key exchange: `offers` by side ("client", "server") and list; `agreed` by list, from the texts."""
+
+    done: bool = False
+    offers: dict[str, Offer] = field(default_factory=dict)
+    offer_lines: dict[str, int] = field(default_factory=dict)
+    agreed: dict[str, str] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    extensions: dict[str, str] = field(default_factory=dict)
+    rekeys: int = 0
+    empty_key_line: int = 0
+
+    def common(self, name: str) -> tuple[str, ...] | None:
+        """The algorithms that both sides offer in one list, in the client's order; None where an offer is unknown."""
+        client, server = self.offers.get("client"), self.offers.get("server")
+        if client is None or server is None or name not in client or name not in server:
+            return None
+        return tuple(a for a in client[name] if a in server[name])
+
+    def mismatches(self) -> list[str]:
+        """The negotiated lists without a common member; MACs count only beside a cipher that needs one."""
+        missing = []
+        for name in LISTS:
+            common = self.common(name)
+            if common is None or common:
+                continue
+            if name.startswith("mac_"):
+                cipher = self.common("cipher_" + name[4:])
+                if cipher and cipher[0] in AEAD:
+                    continue
+            missing.append(name)
+        return missing
+
+    def algorithm(self, name: str) -> str | None:
+        """The agreed algorithm of one list: by the text, else negotiated from both offers (RFC 4253, 7.1)."""
+        if name in self.agreed:
+            return self.agreed[name]
+        client, server = self.offers.get("client", {}), self.offers.get("server", {})
+        if name not in client or name not in server:
+            return None
+        return negotiate(client[name], server[name])
+
+
+class Login(Struct):
+    """The authentication: `offered` are the methods that can continue, `messages` what the server showed the user.
+
+    `skipped_line` is where a session did something without the login that the trace would have shown.
+    """
+
+    service_line: int = 0
+    service_accepted: bool = False
+    user: str | None = None
+    offered: tuple[str, ...] | None = None
+    offered_line: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+    messages: list[Quote] = field(default_factory=list)
+    authenticated: bool = False
+    accepted_line: int = 0
+    skipped_line: int = 0
+    agent_line: int = 0
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        """The last attempt that is no `none` probe."""
+        return next((a for a in reversed(self.attempts) if a.method != "none"), None)
+
+
+class Sftp(Struct):
+    """SFTP as a whole: `transfers` counts reads and writes, `ends` the status "end of file"."""
+
+    line: int = 0
+    asked_line: int = 0
+    version: int | None = None
+    problem: str = ""
+    problem_line: int = 0
+    transfers: dict[str, int] = field(default_factory=dict)
+    ends: int = 0
+    confirmed_line: int = 0
+
+
+class Scp(Struct):
+    """SCP as a whole: `messages` are the remote program's warnings and errors."""
+
+    line: int = 0
+    messages: list[Quote] = field(default_factory=list)
+
+
+class ChannelData(Struct):
+    """Data on channels: `bytes` counts what the trace shows in the clear."""
+
+    bytes: int = 0
+    writes: int = 0
+    written_line: int = 0
+
+
+class Ending(Struct):
+    """How the session ended: by whom, after what wait, by which failure, and how far it came."""
+
+    freed_line: int = 0
+    by_client: bool = False
+    gave_up_line: int = 0
+    waited: float = 0.0
+    failed: Failure | None = None
+    undecided: Failure | None = None
+    reached: str = "banner"
+    cut: bool = False
+
+
+class Session(Struct):
+    """One SSH connection as the trace shows it. Read it; only this folder writes."""
+
+    number: int = 0
+    first_line: int = 0
+    last_line: int = 0
+    started: float | None = None
+    ended: float | None = None
+    phases: list[Phase] = field(default_factory=list)
+    banner: Banners = field(default_factory=Banners)
+    kex: KeyExchange = field(default_factory=KeyExchange)
+    login: Login = field(default_factory=Login)
+    channels: list[Channel] = field(default_factory=list)
+    data: ChannelData = field(default_factory=ChannelData)
+    operations: list[Operation] = field(default_factory=list)
+    sftp: Sftp = field(default_factory=Sftp)
+    scp: Scp = field(default_factory=Scp)
+    failures: list[Failure] = field(default_factory=list)
+    disconnects: list[Disconnect] = field(default_factory=list)
+    ending: Ending = field(default_factory=Ending)
+    blocking: bool | None = None
+    secrets: list[FoundSecret] = field(default_factory=list)
+    # Waiting for the peer: by reason, and at the end.
+    waits: dict[str, Wait] = field(default_factory=dict)
+    waiting_for: tuple[int, ...] = ()
+    blocked_on: Quote | None = None
+    # What was traced: contexts, packets by name, and where each event occurred last.
+    traced: frozenset[str] = frozenset()
+    dumped: bool = False
+    packets: dict[str, int] = field(default_factory=dict)
+    packet_lines: set[int] = field(default_factory=set)
+    lines: dict[str, Quote] = field(default_factory=dict)
+    last: Quote | None = None
+
+    @property
+    def hidden(self) -> set[bytes]:
+        """The values of its secrets."""
+        return {secret.value for secret in self.secrets}
+
+    def saw(self, event: str) -> bool:
+        """Whether an event of this name was seen."""
+        return event in self.lines
+
+    def quote(self, event: str) -> Quote | None:
+        """Where the event was seen last."""
+        return self.lines.get(event)
+
+    def uses(self, context: str) -> bool:
+        """Whether the subsystem was traced in this file at all."""
+        return context in self.traced
+
+    def server_disconnect(self) -> Disconnect | None:
+        """The first disconnect that the server sent."""
+        return next((d for d in self.disconnects if not d.sent), None)

@@ -1,0 +1,81 @@
+"""What a session still waits for at its end, and whether the trace would have shown a failure."""
+
+from collections.abc import Callable
+
+from tracelens.sessions.model import RECENT
+from tracelens.sessions.session import Session
+
+# A client writes once before SFTP's version has come, and again only after it.
+ANSWERED = 2
+
+# A request without an answer: its phase, and the line where it was made.
+Pending = tuple[str, int]
+
+
+def pending_request(session: Session) -> Pending | None:
+    """The request without an answer in the trace; None if all were answered."""
+    if session.blocked_on is not None and not session.ending.by_client and session.traced <= {"Failure Event"}:
+        return (session.phases[-1].name, session.blocked_on.line)
+    if not ((session.banner.server or "").startswith("SSH-") or session.kex.offers or session.kex.done):
+        return ("banner", session.banner.client_line or session.first_line)
+    if not session.kex.done:
+        return (
+            ("kex", session.kex.offer_lines.get("client", session.first_line))
+            if "client" in session.kex.offers
+            else None
+        )
+    return next((request for pending in _PENDING if (request := pending(session)) is not None), None)
+
+
+def _pending_login(session: Session) -> Pending | None:
+    if session.login.authenticated:
+        return None
+    last = session.login.last_attempt
+    if last is not None and last.pending:
+        return ("auth", last.line)
+    unanswered = not session.login.service_accepted and not session.login.attempts and session.login.offered is None
+    return ("auth", session.login.service_line) if session.login.service_line and unanswered else None
+
+
+def _pending_channel(session: Session) -> Pending | None:
+    for channel in session.channels[-RECENT:]:
+        if channel.number >= 0 and not channel.opened and not channel.refused_line:
+            return ("channel", channel.line)
+        request = next((r for r in channel.requests if r.granted is None and r.packet), None)
+        if request is not None:
+            return ("channel", request.line)
+    return None
+
+
+def _pending_sftp(session: Session) -> Pending | None:
+    texts = session.uses("Conn") or not session.traced
+    visible = session.dumped or (texts and session.data.writes < ANSWERED)
+    if session.sftp.line and session.sftp.version is None and visible:
+        return ("channel", session.sftp.line)
+    for operation in reversed(session.operations[-RECENT:]):
+        if operation.outcome == "pending" and operation.verb not in ("close", "scp"):
+            return ("sftp", operation.line)
+    return None
+
+
+_PENDING: tuple[Callable[[Session], Pending | None], ...] = (_pending_login, _pending_channel, _pending_sftp)
+
+
+def shows_outcomes(session: Session) -> bool:
+    """Whether a failure would have shown: in packets, among the errors, or by the lack of a text about success.
+
+    A trace without Failure Event may be of a session without any error, or of one whose errors were not traced.
+    """
+    if session.uses("Failure Event"):
+        return True
+    transfers_files = bool(session.sftp.line or session.scp.line)
+    if session.dumped:
+        return session.login.authenticated and bool(session.operations or session.sftp.transfers or not transfers_files)
+    if session.operations:
+        last = session.operations[-1]
+        return last.verb != "open" and session.sftp.confirmed_line > last.line  # reads and writes are no operations
+    if transfers_files:
+        return False
+    if session.channels:
+        return all(c.exit_status is not None for c in session.channels)
+    return session.uses("Conn") and any(a.outcome == "accepted" for a in session.login.attempts)
