@@ -17,7 +17,8 @@ from variations import VARIATIONS, WRAPPED, damaged_lines, vary
 
 from tracelens import inputs
 from tracelens.errors import UnsafeCopy
-from tracelens.reader import Record, read
+from tracelens.libssh2.events import Event
+from tracelens.reader import read
 from tracelens.redact import Choices, Redaction
 from tracelens.redact.hexdump import Row
 from tracelens.redact.tokens import Begun, Closed, Loose, Pieces, Told
@@ -268,7 +269,7 @@ def test_content_keeps_its_place_and_loses_its_bytes(tmp_path: Path) -> None:
 
 def test_cipher_text_is_blanked_and_counted(tmp_path: Path) -> None:
     def sizes(data: bytes) -> list[tuple[str, int]]:
-        return [(i.title, len(i.data())) for i in read([data]) if not isinstance(i, Record) and hasattr(i, "title")]
+        return [(i.title, len(i.data())) for i in read([data]) if not isinstance(i, Event) and hasattr(i, "title")]
 
     copy = redacted_bytes(FACTORS, tmp_path)
     wire = [i for i in read([copy]) if getattr(i, "kind", "") in ("raw", "send")]
@@ -316,7 +317,7 @@ def test_pieces_make_up_the_trace(data: st.DataObject) -> None:
         assert b"".join(map(raw, pieces)) == trace
     whole = [p.dump for p in pieces if isinstance(p, Closed) or (isinstance(p, Begun) and p.dump.layout is not None)]
     dumps = sorted((dump.name, dump.size, dump.data()) for dump in whole)
-    others = [i for i in read(blocks, fold=False) if not isinstance(i, Record)]
+    others = [i for i in read(blocks, fold=False) if not isinstance(i, Event)]
     assert dumps == sorted((d.title, d.size, d.data()) for d in others)  # type: ignore[union-attr]
 
 

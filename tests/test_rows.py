@@ -8,7 +8,7 @@ from hypothesis import given
 from support import SAMPLES
 from test_records import NEVER, SETTINGS, transfers
 
-from tracelens.export import records
+from tracelens.export.records import BUT, records
 from tracelens.reader import Reader
 
 # Its password was made up for the purpose: Ochre.Lantern.6.
@@ -17,7 +17,7 @@ LOGIN = (SAMPLES / "wrong-password.log").read_bytes()
 
 def table(data: bytes, bulk_from: int, size: int = 100) -> pd.DataFrame:
     reader = Reader([data], fold=False, bulk_from=bulk_from)
-    return pd.concat(list(records.records(reader.with_lines(records.BUT), size)), ignore_index=True)
+    return pd.concat(list(records(reader.with_lines(BUT), size)), ignore_index=True)
 
 
 @given(transfers())
@@ -39,6 +39,6 @@ def test_secrets_are_masked_in_bulk_too(end: bytes) -> None:
 def test_frames_are_of_bounded_size() -> None:
     data = b"".join(b"[libssh2] %d.000000 Conn: channel_read() wants 9 bytes\n" % n for n in range(20_000))
     reader = Reader([data], fold=False, bulk_from=0)
-    sizes = [len(frame) for frame in records.records(reader.with_lines(records.BUT), 1000)]
+    sizes = [len(frame) for frame in records(reader.with_lines(BUT), 1000)]
     assert sum(sizes) == 20_000
     assert max(sizes) < 5_000

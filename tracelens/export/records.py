@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 from tracelens import secrets
 from tracelens.export.columns import COLUMNS, TABLES, Row
 from tracelens.export.packets import holds_secret
-from tracelens.libssh2 import events
 from tracelens.libssh2.events import Event
-from tracelens.reader import Dump, Item, Record
+from tracelens.reader import Dump, Item
 from tracelens.reader.bulk import Lines
 from tracelens.reader.packets import PacketReader, RawPacket, decode
 from tracelens.sessions.track import HIDDEN_FIELDS, shown
@@ -40,13 +39,11 @@ def records(items: Iterable[Item | Lines], size: int, show_secrets: bool = False
                 held = []
             parts.append(item)
             count += len(item)
-        elif isinstance(item, Record):
-            name, fields = events.parse(item.context, item.text)
-            event = Event(item.line, item.time, item.context, name, fields, item.text)
-            text = item.text if show_secrets else shown(event)
+        elif isinstance(item, Event):
+            text = item.text if show_secrets else shown(item)
             if not show_secrets:
-                known.update(_told(event))
-            held.append((item.line, item.time, item.context, name, text))
+                known.update(_told(item))
+            held.append((item.line, item.time, item.context, item.name, text))
             count += 1
         elif isinstance(item, Dump):
             held.append((item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)"))

@@ -2,8 +2,8 @@
 
 from tracelens.reader.dumps import Dump
 from tracelens.reader.reader import Reader, read
-from tracelens.reader.records import Item, Record
+from tracelens.reader.records import Item
 from tracelens.reader.repeats import Retry, Run
 from tracelens.reader.stats import Account
 
-__all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]
+__all__ = ["Account", "Dump", "Item", "Reader", "Retry", "Run", "read"]

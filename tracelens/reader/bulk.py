@@ -16,8 +16,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tracelens.libssh2.repeats import EAGAIN, HANDSHAKE, POLLS, SFTP_DATA, SFTP_PACKET
 from tracelens.reader.patterns import DIGITS, decoded
-from tracelens.reader.repeats import DATA, EAGAIN, HANDSHAKE, MICROSECONDS, POLLS, RESTART, TYPED, Retry, Run
+from tracelens.reader.repeats import MICROSECONDS, RESTART, Retry, Run
 
 _KEPT = 4096
 _TAG = b"[libssh2] "
@@ -31,7 +32,7 @@ _OVER_MICROS = int.from_bytes(b"\x7f\x76\x76\x76\x76\x76\x76\x7f", "little")
 _HIGH = 0x8080808080808080
 # An error -37 whose number is the only one in it.
 _RETRIED = re.compile(rb"Failure Event: ?-(%d) - [^0-9]*\Z" % -EAGAIN)
-_TYPED = re.compile(rb"[^0-9]*(?=%s)[^0-9]*(103)" % DATA.pattern)
+_TYPED = re.compile(rb"[^0-9]*(?=%s)[^0-9]*(103)" % SFTP_DATA.pattern)
 
 
 class Shape(Struct, frozen=True):
@@ -88,43 +89,48 @@ class Lines(Struct, frozen=True):
         return self.block[int(self.texts[line]) : int(self.ends[line])].rstrip(b"\r")
 
     def fold(self, run: Run, first: int) -> int:
-        """Folds the lines into a run, as if they had come one by one; `first` is the number of the first one.
+        """Adds the lines to a run, up to where another session may begin; returns how many.
 
-        Gives how many were taken: all up to where another session may begin, see `runs`.
+        Args:
+            run: the open run.
+            first: the number of the first line.
         """
+        times, shapes = self.times, self.shapes
+        if run.ended is not None and times[0] < run.ended - RESTART:
+            return 0
+        fallen = times[1:] < times[:-1] - RESTART
+        count = int(fallen.argmax()) + 1 if fallen.any() else len(self)
+        for code in shapes.handshakes:
+            if shapes.all[code].message not in run.retries and (found := self.codes == code).any():
+                count = min(count, int(found.argmax()))
+        if count:
+            run.join(self.upto(count)._run(first))
+        return count
+
+    def _run(self, first: int) -> Run:
+        """The lines as a run of their own."""
         import numpy as np
 
-        codes, times, shapes = self.codes, self.times, self.shapes
-        last = float(times[0]) if run.ended is None else run.ended
-        fallen = times[1:] < times[:-1] - RESTART
-        count = 0 if times[0] < last - RESTART else int(fallen.argmax()) + 1 if fallen.any() else len(self)
+        codes, times, known = self.codes, self.times, self.shapes.all
+        count = len(codes)
+        run = Run(first, float(times[0]), first + count - 1, float(times[-1]))
         tally = np.bincount(codes)
-        present = tally.nonzero()[0].tolist()
-        for code in shapes.handshakes:
-            if code in present and shapes.all[code].message not in run.retries:
-                count = min(count, int((codes == code).argmax()))
-        if count < len(self):
-            return self.upto(count).fold(run, first) if count else 0
-        known = shapes.all
-        if any(known[code].name not in run.counts for code in present):  # which are in order of appearance
-            firsts = np.empty(len(tally), np.intp)
-            firsts[codes[::-1]] = np.arange(count - 1, -1, -1)
-            present.sort(key=firsts.__getitem__)
-        run.pause(last := float(times[0]))
+        firsts = np.empty(len(tally), np.intp)
+        firsts[codes[::-1]] = np.arange(count - 1, -1, -1)
+        present = sorted(tally.nonzero()[0].tolist(), key=firsts.__getitem__)  # in the order in which they appear
         for code in present:
             name = known[code].name
             run.counts[name] = run.counts.get(name, 0) + int(tally[code])
-        self._retries({code: known[code] for code in present}, run, first)
-        moving = shapes.moving()[codes]
+        self._add_retries({code: known[code] for code in present}, run, first)
+        moving = self.shapes.moving()[codes]
         if moving.any():
             run.moved = float(times[count - 1 - int(moving[::-1].argmax())])
-        last_shape = known[int(codes[-1])]
-        run.last_line, run.ended, run.waiting = first + count - 1, float(times[-1]), last_shape.message
-        run.last_text = decoded(self.text(count - 1)[last_shape.head :])
-        return count
+        last = known[int(codes[-1])]
+        run.waiting, run.last_text = last.message, decoded(self.text(count - 1)[last.head :])
+        return run
 
-    def _retries(self, shapes: dict[int, Shape], run: Run, first: int) -> None:
-        """Books the errors -37, and the pauses after them."""
+    def _add_retries(self, shapes: dict[int, Shape], run: Run, first: int) -> None:
+        """Counts the errors -37 by text, and the pauses after them."""
         import numpy as np
 
         times = self.times
@@ -132,16 +138,14 @@ class Lines(Struct, frozen=True):
         for code, shape in shapes.items():
             if (message := shape.message) is None:
                 continue
-            said = (self.codes == code).nonzero()[0]
-            places[message] = np.union1d(places[message], said) if message in places else said
+            found = (self.codes == code).nonzero()[0]
+            places[message] = np.union1d(places[message], found) if message in places else found
         for message in sorted(places, key=lambda message: int(places[message][0])):
-            said = places[message]
-            retry = run.retries.setdefault(message, Retry(0, 0, first + int(said[0]), 0))
-            retry.count += len(said)
-            retry.last_line = first + int(said[-1])
-            paused = said[:-1] if said[-1] == len(times) - 1 else said
+            found = places[message]
+            paused = found[:-1] if found[-1] == len(times) - 1 else found
             pauses = np.rint((times[paused + 1] - times[paused]) * MICROSECONDS).astype(np.int64)
-            retry.paused += int(np.maximum(pauses, 0).sum())
+            total = int(np.maximum(pauses, 0).sum())
+            run.retries[message] = Retry(len(found), total, first + int(found[0]), first + int(found[-1]))
 
 
 class Shapes:
@@ -172,7 +176,7 @@ class Shapes:
                 return
             message = decoded(whole.partition(b" - ")[2])
             shape = Shape(name, context, head, tail, found[1], found.start(1), 2, message)
-        elif name == TYPED:
+        elif name == SFTP_PACKET:
             found = _TYPED.match(whole)
             if found is None:
                 return
@@ -180,7 +184,7 @@ class Shapes:
         key = line.translate(None, DIGITS)
         if key not in self._codes and len(key) >= _SHORTEST:
             self._codes[key] = len(self.all)
-            if shape.message is not None and HANDSHAKE.search(shape.message.encode()):
+            if shape.message is not None and HANDSHAKE.search(shape.message):
                 self.handshakes.append(len(self.all))
             self.all.append(replace(shape, length=len(key)))
             self._moving = None

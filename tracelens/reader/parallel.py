@@ -14,7 +14,8 @@ from typing import Any
 
 from msgspec.structs import force_setattr
 
-from tracelens.reader import Dump, Item, Reader, Record
+from tracelens.libssh2.events import Event
+from tracelens.reader import Dump, Item, Reader
 from tracelens.reader.patterns import patterns
 from tracelens.reader.repeats import Run
 from tracelens.reader.stats import Account, Seen
@@ -114,7 +115,7 @@ class ParallelReader:
             for item in here if here is not None else read[0] if read is not None else ():
                 _shift(item, offset)
                 begins = joining and isinstance(item, Run) and (item.first_line == offset + 1 or item.anew)
-                if begins and pending is not None and isinstance(item, Run) and pending.goes_on_in(item):
+                if begins and pending is not None and isinstance(item, Run) and pending.continues_in(item):
                     pending.join(item)
                     continue
                 if begins and pending is not None and isinstance(item, Run):
@@ -150,7 +151,7 @@ def _read(span: tuple[str, int, int]) -> Read | None:
     size = 0
     for item in reader:
         items.append(item)
-        size += item.size if isinstance(item, Dump) else len(item.text) if isinstance(item, Record) else 0
+        size += item.size if isinstance(item, Dump) else len(item.text) if isinstance(item, Event) else 0
         if len(items) > _ITEMS or size > _BYTES:
             return None
     reader.seen.bytes = reader.offset

@@ -10,11 +10,12 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
+from tracelens.libssh2.events import Event
 from tracelens.reader.buffer import LINE_KEPT
 from tracelens.reader.dumps import KEPT, Dump, Layout
 from tracelens.reader.partial_dumps import row_length
 from tracelens.reader.patterns import decoded
-from tracelens.reader.records import Folding, Item, Record
+from tracelens.reader.records import Folding, Item
 from tracelens.reader.repeats import Run
 from tracelens.reader.stats import FOREIGN_KEPT, LIKE, TITLES_KEPT, Account
 
@@ -64,8 +65,6 @@ class Reader(Folding):
                 yield from out
                 out.clear()
                 yield from self._transfer()
-            if self._line_start and not self._open and (self._but is None or self._run is not None):
-                self._whole_lines()
             buffer, pos = self._buffer, self._pos
             if pos >= len(buffer):
                 if self._more():
@@ -214,7 +213,11 @@ class Reader(Folding):
         account = self.account
         account.records += 1
         account.cut_at_end |= end == len(self._buffer) and self._ended
-        self._tell(self._counted_as(_UNKNOWN, b"", text), Record(self._line, None, "Unknown", text))
+        if counted := self._counted_as(_UNKNOWN, b"", text):
+            self._add_to_run(counted, self._line, None, text)
+        else:
+            self._flush_run()
+            self._out.append(Event(self._line, None, "Unknown", _UNKNOWN, {}, text))
         self._line_start = self._buffer[end : end + 1] == b"\n"
         end += self._line_start
         self._line += self._line_start

@@ -4,15 +4,16 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from tracelens.libssh2 import events
+from tracelens.libssh2.events import Event
+from tracelens.libssh2.repeats import FAILURE, MULTILINE, SFTP_DATA, SFTP_PACKET, is_repeated
 from tracelens.reader.buffer import Blocks
 from tracelens.reader.dumps import Dump
 from tracelens.reader.partial_dumps import OpenDumps
 from tracelens.reader.patterns import DIGITS, decoded, patterns
-from tracelens.reader.repeats import DATA, EAGAIN, FAILURE, FOLDED, POLLS, TYPED, Run
+from tracelens.reader.repeats import Run
 from tracelens.reader.stats import COUNTED, SHAPES_DATED, UNKNOWN, UNREAD, Seen
 
 if TYPE_CHECKING:
@@ -25,30 +26,10 @@ _BULK_FROM = 1 << 20
 _SMALL, _WINDOW = 1 << 12, 1 << 17
 # So many records are folded one by one before a bulk read is worth trying, and so many make one worth it.
 _PATIENCE, _WORTH = 16, 64
-# Texts that end in what the peer sent, newlines and all: lines after them that are no record belong to them.
-_CONTINUES = (
-    b"Userauth: Banner: ", b"Transport: Disconnect", b"Transport: Debug Packet", b"SCP: got", b"SCP: Sent ",
-    b"Conn: starting request",
-)  # fmt: skip
 _CONTINUED_LINES = 40
-_NEW = ("", False)
-_NEWLINE = 10
 
 
-class Record(Struct, frozen=True):
-    """One line of text from libssh2.
-
-    `time` is in seconds on the trace's own clock, None where the line has none; `line` is 1-based in the decompressed
-    input; `text` is what follows "Context: ". `context` is "Unknown" where the line was cut before its context ended.
-    """
-
-    line: int
-    time: float | None
-    context: str
-    text: str
-
-
-Item = Record | Dump | Run
+Item = Event | Dump | Run
 
 
 class Folding(Blocks):
@@ -107,74 +88,6 @@ class Folding(Blocks):
             self._window = min(max(2 * (self._pos - begin), _SMALL), _WINDOW)
             self._due = 1 if taken >= _WORTH else _PATIENCE
 
-    def _whole_lines(self) -> None:
-        """Reads on while there are records with a clock, a line each, whose like has come before: `_record` in short.
-
-        It stops where a bulk read is worth trying.
-        """
-        buffer, pos, line, account = self._buffer, self._pos, self._line, self.account
-        record_at, kinds, stop = self._at.record.match, self.seen.kinds, len(buffer) - 2
-        bulk = self._bulk_from <= account.bytes
-        run, streak, due = self._run, self._streak, self._due if bulk else stop
-        begin, time, last = pos, self._time, None
-        while streak < due:
-            found = record_at(buffer, pos)
-            if found is None or (end := found.end()) >= stop or buffer[end] != _NEWLINE:
-                break
-            clock, whole, context, text = found.group(1, 2, 3, 4)
-            if clock is None:
-                break
-            if whole.endswith(b"\r"):
-                whole, text = whole.rstrip(b"\r"), (text or b"").rstrip(b"\r")
-            shape = whole if context == b"Failure Event" else whole.translate(None, DIGITS)
-            kind, folded = kinds.get(shape, _NEW)
-            said = ""
-            if not folded or not self._fold or (kind == TYPED and not DATA.search(whole)):
-                if self._but is not None or whole.startswith(_CONTINUES):
-                    break
-                self._pos = end + 1
-                if not kind and (not self._fold or self.seen.reads(self.offset)):
-                    break
-                said = decoded(text)
-                kind = self._counted_as(kind or UNREAD, whole, said)
-                if not kind:
-                    if run is not None:
-                        run.last_text = run.last_text if last is None else decoded(last)
-                        self._out.append(run)
-                        run, last, streak = None, None, 0
-                    time = float(clock)
-                    self._out.append(Record(line, time, context.decode(), said))
-                    pos, line = end + 1, line + 1
-                    continue
-            else:
-                streak += 1
-                if bulk and shape not in self._taught:
-                    self._learn(shape, buffer[pos:end], whole, context, kind)
-            time = float(clock)
-            message = decoded(text).partition(" - ")[2] if kind == FAILURE else ""
-            if run is None:
-                run = Run(line, time, line, time)
-            elif run.begins_anew(kind, time, message):
-                run.last_text = run.last_text if last is None else decoded(last)
-                self._out.append(run)
-                run, streak = Run(line, time, line, time, anew=True), 0
-            elif run.waiting is not None:
-                run.pause(time)
-                run.waiting = None
-            run.counts[kind] = run.counts.get(kind, 0) + 1
-            run.last_line, run.ended = line, time
-            if kind not in POLLS:
-                run.moved = time
-            if kind == FAILURE:
-                run.retried(message, line)
-            last, pos, line = text or b"", end + 1, line + 1
-        if run is not None and last is not None:
-            run.last_text = decoded(last)
-        account.records += line - self._line
-        account.record_bytes += pos - begin
-        self._run, self._streak = run, streak
-        self._pos, self._line, self._time = pos, line, time
-
     def _learn(self, shape: bytes, line: bytes, whole: bytes, context: bytes, kind: str) -> None:
         """Teaches the bulk reading a line, once it is at work; small traces do without it."""
         if self.account.bytes < self._bulk_from or shape in self._taught:
@@ -191,7 +104,7 @@ class Folding(Blocks):
         pos, line = found.end(), self._line
         if whole.endswith(b"\r"):
             whole, text = whole.rstrip(b"\r"), (text or b"").rstrip(b"\r")
-        if whole.startswith(_CONTINUES):
+        if whole.startswith(MULTILINE):
             size = pos - self._pos
             more = self._continued(size)
             pos = self._pos + size + more
@@ -213,19 +126,32 @@ class Folding(Blocks):
             self._time = time
         # The number of a Failure Event decides what it is; in all other texts the numbers do not.
         shape = whole if context == b"Failure Event" else whole.translate(None, DIGITS)
-        kind, folded = self.seen.kinds.get(shape) or self._kind(context.decode(), decoded(text), shape)
-        if folded and self._fold and not (kind == TYPED and not DATA.search(whole)):
+        said, area, parsed = decoded(text), context.decode(), None
+        known = self.seen.kinds.get(shape)
+        if known is not None:
+            kind, folded = known
+        elif self._fold and not self.seen.reads(self.offset):
+            kind, folded = UNREAD, False
+        else:
+            parsed = events.parse(area, said)
+            kind, folded = self._remember(shape, area, said, parsed)
+        if folded and self._fold and not (kind == SFTP_PACKET and not SFTP_DATA.search(whole)):
             self._streak += 1
             if alone and self._line_start and time is not None:
                 self._learn(shape, buffer[begin : pos - 1], whole, context, kind)
-            self._add_to_run(kind, line, time, decoded(text))
+            self._add_to_run(kind, line, time, said)
             return
         if self._but is not None and kind not in self._but and alone and self._line_start and time is not None:
             self._streak += 1
-            if not whole.startswith(_CONTINUES):
+            if not whole.startswith(MULTILINE):
                 self._learn(shape, buffer[begin : pos - 1], whole, context, kind)
-        said = decoded(text)
-        self._tell(self._counted_as(kind, whole, said), Record(line, time, context.decode(), said))
+        if counted := self._counted_as(kind, whole, said):
+            self._add_to_run(counted, line, time, said)
+            return
+        name, fields = parsed or events.parse(area, said)
+        if self._run is not None:
+            self._flush_run()
+        self._out.append(Event(line, time, area, name, fields, said))
 
     def _counted_as(self, kind: str, whole: bytes, said: str) -> str:
         """As what a record is counted that is beyond the limits, empty where it is told.
@@ -243,15 +169,6 @@ class Folding(Blocks):
             return ""
         self.account.counted += not kind.endswith(UNKNOWN)
         return COUNTED if kind == FAILURE else kind
-
-    def _tell(self, counted: str, record: Record) -> None:
-        """The record, or no more than its count where there are too many."""
-        if counted:
-            self._add_to_run(counted, record.line, record.time, record.text)
-            return
-        if self._run is not None:
-            self._flush_run()
-        self._out.append(record)
 
     def _continued(self, size: int) -> int:
         """How many bytes after the record's first `size` belong to it: its text is the peer's, newlines and all."""
@@ -274,39 +191,25 @@ class Folding(Blocks):
             self._line += 1
         return end - size
 
-    def _kind(self, context: str, text: str, shape: bytes) -> tuple[str, bool]:
+    def _remember(self, shape: bytes, context: str, text: str, parsed: events.Parsed) -> tuple[str, bool]:
         """The event name of records of this shape, and whether they are folded."""
-        account = self.account
-        if self._fold and not self.seen.reads(self.offset):
-            return UNREAD, False
+        account, (name, fields) = self.account, parsed
         self.seen.read += 1
-        name, fields = events.parse(context, text)
         account.contexts.add(context)
         if len(account.shapes) < SHAPES_DATED:
             account.shapes.setdefault((context, shape), text)
-        folded = name in FOLDED or (name == FAILURE and fields["code"] == EAGAIN)
+        folded = is_repeated(name, fields)
         self.seen.remember(shape, name, folded)
         return name, folded
 
-    def _add_to_run(self, kind: str, line: int, time: float | None, text: str) -> None:
+    def _add_to_run(self, name: str, line: int, time: float | None, text: str) -> None:
         run = self._run
-        message = text.partition(" - ")[2] if kind == FAILURE else ""
-        anew = run is not None and run.begins_anew(kind, time, message)
+        anew = run is not None and run.ends_before(name, time, text.partition(" - ")[2] if name == FAILURE else "")
         if anew:
             self._flush_run()
-            run = None
-        if run is None:
-            run = self._run = Run(line, time, line, time, anew=anew)
-        elif time is not None:
-            run.pause(time)
-        run.counts[kind] = run.counts.get(kind, 0) + 1
-        run.last_line, run.last_text, run.waiting = line, text, None
-        if time is not None:
-            run.ended = time
-            if kind not in POLLS:
-                run.moved = time
-        if kind == FAILURE:
-            run.retried(message, line)
+        if run is None or anew:
+            run = self._run = Run(line, time, anew=anew)
+        run.add(name, line, time, text)
 
     def _flush_run(self) -> None:
         run, self._run = self._run, None

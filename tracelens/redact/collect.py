@@ -8,7 +8,7 @@ from typing import Any
 from tracelens import secrets
 from tracelens.libssh2 import events
 from tracelens.libssh2.events import Event
-from tracelens.reader import Item, Record, Run
+from tracelens.reader import Dump, Run
 from tracelens.reader.packets import Packet as Decoded
 from tracelens.reader.patterns import decoded
 from tracelens.redact.hexdump import Hexdump
@@ -80,7 +80,7 @@ class Survey(Walk):
         # Before its first message about a channel there is no stream, and no session need be followed, unless names
         # are to be learned from its packets.
         self._following = names is not None
-        self._before: deque[Item] = deque(maxlen=_BEFORE)
+        self._before: deque[tuple[int, Told | Dump]] = deque(maxlen=_BEFORE)
         self._place = 0
         self._clock: float | None = None
         self._tracks: list[Track] = []
@@ -113,7 +113,7 @@ class Survey(Walk):
                 self._command(str(fields.get("message", "")).encode())
             if self._names is not None:
                 self._learn(name, fields)
-        self._follow(Record(self._place, piece.clock, piece.context, text))
+        self._follow(self._place, piece)
 
     def _command(self, command: bytes) -> None:
         """A command line may hold credentials; those that are no path are masked wherever else they stand."""
@@ -149,15 +149,18 @@ class Survey(Walk):
             is_long = dump.size > _LONG and (dump.layout is not None or dump.next > _LONG)
             about_channels = dump.kind == "plain" and dump.data()[:1] >= _FIRST_OF_CHANNELS
             self._following = is_long or about_channels
-        self._follow(dump.dump(self._place, self._clock))
+        self._follow(self._place, dump.dump(self._place, self._clock))
 
-    def _follow(self, item: Item) -> None:
-        if not self._following:
-            self._before.append(item)
-            return
-        while self._before:
-            self._assembler.add(self._before.popleft())
-        self._assembler.add(item)
+    def _follow(self, place: int, item: Told | Dump) -> None:
+        self._before.append((place, item))
+        while self._before and self._following:
+            place, item = self._before.popleft()
+            if isinstance(item, Told):
+                name, fields = item.parsed()
+                text = decoded(item.text)
+                self._assembler.add(Event(place, item.clock, item.context, name, fields, text))
+            else:
+                self._assembler.add(item)
 
     def orphan(self, dump: Hexdump) -> None:
         """A second buffer alone may be a password."""

@@ -5,9 +5,9 @@ subset of the mask works. What nothing says is left unset: "not traced" is not "
 """
 
 from tracelens.libssh2.events import Event
+from tracelens.libssh2.repeats import FAILURE
 from tracelens.reader import Dump, Run
 from tracelens.reader.packets import Packet, RawPacket, decode
-from tracelens.reader.repeats import FAILURE
 from tracelens.sessions.core import STEPS, on
 from tracelens.sessions.error_texts import is_clean_up, method_of, phase_of
 from tracelens.sessions.model import Attempt, Failure, Operation, Quote, Wait

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from tracelens.libssh2.events import Event
-from tracelens.reader import Item, Record, Run
+from tracelens.reader import Item, Run
 from tracelens.sessions.error_texts import method_answered
 from tracelens.sessions.track import Track
 
@@ -45,7 +45,7 @@ def best_of(tracks: Sequence[Track], speaker: Track | None, fit: Callable[[Track
 def method_told(ahead: Iterable[Item]) -> str | None:
     """The login method whose end these items tell of next."""
     for item in ahead:
-        if isinstance(item, Record) and item.context in ("Userauth", "Failure Event"):
+        if isinstance(item, Event) and item.context in ("Userauth", "Failure Event"):
             return method_answered(item.text)
     return None
 
