@@ -19,7 +19,7 @@ KEPT = 1 << 20
 # A row is its offset, ": ", three characters a byte and a blank in the middle, ": ", and a character a byte.
 _HEX_WIDTH = 3 * ROW + 1
 _FULL_ROW = 4 + 2 + _HEX_WIDTH + 2 + ROW
-# Dumps of no more bytes than this are decoded whole: they are asked for in several parts.
+# Dumps of at most so many bytes are decoded whole: callers read them in several parts.
 SHORT = 16 * ROW
 _NARROW = 0x1000 * ROW  # bytes before the first row whose offset has more than four digits
 
@@ -65,7 +65,30 @@ class Layout(Struct, frozen=True):
         label = b"%04x: " % (last * ROW)
         return buffer.startswith(label, pairs - len(label)) and buffer.startswith(b": ", pairs + _HEX_WIDTH)
 
-    def bytes_of(self, rows: bytes, size: int, first: int = 0, last: int | None = None) -> bytes | None:
+    def shown(self, rows: bytes | bytearray, size: int, start: int, stop: int) -> bytes:
+        """The bytes of a dump from `start` up to `stop`, or up to the first hole; see `bytes_of`."""
+        if stop <= start:
+            return b""
+        first, last = start // ROW, (stop - 1) // ROW
+        whole = self.bytes_of(rows, size, first, last) if stop <= _NARROW else None
+        if whole is not None:
+            return whole[start - first * ROW : stop - first * ROW]
+        out = bytearray()
+        for row in range(first, last + 1):
+            at = self.pairs(row)
+            label = b"%04x: " % (row * ROW)
+            if not rows.startswith(label, at - len(label)):
+                break
+            length = min(ROW, size - row * ROW)
+            try:
+                out += bytes.fromhex(rows[at : at + 3 * length + (length > ROW // 2)].decode("ascii"))
+            except ValueError:
+                break
+            if len(out) != min((row + 1) * ROW, size) - first * ROW:
+                break
+        return bytes(out[start - first * ROW : stop - first * ROW])
+
+    def bytes_of(self, rows: bytes | bytearray, size: int, first: int = 0, last: int | None = None) -> bytes | None:
         """The bytes of rows whose offsets have four digits, None where something is missing in them.
 
         Args:
@@ -101,7 +124,7 @@ class Dump:
     __slots__ = ("_layout", "_rows", "line", "size", "time", "title")
 
     def __init__(
-        self, line: int, time: float | None, title: str, size: int, rows: bytes, layout: Layout | None
+        self, line: int, time: float | None, title: str, size: int, rows: bytes | bytearray, layout: Layout | None
     ) -> None:
         self.line = line
         self.time = time
@@ -123,29 +146,30 @@ class Dump:
     def data(self, start: int = 0, stop: int | None = None) -> bytes:
         """The dumped bytes from `start` up to `stop`, as far as the rows show them without a hole."""
         stop = self.size if stop is None else min(stop, self.size)
-        if 0 < self.size <= SHORT and self._layout is not None:
+        if self._layout is not None and 0 < self.size <= SHORT:
             short = self._layout.bytes_of(self._rows, self.size)
             if short is not None:
                 self._rows, self._layout = short, None
         if self._layout is None:
-            return self._rows[start:stop]
-        if stop <= start:
-            return b""
-        first, last = start // ROW, (stop - 1) // ROW
-        whole = self._layout.bytes_of(self._rows, self.size, first, last) if stop <= _NARROW else None
-        if whole is not None:
-            return whole[start - first * ROW : stop - first * ROW]
-        out = bytearray()
-        for row in range(first, last + 1):
-            at = self._layout.pairs(row)
-            label = b"%04x: " % (row * ROW)
-            if not self._rows.startswith(label, at - len(label)):
-                break
-            shown = min(ROW, self.size - row * ROW)
-            try:
-                out += bytes.fromhex(self._rows[at : at + 3 * shown + (shown > ROW // 2)].decode("ascii"))
-            except ValueError:
-                break
-            if len(out) != min((row + 1) * ROW, self.size) - first * ROW:
-                break
-        return bytes(out[start - first * ROW : stop - first * ROW])
+            return bytes(self._rows[start:stop])
+        return self._layout.shown(self._rows, self.size, start, stop)
+
+
+class PartialDump(Dump):
+    """A dump whose rows are read one by one: lines come between them, or they are not where its size puts them."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self, line: int, time: float | None, title: str, size: int) -> None:
+        self._bytes = bytearray()
+        super().__init__(line, time, title, size, self._bytes, None)
+
+    def add(self, offset: int, pairs: bytes) -> None:
+        """Adds the hex digits of the row at this offset; after a short row there is a hole, and nothing more counts."""
+        if len(self._bytes) == offset < KEPT:
+            self._bytes += bytes.fromhex(pairs.decode("ascii"))[: self.size - offset]
+
+    @property
+    def shows_a_row(self) -> bool:
+        """Whether a whole row was seen, or all of the dump."""
+        return len(self._bytes) >= min(ROW, self.size)

@@ -8,7 +8,7 @@ from msgspec import Struct
 from tracelens.libssh2 import grammar
 
 DIGITS = b"0123456789"
-_TEXT_KEPT = 1 << 16
+TEXT_KEPT = 1 << 16
 
 
 class Patterns(Struct, frozen=True):
@@ -53,7 +53,7 @@ def decoded(text: bytes | None) -> str:
     """A text as UTF-8 where it is some, else as Latin-1; cut where none is as long."""
     if not text:
         return ""
-    text = text[:_TEXT_KEPT]
+    text = text[:TEXT_KEPT]
     try:
         return text.decode("utf-8")
     except UnicodeDecodeError:

@@ -4,7 +4,7 @@ import re
 
 from msgspec import Struct, field
 
-TITLES_KEPT = 64
+_TITLES_KEPT = 64
 FOREIGN_KEPT = 20
 SHAPES_DATED = 2_000  # a real trace has a few hundred
 # Limits, which no trace of a program at work comes near. Beyond them records are counted and no longer told one by one:
@@ -27,7 +27,7 @@ class Account(Struct):
     """What the bytes of a trace were: record, dump, blank and foreign bytes add up to `bytes`.
 
     `counted` counts records and empty dumps that were beyond the limits: they are in no item but a `Run`.
-    `cut_dumps` counts dumps that lack rows, `cut_at_end` and `open_end` say that the last record or dump is incomplete,
+    `cut_at_end` and `open_end` say that the last record or dump is incomplete,
     or that the last line is. `shapes` has one text of each shape (text with its numbers masked), for dating the
     library.
     """
@@ -41,7 +41,6 @@ class Account(Struct):
     records: int = 0
     dumps: int = 0
     foreign_lines: int = 0
-    cut_dumps: int = 0
     counted: int = 0
     cut_at_end: bool = False
     open_end: bool = False
@@ -51,6 +50,11 @@ class Account(Struct):
     foreign: list[tuple[int, str]] = field(default_factory=list)  # the first few, with their lines
     last_line_open: bool = False
 
+    def add_title(self, title: str) -> None:
+        """Keeps a dump's title."""
+        if len(self.titles) < _TITLES_KEPT:
+            self.titles[title] = None
+
     def add(self, more: "Account") -> None:
         """Takes the account of what comes right after the lines of this one."""
         self.foreign += [(line + self.lines, text) for line, text in more.foreign][: FOREIGN_KEPT - len(self.foreign)]
@@ -58,8 +62,7 @@ class Account(Struct):
             setattr(self, name, getattr(self, name) + getattr(more, name))
         self.contexts |= more.contexts
         for title in more.titles:
-            if len(self.titles) < TITLES_KEPT:
-                self.titles[title] = None
+            self.add_title(title)
         for shape, text in more.shapes.items():
             if len(self.shapes) < SHAPES_DATED:
                 self.shapes.setdefault(shape, text)
@@ -71,7 +74,7 @@ class Account(Struct):
 
 _SUMS = (
     "bytes", "record_bytes", "dump_bytes", "blank_bytes", "foreign_bytes", "lines", "records", "dumps",
-    "foreign_lines", "cut_dumps", "counted",
+    "foreign_lines", "counted",
 )  # fmt: skip
 
 
