@@ -122,14 +122,18 @@ class Framer(Buffer, ABC):
             stop = rows + layout.length(size)
             if stop + len(end) > len(buffer) and self._may_be_whole(rows, layout, size) and self._more():
                 return  # again, with the whole dump in the buffer
-            closed = buffer.startswith(end, stop)
-            if stop <= len(buffer) and layout.fits(buffer, rows, size) and (closed or stop == len(buffer)):
+            closed = buffer.startswith(end, stop) or stop == len(buffer)
+            if stop <= len(buffer) and closed and self._fits(rows, layout, size):
                 self._whole_dump(found, rows, stop, end, layout)
                 return
         self._open_dump(found, buffer.find(b"\n", at, at + 3) + 1 or at)
         self._row_due, self._dump_size = 0, size
         if not size:
             self._end_dump(cut=False)
+
+    def _fits(self, begin: int, layout: Layout, size: int) -> bool:
+        """Whether the rows are where the size puts them: the first and the last one show it."""
+        return layout.fits(self._buffer, begin, size)
 
     def _may_be_whole(self, begin: int, layout: Layout, size: int) -> bool:
         """Whether the second row is where the size puts it, so that reading up to the last row is worth it."""

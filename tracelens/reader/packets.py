@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ _EDGE = 64
 _CAP = 0x10000
 _UNSENT_KEPT = 4
 _KEXINIT = 20
+D = TypeVar("D", bound="Dump")
 
 
 class RawPacket(Struct, frozen=True):
@@ -68,24 +69,70 @@ class Packet(Struct, frozen=True):
     problem: str | None
 
 
-class _Outgoing(Struct):
-    """An outgoing packet that may yet be sent again: how to know it, and what became of it."""
+class Payload(Generic[D]):
+    """The payload of one packet, in the dumps that show it: `plain`, then `plain2` if there is one.
 
-    line: int
-    time: float | None
-    size: int
-    head: bytes
-    tail: bytes
-    read: Callable[[int, int], bytes]
-    sent: int = 0
-    retried: int = 0
+    `size` is the bytes in it, as the titles say; they may be wrong.
+    """
+
+    __slots__ = ("dumps", "size")
+
+    def __init__(self, dumps: list[D]) -> None:
+        self.dumps = dumps
+        self.size = dumps[0].size if len(dumps) == 1 else sum(dump.size for dump in dumps)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from `start` up to `stop`, or up to the first one that the trace does not show."""
+        first = self.dumps[0]
+        data = first.data(start, min(stop, first.size)) if start < first.size else b""
+        if len(self.dumps) == 1 or stop <= first.size or start + len(data) < first.size:
+            return data
+        return data + self.dumps[1].data(max(start - first.size, 0), stop - first.size)
+
+
+class PayloadJoiner(Generic[D]):
+    """Joins the one or two dumps of an outgoing payload."""
+
+    def __init__(self) -> None:
+        self.dumps: list[D] = []  # an outgoing payload that a second buffer may still follow
+
+    def takes(self, dump: D) -> bool:
+        """Whether the dump is part of an outgoing payload, which is complete with the next `close`.
+
+        `close` first where the dump is no `plain2`. A `plain2` without its first buffer is not taken.
+        """
+        if dump.kind == "plain2":
+            if len(self.dumps) != 1:
+                return False
+            self.dumps.append(dump)
+            return True
+        if dump.kind == "plain" and dump.direction == "out":
+            self.dumps = [dump]
+            return True
+        return False
+
+    def close(self) -> Payload[D] | None:
+        """The outgoing payload that is open, if any."""
+        dumps, self.dumps = self.dumps, []
+        return Payload(dumps) if dumps else None
+
+
+class _Outgoing:
+    """An outgoing packet that may yet be sent again: how to recognize it, and how much of it was sent."""
+
+    def __init__(self, payload: Payload[Dump]) -> None:
+        self.payload, self.size = payload, payload.size
+        self.head = payload.read(0, min(_EDGE, self.size))
+        self.tail = payload.read(max(self.size - _EDGE, 0), self.size) if self.size > _EDGE else b""
+        self.sent = self.retried = 0
 
     @property
     def covered(self) -> bool:
+        """Whether the bytes that were sent cover it."""
         return self.sent >= self.size + _OVERHEAD
 
-    def is_again(self, other: _Outgoing) -> bool:
-        """Whether it repeats `other`; what is not shown is never the same."""
+    def repeats(self, other: _Outgoing) -> bool:
+        """Whether it is `other` again; what is not shown is never the same."""
         return bool(self.head) and (self.size, self.head, self.tail) == (other.size, other.head, other.tail)
 
 
@@ -104,21 +151,18 @@ class PacketReader:
 
     def __init__(self) -> None:
         self.retried = 0
-        self._open: list[Dump] = []  # an outgoing payload that a second buffer may still follow
+        self._joiner: PayloadJoiner[Dump] = PayloadJoiner()
         self._held: _Outgoing | None = None  # whole, to be handed out
         self._unsent: list[_Outgoing] = []  # not fully sent as far as is known; the last is the current one
 
     def add(self, dump: Dump) -> list[RawPacket]:
-        """Takes the next dump and gives the packets that are complete with it."""
-        if dump.kind == "plain" and dump.direction == "out":
-            packets = self._close()
-            self._open = [dump]
-            return packets
+        """Adds the next dump; returns the packets that are complete with it."""
         if dump.kind == "plain2":
-            if len(self._open) == 1:
-                self._open.append(dump)
+            self._joiner.takes(dump)
             return []  # without its first buffer nobody can say what it is
         packets = self._close()
+        if self._joiner.takes(dump):
+            return packets
         if dump.kind == "send":
             self._count(dump.size)
             if self._held is None or not self._held.covered:
@@ -129,17 +173,17 @@ class PacketReader:
         return packets
 
     def flush(self) -> list[RawPacket]:
-        """Gives the packet that is still held, at the end of the input."""
-        return self._close() + self._release() if self._open or self._held is not None else []
+        """Returns the packet that is still held, at the end of the input."""
+        return self._close() + self._release() if self._joiner.dumps or self._held is not None else []
 
     def _close(self) -> list[RawPacket]:
-        """The open payload is whole: it is a repeat, or it takes the place of the held one."""
-        if not self._open:
+        """The open payload is complete: it repeats an earlier one, or it replaces the held one."""
+        payload = self._joiner.close()
+        if payload is None:
             return []
-        packet = _outgoing(self._open)
-        self._open = []
+        packet = _Outgoing(payload)
         for earlier in self._unsent:
-            if packet.is_again(earlier):
+            if packet.repeats(earlier):
                 self.retried += 1
                 earlier.retried += 1
                 self._unsent.remove(earlier)
@@ -162,39 +206,15 @@ class PacketReader:
         packet, self._held = self._held, None
         if packet is None:
             return []
-        number = packet.head[0] if packet.head else -1
-        sent = True if packet.covered else None
-        return [RawPacket(packet.line, packet.time, "out", number, packet.size, sent, packet.retried, packet.read)]
+        number, first = packet.head[0] if packet.head else -1, packet.payload.dumps[0]
+        sent, read = True if packet.covered else None, packet.payload.read
+        return [RawPacket(first.line, first.time, "out", number, packet.size, sent, packet.retried, read)]
 
 
 def _incoming(dump: Dump) -> RawPacket:
     shown = dump.data(0, 1)
-    return RawPacket(
-        dump.line,
-        dump.time,
-        "in",
-        shown[0] if shown else -1,
-        dump.size,
-        None,
-        0,
-        lambda a, b: dump.data(a, b),
-    )
-
-
-def _outgoing(dumps: list[Dump]) -> _Outgoing:
-    first = dumps[0]
-    size = sum(dump.size for dump in dumps)
-
-    def read(start: int, stop: int) -> bytes:
-        data = first.data(start, min(stop, first.size)) if start < first.size else b""
-        if len(dumps) == 1 or stop <= first.size or start + len(data) < first.size:
-            return data
-        begin = max(start - first.size, 0)
-        return data + dumps[1].data(begin, stop - first.size)
-
-    head = read(0, min(_EDGE, size))
-    tail = read(max(size - _EDGE, 0), size) if size > _EDGE else b""
-    return _Outgoing(first.line, first.time, size, head, tail, read)
+    number = shown[0] if shown else -1
+    return RawPacket(dump.line, dump.time, "in", number, dump.size, None, 0, Payload([dump]).read)
 
 
 def decode(raw: RawPacket, method: str | None = None) -> Packet:

@@ -19,7 +19,7 @@ from tracelens.inputs import sniff
 from tracelens.redact.collect import Secrets, Survey
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rewrite import Choices, Rewrite
-from tracelens.redact.tokens import Piece, Pieces
+from tracelens.redact.tokens import Token, Tokens
 from tracelens.redact.verify import leaks
 
 __all__ = ["Choices", "Pseudonyms", "Redaction"]
@@ -27,7 +27,7 @@ __all__ = ["Choices", "Pseudonyms", "Redaction"]
 _BLOCK = 1 << 20
 _IN_MEMORY = 32 << 20
 _HEAD = 1 << 16
-# Pieces are kept up to so many bytes of the inputs, a piece counted as so many more; in memory they take twice that.
+# Tokens are kept up to so many bytes of the inputs, a piece counted as so many more; in memory they take twice that.
 _ROOM, _PIECE = 64 << 20, 100
 
 
@@ -50,12 +50,12 @@ class _Input:
         self._again = origin.path is not None
         self._kept: IO[bytes] | None = None
         self._room = self._left = room
-        self._pieces: list[Piece] = []
+        self._pieces: list[Token] = []
 
-    def first(self) -> Iterator[Piece]:
+    def first(self) -> Iterator[Token]:
         """The text, in an ASCII-compatible encoding."""
         self.encoding, blocks = inputs.decoded(self._until_damage(self._origin.chunks()))
-        for piece in Pieces(self._first(blocks)):
+        for piece in Tokens(self._first(blocks)):
             if self._left > 0:
                 self._pieces.append(piece)
                 self._left -= _PIECE
@@ -63,12 +63,12 @@ class _Input:
         if self._left <= 0:
             self._forget()
 
-    def again(self) -> Iterator[Piece]:
+    def again(self) -> Iterator[Token]:
         """The same text once more."""
         if self._pieces:
             pieces, self._pieces = self._pieces, []  # whoever rewrites them changes them
             return iter(pieces)
-        return iter(Pieces(self._read_again()))
+        return iter(Tokens(self._read_again()))
 
     @property
     def taken(self) -> int:
@@ -175,7 +175,7 @@ class Redaction:
         survey.finish()
         return given.damage
 
-    def _bounded(self, given: _Input) -> Iterator[Piece]:
+    def _bounded(self, given: _Input) -> Iterator[Token]:
         for number, piece in enumerate(given.first()):
             if not number % 1024:
                 self._limit(given)

@@ -14,7 +14,7 @@ from tracelens.reader.patterns import decoded
 from tracelens.redact.hexdump import Hexdump
 from tracelens.redact.packets import HIDING, Packet, Walk
 from tracelens.redact.pseudonyms import Pseudonyms
-from tracelens.redact.tokens import LINES, Loose, Told
+from tracelens.redact.tokens import LINES, OtherBytes, RecordToken
 from tracelens.sessions import Assembler
 from tracelens.sessions.track import HIDDEN_FIELDS, Track
 from tracelens.ssh.messages import SECRETIVE
@@ -80,7 +80,7 @@ class Survey(Walk):
         # Before its first message about a channel there is no stream, and no session need be followed, unless names
         # are to be learned from its packets.
         self._following = names is not None
-        self._before: deque[tuple[int, Told | Dump]] = deque(maxlen=_BEFORE)
+        self._before: deque[tuple[int, RecordToken | Dump]] = deque(maxlen=_BEFORE)
         self._place = 0
         self._clock: float | None = None
         self._tracks: list[Track] = []
@@ -94,7 +94,7 @@ class Survey(Walk):
         self._assembler, self._tracks, self._places = Assembler(), [], {}
         self._before.clear()
 
-    def told(self, piece: Told) -> None:
+    def told(self, piece: RecordToken) -> None:
         """A record; some hold secrets."""
         self.found += 1
         self._place += 1
@@ -120,7 +120,7 @@ class Survey(Walk):
         for value in secrets.credentials(command):
             self.known.add(value)
 
-    def loose(self, piece: Loose) -> None:
+    def loose(self, piece: OtherBytes) -> None:
         """A line of a program may print a secret, or a private key."""
         if self._in_key or secrets.KEY_BEGIN.search(piece.text):
             for line in LINES.findall(piece.text):
@@ -149,13 +149,14 @@ class Survey(Walk):
             is_long = dump.size > _LONG and (dump.layout is not None or dump.next > _LONG)
             about_channels = dump.kind == "plain" and dump.data()[:1] >= _FIRST_OF_CHANNELS
             self._following = is_long or about_channels
-        self._follow(self._place, dump.dump(self._place, self._clock))
+        dump.line, dump.time = self._place, self._clock
+        self._follow(self._place, dump)
 
-    def _follow(self, place: int, item: Told | Dump) -> None:
+    def _follow(self, place: int, item: RecordToken | Dump) -> None:
         self._before.append((place, item))
         while self._before and self._following:
             place, item = self._before.popleft()
-            if isinstance(item, Told):
+            if isinstance(item, RecordToken):
                 name, fields = item.parsed()
                 text = decoded(item.text)
                 self._assembler.add(Event(place, item.clock, item.context, name, fields, text))

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from tracelens.reader.dumps import KEPT, ROW, SHORT, Dump, Layout, kind_of
+from tracelens.reader.dumps import KEPT, ROW, Dump, Layout
 from tracelens.reader.patterns import patterns
 from tracelens.ssh.wire import Span
 
@@ -26,29 +26,22 @@ class Row(Struct, gc=False):
         return self.before + self.label + self.pairs + self.column + self.end
 
 
-class Hexdump:
-    """A dump, with its rows as they were written.
+class Hexdump(Dump):
+    """A dump with its rows as they were written.
 
-    `title` is all of the title up to its size, `digits` the size as printed, `title_end` what follows;
-    `kind` is the buffer: "plain", "plain2", "raw" or "send"; `direction` says whether it was received ("in") or sent
-    ("out"). `ending` ends its lines; `block` is the rows' text where they stand in one piece; `rows` are they
-    one by one. `spans` are the strings of the packet that begins in it, when they were looked for.
+    `head` is all of the title up to its size, `digits` the size as printed, `title_end` what follows. `ending` ends
+    its lines; `block` is the rows' text where `layout` says where each row is, else `rows` are the rows one by one.
+    `spans` are the strings of the packet that begins in it, once they were searched for.
     """
 
-    __slots__ = (
-        "_decoded", "block", "digits", "direction", "ending", "kind", "layout", "name", "number", "rows", "size",
-        "spans", "title", "title_end",
-    )  # fmt: skip
+    __slots__ = ("_decoded", "block", "digits", "ending", "head", "layout", "number", "rows", "spans", "title_end")
 
-    def __init__(self, number: int, title: bytes, digits: bytes, title_end: bytes, name: str) -> None:
+    def __init__(self, number: int, title: str, head: bytes, digits: bytes, title_end: bytes) -> None:
+        super().__init__(0, None, title, int(digits), b"", None)
         self.number = number
-        self.title = title
+        self.head = head
         self.digits = digits
         self.title_end = title_end
-        self.name = name
-        self.kind = kind_of(name)
-        self.direction = "in" if "_read" in name else "out"
-        self.size = int(digits)
         self.ending = b""
         self.block = b""
         self.layout: Layout | None = None
@@ -61,17 +54,20 @@ class Hexdump:
         """The offset of the row that is due."""
         return len(self.rows) * ROW
 
-    def data(self) -> bytes:
-        """The bytes that its rows show, up to the first hole."""
+    def data(self, start: int = 0, stop: int | None = None) -> bytes:
+        """The bytes that its rows show from `start` up to `stop`, or up to the first hole."""
+        shown = self._shown()
+        return shown if not start and stop is None else shown[start:stop]
+
+    def _shown(self) -> bytes:
         if self.layout is not None:
             block, shown = self._decoded
             if block is not self.block:
-                short = self.layout.bytes_of(self.block, self.size) if self.size <= SHORT else None
-                shown = Dump(0, None, self.name, self.size, self.block, self.layout).data() if short is None else short
+                shown = Dump(0, None, self.title, self.size, self.block, self.layout).data()
                 self._decoded = self.block, shown
             return shown
         rows = self.rows
-        if len(rows) == 1:  # cut off: there are as many as one likes
+        if len(rows) == 1:  # truncated dumps: input can contain any number, so cache the decode
             digits, shown = self._decoded
             if digits is not rows[0].pairs:
                 digits = rows[0].pairs
@@ -86,12 +82,6 @@ class Hexdump:
             if len(got) < due or len(out) >= KEPT:
                 break
         return bytes(out)
-
-    def dump(self, line: int, time: float | None) -> Dump:
-        """The dump as sessions take it."""
-        if self.layout is not None and (self.size > SHORT or len(self.data()) < self.size):
-            return Dump(line, time, self.name, self.size, self.block, self.layout)
-        return Dump(line, time, self.name, self.size, self.data(), None)
 
     def unfold(self) -> None:
         """Turns the block into rows."""

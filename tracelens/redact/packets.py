@@ -1,11 +1,12 @@
-"""Pieces of a trace -> its packets, with the dumps that they were written in: what both passes over a trace share."""
+"""Tokens of a trace -> its packets, with the dumps that they were written in: what both passes over a trace share."""
 
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tracelens.reader.packets import Payload, PayloadJoiner
 from tracelens.redact.hexdump import Hexdump, Row
-from tracelens.redact.tokens import Begun, Closed, Loose, Piece, Told
+from tracelens.redact.tokens import DumpEnd, DumpStart, OtherBytes, RecordToken, Token
 from tracelens.sessions.track import HIDDEN_FIELDS
 from tracelens.ssh import messages
 from tracelens.ssh.wire import Span
@@ -22,16 +23,13 @@ SIZING = "transport.packet_received"
 
 
 class Packet:
-    """One SSH payload: the dumps that show it, first `plain`, then `plain2` if there is one."""
+    """One SSH payload and the dumps that show it, first `plain`, then `plain2` if there is one."""
 
     __slots__ = ("data", "dumps", "size")
 
-    def __init__(self, dumps: list[Hexdump]) -> None:
-        self.dumps = dumps
-        self.size = dumps[0].size if len(dumps) == 1 else sum(dump.size for dump in dumps)
-        self.data = dumps[0].data()
-        if len(dumps) > 1 and len(self.data) == dumps[0].size:
-            self.data += dumps[1].data()
+    def __init__(self, payload: Payload[Hexdump]) -> None:
+        self.dumps, self.size = payload.dumps, payload.size
+        self.data = payload.read(0, payload.size)
 
     @property
     def number(self) -> int:
@@ -60,53 +58,51 @@ class Walk:
     """Goes through a trace once. A subclass says what becomes of each thing that it meets."""
 
     def __init__(self) -> None:
-        self._open: list[Hexdump] = []  # an outgoing `plain` that a `plain2` may still follow
+        self._joiner = PayloadJoiner[Hexdump]()
 
-    def go(self, pieces: Iterable[Piece]) -> None:
+    def go(self, pieces: Iterable[Token]) -> None:
         """Takes the trace's pieces to their end."""
-        takers: dict[type[Piece], Callable[[Any], None]] = {
-            Told: self.told,
-            Loose: self.loose,
-            Begun: self._begun,
+        takers: dict[type[Token], Callable[[Any], None]] = {
+            RecordToken: self.told,
+            OtherBytes: self.loose,
+            DumpStart: self._begun,
             Row: self.row,
-            Closed: lambda piece: self._closed(piece.dump),
+            DumpEnd: lambda piece: self._closed(piece.dump),
         }
         for piece in pieces:
             takers[type(piece)](piece)
         self.close()
 
-    def _begun(self, piece: Begun) -> None:
+    def _begun(self, piece: DumpStart) -> None:
         self.begun(piece.dump)
         if piece.dump.layout is not None:
             self._closed(piece.dump)
 
     def _closed(self, dump: Hexdump) -> None:
         self.dumped(dump)
-        if dump.kind == "plain2":
-            if len(self._open) == 1:
-                self._open.append(dump)
+        is_second = dump.kind == "plain2"
+        if not is_second:
+            self.close()
+        if self._joiner.takes(dump):
+            if is_second:
                 self.close()
-            else:
-                self.orphan(dump)
-            return
-        self.close()
-        if dump.kind == "plain" and dump.direction == "out":
-            self._open = [dump]
+        elif is_second:
+            self.orphan(dump)
         elif dump.kind == "plain":
-            self.packet(Packet([dump]))
+            self.packet(Packet(Payload([dump])))
         else:
             self.wire(dump)
 
     def close(self) -> None:
-        """The outgoing packet that was waited for is whole."""
-        dumps, self._open = self._open, []
-        if dumps:
-            self.packet(Packet(dumps))
+        """Ends the outgoing packet that is open."""
+        payload = self._joiner.close()
+        if payload is not None:
+            self.packet(Packet(payload))
 
-    def told(self, piece: Told) -> None:
+    def told(self, piece: RecordToken) -> None:
         """A record."""
 
-    def loose(self, piece: Loose) -> None:
+    def loose(self, piece: OtherBytes) -> None:
         """Bytes that are neither record nor dump."""
 
     def begun(self, dump: Hexdump) -> None:

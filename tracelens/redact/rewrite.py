@@ -16,7 +16,7 @@ from tracelens.redact.hexdump import Hexdump, Row
 from tracelens.redact.packets import HIDING, SIZING, Packet, Walk, is_transfer, program
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rows import Edit
-from tracelens.redact.tokens import LINES, Loose, Piece, Told
+from tracelens.redact.tokens import LINES, OtherBytes, RecordToken, Token
 from tracelens.sessions.track import HIDDEN_FIELDS
 from tracelens.ssh.messages import SECRETIVE
 
@@ -71,7 +71,7 @@ class Rewrite(Walk):
         super().__init__()
         self._survey, self._known, self._needles, self._names = survey, known, needles, names
         self._choices, self._write = choices, write
-        self._queue: deque[Told | Loose | Row | _Begin] = deque()
+        self._queue: deque[RecordToken | OtherBytes | Row | _Begin] = deque()
         self._held = 0
         self._undecided: dict[int, _Begin] = {}
         self._streams: dict[int, Content] = {}
@@ -83,14 +83,14 @@ class Rewrite(Walk):
 
     # -- order -----------------------------------------------------------------------------------------------------
 
-    def go(self, pieces: Iterable[Piece]) -> None:
+    def go(self, pieces: Iterable[Token]) -> None:
         """Takes the trace's pieces to their end."""
         super().go(pieces)
         for begun in list(self._undecided.values()):
             self._blank(begun.dump)
         self._flush()
 
-    def _add(self, piece: Told | Loose | Row | _Begin, size: int) -> None:
+    def _add(self, piece: RecordToken | OtherBytes | Row | _Begin, size: int) -> None:
         self._queue.append(piece)
         self._held += size
         if self._held > _HELD:
@@ -103,7 +103,7 @@ class Rewrite(Walk):
     def _flush(self) -> None:
         out: list[bytes] = []
         for piece in self._queue:
-            if isinstance(piece, Told):
+            if isinstance(piece, RecordToken):
                 out += (piece.head, piece.text, piece.tail)
             elif isinstance(piece, _Begin):
                 out.append(rows.render(piece.dump))
@@ -138,7 +138,7 @@ class Rewrite(Walk):
 
     # -- texts -----------------------------------------------------------------------------------------------------
 
-    def told(self, piece: Told) -> None:
+    def told(self, piece: RecordToken) -> None:
         """A record."""
         text, whole = piece.text, decoded(piece.text)
         secret = self._needles.find(text)
@@ -165,7 +165,7 @@ class Rewrite(Walk):
         piece.text = text
         self._add(piece, len(text) + 100)
 
-    def loose(self, piece: Loose) -> None:
+    def loose(self, piece: OtherBytes) -> None:
         """What stands between records and dumps."""
         text = piece.text
         if self._in_key or secrets.KEY_BEGIN.search(text):
@@ -235,7 +235,7 @@ class Rewrite(Walk):
         for piece in reversed(self._queue):
             if isinstance(piece, _Begin) and piece.dump is dump:
                 break
-            if isinstance(piece, Told) and piece.context == "Socket" and self._sent is not None:
+            if isinstance(piece, RecordToken) and piece.context == "Socket" and self._sent is not None:
                 piece.text = self._sent.retold(piece.text)
 
     def _message(self, packet: Packet) -> list[Edit]:

@@ -29,7 +29,7 @@ def row_text(offset: int, data: bytes, end: bytes) -> bytes:
 
 def render(dump: Hexdump) -> bytes:
     """The title, and the rows where they stand in one piece."""
-    return dump.title + dump.digits + dump.title_end + dump.block
+    return dump.head + dump.digits + dump.title_end + dump.block
 
 
 def blank(dump: Hexdump) -> None:
