@@ -16,7 +16,7 @@ from tracelens.reader.dumps import ROW, Dump, Layout, PartialDump
 from tracelens.reader.framer import TAG, Framer
 from tracelens.reader.patterns import DIGITS, TEXT_KEPT, decoded
 from tracelens.reader.repeats import Run
-from tracelens.reader.stats import COUNTED, FOREIGN_KEPT, LIKE, SHAPES_DATED, UNKNOWN, UNREAD, Account, Seen
+from tracelens.reader.stats import COUNTED, MAX_REPEATS, UNKNOWN, UNREAD, Account, ShapeCache
 
 if TYPE_CHECKING:
     from tracelens.reader.bulk import Lines, Shapes
@@ -42,16 +42,21 @@ class Reader(Framer):
         chunks: the input's bytes, decompressed, in an ASCII-compatible encoding (`inputs.decoded`).
         fold: whether repeated records are counted in runs.
         bulk_from: after how many bytes whole lines are read in bulk (`bulk`).
-        seen: what was seen in earlier parts of the same input.
+        cache: what is known from earlier parts of the same input.
 
     `account` is complete when the iteration is. Damage of the input is raised after all items before it.
     """
 
     def __init__(
-        self, chunks: Iterable[bytes], *, fold: bool = True, bulk_from: int = _BULK_FROM, seen: Seen | None = None
+        self,
+        chunks: Iterable[bytes],
+        *,
+        fold: bool = True,
+        bulk_from: int = _BULK_FROM,
+        cache: ShapeCache | None = None,
     ) -> None:
         super().__init__(chunks)
-        self.seen = seen or Seen()
+        self.cache = cache or ShapeCache()
         self._fold = fold
         self._line = 1
         self._time: float | None = None
@@ -127,10 +132,10 @@ class Reader(Framer):
         """Makes an event of a record, or adds it to the run; `begin` is where its line begins if it has one alone."""
         # The number of a Failure Event decides what it is; in all other texts the numbers do not.
         shape = whole if context == "Failure Event" else whole.translate(None, DIGITS)
-        known, parsed = self.seen.kinds.get(shape), None
+        known, parsed = self.cache.kinds.get(shape), None
         if known is not None:
             name, repeated = known
-        elif self._fold and not self.seen.reads(self.offset):
+        elif self._fold and not self.cache.allows_texts(self.offset):
             name, repeated = UNREAD, False
         else:
             parsed = events.parse(context, text)
@@ -176,13 +181,12 @@ class Reader(Framer):
 
     def _remember(self, shape: bytes, context: str, text: str, parsed: events.Parsed) -> tuple[str, bool]:
         """The event name of records of this shape, and whether they are repeated."""
-        account, (name, fields) = self.account, parsed
-        self.seen.read += 1
-        account.contexts.add(context)
-        if len(account.shapes) < SHAPES_DATED:
-            account.shapes.setdefault((context, shape), text)
+        name, fields = parsed
+        self.cache.texts += 1
+        self.account.contexts.add(context)
+        self.account.add_shape((context, shape), text)
         repeated = is_repeated(name, fields)
-        self.seen.remember(shape, name, repeated)
+        self.cache.remember(shape, name, repeated)
         return name, repeated
 
     def _name_beyond_limits(self, name: str, whole: bytes, text: str) -> str:
@@ -195,9 +199,9 @@ class Reader(Framer):
         """
         if not self._fold:
             return ""
-        if whole and name != UNREAD and not self.seen.affords(whole, name, self.offset):
+        if whole and name != UNREAD and not self.cache.allows(whole, name, self.offset):
             name = UNREAD
-        if self.seen.takes(name, text if name == FAILURE else name, self.offset):
+        if self.cache.count(name, text if name == FAILURE else name, self.offset):
             return ""
         self.account.counted += not name.endswith(UNKNOWN)
         return COUNTED if name == FAILURE else name
@@ -302,12 +306,12 @@ class Reader(Framer):
         self._pos = stop
 
     def _close_dump(self, *, cut: bool) -> None:
-        """Yields the dump that is open; dumps without any row are only counted once there are more than `LIKE`."""
+        """Yields the dump that is open; beyond `MAX_REPEATS`, those without any row are counted."""
         dump, self._dump = self._dump, None
         assert dump is not None
         if cut and self._fold and not dump.shows_a_row:
-            like = self.seen.like[dump.title] = self.seen.like.get(dump.title, 0) + 1
-            if like > LIKE:
+            repeats = self.cache.counts[dump.title] = self.cache.counts.get(dump.title, 0) + 1
+            if repeats > MAX_REPEATS:
                 self.account.counted += 1
                 return
         self._out.append(dump)
@@ -326,9 +330,8 @@ class Reader(Framer):
                 account.record_bytes += len(text)
             else:
                 account.foreign_bytes += len(text)
-                account.foreign_lines += bool(starts or number)
-                if (starts or number) and len(account.foreign) < FOREIGN_KEPT:
-                    account.foreign.append((self._line + number, decoded(text[:200])))
+                if starts or number:
+                    account.add_foreign_line(self._line + number, decoded(text[:200]))
         account.blank_bytes += len(lines) - 1
         self._line += len(lines) - 1
         self._pos = stop
@@ -340,7 +343,11 @@ class Reader(Framer):
     def _damaged(self, stop: int) -> None:
         while self._pos < stop:
             buffer, pos = self._buffer, self._pos
-            if self._run is not None and self.seen.like.get(_NO_CONTEXT, 0) > LIKE and buffer.count(TAG, pos, stop) > 1:
+            if (
+                self._run is not None
+                and self.cache.counts.get(_NO_CONTEXT, 0) > MAX_REPEATS
+                and buffer.count(TAG, pos, stop) > 1
+            ):
                 self._count_damaged(self._run, buffer[pos:stop])
                 return
             found = self._at.rest.match(buffer, pos, stop)
@@ -364,7 +371,7 @@ class Reader(Framer):
         run.counts[_NO_CONTEXT] = run.counts.get(_NO_CONTEXT, 0) + count
         run.last_line = self._line + lines - last.endswith(b"\n")
         run.last_text, run.waiting = decoded(last.rstrip(b"\r\n")), None
-        self.seen.like[_NO_CONTEXT] += count
+        self.cache.counts[_NO_CONTEXT] += count
         self.account.records += count
         self.account.record_bytes += len(text)
         self._line += lines
