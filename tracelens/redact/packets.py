@@ -1,4 +1,4 @@
-"""Tokens of a trace -> its packets, with the dumps that they were written in: what both passes over a trace share."""
+"""Tokens of a trace -> its packets and the dumps that show them, for both passes over a trace."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -11,13 +11,13 @@ from tracelens.sessions.track import HIDDEN_FIELDS
 from tracelens.ssh import messages
 from tracelens.ssh.wire import Span
 
-CHANNEL_DATA, EXTENDED_DATA, CHANNEL_REQUEST, USERAUTH_REQUEST = 94, 95, 98, 50
-# No message's strings are looked for beyond this many bytes.
+CHANNEL_DATA, EXTENDED_DATA, CHANNEL_REQUEST = 94, 95, 98
+# Strings of messages are only searched for in so many bytes.
 _CAP = 1 << 16
 _EXEC = b"\x00\x00\x00\x04exec"
 
 
-# Events whose texts hold secrets or commands, and the one that tells the size of a packet.
+# Events whose texts contain secrets or commands, and the one that says the size of a packet.
 HIDING = (*HIDDEN_FIELDS, "conn.request_started")
 SIZING = "transport.packet_received"
 
@@ -37,49 +37,49 @@ class Packet:
         return self.data[0] if self.data else -1
 
     def strings(self) -> list[Span]:
-        """Where its strings stand; not looked for again in the second pass where the first one's pieces were kept."""
+        """The places of its strings; if the tokens were kept, the first pass has found them."""
         dump = self.dumps[0]
         if dump.spans is None:
             dump.spans = messages.strings_in(self.data[:_CAP], self.size) if self.data else []
         return dump.spans
 
     def command(self) -> Span | None:
-        """Where the command of an exec request stands (RFC 4254, 6.5)."""
+        """The place of the command of an exec request (RFC 4254, 6.5)."""
         if self.number != CHANNEL_REQUEST or self.data[5:13] != _EXEC or len(self.data) < 18:
             return None
         return Span(18, int.from_bytes(self.data[14:18]), "text")
 
     def header(self) -> int:
-        """How many bytes stand before a packet's channel data; 0 if it is another packet."""
+        """The number of bytes before a packet's channel data; 0 if it is another packet."""
         return {CHANNEL_DATA: 9, EXTENDED_DATA: 13}.get(self.number, 0)
 
 
-class Walk:
-    """Goes through a trace once. A subclass says what becomes of each thing that it meets."""
+class Pass:
+    """One pass over a trace. Subclasses override the methods for what they handle."""
 
     def __init__(self) -> None:
         self._joiner = PayloadJoiner[Hexdump]()
 
-    def go(self, pieces: Iterable[Token]) -> None:
-        """Takes the trace's pieces to their end."""
+    def go(self, tokens: Iterable[Token]) -> None:
+        """Handles all tokens of the trace."""
         takers: dict[type[Token], Callable[[Any], None]] = {
-            RecordToken: self.told,
-            OtherBytes: self.loose,
-            DumpStart: self._begun,
+            RecordToken: self.record,
+            OtherBytes: self.other_bytes,
+            DumpStart: self._dump_start,
             Row: self.row,
-            DumpEnd: lambda piece: self._closed(piece.dump),
+            DumpEnd: lambda token: self._dump_end(token.dump),
         }
-        for piece in pieces:
-            takers[type(piece)](piece)
+        for token in tokens:
+            takers[type(token)](token)
         self.close()
 
-    def _begun(self, piece: DumpStart) -> None:
-        self.begun(piece.dump)
-        if piece.dump.layout is not None:
-            self._closed(piece.dump)
+    def _dump_start(self, token: DumpStart) -> None:
+        self.dump_start(token.dump)
+        if token.dump.layout is not None:
+            self._dump_end(token.dump)
 
-    def _closed(self, dump: Hexdump) -> None:
-        self.dumped(dump)
+    def _dump_end(self, dump: Hexdump) -> None:
+        self.dump_end(dump)
         is_second = dump.kind == "plain2"
         if not is_second:
             self.close()
@@ -87,11 +87,11 @@ class Walk:
             if is_second:
                 self.close()
         elif is_second:
-            self.orphan(dump)
+            self.lone_second_buffer(dump)
         elif dump.kind == "plain":
             self.packet(Packet(Payload([dump])))
         else:
-            self.wire(dump)
+            self.wire_bytes(dump)
 
     def close(self) -> None:
         """Ends the outgoing packet that is open."""
@@ -99,29 +99,29 @@ class Walk:
         if payload is not None:
             self.packet(Packet(payload))
 
-    def told(self, piece: RecordToken) -> None:
+    def record(self, token: RecordToken) -> None:
         """A record."""
 
-    def loose(self, piece: OtherBytes) -> None:
+    def other_bytes(self, token: OtherBytes) -> None:
         """Bytes that are neither record nor dump."""
 
-    def begun(self, dump: Hexdump) -> None:
-        """A dump begins here; its rows follow, or are in it."""
+    def dump_start(self, dump: Hexdump) -> None:
+        """The start of a dump; its rows follow, or are in it."""
 
-    def row(self, piece: Row) -> None:
-        """A row of a dump that does not stand in one piece."""
+    def row(self, token: Row) -> None:
+        """A row of a dump that does not stand in one token."""
 
-    def dumped(self, dump: Hexdump) -> None:
-        """A dump is whole, or was given up."""
+    def dump_end(self, dump: Hexdump) -> None:
+        """The end of a dump, whole or not."""
 
     def packet(self, packet: Packet) -> None:
         """An SSH packet in the clear."""
 
-    def orphan(self, dump: Hexdump) -> None:
-        """A `plain2` whose first buffer is not in the trace."""
+    def lone_second_buffer(self, dump: Hexdump) -> None:
+        """A `plain2` without its first buffer."""
 
-    def wire(self, dump: Hexdump) -> None:
-        """Bytes as they went over the wire: `raw` or `send()`."""
+    def wire_bytes(self, dump: Hexdump) -> None:
+        """A dump of bytes on the wire: `raw` or `send()`."""
 
 
 _SCP = re.compile(rb"scp( +-[A-Za-z0-9]+)* +(-[ft])\b")
@@ -133,6 +133,6 @@ def is_transfer(command: bytes) -> bool:
 
 
 def program(command: bytes) -> bytes:
-    """The first word of a command, which tells no secret unless it sets a variable or names one by `user:password@`."""
+    """The first word of a command, or nothing if it may contain a secret: `NAME=value`, `user:password@`."""
     word = command.split(None, 1)[0] if command.split() else b""
     return b"" if b"=" in word or b"@" in word else word
