@@ -1,4 +1,4 @@
-"""A trace's bytes -> its records and dumps, in file order: the bulk path."""
+"""A trace's bytes -> its events, dumps and runs of repeated records in file order, and from dumps its packets."""
 
 from tracelens.reader.dumps import Dump
 from tracelens.reader.reader import Item, Reader, read

@@ -1,7 +1,7 @@
-"""A hex dump of a trace: where its rows stand, and its bytes, decoded when somebody asks.
+"""A hex dump of a trace: the places of its rows, and its bytes, decoded on demand.
 
-libssh2's `debugdump` (transport.c) prints a title and then 16 bytes a row, so that the place of every row follows
-from the size in the title, whatever a program puts before each line or leaves out after it:
+libssh2's `debugdump` (transport.c) prints a title and then rows of 16 bytes, so that the size in the title gives the
+place of every row, whatever prefix and line end a program uses:
 
     => libssh2_transport_write plain (44 bytes)
     0000: 32 00 00 00 04 72 6F 6F  74 00 00 00 0E 73 73 68 : 2....root....ssh
@@ -12,8 +12,8 @@ from functools import lru_cache
 from msgspec import Struct
 
 ROW = 16
-# A dump with more bytes than this is read row by row, and not kept beyond it: no SSH packet is that large (RFC 4253,
-# 6.1: 35,000 bytes must be supported), only a size that lies is.
+# At most so many bytes of a dump are kept. No SSH packet is that large (RFC 4253, 6.1: 35,000 bytes must be supported);
+# a larger size is wrong.
 KEPT = 1 << 20
 
 # A row is its offset, ": ", three characters a byte and a blank in the middle, ": ", and a character a byte.
@@ -25,7 +25,7 @@ _NARROW = 0x1000 * ROW  # bytes before the first row whose offset has more than 
 
 
 def _digits(row: int) -> int:
-    """How many digits the offset of a row has."""
+    """The number of digits in the offset of a row."""
     return 4 if row < 0x1000 else len(f"{row * ROW:x}")
 
 
@@ -37,27 +37,27 @@ def kind_of(title: str) -> str:
 
 
 class Layout(Struct, frozen=True):
-    """Where rows stand: `prefix` characters before each offset, `end` characters that end each line."""
+    """Where rows are: `prefix` characters before each offset, `end` characters that end each line."""
 
     prefix: int
     end: int
 
     def start(self, row: int) -> int:
-        """Where a row's line begins, counted from the first row's line; offsets grow wider from 64 KiB on."""
+        """The place of a row's line after the first row's line; offsets are wider from 64 KiB on."""
         wider = 0 if row <= 0x1000 else (row - 0x1000) + max(0, row - 0x10000) + max(0, row - 0x100000)
         return row * (_FULL_ROW + self.prefix + self.end) + wider
 
     def pairs(self, row: int) -> int:
-        """Where a row's hex digits begin."""
+        """The place of a row's hex digits."""
         return self.start(row) + self.prefix + _digits(row) + 2
 
     def length(self, size: int) -> int:
-        """How long the rows of a dump of `size` bytes are, without the last line's end."""
+        """The length of the rows of a dump of `size` bytes, without the last line's end."""
         last = (size - 1) // ROW
         return self.pairs(last) + _HEX_WIDTH + 2 + size - last * ROW
 
     def fits(self, buffer: bytes, begin: int, size: int) -> bool:
-        """Whether the last row of a dump stands in the buffer where this layout puts it."""
+        """Whether the first and the last row of a dump are in the buffer where this layout puts them."""
         last = (size - 1) // ROW
         if last and not buffer.startswith(b"0000: ", begin + self.prefix):
             return False
@@ -89,7 +89,7 @@ class Layout(Struct, frozen=True):
         return bytes(out[start - first * ROW : stop - first * ROW])
 
     def bytes_of(self, rows: bytes | bytearray, size: int, first: int = 0, last: int | None = None) -> bytes | None:
-        """The bytes of rows whose offsets have four digits, None where something is missing in them.
+        """The bytes of rows whose offsets have four digits, None if something is missing in them.
 
         Args:
             rows: the rows' text, from that of offset 0 on.

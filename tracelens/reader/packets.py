@@ -1,4 +1,4 @@
-"""Dumps become packets: which dumps are one packet, and what the packet says."""
+"""Dumps -> packets: joined where two dumps show one packet, and decoded on demand."""
 
 from __future__ import annotations
 
@@ -22,17 +22,12 @@ D = TypeVar("D", bound="Dump")
 
 
 class RawPacket(Struct, frozen=True):
-    """One SSH payload as dumped (RFC 4253 section 6), not decoded. It holds its dumps: do not pickle it.
+    """One SSH payload as dumped (RFC 4253, 6), not decoded. It refers to its dumps: do not pickle it.
 
-    Args:
-        line: line of its first dump's header.
-        time: the clock there.
-        direction: `in` or `out`.
-        number: its first byte, the message number; -1 where nothing is shown.
-        size: bytes in it, as the headers say; they may lie.
-        sent: for an outgoing packet True if the bytes that went out cover it; None is "not known".
-        retried: how often a blocked send repeated it before it was handed out.
-        read: gives the payload's bytes from a to b, fewer where the trace does not show them.
+    `line` and `time` are those of its first dump; `number` is its first byte, the message number, or -1 if nothing is
+    shown; `size` is as the titles say and may be wrong. `sent`: the bytes that were sent cover an outgoing packet; None
+    is "not known". `retried` is how often a blocked send repeated it. `read` returns its bytes from a to b, as far as
+    the trace shows them.
     """
 
     line: int
@@ -46,17 +41,10 @@ class RawPacket(Struct, frozen=True):
 
 
 class Packet(Struct, frozen=True):
-    """One decoded SSH packet.
+    """One decoded SSH packet: a `RawPacket` with its message's name, such as `userauth_failure`, and its fields.
 
-    Args:
-        line: line of its dump's header.
-        time: the clock there.
-        direction: `in` or `out`.
-        number: its message number (RFC 4250 section 4.1); -1 where nothing is shown.
-        name: its name, such as `userauth_failure`; `unknown_N` where the number has none.
-        fields: what it says, by name; secrets are `Secret`.
-        size: bytes in it, as the headers say; they may lie.
-        problem: what is wrong with it, in words, or None.
+    `name` is `unknown_N` if the number has none; secrets among the `fields` are `Secret`; `problem` says in words what
+    is wrong with the packet, if anything.
     """
 
     line: int
@@ -139,27 +127,23 @@ class _Outgoing:
 class PacketReader:
     """Joins dumps into packets and drops the repeats that a blocked send leaves.
 
-    libssh2 dumps an outgoing payload each time it tries to send it, in one buffer or two (`plain`,
-    `plain2`), and dumps what went out after that. An outgoing packet is handed out once it is known to be
-    whole and sent, and at the latest with the next dump that is something else, or with `flush`. A packet
-    that is the same as an earlier one not fully sent is that one, tried again. Packets come in order of
-    their lines.
-
-    Attributes:
-        retried: how many repeats were dropped.
+    libssh2 dumps an outgoing payload each time it tries to send it, in one buffer or two (`plain`, `plain2`), and then
+    the bytes that were sent. An outgoing packet is returned once it is known to be whole and sent, and at the latest
+    with the next dump that is something else, or by `flush`. A packet that equals an earlier one that was not fully
+    sent is its repetition. Packets come in order of their lines. `retried` is how many repeats were dropped.
     """
 
     def __init__(self) -> None:
         self.retried = 0
         self._joiner: PayloadJoiner[Dump] = PayloadJoiner()
-        self._held: _Outgoing | None = None  # whole, to be handed out
-        self._unsent: list[_Outgoing] = []  # not fully sent as far as is known; the last is the current one
+        self._held: _Outgoing | None = None  # whole, to be returned
+        self._unsent: list[_Outgoing] = []  # perhaps not fully sent; the last is the current one
 
     def add(self, dump: Dump) -> list[RawPacket]:
         """Adds the next dump; returns the packets that are complete with it."""
         if dump.kind == "plain2":
             self._joiner.takes(dump)
-            return []  # without its first buffer nobody can say what it is
+            return []  # without its first buffer its message is not known
         packets = self._close()
         if self._joiner.takes(dump):
             return packets
@@ -218,11 +202,11 @@ def _incoming(dump: Dump) -> RawPacket:
 
 
 def decode(raw: RawPacket, method: str | None = None) -> Packet:
-    """Says what a packet means. Damage of any kind becomes `problem`; nothing raises.
+    """Decodes a packet. Damage of any kind becomes `problem`; nothing raises.
 
     Args:
-        raw: the packet; only as much of it is read as the message's shape needs, 64 KiB at most.
-        method: the authentication method last asked for, as number 60 depends on it (RFC 4252 section 5).
+        raw: the packet; at most 64 KiB of it are read.
+        method: the authentication method of the last request: number 60 depends on it (RFC 4252, 5).
     """
     wanted = min(raw.size, shape_of(raw.number).head, _CAP)
     data = raw.read(0, wanted) if wanted > 0 else b""
