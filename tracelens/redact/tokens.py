@@ -127,15 +127,8 @@ class Tokens(Framer):
         if not is_due or self._open is None:
             self._out.append(OtherBytes(text))
             return
-        label_end = row.start(2) if row[2] else row.end()
-        token = Row(
-            text[: row.start()],
-            self._row_due,
-            text[row.start() : label_end],
-            row[2] or b"",
-            text[row.end() : column],
-            text[column:],
-        )
+        before, label = text[: row.start()], text[row.start() : row.start(2) if row[2] else row.end()]
+        token = Row(before, self._row_due, label, row[2] or b"", text[row.end() : column], text[column:])
         self._open.rows.append(token)
         self._out.append(token)
 
