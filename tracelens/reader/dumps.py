@@ -65,7 +65,7 @@ class Layout(Struct, frozen=True):
         label = b"%04x: " % (last * ROW)
         return buffer.startswith(label, pairs - len(label)) and buffer.startswith(b": ", pairs + _HEX_WIDTH)
 
-    def shown(self, rows: bytes | bytearray, size: int, start: int, stop: int) -> bytes:
+    def decode(self, rows: bytes | bytearray, size: int, start: int, stop: int) -> bytes:
         """The bytes of a dump from `start` up to `stop`, or up to the first hole; see `bytes_of`."""
         if stop <= start:
             return b""
@@ -104,12 +104,12 @@ class Layout(Struct, frozen=True):
             if not rows.startswith(b"%04x: " % offset, at - 6):
                 return None
             try:
-                shown = bytes.fromhex(rows[at : at + _HEX_WIDTH].decode("ascii"))
+                row = bytes.fromhex(rows[at : at + _HEX_WIDTH].decode("ascii"))
             except ValueError:
                 return None
-            if len(shown) != ROW and len(shown) != size - offset:
+            if len(row) != ROW and len(row) != size - offset:
                 return None
-            out.append(shown)
+            out.append(row)
             at += length
         return b"".join(out)
 
@@ -152,7 +152,7 @@ class Dump:
                 self._rows, self._layout = short, None
         if self._layout is None:
             return bytes(self._rows[start:stop])
-        return self._layout.shown(self._rows, self.size, start, stop)
+        return self._layout.decode(self._rows, self.size, start, stop)
 
 
 class PartialDump(Dump):

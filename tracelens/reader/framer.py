@@ -161,9 +161,9 @@ class Framer(Buffer, ABC):
     def _take_row(self, row: re.Match[bytes], newline: bool) -> None:
         """A row in part of a line, which the newline follows or does not."""
         part = row.string
-        shown = len(bytes.fromhex((row[2] or b"").decode("ascii")))
+        width = len(bytes.fromhex((row[2] or b"").decode("ascii")))
         found = _COLUMN.match(part, row.end())
-        column = row.end() if found is None else min(len(part), found.end() + shown)
+        column = row.end() if found is None else min(len(part), found.end() + width)
         stop = self._pos + (column if part[column:].strip() else len(part) + newline)
         is_due = int(row[1], 16) == self._row_due
         self._row(row, column, stop, is_due=is_due)

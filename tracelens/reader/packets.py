@@ -136,7 +136,7 @@ class PacketReader:
     def __init__(self) -> None:
         self.retried = 0
         self._joiner: PayloadJoiner[Dump] = PayloadJoiner()
-        self._held: _Outgoing | None = None  # whole, to be returned
+        self._pending: _Outgoing | None = None  # whole, to be returned
         self._unsent: list[_Outgoing] = []  # perhaps not fully sent; the last is the current one
 
     def add(self, dump: Dump) -> list[RawPacket]:
@@ -149,7 +149,7 @@ class PacketReader:
             return packets
         if dump.kind == "send":
             self._count(dump.size)
-            if self._held is None or not self._held.covered:
+            if self._pending is None or not self._pending.covered:
                 return packets
         packets += self._release()
         if dump.kind == "plain":
@@ -157,11 +157,11 @@ class PacketReader:
         return packets
 
     def flush(self) -> list[RawPacket]:
-        """Returns the packet that is still held, at the end of the input."""
-        return self._close() + self._release() if self._joiner.dumps or self._held is not None else []
+        """Returns the packet that is still pending, at the end of the input."""
+        return self._close() + self._release() if self._joiner.dumps or self._pending is not None else []
 
     def _close(self) -> list[RawPacket]:
-        """The open payload is complete: it repeats an earlier one, or it replaces the held one."""
+        """The open payload is complete: it repeats an earlier one, or it replaces the pending one."""
         payload = self._joiner.close()
         if payload is None:
             return []
@@ -172,12 +172,12 @@ class PacketReader:
                 earlier.retried += 1
                 self._unsent.remove(earlier)
                 self._unsent.append(earlier)
-                return [] if earlier is self._held else self._release()
+                return [] if earlier is self._pending else self._release()
         released = self._release()
         if packet.head[:1] == bytes([_KEXINIT]):
             self._unsent.clear()  # another session may have begun: what is left of the last one is lost
         self._unsent = [*self._unsent[1 - _UNSENT_KEPT :], packet]
-        self._held = packet
+        self._pending = packet
         return released
 
     def _count(self, size: int) -> None:
@@ -187,7 +187,7 @@ class PacketReader:
                 self._unsent.pop()
 
     def _release(self) -> list[RawPacket]:
-        packet, self._held = self._held, None
+        packet, self._pending = self._pending, None
         if packet is None:
             return []
         number, first = packet.head[0] if packet.head else -1, packet.payload.dumps[0]
@@ -196,8 +196,8 @@ class PacketReader:
 
 
 def _incoming(dump: Dump) -> RawPacket:
-    shown = dump.data(0, 1)
-    number = shown[0] if shown else -1
+    first = dump.data(0, 1)
+    number = first[0] if first else -1
     return RawPacket(dump.line, dump.time, "in", number, dump.size, None, 0, Payload([dump]).read)
 
 

@@ -158,7 +158,7 @@ def _read(span: tuple[str, int, int]) -> Read | None:
         if len(items) > _ITEMS or size > _BYTES:
             return None
     reader.cache.bytes = reader.offset
-    reader.cache.alike.clear()  # not worth sending
+    reader.cache.similar.clear()  # not worth sending
     return None if reader.account.counted else (items, reader.account, reader.cache)
 
 

@@ -89,9 +89,9 @@ _SUMS = (
 class ShapeCache(Struct):
     """What a reader remembers of the records that it has read, so that each shape is parsed once, and for its limits.
 
-    `kinds` has for each shape the event's name and whether it is repeated. `alike` has texts with zeros for digits that
-    were found within the limits. `counts` counts records by event name, errors by text; `events` is how many became
-    events, `texts` how many texts were new; `bytes` is the size of earlier parts of the input.
+    `kinds` has for each shape the event's name and whether it is repeated. `similar` has texts within the limits, with
+    zeros for digits. `counts` counts records by event name, errors by text; `events` is how many became events, `texts`
+    how many texts were new; `bytes` is the size of earlier parts of the input.
     """
 
     kinds: dict[Shape, tuple[str, bool]] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class ShapeCache(Struct):
     events: int = 0
     texts: int = 0
     bytes: int = 0
-    alike: set[Shape] = field(default_factory=set)
+    similar: set[Shape] = field(default_factory=set)
 
     def allows_events(self, offset: int) -> bool:
         """Whether there may be more events at this offset of the part that is read."""
@@ -113,13 +113,13 @@ class ShapeCache(Struct):
         """Keeps the event's name of a shape that was parsed."""
         if len(self.kinds) > _SHAPES_KEPT:
             self.kinds.clear()
-            self.alike.clear()
+            self.similar.clear()
         self.kinds[shape] = name, repeated
 
     def allows(self, text: Shape, name: str, offset: int) -> bool:
         """Whether a text differs from an earlier one in the values of its numbers only, or may be parsed anew."""
         zeros = text.translate(_ZEROS)
-        if zeros in self.alike:
+        if zeros in self.similar:
             return True
         layout = _DIGIT_RUN.sub(b"0", text)
         if layout not in self.kinds:
@@ -127,9 +127,9 @@ class ShapeCache(Struct):
                 return False
             self.texts += 1
             self.kinds[layout] = name, False
-        if len(self.alike) > _SHAPES_KEPT:
-            self.alike.clear()
-        self.alike.add(zeros)
+        if len(self.similar) > _SHAPES_KEPT:
+            self.similar.clear()
+        self.similar.add(zeros)
         return True
 
     def count(self, name: str, key: str, offset: int) -> bool:

@@ -71,7 +71,7 @@ class _Input:
         return iter(Tokens(self._read_again()))
 
     @property
-    def taken(self) -> int:
+    def size(self) -> int:
         """How much of the room it uses."""
         return self._room - self._left if self._tokens else 0
 
@@ -167,7 +167,7 @@ class Redaction:
         self._inputs[origin.name] = original, collector
         collector.go(self._bounded(original))
         self._limit(original)
-        self._room -= original.taken
+        self._room -= original.size
         if not collector.found:
             if original.damage is not None:
                 raise UnreadableInput(original.name, original.damage)

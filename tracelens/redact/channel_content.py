@@ -59,12 +59,12 @@ class SftpContent(Content):
                 at += step
                 continue
             step = min(self._due() - len(self._head), length - at)
-            shown = payload[at : at + step]
-            self._head += shown
+            data = payload[at : at + step]
+            self._head += data
             at += step
-            if len(shown) < step or (len(self._head) == 5 and not self._is_sftp()):
+            if len(data) < step or (len(self._head) == 5 and not self._is_sftp()):
                 self._lost = True
-                greets = not self._begun and not self._mixed and len(shown) == step
+                greets = not self._begun and not self._mixed and len(data) == step
                 begin, at = max(0, at - 5), min(length, at + _GREETING) if greets else at
                 parts.append(Part(begin, at, "words" if greets else "content"))
             elif len(self._head) == self._due():

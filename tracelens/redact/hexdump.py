@@ -68,24 +68,24 @@ class Hexdump(Dump):
 
     def data(self, start: int = 0, stop: int | None = None) -> bytes:
         """The bytes that its rows show from `start` up to `stop`, or up to the first hole."""
-        shown = self._shown()
-        return shown if not start and stop is None else shown[start:stop]
+        data = self._decode()
+        return data if not start and stop is None else data[start:stop]
 
-    def _shown(self) -> bytes:
+    def _decode(self) -> bytes:
         if self.layout is not None:
-            block, shown = self._decoded
+            block, data = self._decoded
             if block is not self.block:
-                shown = Dump(0, None, self.title, self.size, self.block, self.layout).data()
-                self._decoded = self.block, shown
-            return shown
+                data = Dump(0, None, self.title, self.size, self.block, self.layout).data()
+                self._decoded = self.block, data
+            return data
         rows = self.rows
         if len(rows) == 1:  # truncated dumps: input can contain any number, so cache the decode
-            digits, shown = self._decoded
+            digits, data = self._decoded
             if digits is not rows[0].pairs:
                 digits = rows[0].pairs
-                shown = bytes.fromhex(digits.decode("ascii"))[: min(ROW, self.size)]
-                self._decoded = digits, shown
-            return shown
+                data = bytes.fromhex(digits.decode("ascii"))[: min(ROW, self.size)]
+                self._decoded = digits, data
+            return data
         out = bytearray()
         for row in rows:
             due = min(ROW, self.size - row.offset)
@@ -225,9 +225,9 @@ def _put(row: Row, data: bytes) -> None:
     pairs = _PAIR.sub(lambda _: next(digits, b"00"), row.pairs)
     column = _COLUMN.match(row.column)
     if column is not None and row.pairs:
-        shown = data.translate(_PRINTABLE)
+        characters = data.translate(_PRINTABLE)
         rest = len(row.column) - column.end()
-        row.column = row.column[: column.end()] + (shown + b"." * rest)[:rest]
+        row.column = row.column[: column.end()] + (characters + b"." * rest)[:rest]
     row.pairs = pairs
 
 

@@ -20,7 +20,7 @@ from tracelens.sessions.track import HIDDEN_FIELDS
 from tracelens.ssh.messages import SECRETIVE
 from tracelens.ssh.wire import Span
 
-_HELD, _WRITTEN = 8 << 20, 1 << 16
+_MOST_WAITING, _WRITTEN = 8 << 20, 1 << 16
 _HIDDEN_WORDS = b"hidden-arguments"
 # The bytes around a payload on the wire: length, padding length, padding, MAC (RFC 4253, 6).
 _OVERHEAD, _BLOCK, _MAC = 9, 16, 32
@@ -72,7 +72,7 @@ class Rewrite(Pass):
         self._collector, self._known, self._needles, self._names = collector, known, needles, names
         self._choices, self._write = choices, write
         self._queue: deque[RecordToken | OtherBytes | Row | _Begin] = deque()
-        self._held = 0
+        self._waiting = 0
         self._undecided: dict[int, _Begin] = {}
         self._streams: dict[int, Content] = {}
         self._repeats: deque[tuple[int, bytes, list[Edit]]] = deque(maxlen=_REPEATS)
@@ -92,12 +92,12 @@ class Rewrite(Pass):
 
     def _add(self, token: RecordToken | OtherBytes | Row | _Begin, size: int) -> None:
         self._queue.append(token)
-        self._held += size
-        if self._held > _HELD:
+        self._waiting += size
+        if self._waiting > _MOST_WAITING:
             self.close()
             for begun in list(self._undecided.values()):
                 self._blank(begun.dump)
-        if self._held > _WRITTEN and not self._undecided:
+        if self._waiting > _WRITTEN and not self._undecided:
             self._flush()
 
     def _flush(self) -> None:
@@ -110,7 +110,7 @@ class Rewrite(Pass):
             else:
                 out.append(token.text)
         self._queue.clear()
-        self._held = 0
+        self._waiting = 0
         self._write(b"".join(out))
 
     def dump_start(self, dump: Hexdump) -> None:
@@ -129,7 +129,7 @@ class Rewrite(Pass):
     def _decided(self, *dumps: Hexdump) -> None:
         for dump in dumps:
             self._undecided.pop(dump.number, None)
-        if self._held > _WRITTEN and not self._undecided:
+        if self._waiting > _WRITTEN and not self._undecided:
             self._flush()
 
     def _blank(self, dump: Hexdump) -> None:

@@ -28,7 +28,7 @@ def leaks(blocks: Iterable[bytes], needles: Needles) -> bool:
     """
     if not needles.values:
         return False
-    rest, before, shown, column = b"", b"", b"", b""
+    rest, before, data, column = b"", b"", b"", b""
     for block in chain(blocks, (b"",)):
         text = rest + block
         cut = text.rfind(b"\n") + 1 if block and len(text) < _LONGEST_LINE else len(text)
@@ -37,9 +37,9 @@ def leaks(blocks: Iterable[bytes], needles: Needles) -> bool:
             return True
         before = whole[-_OVERLAP:]
         found = _ROW.findall(whole)
-        shown = shown[-_OVERLAP:] + bytes.fromhex(b"".join(pairs for pairs, _ in found).decode())
+        data = data[-_OVERLAP:] + bytes.fromhex(b"".join(pairs for pairs, _ in found).decode())
         column = column[-_OVERLAP:] + b"".join(chars for _, chars in found)
-        if needles.find(shown) or needles.find(column):
+        if needles.find(data) or needles.find(column):
             return True
     return False
 
