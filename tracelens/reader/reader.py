@@ -133,13 +133,9 @@ class Reader(Framer):
         # The number of a Failure Event decides what it is; in all other texts the numbers do not.
         shape = whole if context == "Failure Event" else whole.translate(None, DIGITS)
         known, parsed = self.cache.kinds.get(shape), None
-        if known is not None:
-            name, repeated = known
-        elif self._fold and not self.cache.allows_texts(self.offset):
-            name, repeated = UNREAD, False
-        else:
-            parsed = events.parse(context, text)
-            name, repeated = self._remember(shape, context, text, parsed)
+        if known is None:
+            known, parsed = self._new_shape(shape, context, text)
+        name, repeated = known
         if repeated and self._fold and not (name == SFTP_PACKET and not SFTP_DATA.search(whole)):
             self._streak += 1
             if begin >= 0:
@@ -179,15 +175,17 @@ class Reader(Framer):
             self._line += 1
         return end - size
 
-    def _remember(self, shape: bytes, context: str, text: str, parsed: events.Parsed) -> tuple[str, bool]:
-        """The event name of records of this shape, and whether they are repeated."""
-        name, fields = parsed
+    def _new_shape(self, shape: bytes, context: str, text: str) -> tuple[tuple[str, bool], events.Parsed | None]:
+        """Parses the first text of a shape: the event's name, whether it is repeated, and the parsed text."""
+        if self._fold and not self.cache.allows_texts(self.offset):
+            return (UNREAD, False), None
+        name, fields = parsed = events.parse(context, text)
         self.cache.texts += 1
         self.account.contexts.add(context)
         self.account.add_shape((context, shape), text)
         repeated = is_repeated(name, fields)
         self.cache.remember(shape, name, repeated)
-        return name, repeated
+        return (name, repeated), parsed
 
     def _name_beyond_limits(self, name: str, whole: bytes, text: str) -> str:
         """The name by which a record is counted if it is beyond the limits, else "".
