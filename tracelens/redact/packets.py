@@ -15,8 +15,11 @@ CHANNEL_DATA, EXTENDED_DATA, CHANNEL_REQUEST = 94, 95, 98
 # Strings of messages are only searched for in so many bytes.
 _CAP = 1 << 16
 _EXEC = b"\x00\x00\x00\x04exec"
-
-
+# The bytes around a payload on the wire: length, padding length, padding, MAC (RFC 4253, 6).
+_OVERHEAD, _BLOCK, _MAC = 9, 16, 32
+# A packet on the wire is at most so much longer than its payload.
+_WIRE_MORE = 9 + 255 + 64
+_NUMBER = re.compile(rb"[0-9]{1,20}")
 # Events whose texts contain secrets or commands, and the one that says the size of a packet.
 HIDING = (*HIDDEN_FIELDS, "conn.request_started")
 SIZING = "transport.packet_received"
@@ -122,6 +125,42 @@ class Pass:
 
     def wire_bytes(self, dump: Hexdump) -> None:
         """A dump of bytes on the wire: `raw` or `send()`."""
+
+
+class WireSizes:
+    """The bytes on the wire of a packet whose size was changed.
+
+    The sizes of `send()` would reveal the old size; they become those of the new packet.
+    """
+
+    def __init__(self, old: int, new: int) -> None:
+        self.old, self.new = old, new
+        self._was = self._is = 0
+        blocks = -(-(new + _OVERHEAD) // _BLOCK)
+        self.wire = blocks * _BLOCK + _MAC
+
+    @property
+    def covered(self) -> bool:
+        """Whether all of it was sent."""
+        return self._was >= self.old + _OVERHEAD
+
+    def next(self, size: int) -> int:
+        """The new size of the next `send()`."""
+        if self.covered:
+            return size
+        self._was += size
+        size = max(self.wire - self._is, 1) if self.covered else max(1, min(size, self.wire - self._is - 1))
+        self._is += size
+        return size
+
+    def resized(self, text: bytes) -> bytes:
+        """A text of context Socket with the new size."""
+
+        def new(found: "re.Match[bytes]") -> bytes:
+            number = int(found[0])
+            return b"%d" % self.wire if self.old + _OVERHEAD <= number <= self.old + _WIRE_MORE else found[0]
+
+        return _NUMBER.sub(new, text)
 
 
 _SCP = re.compile(rb"scp( +-[A-Za-z0-9]+)* +(-[ft])\b")

@@ -13,7 +13,7 @@ from tracelens.redact import hexdump
 from tracelens.redact.channel_content import Content, Part, SftpContent
 from tracelens.redact.collect import AGENT, PASSWORD_KEPT, SFTP, SecretCollector, Secrets
 from tracelens.redact.hexdump import Edit, Hexdump, Row
-from tracelens.redact.packets import HIDING, SIZING, Packet, Pass, is_transfer, program
+from tracelens.redact.packets import HIDING, SIZING, Packet, Pass, WireSizes, is_transfer, program
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.tokens import LINES, OtherBytes, RecordToken, Token
 from tracelens.sessions.track import HIDDEN_FIELDS
@@ -22,15 +22,10 @@ from tracelens.ssh.wire import Span
 
 _MOST_WAITING, _WRITTEN = 8 << 20, 1 << 16
 _HIDDEN_WORDS = b"hidden-arguments"
-# The bytes around a payload on the wire: length, padding length, padding, MAC (RFC 4253, 6).
-_OVERHEAD, _BLOCK, _MAC = 9, 16, 32
-# A packet on the wire is at most so much longer than its payload.
-_WIRE_MORE = 9 + 255 + 64
 _REPEATS = 8
 # A row of hex digits outside of any dump.
 _ROW = re.compile(rb"([0-9a-f]{4,8}: ?)((?:[0-9A-Fa-f]{2} {1,2}){2,16})( *: ?)?([^\n]{0,16})")
 _DIGITS = bytes.maketrans(b"123456789abcdefABCDEF", b"0" * 21)
-_NUMBER = re.compile(rb"[0-9]{1,20}")
 _KEY_LINE = re.compile(rb"[A-Za-z0-9+/=]{16,}")
 
 
@@ -77,7 +72,7 @@ class Rewrite(Pass):
         self._streams: dict[int, Content] = {}
         self._repeats: deque[tuple[int, bytes, list[Edit]]] = deque(maxlen=_REPEATS)
         self._announced: dict[tuple[int, int], int] = {}
-        self._sent: _Sent | None = None
+        self._sent: WireSizes | None = None
         self._in_key = False
         self._last = -1
 
@@ -227,7 +222,7 @@ class Rewrite(Pass):
             self._sent = None
         else:
             if self._sent is None or self._sent.covered or (self._sent.old, self._sent.new) != (old, new):
-                self._sent = _Sent(old, new)  # else a blocked send is repeated
+                self._sent = WireSizes(old, new)  # else a blocked send is repeated
             self._resize_texts(packet.dumps[0])
         self._decided(*packet.dumps)
 
@@ -356,42 +351,6 @@ class Rewrite(Pass):
         edits = self._overwritten(dump.data(), [], 0)
         hexdump.apply([dump], edits, self._clean)
         self._decided(dump)
-
-
-class _Sent:
-    """The bytes on the wire of a packet whose size was changed.
-
-    The sizes of `send()` would reveal the old size; they become those of the new packet.
-    """
-
-    def __init__(self, old: int, new: int) -> None:
-        self.old, self.new = old, new
-        self._was = self._is = 0
-        blocks = -(-(new + _OVERHEAD) // _BLOCK)
-        self.wire = blocks * _BLOCK + _MAC
-
-    @property
-    def covered(self) -> bool:
-        """Whether all of it was sent."""
-        return self._was >= self.old + _OVERHEAD
-
-    def next(self, size: int) -> int:
-        """The new size of the next `send()`."""
-        if self.covered:
-            return size
-        self._was += size
-        size = max(self.wire - self._is, 1) if self.covered else max(1, min(size, self.wire - self._is - 1))
-        self._is += size
-        return size
-
-    def resized(self, text: bytes) -> bytes:
-        """A text of context Socket with the new size."""
-
-        def new(found: "re.Match[bytes]") -> bytes:
-            number = int(found[0])
-            return b"%d" % self.wire if self.old + _OVERHEAD <= number <= self.old + _WIRE_MORE else found[0]
-
-        return _NUMBER.sub(new, text)
 
 
 def _zeroed(found: "re.Match[bytes]") -> bytes:
