@@ -18,7 +18,7 @@ from support.lines import NEVER, PIECES, SETTINGS, told, transfers
 from support.variations import VARIATIONS, damaged_lines, vary
 
 from tracelens import inputs
-from tracelens.libssh2 import grammar
+from tracelens.libssh2 import events, grammar, repeats
 from tracelens.reader import Account, Reader, Run
 from tracelens.reader.dumps import Layout
 
@@ -305,6 +305,15 @@ def test_bulk_equals_one_by_one(data: bytes, cuts: list[int], fold: bool) -> Non
     ends = sorted({*(c for c in cuts if c < len(data)), 0, len(data)})
     parts = [data[a:b] for a, b in pairwise(ends)]
     assert read_in_bulk(parts, fold=fold) == read_in_bulk([data], fold=fold, bulk_from=NEVER)
+
+
+def test_repeated_events_are_in_the_grammars() -> None:
+    names = {
+        f"{name}.{rule.alias}"
+        for name in events.GRAMMARS.values()
+        for rule in grammar.load(name, start="message").rules
+    }
+    assert names >= repeats._TRANSFER | repeats.POLLS
 
 
 PUZZLE = st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join)

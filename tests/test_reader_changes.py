@@ -11,7 +11,8 @@ import pytest
 from support import SAMPLES, diagnose_bytes, each
 from support.variations import VARIATIONS, WRAPPED, is_row, is_title, vary
 
-from tracelens.reader import Record, read
+from tracelens.libssh2.events import Event
+from tracelens.reader import read
 
 VARIED = (
     "wrong-password.log",
@@ -137,7 +138,7 @@ class TestSnippets:
         assert session["root_cause"] == "sftp-no-such-file"
 
 
-class TestRecords:
+class TestEvents:
     """Single lines as various programs and platforms print them."""
 
     @pytest.mark.parametrize(
@@ -158,18 +159,18 @@ class TestRecords:
     )
     def test_is_one(self, line: bytes, context: str, text: str) -> None:
         (record,) = read([line], fold=False)
-        assert isinstance(record, Record)
+        assert isinstance(record, Event)
         assert (record.line, record.context, record.text) == (1, context, text)
 
     def test_one_record_per_banner_byte(self) -> None:
         data = b"".join(b"[libssh2] 0.%06d Socket: Recved 1 bytes banner\n" % n for n in range(40))
-        assert [r.line for r in read([data], fold=False) if isinstance(r, Record)] == list(range(1, 41))
+        assert [r.line for r in read([data], fold=False) if isinstance(r, Event)] == list(range(1, 41))
 
     def test_text_of_the_peer_goes_on_over_lines(self) -> None:
         """A server's login banner has newlines of its own (RFC 4252, 5.4)."""
         data = b"[libssh2] 0.100000 Userauth: Banner: Welcome\nto the depot\n[libssh2] 0.100001 Conn: x\n"
         reader = read([data], fold=False)
-        found = [(r.line, r.text) for r in reader if isinstance(r, Record)]
+        found = [(r.line, r.text) for r in reader if isinstance(r, Event)]
         assert found == [(1, "Banner: Welcome\nto the depot"), (3, "x")]
         assert reader.account.foreign_lines == 0
 

@@ -16,10 +16,11 @@ from support.variations import VARIATIONS, WRAPPED, damaged_lines, vary
 
 from tracelens import inputs
 from tracelens.errors import UnsafeCopy
-from tracelens.reader import Record, read
+from tracelens.libssh2.events import Event
+from tracelens.reader import read
 from tracelens.redact import Choices, Redaction
 from tracelens.redact.hexdump import Row
-from tracelens.redact.tokens import Begun, Closed, Loose, Pieces, Told
+from tracelens.redact.tokens import DumpEnd, DumpStart, OtherBytes, RecordToken, Tokens
 
 FILES = sorted(p for p in [*SAMPLES.glob("*.log"), *CASES.glob("*/*.log")] if p.stat().st_size < 300_000)
 # One trace of each cause, and those that show something of their own.
@@ -230,7 +231,7 @@ def test_content_keeps_its_place_and_loses_its_bytes(tmp_path: Path) -> None:
 
 def test_cipher_text_is_blanked_and_counted(tmp_path: Path) -> None:
     def sizes(data: bytes) -> list[tuple[str, int]]:
-        return [(i.title, len(i.data())) for i in read([data]) if not isinstance(i, Record) and hasattr(i, "title")]
+        return [(i.title, len(i.data())) for i in read([data]) if not isinstance(i, Event) and hasattr(i, "title")]
 
     copy = redacted_bytes(FACTORS, tmp_path)
     wire = [i for i in read([copy]) if getattr(i, "kind", "") in ("raw", "send")]
@@ -257,13 +258,13 @@ def test_an_ordinary_word_is_masked_where_it_is_the_secret_alone(tmp_path: Path)
 
 
 def raw(piece: Any) -> bytes:
-    if isinstance(piece, Loose):
+    if isinstance(piece, OtherBytes):
         return piece.text
-    if isinstance(piece, Told):
+    if isinstance(piece, RecordToken):
         return piece.head + piece.text + piece.tail
-    if isinstance(piece, Begun):
+    if isinstance(piece, DumpStart):
         dump = piece.dump
-        return dump.title + dump.digits + dump.title_end + dump.block
+        return dump.head + dump.digits + dump.title_end + dump.block
     return piece.text if isinstance(piece, Row) else b""
 
 
@@ -273,12 +274,14 @@ def test_pieces_make_up_the_trace(data: st.DataObject) -> None:
     trace = data.draw(damaged_lines(data.draw(st.sampled_from(FILES)).read_bytes()))
     step = data.draw(st.integers(1, len(trace) + 1))
     blocks = [trace[i : i + step] for i in range(0, len(trace), step)]
-    pieces = list(Pieces(blocks))
+    pieces = list(Tokens(blocks))
     if b"\x1b" not in trace:
         assert b"".join(map(raw, pieces)) == trace
-    whole = [p.dump for p in pieces if isinstance(p, Closed) or (isinstance(p, Begun) and p.dump.layout is not None)]
-    dumps = sorted((dump.name, dump.size, dump.data()) for dump in whole)
-    others = [i for i in read(blocks, fold=False) if not isinstance(i, Record)]
+    whole = [
+        p.dump for p in pieces if isinstance(p, DumpEnd) or (isinstance(p, DumpStart) and p.dump.layout is not None)
+    ]
+    dumps = sorted((dump.title, dump.size, dump.data()) for dump in whole)
+    others = [i for i in read(blocks, fold=False) if not isinstance(i, Event)]
     assert dumps == sorted((d.title, d.size, d.data()) for d in others)  # type: ignore[union-attr]
 
 

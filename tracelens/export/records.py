@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 from tracelens import secrets
 from tracelens.export.columns import COLUMNS, TABLES, Row
 from tracelens.export.packets import holds_secret
-from tracelens.libssh2 import events
 from tracelens.libssh2.events import Event
-from tracelens.reader import Dump, Item, Record
+from tracelens.reader import Dump, Item
 from tracelens.reader.bulk import Lines
 from tracelens.reader.packets import PacketReader, RawPacket, decode
 from tracelens.sessions.state import HIDDEN_FIELDS, shown
@@ -45,11 +44,10 @@ def records(items: Iterable[Item | Lines], size: int, show_secrets: bool = False
                 rows = []
             parts.append(item)
             count += len(item)
-        elif isinstance(item, Record):
-            event = _event(item)
+        elif isinstance(item, Event):
             if not show_secrets:
-                known.update(_secrets_in_text(event))
-            rows.append((item.line, item.time, item.context, event.name, item.text if show_secrets else shown(event)))
+                known.update(_secrets_in_text(item))
+            rows.append((item.line, item.time, item.context, item.name, item.text if show_secrets else shown(item)))
             count += 1
         elif isinstance(item, Dump):
             rows.append((item.line, item.time, None, f"dump.{item.kind}", f"{item.title} ({item.size} bytes)"))
@@ -63,11 +61,6 @@ def records(items: Iterable[Item | Lines], size: int, show_secrets: bool = False
         learn(packets.flush())
     if count or not yielded:
         yield _frame([*parts, rows], known)
-
-
-def _event(record: Record) -> Event:
-    name, fields = events.parse(record.context, record.text)
-    return Event(record.line, record.time, record.context, name, fields, record.text)
 
 
 def _secrets_in_packet(raw: RawPacket, rows: list[Row]) -> Iterator[bytes]:

@@ -1,9 +1,8 @@
-"""A trace's bytes -> its records and dumps, in file order: the bulk path."""
+"""A trace's bytes -> its events, dumps and runs of repeated records in file order, and from dumps its packets."""
 
 from tracelens.reader.dumps import Dump
-from tracelens.reader.reader import Reader, read
-from tracelens.reader.records import Item, Record
+from tracelens.reader.reader import Item, Reader, read
 from tracelens.reader.repeats import Retry, Run
 from tracelens.reader.stats import Account
 
-__all__ = ["Account", "Dump", "Item", "Reader", "Record", "Retry", "Run", "read"]
+__all__ = ["Account", "Dump", "Item", "Reader", "Retry", "Run", "read"]

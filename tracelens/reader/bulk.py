@@ -1,45 +1,52 @@
-"""Whole lines of a transfer by the hundred thousand, as arrays: what each says by its shape, and when.
+"""Whole lines of a transfer, read as numpy arrays: what each line says by its shape, and when.
 
-A line without its digits is its shape; a transfer has some thirty of them. What the plain reader (`records`) has
-learned of one line, `Shapes` tells of all lines of that shape, so that a block of them is read without a look at each:
+A line without its digits is its shape; a transfer has some thirty shapes. Once the `Reader` has taught `Shapes` a line,
+all lines of its shape are read without a look at each:
 
     [libssh2] 0.861779 Conn: channel_read() wants 9 bytes from channel 0/0 stream #0
     [libssh] . Conn: channel_read() wants  bytes from channel / stream #
 
-Alone imports numpy, and only when asked for lines: small traces never need it.
+A shape gives the characters between the digits. That the digits are in their places is checked eight bytes at a time:
+each word below is eight bytes of the block as one integer, the first byte lowest, so that one operation of numpy works
+on eight characters of every line.
+
+numpy is imported here alone, and only when lines are read: small traces never need it.
 """
 
 import re
+from collections.abc import Container
 from itertools import repeat
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tracelens.libssh2.repeats import EAGAIN, HANDSHAKE, POLLS, SFTP_DATA, SFTP_PACKET
 from tracelens.reader.patterns import DIGITS, decoded
-from tracelens.reader.repeats import DATA, EAGAIN, HANDSHAKE, MICROSECONDS, POLLS, RESTART, TYPED, Retry, Run
+from tracelens.reader.repeats import MICROSECONDS, RESTART, Retry, Run
 
 _KEPT = 4096
 _TAG = b"[libssh2] "
 _NEWLINE = 10
 _BYTE = 8  # bits
-_SHORTEST = 26  # a line in which the clock is not where it should be is still long enough to look at it there
+_SHORTEST = 26  # a shape of at least so many characters is long enough for a clock, wherever it is
 _WIDEST = 8  # digits of the seconds; with more, microseconds and seconds no longer fit a float
-# The eight bytes of "dot, six digits, blank", and what overflows into their highest bits where they are others.
+# The word ".000000 ". XOR with it turns the digits "0" to "9" into 0 to 9, and the dot and the blank into 0.
 _MICROS = int.from_bytes(b".000000 ", "little")
+# Added to that, a byte overflows into its highest bit unless it is a digit (0x76 + 9 = 0x7f), a dot or a blank.
 _OVER_MICROS = int.from_bytes(b"\x7f\x76\x76\x76\x76\x76\x76\x7f", "little")
 _HIGH = 0x8080808080808080
 # An error -37 whose number is the only one in it.
 _RETRIED = re.compile(rb"Failure Event: ?-(%d) - [^0-9]*\Z" % -EAGAIN)
-_TYPED = re.compile(rb"[^0-9]*(?=%s)[^0-9]*(103)" % DATA.pattern)
+_TYPED = re.compile(rb"[^0-9]*(?=%s)[^0-9]*(103)" % SFTP_DATA.pattern)
 
 
-class Shape(Struct, frozen=True):
+class TextShape(Struct, frozen=True):
     """What all lines of one shape say.
 
-    `name` is the event's, `context` libssh2's. Where a number decides what a line is, `number` are its digits and `at`
-    is where they stand after the clock; `digits` is then how many digits may stand there in all, 0 for any.
-    `message` is that of an error -37, `length` that of the shape with tag and clock.
+    `name` is the event's, `context` libssh2's. If a number decides what a line is, `number` are its digits, `at` is
+    their place after the clock, and `digits` is how many digits may follow the clock in all, 0 for any. `message` is
+    the text of an error -37, `length` that of the whole shape.
     """
 
     name: str
@@ -54,10 +61,10 @@ class Shape(Struct, frozen=True):
 
 
 class Lines(Struct, frozen=True):
-    """Lines one after the other, each a record with a clock. All arrays have an entry a line.
+    """Consecutive lines, each a record with a clock. All arrays have one entry for each line.
 
-    `codes` are indices into `Shapes.all`, `times` seconds, `texts` where "Context: text" begins in `block`, `ends`
-    where its newline stands; `first` is the number of the first one.
+    `codes` are indices into `Shapes.all`, `times` seconds, `texts` the places in `block` where "Context: text" begins,
+    `ends` those of the newlines; `first` is the line number of the first one.
     """
 
     block: bytes
@@ -80,51 +87,58 @@ class Lines(Struct, frozen=True):
 
     @property
     def length(self) -> int:
-        """How many bytes they are."""
+        """Their length in bytes."""
         return int(self.ends[-1]) + 1 if len(self) else 0
 
     def text(self, line: int) -> bytes:
-        """One of them: "Context: text"."""
+        """The "Context: text" of one line."""
         return self.block[int(self.texts[line]) : int(self.ends[line])].rstrip(b"\r")
 
     def fold(self, run: Run, first: int) -> int:
-        """Folds the lines into a run, as if they had come one by one; `first` is the number of the first one.
+        """Adds the lines to a run, up to where another session may begin; returns how many.
 
-        Gives how many were taken: all up to where another session may begin, see `runs`.
+        Args:
+            run: the open run.
+            first: the number of the first line.
         """
+        times, shapes = self.times, self.shapes
+        if run.ended is not None and times[0] < run.ended - RESTART:
+            return 0
+        fallen = times[1:] < times[:-1] - RESTART
+        count = int(fallen.argmax()) + 1 if fallen.any() else len(self)
+        for code in shapes.handshakes:
+            if shapes.all[code].message not in run.retries and (found := self.codes == code).any():
+                count = min(count, int(found.argmax()))
+        if count:
+            run.join(self.upto(count)._run(first, run.counts))
+        return count
+
+    def _run(self, first: int, known_names: Container[str]) -> Run:
+        """The lines as a run of their own; only names that are not known are counted in order of appearance."""
         import numpy as np
 
-        codes, times, shapes = self.codes, self.times, self.shapes
-        last = float(times[0]) if run.ended is None else run.ended
-        fallen = times[1:] < times[:-1] - RESTART
-        count = 0 if times[0] < last - RESTART else int(fallen.argmax()) + 1 if fallen.any() else len(self)
+        codes, times, known = self.codes, self.times, self.shapes.all
+        count = len(codes)
+        run = Run(first, float(times[0]), first + count - 1, float(times[-1]))
         tally = np.bincount(codes)
         present = tally.nonzero()[0].tolist()
-        for code in shapes.handshakes:
-            if code in present and shapes.all[code].message not in run.retries:
-                count = min(count, int((codes == code).argmax()))
-        if count < len(self):
-            return self.upto(count).fold(run, first) if count else 0
-        known = shapes.all
-        if any(known[code].name not in run.counts for code in present):  # which are in order of appearance
+        if any(known[code].name not in known_names for code in present):
             firsts = np.empty(len(tally), np.intp)
             firsts[codes[::-1]] = np.arange(count - 1, -1, -1)
             present.sort(key=firsts.__getitem__)
-        run.pause(last := float(times[0]))
         for code in present:
             name = known[code].name
             run.counts[name] = run.counts.get(name, 0) + int(tally[code])
-        self._retries({code: known[code] for code in present}, run, first)
-        moving = shapes.moving()[codes]
+        self._add_retries({code: known[code] for code in present}, run, first)
+        moving = self.shapes.moving()[codes]
         if moving.any():
             run.moved = float(times[count - 1 - int(moving[::-1].argmax())])
-        last_shape = known[int(codes[-1])]
-        run.last_line, run.ended, run.waiting = first + count - 1, float(times[-1]), last_shape.message
-        run.last_text = decoded(self.text(count - 1)[last_shape.head :])
-        return count
+        last = known[int(codes[-1])]
+        run.waiting, run.last_text = last.message, decoded(self.text(count - 1)[last.head :])
+        return run
 
-    def _retries(self, shapes: dict[int, Shape], run: Run, first: int) -> None:
-        """Books the errors -37, and the pauses after them."""
+    def _add_retries(self, shapes: dict[int, TextShape], run: Run, first: int) -> None:
+        """Counts the errors -37 by text, and the pauses after them."""
         import numpy as np
 
         times = self.times
@@ -132,38 +146,41 @@ class Lines(Struct, frozen=True):
         for code, shape in shapes.items():
             if (message := shape.message) is None:
                 continue
-            said = (self.codes == code).nonzero()[0]
-            places[message] = np.union1d(places[message], said) if message in places else said
+            found = (self.codes == code).nonzero()[0]
+            places[message] = np.union1d(places[message], found) if message in places else found
         for message in sorted(places, key=lambda message: int(places[message][0])):
-            said = places[message]
-            retry = run.retries.setdefault(message, Retry(0, 0, first + int(said[0]), 0))
-            retry.count += len(said)
-            retry.last_line = first + int(said[-1])
-            paused = said[:-1] if said[-1] == len(times) - 1 else said
+            found = places[message]
+            paused = found[:-1] if found[-1] == len(times) - 1 else found
             pauses = np.rint((times[paused + 1] - times[paused]) * MICROSECONDS).astype(np.int64)
-            retry.paused += int(np.maximum(pauses, 0).sum())
+            total = int(np.maximum(pauses, 0).sum())
+            run.retries[message] = Retry(len(found), total, first + int(found[0]), first + int(found[-1]))
 
 
 class Shapes:
-    """The shapes that are known so far: what the plain reader taught."""
+    """The shapes that the reader has taught so far."""
 
     def __init__(self) -> None:
-        self.all: list[Shape] = [Shape("", "", 0)]  # 0: not known
+        self.all: list[TextShape] = [TextShape("", "", 0)]  # 0: not known
         self.handshakes: list[int] = []
         self._codes: dict[bytes, int] = {}
         self._moving: Any = None
 
     def learn(self, line: bytes, whole: bytes, context: str, name: str, *, numbers: bool = True) -> None:
-        """Takes a line that is one record and nothing else, with a clock; `whole` is its "Context: text".
+        """Learns a line that is one record with a clock and nothing else.
 
-        Where `numbers` decide, lines of the shape with another number than this one's are not of it.
+        Args:
+            line: the line.
+            whole: its "Context: text".
+            context: its context.
+            name: its event's name.
+            numbers: whether lines with another number in the place that decides are excluded.
         """
-        # A tag or an arrow that only a digit makes one would end the text.
+        # Removing digits could make a tag or an arrow out of something else.
         if len(self.all) >= _KEPT or b"[libssh" in whole or b"=> " in whole:
             return
         head = len(context) + 2 if whole[len(context) + 1 : len(context) + 2] == b" " else len(context) + 1
         tail = len(line) - len(line.rstrip(b"\r"))
-        shape = Shape(name, context, head, tail)
+        shape = TextShape(name, context, head, tail)
         if not numbers:
             pass
         elif context == "Failure Event":
@@ -171,22 +188,22 @@ class Shapes:
             if found is None:
                 return
             message = decoded(whole.partition(b" - ")[2])
-            shape = Shape(name, context, head, tail, found[1], found.start(1), 2, message)
-        elif name == TYPED:
+            shape = TextShape(name, context, head, tail, found[1], found.start(1), 2, message)
+        elif name == SFTP_PACKET:
             found = _TYPED.match(whole)
             if found is None:
                 return
-            shape = Shape(name, context, head, tail, found[1], found.start(1))
+            shape = TextShape(name, context, head, tail, found[1], found.start(1))
         key = line.translate(None, DIGITS)
         if key not in self._codes and len(key) >= _SHORTEST:
             self._codes[key] = len(self.all)
-            if shape.message is not None and HANDSHAKE.search(shape.message.encode()):
+            if shape.message is not None and HANDSHAKE.search(shape.message):
                 self.handshakes.append(len(self.all))
             self.all.append(replace(shape, length=len(key)))
             self._moving = None
 
     def moving(self) -> Any:
-        """For each code whether its lines are more than polling."""
+        """For each code, whether its lines are something other than polling."""
         import numpy as np
 
         if self._moving is None:
@@ -194,7 +211,7 @@ class Shapes:
         return self._moving
 
     def read(self, block: bytes) -> Lines | None:
-        """The lines at the block's begin that are of known shapes, as far as they go without a break."""
+        """The lines at the beginning of the block, up to the first one whose shape is not known."""
         import numpy as np
 
         shapes = block.translate(None, DIGITS).split(b"\n")
@@ -211,8 +228,7 @@ class Shapes:
         dots[0], dots[1:] = 0, ends[:-1]
         dots += len(_TAG) + width + 1
         dots[0] -= 1
-        # A shape says what stands between the digits; that they stand where they should has to be seen.
-        words = np.ndarray((len(block) - 7,), "<u8", block, 0, (1,))  # the eight bytes at each place
+        words = np.ndarray((len(block) - 7,), "<u8", block, 0, (1,))  # the word at each place of the block
         seconds, right = self._seconds(block, words[dots - 8], width)
         micros = words[dots]
         micros ^= _MICROS
@@ -231,9 +247,9 @@ class Shapes:
 
     @staticmethod
     def _seconds(block: bytes, before: Any, width: int) -> tuple[Any, Any]:
-        """The seconds in microseconds, and where a tag and a number stand before them.
+        """The seconds of each clock in microseconds, and whether a tag and digits are before its dot.
 
-        They change so seldom that only where they do is looked at: `before` are the eight bytes before each dot.
+        `before` is the word before each dot. It changes so seldom that only the first of equal ones is parsed.
         """
         import numpy as np
 
@@ -249,7 +265,7 @@ class Shapes:
         return np.repeat(np.array(values, "<u8"), lengths), np.repeat(np.array(good), lengths)
 
     def _has_number(self, lines: Lines, code: int, width: int, words: Any) -> Any:
-        """Which lines are not of this shape, or have its number."""
+        """Which lines have the number of this shape, or another shape."""
         import numpy as np
 
         shape = self.all[code]
@@ -257,9 +273,9 @@ class Shapes:
         of_it = (~right).nonzero()[0]
         places = lines.texts[of_it] + shape.at
         size = len(shape.number)
-        seen = words[np.minimum(places + size - 7, len(words) - 1)]  # the number ends a byte before the word does
-        good = seen >> np.uint64(8 * (7 - size)) & ((1 << 8 * size) - 1) == _word(shape.number)
-        after = seen >> np.uint64(56)
+        found = words[np.minimum(places + size - 7, len(words) - 1)]  # the number, and one byte after it
+        good = found >> np.uint64(8 * (7 - size)) & ((1 << 8 * size) - 1) == _word(shape.number)
+        after = found >> np.uint64(56)
         good &= (after < 48) | (after > 57)
         if shape.digits:  # no other digits
             whole = shape.length + 1 + width + 6 + shape.digits
@@ -273,13 +289,16 @@ def _word(text: bytes) -> int:
 
 
 def _number(words: Any) -> Any:
-    """The numbers that eight digits each are; the first digit stands lowest."""
-    words *= 2561
-    words >>= _BYTE
-    words &= 0x00FF00FF00FF00FF
-    words *= 6553601
+    """The number in each word of eight digits (0 to 9, not their characters), the first one lowest.
+
+    Each step joins neighbours: the lower half times its base plus the upper half ends up in the upper one's place.
+    """
+    words *= 10 * (1 << 8) + 1
+    words >>= 8
+    words &= 0x00FF00FF00FF00FF  # four numbers of two digits
+    words *= 100 * (1 << 16) + 1
     words >>= 16
-    words &= 0x0000FFFF0000FFFF
-    words *= 42949672960001
+    words &= 0x0000FFFF0000FFFF  # two numbers of four digits
+    words *= 10_000 * (1 << 32) + 1
     words >>= 32
     return words

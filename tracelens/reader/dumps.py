@@ -1,7 +1,7 @@
-"""A hex dump of a trace: where its rows stand, and its bytes, decoded when somebody asks.
+"""A hex dump of a trace: the places of its rows, and its bytes, decoded on demand.
 
-libssh2's `debugdump` (transport.c) prints a title and then 16 bytes a row, so that the place of every row follows
-from the size in the title, whatever a program puts before each line or leaves out after it:
+libssh2's `debugdump` (transport.c) prints a title and then rows of 16 bytes, so that the size in the title gives the
+place of every row, whatever prefix and line end a program uses:
 
     => libssh2_transport_write plain (44 bytes)
     0000: 32 00 00 00 04 72 6F 6F  74 00 00 00 0E 73 73 68 : 2....root....ssh
@@ -12,20 +12,20 @@ from functools import lru_cache
 from msgspec import Struct
 
 ROW = 16
-# A dump with more bytes than this is read row by row, and not kept beyond it: no SSH packet is that large (RFC 4253,
-# 6.1: 35,000 bytes must be supported), only a size that lies is.
+# At most so many bytes of a dump are kept. No SSH packet is that large (RFC 4253, 6.1: 35,000 bytes must be supported);
+# a larger size is wrong.
 KEPT = 1 << 20
 
 # A row is its offset, ": ", three characters a byte and a blank in the middle, ": ", and a character a byte.
 _HEX_WIDTH = 3 * ROW + 1
 _FULL_ROW = 4 + 2 + _HEX_WIDTH + 2 + ROW
-# Dumps of no more bytes than this are decoded whole: they are asked for in several parts.
+# Dumps of at most so many bytes are decoded whole: callers read them in several parts.
 SHORT = 16 * ROW
 _NARROW = 0x1000 * ROW  # bytes before the first row whose offset has more than four digits
 
 
 def _digits(row: int) -> int:
-    """How many digits the offset of a row has."""
+    """The number of digits in the offset of a row."""
     return 4 if row < 0x1000 else len(f"{row * ROW:x}")
 
 
@@ -37,27 +37,27 @@ def kind_of(title: str) -> str:
 
 
 class Layout(Struct, frozen=True):
-    """Where rows stand: `prefix` characters before each offset, `end` characters that end each line."""
+    """Where rows are: `prefix` characters before each offset, `end` characters that end each line."""
 
     prefix: int
     end: int
 
     def start(self, row: int) -> int:
-        """Where a row's line begins, counted from the first row's line; offsets grow wider from 64 KiB on."""
+        """The place of a row's line after the first row's line; offsets are wider from 64 KiB on."""
         wider = 0 if row <= 0x1000 else (row - 0x1000) + max(0, row - 0x10000) + max(0, row - 0x100000)
         return row * (_FULL_ROW + self.prefix + self.end) + wider
 
     def pairs(self, row: int) -> int:
-        """Where a row's hex digits begin."""
+        """The place of a row's hex digits."""
         return self.start(row) + self.prefix + _digits(row) + 2
 
     def length(self, size: int) -> int:
-        """How long the rows of a dump of `size` bytes are, without the last line's end."""
+        """The length of the rows of a dump of `size` bytes, without the last line's end."""
         last = (size - 1) // ROW
         return self.pairs(last) + _HEX_WIDTH + 2 + size - last * ROW
 
     def fits(self, buffer: bytes, begin: int, size: int) -> bool:
-        """Whether the last row of a dump stands in the buffer where this layout puts it."""
+        """Whether the first and the last row of a dump are in the buffer where this layout puts them."""
         last = (size - 1) // ROW
         if last and not buffer.startswith(b"0000: ", begin + self.prefix):
             return False
@@ -65,8 +65,31 @@ class Layout(Struct, frozen=True):
         label = b"%04x: " % (last * ROW)
         return buffer.startswith(label, pairs - len(label)) and buffer.startswith(b": ", pairs + _HEX_WIDTH)
 
-    def bytes_of(self, rows: bytes, size: int, first: int = 0, last: int | None = None) -> bytes | None:
-        """The bytes of rows whose offsets have four digits, None where something is missing in them.
+    def decode(self, rows: bytes | bytearray, size: int, start: int, stop: int) -> bytes:
+        """The bytes of a dump from `start` up to `stop`, or up to the first hole; see `bytes_of`."""
+        if stop <= start:
+            return b""
+        first, last = start // ROW, (stop - 1) // ROW
+        whole = self.bytes_of(rows, size, first, last) if stop <= _NARROW else None
+        if whole is not None:
+            return whole[start - first * ROW : stop - first * ROW]
+        out = bytearray()
+        for row in range(first, last + 1):
+            at = self.pairs(row)
+            label = b"%04x: " % (row * ROW)
+            if not rows.startswith(label, at - len(label)):
+                break
+            length = min(ROW, size - row * ROW)
+            try:
+                out += bytes.fromhex(rows[at : at + 3 * length + (length > ROW // 2)].decode("ascii"))
+            except ValueError:
+                break
+            if len(out) != min((row + 1) * ROW, size) - first * ROW:
+                break
+        return bytes(out[start - first * ROW : stop - first * ROW])
+
+    def bytes_of(self, rows: bytes | bytearray, size: int, first: int = 0, last: int | None = None) -> bytes | None:
+        """The bytes of rows whose offsets have four digits, None if something is missing in them.
 
         Args:
             rows: the rows' text, from that of offset 0 on.
@@ -81,12 +104,12 @@ class Layout(Struct, frozen=True):
             if not rows.startswith(b"%04x: " % offset, at - 6):
                 return None
             try:
-                shown = bytes.fromhex(rows[at : at + _HEX_WIDTH].decode("ascii"))
+                row = bytes.fromhex(rows[at : at + _HEX_WIDTH].decode("ascii"))
             except ValueError:
                 return None
-            if len(shown) != ROW and len(shown) != size - offset:
+            if len(row) != ROW and len(row) != size - offset:
                 return None
-            out.append(shown)
+            out.append(row)
             at += length
         return b"".join(out)
 
@@ -101,7 +124,7 @@ class Dump:
     __slots__ = ("_layout", "_rows", "line", "size", "time", "title")
 
     def __init__(
-        self, line: int, time: float | None, title: str, size: int, rows: bytes, layout: Layout | None
+        self, line: int, time: float | None, title: str, size: int, rows: bytes | bytearray, layout: Layout | None
     ) -> None:
         self.line = line
         self.time = time
@@ -123,29 +146,30 @@ class Dump:
     def data(self, start: int = 0, stop: int | None = None) -> bytes:
         """The dumped bytes from `start` up to `stop`, as far as the rows show them without a hole."""
         stop = self.size if stop is None else min(stop, self.size)
-        if 0 < self.size <= SHORT and self._layout is not None:
+        if self._layout is not None and 0 < self.size <= SHORT:
             short = self._layout.bytes_of(self._rows, self.size)
             if short is not None:
                 self._rows, self._layout = short, None
         if self._layout is None:
-            return self._rows[start:stop]
-        if stop <= start:
-            return b""
-        first, last = start // ROW, (stop - 1) // ROW
-        whole = self._layout.bytes_of(self._rows, self.size, first, last) if stop <= _NARROW else None
-        if whole is not None:
-            return whole[start - first * ROW : stop - first * ROW]
-        out = bytearray()
-        for row in range(first, last + 1):
-            at = self._layout.pairs(row)
-            label = b"%04x: " % (row * ROW)
-            if not self._rows.startswith(label, at - len(label)):
-                break
-            shown = min(ROW, self.size - row * ROW)
-            try:
-                out += bytes.fromhex(self._rows[at : at + 3 * shown + (shown > ROW // 2)].decode("ascii"))
-            except ValueError:
-                break
-            if len(out) != min((row + 1) * ROW, self.size) - first * ROW:
-                break
-        return bytes(out[start - first * ROW : stop - first * ROW])
+            return bytes(self._rows[start:stop])
+        return self._layout.decode(self._rows, self.size, start, stop)
+
+
+class PartialDump(Dump):
+    """A dump whose rows are read one by one: lines come between them, or they are not where its size puts them."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self, line: int, time: float | None, title: str, size: int) -> None:
+        self._bytes = bytearray()
+        super().__init__(line, time, title, size, self._bytes, None)
+
+    def add(self, offset: int, pairs: bytes) -> None:
+        """Adds the hex digits of the row at this offset; after a short row there is a hole, and nothing more counts."""
+        if len(self._bytes) == offset < KEPT:
+            self._bytes += bytes.fromhex(pairs.decode("ascii"))[: self.size - offset]
+
+    @property
+    def shows_a_row(self) -> bool:
+        """Whether a whole row was seen, or all of the dump."""
+        return len(self._bytes) >= min(ROW, self.size)

@@ -1,9 +1,9 @@
-"""Dumps become packets: which dumps are one packet, and what the packet says."""
+"""Dumps -> packets: joined where two dumps show one packet, and decoded on demand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -18,20 +18,16 @@ _EDGE = 64
 _CAP = 0x10000
 _UNSENT_KEPT = 4
 _KEXINIT = 20
+D = TypeVar("D", bound="Dump")
 
 
 class RawPacket(Struct, frozen=True):
-    """One SSH payload as dumped (RFC 4253 section 6), not decoded. It holds its dumps: do not pickle it.
+    """One SSH payload as dumped (RFC 4253, 6), not decoded. It refers to its dumps: do not pickle it.
 
-    Args:
-        line: line of its first dump's header.
-        time: the clock there.
-        direction: `in` or `out`.
-        number: its first byte, the message number; -1 where nothing is shown.
-        size: bytes in it, as the headers say; they may lie.
-        sent: for an outgoing packet True if the bytes that went out cover it; None is "not known".
-        retried: how often a blocked send repeated it before it was handed out.
-        read: gives the payload's bytes from a to b, fewer where the trace does not show them.
+    `line` and `time` are those of its first dump; `number` is its first byte, the message number, or -1 if nothing is
+    shown; `size` is as the titles say and may be wrong. `sent`: the bytes that were sent cover an outgoing packet; None
+    is "not known". `retried` is how often a blocked send repeated it. `read` returns its bytes from a to b, as far as
+    the trace shows them.
     """
 
     line: int
@@ -45,17 +41,10 @@ class RawPacket(Struct, frozen=True):
 
 
 class Packet(Struct, frozen=True):
-    """One decoded SSH packet.
+    """One decoded SSH packet: a `RawPacket` with its message's name, such as `userauth_failure`, and its fields.
 
-    Args:
-        line: line of its dump's header.
-        time: the clock there.
-        direction: `in` or `out`.
-        number: its message number (RFC 4250 section 4.1); -1 where nothing is shown.
-        name: its name, such as `userauth_failure`; `unknown_N` where the number has none.
-        fields: what it says, by name; secrets are `Secret`.
-        size: bytes in it, as the headers say; they may lie.
-        problem: what is wrong with it, in words, or None.
+    `name` is `unknown_N` if the number has none; secrets among the `fields` are `Secret`; `problem` says in words what
+    is wrong with the packet, if anything.
     """
 
     line: int
@@ -68,60 +57,99 @@ class Packet(Struct, frozen=True):
     problem: str | None
 
 
-class _Outgoing(Struct):
-    """An outgoing packet that may yet be sent again: how to know it, and what became of it."""
+class Payload(Generic[D]):
+    """The payload of one packet, in the dumps that show it: `plain`, then `plain2` if there is one.
 
-    line: int
-    time: float | None
-    size: int
-    head: bytes
-    tail: bytes
-    read: Callable[[int, int], bytes]
-    sent: int = 0
-    retried: int = 0
+    `size` is the bytes in it, as the titles say; they may be wrong.
+    """
+
+    __slots__ = ("dumps", "size")
+
+    def __init__(self, dumps: list[D]) -> None:
+        self.dumps = dumps
+        self.size = dumps[0].size if len(dumps) == 1 else sum(dump.size for dump in dumps)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from `start` up to `stop`, or up to the first one that the trace does not show."""
+        first = self.dumps[0]
+        data = first.data(start, min(stop, first.size)) if start < first.size else b""
+        if len(self.dumps) == 1 or stop <= first.size or start + len(data) < first.size:
+            return data
+        return data + self.dumps[1].data(max(start - first.size, 0), stop - first.size)
+
+
+class PayloadJoiner(Generic[D]):
+    """Joins the one or two dumps of an outgoing payload."""
+
+    def __init__(self) -> None:
+        self.dumps: list[D] = []  # an outgoing payload that a second buffer may still follow
+
+    def takes(self, dump: D) -> bool:
+        """Whether the dump is part of an outgoing payload, which is complete with the next `close`.
+
+        `close` first where the dump is no `plain2`. A `plain2` without its first buffer is not taken.
+        """
+        if dump.kind == "plain2":
+            if len(self.dumps) != 1:
+                return False
+            self.dumps.append(dump)
+            return True
+        if dump.kind == "plain" and dump.direction == "out":
+            self.dumps = [dump]
+            return True
+        return False
+
+    def close(self) -> Payload[D] | None:
+        """The outgoing payload that is open, if any."""
+        dumps, self.dumps = self.dumps, []
+        return Payload(dumps) if dumps else None
+
+
+class _Outgoing:
+    """An outgoing packet that may yet be sent again: how to recognize it, and how much of it was sent."""
+
+    def __init__(self, payload: Payload[Dump]) -> None:
+        self.payload, self.size = payload, payload.size
+        self.head = payload.read(0, min(_EDGE, self.size))
+        self.tail = payload.read(max(self.size - _EDGE, 0), self.size) if self.size > _EDGE else b""
+        self.sent = self.retried = 0
 
     @property
     def covered(self) -> bool:
+        """Whether the bytes that were sent cover it."""
         return self.sent >= self.size + _OVERHEAD
 
-    def is_again(self, other: _Outgoing) -> bool:
-        """Whether it repeats `other`; what is not shown is never the same."""
+    def repeats(self, other: _Outgoing) -> bool:
+        """Whether it is `other` again; what is not shown is never the same."""
         return bool(self.head) and (self.size, self.head, self.tail) == (other.size, other.head, other.tail)
 
 
 class PacketReader:
     """Joins dumps into packets and drops the repeats that a blocked send leaves.
 
-    libssh2 dumps an outgoing payload each time it tries to send it, in one buffer or two (`plain`,
-    `plain2`), and dumps what went out after that. An outgoing packet is handed out once it is known to be
-    whole and sent, and at the latest with the next dump that is something else, or with `flush`. A packet
-    that is the same as an earlier one not fully sent is that one, tried again. Packets come in order of
-    their lines.
-
-    Attributes:
-        retried: how many repeats were dropped.
+    libssh2 dumps an outgoing payload each time it tries to send it, in one buffer or two (`plain`, `plain2`), and then
+    the bytes that were sent. An outgoing packet is returned once it is known to be whole and sent, and at the latest
+    with the next dump that is something else, or by `flush`. A packet that equals an earlier one that was not fully
+    sent is its repetition. Packets come in order of their lines. `retried` is how many repeats were dropped.
     """
 
     def __init__(self) -> None:
         self.retried = 0
-        self._open: list[Dump] = []  # an outgoing payload that a second buffer may still follow
-        self._held: _Outgoing | None = None  # whole, to be handed out
-        self._unsent: list[_Outgoing] = []  # not fully sent as far as is known; the last is the current one
+        self._joiner: PayloadJoiner[Dump] = PayloadJoiner()
+        self._pending: _Outgoing | None = None  # whole, to be returned
+        self._unsent: list[_Outgoing] = []  # perhaps not fully sent; the last is the current one
 
     def add(self, dump: Dump) -> list[RawPacket]:
-        """Takes the next dump and gives the packets that are complete with it."""
-        if dump.kind == "plain" and dump.direction == "out":
-            packets = self._close()
-            self._open = [dump]
-            return packets
+        """Adds the next dump; returns the packets that are complete with it."""
         if dump.kind == "plain2":
-            if len(self._open) == 1:
-                self._open.append(dump)
-            return []  # without its first buffer nobody can say what it is
+            self._joiner.takes(dump)
+            return []  # without its first buffer its message is not known
         packets = self._close()
+        if self._joiner.takes(dump):
+            return packets
         if dump.kind == "send":
             self._count(dump.size)
-            if self._held is None or not self._held.covered:
+            if self._pending is None or not self._pending.covered:
                 return packets
         packets += self._release()
         if dump.kind == "plain":
@@ -129,27 +157,27 @@ class PacketReader:
         return packets
 
     def flush(self) -> list[RawPacket]:
-        """Gives the packet that is still held, at the end of the input."""
-        return self._close() + self._release() if self._open or self._held is not None else []
+        """Returns the packet that is still pending, at the end of the input."""
+        return self._close() + self._release() if self._joiner.dumps or self._pending is not None else []
 
     def _close(self) -> list[RawPacket]:
-        """The open payload is whole: it is a repeat, or it takes the place of the held one."""
-        if not self._open:
+        """The open payload is complete: it repeats an earlier one, or it replaces the pending one."""
+        payload = self._joiner.close()
+        if payload is None:
             return []
-        packet = _outgoing(self._open)
-        self._open = []
+        packet = _Outgoing(payload)
         for earlier in self._unsent:
-            if packet.is_again(earlier):
+            if packet.repeats(earlier):
                 self.retried += 1
                 earlier.retried += 1
                 self._unsent.remove(earlier)
                 self._unsent.append(earlier)
-                return [] if earlier is self._held else self._release()
+                return [] if earlier is self._pending else self._release()
         released = self._release()
         if packet.head[:1] == bytes([_KEXINIT]):
             self._unsent.clear()  # another session may have begun: what is left of the last one is lost
         self._unsent = [*self._unsent[1 - _UNSENT_KEPT :], packet]
-        self._held = packet
+        self._pending = packet
         return released
 
     def _count(self, size: int) -> None:
@@ -159,50 +187,26 @@ class PacketReader:
                 self._unsent.pop()
 
     def _release(self) -> list[RawPacket]:
-        packet, self._held = self._held, None
+        packet, self._pending = self._pending, None
         if packet is None:
             return []
-        number = packet.head[0] if packet.head else -1
-        sent = True if packet.covered else None
-        return [RawPacket(packet.line, packet.time, "out", number, packet.size, sent, packet.retried, packet.read)]
+        number, first = packet.head[0] if packet.head else -1, packet.payload.dumps[0]
+        sent, read = True if packet.covered else None, packet.payload.read
+        return [RawPacket(first.line, first.time, "out", number, packet.size, sent, packet.retried, read)]
 
 
 def _incoming(dump: Dump) -> RawPacket:
-    shown = dump.data(0, 1)
-    return RawPacket(
-        dump.line,
-        dump.time,
-        "in",
-        shown[0] if shown else -1,
-        dump.size,
-        None,
-        0,
-        lambda a, b: dump.data(a, b),
-    )
-
-
-def _outgoing(dumps: list[Dump]) -> _Outgoing:
-    first = dumps[0]
-    size = sum(dump.size for dump in dumps)
-
-    def read(start: int, stop: int) -> bytes:
-        data = first.data(start, min(stop, first.size)) if start < first.size else b""
-        if len(dumps) == 1 or stop <= first.size or start + len(data) < first.size:
-            return data
-        begin = max(start - first.size, 0)
-        return data + dumps[1].data(begin, stop - first.size)
-
-    head = read(0, min(_EDGE, size))
-    tail = read(max(size - _EDGE, 0), size) if size > _EDGE else b""
-    return _Outgoing(first.line, first.time, size, head, tail, read)
+    first = dump.data(0, 1)
+    number = first[0] if first else -1
+    return RawPacket(dump.line, dump.time, "in", number, dump.size, None, 0, Payload([dump]).read)
 
 
 def decode(raw: RawPacket, method: str | None = None) -> Packet:
-    """Says what a packet means. Damage of any kind becomes `problem`; nothing raises.
+    """Decodes a packet. Damage of any kind becomes `problem`; nothing raises.
 
     Args:
-        raw: the packet; only as much of it is read as the message's shape needs, 64 KiB at most.
-        method: the authentication method last asked for, as number 60 depends on it (RFC 4252 section 5).
+        raw: the packet; at most 64 KiB of it are read.
+        method: the authentication method of the last request: number 60 depends on it (RFC 4252, 5).
     """
     wanted = min(raw.size, format_of(raw.number).head, _CAP)
     data = raw.read(0, wanted) if wanted > 0 else b""

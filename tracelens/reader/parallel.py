@@ -1,40 +1,40 @@
-"""One large file read by several processes, with the same items as by one.
+"""One large file, read by several processes with the same items as by one.
 
-The file is cut where nothing can be open: where a record begins after so much text of records alone that no dump waits
-for a row any more. Each span is read by a `Reader` of its own, and what a cut has parted, a run of folded records, is
-joined again.
+The file is cut where no dump can be open: where a record begins after so many bytes of records alone that no dump
+waits for a row any more. Each span is read by a `Reader` of its own; runs that a cut parted are joined again.
 """
 
 import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from msgspec.structs import force_setattr
 
-from tracelens.reader import Dump, Item, Reader, Record
+from tracelens.libssh2.events import Event
+from tracelens.reader import Dump, Item, Reader
 from tracelens.reader.patterns import patterns
 from tracelens.reader.repeats import Run
-from tracelens.reader.stats import Account, Seen
+from tracelens.reader.stats import Account, ShapeCache
 
-# A smaller file is read by one process: others would hardly be done before it.
+# A smaller file is read by one process: starting others takes as long.
 LARGE = 64 << 20
 SPAN = 16 << 20
 _BLOCK = 1 << 20
-# Before a cut stand only lines that begin with a tag, for longer than a dump waits for its next row.
+# So many bytes before a cut consist of lines that begin with a tag, more than a dump waits for its next row.
 _CLEAR = 1 << 14
 _SEARCHED = 1 << 18
 _LINE = re.compile(rb"(?<=\n)(?!\[libssh2\] )")
-# A process gives a span up where so much of it tells something that handing it over takes longer than reading it.
+# A process gives up a span with more items than this: sending them takes longer than reading the span.
 _ITEMS, _BYTES = 20_000, 32 << 20
 
-Read = tuple[list[Item], Account, Seen]
+Read = tuple[list[Item], Account, ShapeCache]
 
 
 def cuts(path: str, size: int, span: int = SPAN) -> list[int]:
-    """Where a file of so many bytes can be cut, about `span` bytes apart; none where that is in few places only."""
+    """Offsets at which the file can be split, about `span` bytes apart; empty if too few are safe."""
     found: list[int] = []
     with open(path, "rb", buffering=0) as file:
         wanted = range(span, size - span // 2, span)
@@ -48,7 +48,7 @@ def cuts(path: str, size: int, span: int = SPAN) -> list[int]:
 
 
 def _cut(window: bytes) -> int | None:
-    """A place in the window before which there are only records for long enough, and after which one begins."""
+    """A place in the window where a record begins after `_CLEAR` bytes of records alone."""
     record_at = patterns().record.match
     begin = window.find(b"\n") + 1
     while begin:
@@ -73,8 +73,8 @@ class ParallelReader:
     Args:
         path: the file.
         cuts: where to part it, from `cuts`.
-        jobs: how many processes; with one, this one reads the spans.
-        chunks: the whole file once more, as it is for `Reader`; drained to its end meanwhile.
+        jobs: how many processes; with one, this process reads the spans.
+        chunks: the whole file once more; read to its end meanwhile.
 
     `account` is complete when the iteration is.
     """
@@ -94,7 +94,7 @@ class ParallelReader:
             return
         import multiprocessing
 
-        # A copy of this process is at work at once; but only one that has no threads can be copied.
+        # A fork starts at once, but only a process without threads can be forked.
         alone = sys.platform == "linux" and threading.active_count() == 1 and "numpy" not in sys.modules
         context: Any = multiprocessing.get_context("fork" if alone else "spawn")
         with context.Pool(min(self._jobs, len(self._spans)), _ignore_interrupts) as pool:
@@ -102,60 +102,64 @@ class ParallelReader:
             yield from self._joined(ahead, sum(map(len, self._chunks)))
 
     def _joined(self, ahead: Iterator[Read | None], size: int) -> Iterator[Item]:
-        seen = Seen()
-        pending: Run | None = None  # the run that ends where the last span did
+        cache = ShapeCache()
+        pending: Run | None = None  # the run with which the last span ends
         for start, stop in [*self._spans, (self._last, size)]:
-            read = next(ahead) if start != self._last else None
-            if read is not None and not _is_within(seen, read[2]):
-                read = None
-            here = Reader(_blocks(self._path, start, stop), seen=seen) if read is None else None
             offset = self.account.lines
-            joining = True
-            for item in here if here is not None else read[0] if read is not None else ():
-                _shift(item, offset)
-                begins = joining and isinstance(item, Run) and (item.first_line == offset + 1 or item.anew)
-                if begins and pending is not None and isinstance(item, Run) and pending.goes_on_in(item):
-                    pending.join(item)
-                    continue
-                if begins and pending is not None and isinstance(item, Run):
-                    item.anew = True
-                joining = False
-                if pending is not None:
-                    yield pending
-                    pending = None
-                if isinstance(item, Run):
-                    pending = item
-                else:
-                    yield item
-            if read is not None:
+            read = next(ahead) if start != self._last else None
+            if read is not None and _is_within(cache, read[2]):
+                pending = yield from _continued(pending, read[0], offset)
                 self.account.add(read[1])
-                seen.add(read[2])
-            elif here is not None:
-                self.account.add(here.account)
-                seen.bytes += here.offset
+                cache.add(read[2])
+            else:
+                reader = Reader(_blocks(self._path, start, stop), cache=cache)
+                pending = yield from _continued(pending, reader, offset)
+                self.account.add(reader.account)
+                cache.bytes += reader.offset
         if pending is not None:
             yield pending
 
 
-def _is_within(seen: Seen, part: Seen) -> bool:
-    """Whether the part that follows comes to no limit that one reader of all would have come to."""
-    together = Seen(told=seen.told + part.told, read=seen.read + len(part.kinds), bytes=seen.bytes)
-    return together.tells(0) and together.reads(0)
+def _continued(pending: Run | None, items: Iterable[Item], offset: int) -> Generator[Item, None, Run | None]:
+    """Yields the items of a span, joined to the run before it; returns the run with which it ends, if any."""
+    joining = True
+    for item in items:
+        _shift(item, offset)
+        joining &= isinstance(item, Run) and (item.first_line == offset + 1 or item.anew)
+        if joining and pending is not None and isinstance(item, Run):
+            if pending.continues_in(item):
+                pending.join(item)
+                continue
+            item.anew = True
+        joining = False
+        if pending is not None:
+            yield pending
+        pending = item if isinstance(item, Run) else None
+        if pending is None:
+            yield item
+    return pending
+
+
+def _is_within(cache: ShapeCache, part: ShapeCache) -> bool:
+    """Whether one reader of both parts would have reached no limit."""
+    events, texts = cache.events + part.events, cache.texts + len(part.kinds)
+    together = ShapeCache(events=events, texts=texts, bytes=cache.bytes)
+    return together.allows_events(0) and together.allows_texts(0)
 
 
 def _read(span: tuple[str, int, int]) -> Read | None:
-    """The items of a span, None where they are too many to hand over."""
+    """The items of a span, None if they are too many to send."""
     reader = Reader(_blocks(*span))
     items: list[Item] = []
     size = 0
     for item in reader:
         items.append(item)
-        size += item.size if isinstance(item, Dump) else len(item.text) if isinstance(item, Record) else 0
+        size += item.size if isinstance(item, Dump) else len(item.text) if isinstance(item, Event) else 0
         if len(items) > _ITEMS or size > _BYTES:
             return None
-    reader.seen.bytes = reader.offset
-    reader.seen.alike.clear()  # not worth handing over
-    return None if reader.account.counted else (items, reader.account, reader.seen)
+    reader.cache.bytes = reader.offset
+    reader.cache.similar.clear()  # not worth sending
+    return None if reader.account.counted else (items, reader.account, reader.cache)
 
 
 def _blocks(path: str, start: int, stop: int) -> Iterator[bytes]:
@@ -167,7 +171,7 @@ def _blocks(path: str, start: int, stop: int) -> Iterator[bytes]:
 
 
 def _shift(item: Item, lines: int) -> None:
-    """Moves an item so many lines down."""
+    """Adds to the line numbers of an item."""
     if isinstance(item, Run):
         item.first_line += lines
         item.last_line += lines

@@ -8,15 +8,15 @@ from msgspec import Struct
 from tracelens.libssh2 import grammar
 
 DIGITS = b"0123456789"
-_TEXT_KEPT = 1 << 16
+TEXT_KEPT = 1 << 16
 
 
 class Patterns(Struct, frozen=True):
-    """The bulk patterns, made from the terminals of `grammars/trace.lark`.
+    """The patterns of a trace's tokens, with their groups.
 
-    `record`: clock, "Context: text", context, text. `untagged`: as `record`, for lines that lost their tag.
-    `title`: name, size. `row`: offset, hex digits. `begin`: where a record or a title begins. `rest`: what follows a
-    tag without a context. `damaged`: one after the other of such.
+    `record`: clock, "Context: text", context, text. `untagged`: the same for lines that lost their tag. `title`: name,
+    size. `row`: offset, hex digits. `begin`: where a record or a title begins. `rest`: a tag without a context, and
+    the text after it. `damaged`: a run of consecutive `rest` matches.
     """
 
     record: re.Pattern[bytes]
@@ -30,7 +30,7 @@ class Patterns(Struct, frozen=True):
 
 @cache
 def patterns() -> Patterns:
-    """The patterns, compiled once a process."""
+    """The patterns, compiled once per process."""
     starts = ["start", "record", "title", "row"]
     terminal = {t.name: t.pattern.to_regexp() for t in grammar.load("trace", start=starts).terminals}
     tag, clock, context, text = (terminal[name] for name in ("TAG", "CLOCK", "CONTEXT", "TEXT"))
@@ -50,10 +50,10 @@ def patterns() -> Patterns:
 
 
 def decoded(text: bytes | None) -> str:
-    """A text as UTF-8 where it is some, else as Latin-1; cut where none is as long."""
+    """A text as UTF-8 if it is valid, else as Latin-1; longer than any text of libssh2 it is cut."""
     if not text:
         return ""
-    text = text[:_TEXT_KEPT]
+    text = text[:TEXT_KEPT]
     try:
         return text.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,247 +1,378 @@
-"""A trace's bytes -> its items in file order: records (`folding`), dumps, and what is neither.
+"""A trace's bytes -> its items in file order: events, dumps, and runs of repeated records.
 
-`Reader` reads blocks, frames them with patterns made from the terminals of `grammars/trace.lark`, and passes over the
-rows of a dump that stands in one piece (`dumps`). Records that tell nothing one by one are folded into runs (`runs`).
-
-Nothing about text raises. Every byte is counted as record, dump, blank or foreign (`Account`).
+Every byte is counted as record, dump, blank or foreign (`Account`).
 """
 
 import re
 from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
-from tracelens.reader.buffer import LINE_KEPT
-from tracelens.reader.dumps import KEPT, Dump, Layout
-from tracelens.reader.partial_dumps import row_length
-from tracelens.reader.patterns import decoded
-from tracelens.reader.records import Folding, Item, Record
+from msgspec.structs import replace
+
+from tracelens.libssh2 import events
+from tracelens.libssh2.events import Event
+from tracelens.libssh2.repeats import FAILURE, MULTILINE, SFTP_DATA, SFTP_PACKET, is_repeated
+from tracelens.reader.dumps import ROW, Dump, Layout, PartialDump
+from tracelens.reader.framer import TAG, Framer
+from tracelens.reader.patterns import DIGITS, TEXT_KEPT, decoded
 from tracelens.reader.repeats import Run
-from tracelens.reader.stats import FOREIGN_KEPT, LIKE, TITLES_KEPT, Account
+from tracelens.reader.stats import COUNTED, MAX_REPEATS, UNKNOWN, UNREAD, Account, ShapeCache
 
 if TYPE_CHECKING:
-    from tracelens.reader.bulk import Lines
+    from tracelens.reader.bulk import Lines, Shapes
 
-# What was found in so many bytes is handed on together: reading and what follows it take turns less often, which keeps
-# the processor's caches warm.
+# Items found in so many bytes are yielded together: fewer switches between reader and consumer keep the processor's
+# caches warm.
 _TOGETHER = 1 << 15
-# A program's prefix is shorter than this.
-_PREFIX_KEPT = 500
-# A dump is given up as cut when its next row does not follow within so many bytes of what came in between.
-_ROW_MAY_FOLLOW = 4000
-_UNKNOWN = "unknown.unknown"
-_BLANK = re.compile(rb"[\r\n]+(?<=\n)")
+# Importing numpy takes longer than reading this many bytes without it.
+_BULK_FROM = 1 << 20
+# The smallest and the largest window of a bulk read, in bytes; the largest fits the processor's cache.
+_SMALL, _WINDOW = 1 << 12, 1 << 17
+# Records that are read one by one before the next bulk read; a bulk read of so many records was worth it.
+_PATIENCE, _WORTH = 16, 64
+_CONTINUED_LINES = 40
+_NO_CONTEXT = "unknown.unknown"
+Item = Event | Dump | Run
 
 
-class Reader(Folding):
+class Reader(Framer):
     """Iterates over the items of a trace, once.
 
     Args:
-        chunks: the input's bytes, decompressed, in an ASCII-compatible encoding (`source.decoded`).
-        fold: whether records that tell nothing one by one are folded into runs.
-        seen: what was seen in earlier parts of the same input.
-        bulk_from: how many bytes must have come before whole lines are read in bulk (`bulk`).
+        chunks: the input's bytes, decompressed, in an ASCII-compatible encoding (`inputs.decoded`).
+        fold: whether repeated records are counted in runs.
+        bulk_from: after how many bytes whole lines are read in bulk (`bulk`).
+        cache: what is known from earlier parts of the same input.
 
-    `account` is complete when the iteration is. Damage of the input is raised when all before it has been given.
+    `account` is complete when the iteration is. Damage of the input is raised after all items before it.
     """
+
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        fold: bool = True,
+        bulk_from: int = _BULK_FROM,
+        cache: ShapeCache | None = None,
+    ) -> None:
+        super().__init__(chunks)
+        self.cache = cache or ShapeCache()
+        self._fold = fold
+        self._line = 1
+        self._time: float | None = None
+        self._run: Run | None = None
+        self._dump: PartialDump | None = None
+        self._out: list[Item] = []
+        self._but: Container[str] | None = None  # events that bulk reads leave out; None: bulk lines are not yielded
+        self._shapes: Shapes | None = None
+        self._taught: set[bytes] = set()
+        self._bulk_from = bulk_from
+        self._window = _SMALL
+        self._streak, self._due = 0, _PATIENCE  # records since the last bulk read, and how many lead to the next
 
     def __iter__(self) -> Iterator[Item]:
         return cast(Iterator[Item], self._items())
 
     def with_lines(self, but: Container[str]) -> "Iterator[Item | Lines]":
-        """Iterates with records in bulk where they come so; those of the events named in `but` come one by one."""
+        """Iterates with records in bulk where possible; those of the events named in `but` come one by one."""
         self._but = but
         return self._items()
 
     def _items(self) -> "Iterator[Item | Lines]":
-        record_at, title_at, out, account = self._at.record.match, self._at.title.match, self._out, self.account
-        due = 0
-        while True:
-            if out and (done := account.record_bytes + account.dump_bytes) > due:
+        out, due, token = self._out, 0, self._token
+        while token():
+            if out and self.offset > due:
                 yield from out
                 out.clear()
-                due = done + _TOGETHER
-            while self._streak >= self._due and self._bulk_from <= account.bytes and self._may_transfer():
+                due = self.offset + _TOGETHER
+            while self._streak >= self._due and self._may_read_in_bulk():
                 yield from out
                 out.clear()
-                yield from self._transfer()
-            if self._line_start and not self._open and (self._but is None or self._run is not None):
-                self._whole_lines()
-            buffer, pos = self._buffer, self._pos
-            if pos >= len(buffer):
-                if self._more():
-                    continue
-                break
-            found = record_at(buffer, pos)
-            if found is not None:
-                if found.end() + 2 >= len(buffer) and found.end() - pos < LINE_KEPT and self._more():
-                    continue
-                if self._open:
-                    while self._pos + _ROW_MAY_FOLLOW > len(self._buffer) and self._more():
-                        pass
-                    out += self._open.interrupted(self._buffer[self._pos : self._pos + _ROW_MAY_FOLLOW])
-                    found = record_at(self._buffer, self._pos) or found
-                self._record(found)
-                continue
-            found = title_at(buffer, pos)
-            if found is not None:
-                if found.end() + 4 >= len(buffer) and self._more():
-                    continue
-                self._dump(found)
-                continue
-            if self._line_start and (blank := _BLANK.match(buffer, pos)) is not None:
-                account.blank_bytes += blank.end() - pos
-                self._line += buffer.count(b"\n", pos, blank.end())
-                self._pos = blank.end()
-                continue
-            if not self._line_at_hand() and self._more():
-                continue
-            self._other()
+                yield from self._bulk()
         self._flush_run()
-        account.cut_at_end |= bool(self._open)
-        out += self._open.give_up()
+        self.account.cut_at_end |= self._row_due >= 0
+        self._end_dump(cut=True)
         yield from out
-        self._finish()
-        if self._damage is not None:
-            raise self._damage
-
-    def _finish(self) -> None:
         account = self.account
         account.last_line_open = bool(account.bytes) and not self._line_start
         account.lines = self._line if account.last_line_open else self._line - 1
         account.add(Account(last_line_open=account.last_line_open))
+        if self._damage is not None:
+            raise self._damage
+
+    # -- records ---------------------------------------------------------------------------------------------------
+
+    def _record(self, found: re.Match[bytes]) -> None:
+        clock, whole, context, text = found.group(1, 2, 3, 4)
+        line, alone, size = self._line, self._line_start, found.end() - self._pos
+        if whole.endswith(b"\r"):
+            whole, text = whole.rstrip(b"\r"), (text or b"").rstrip(b"\r")
+        if whole.startswith(MULTILINE):
+            more = self._continued(size)
+            size += more
+            text = (text or b"") + self._buffer[self._pos + size - more : self._pos + size]
+        buffer, begin = self._buffer, self._pos
+        stop = begin + size
+        while buffer[stop : stop + 1] == b"\r":
+            stop += 1
+        alone &= buffer[stop : stop + 1] == b"\n"
+        if buffer[stop : stop + 1] == b"\n":
+            self._line += 1
+            stop += 1
+        self._pos = stop
+        self.account.record_bytes += stop - begin
+        self.account.records += 1
+        time = None if clock is None else float(clock)
+        if time is not None:
+            self._time = time
+        begin = begin if alone and time is not None else -1
+        self._add_record(line, time, context.decode(), decoded(text), whole, begin)
+
+    def _add_record(self, line: int, time: float | None, context: str, text: str, whole: bytes, begin: int) -> None:
+        """Makes an event of a record, or adds it to the run; `begin` is where its line begins if it has one alone."""
+        # The number of a Failure Event decides what it is; in all other texts the numbers do not.
+        shape = whole if context == "Failure Event" else whole.translate(None, DIGITS)
+        known, parsed = self.cache.kinds.get(shape), None
+        if known is None:
+            known, parsed = self._new_shape(shape, context, text)
+        name, repeated = known
+        if repeated and self._fold and not (name == SFTP_PACKET and not SFTP_DATA.search(whole)):
+            self._streak += 1
+            if begin >= 0:
+                self._learn(shape, begin, whole, context, name)
+            self._add_to_run(name, line, time, text)
+            return
+        if begin >= 0 and self._but is not None and name not in self._but:
+            self._streak += 1
+            if not whole.startswith(MULTILINE):
+                self._learn(shape, begin, whole, context, name)
+        counted = self._name_beyond_limits(name, whole, text)
+        if counted:
+            self._add_to_run(counted, line, time, text)
+            return
+        name, fields = parsed or events.parse(context, text)
+        self._flush_run()
+        self._out.append(Event(line, time, context, name, fields, text))
+
+    def _continued(self, size: int) -> int:
+        """How many bytes after the record's first `size` belong to it: the peer's text may contain newlines."""
+        end = size
+        if self._buffer[self._pos + size : self._pos + size + 1] not in (b"\n", b"\r"):
+            return 0  # another record follows on the same line
+        at = self._at
+        for _ in range(_CONTINUED_LINES):
+            while self._pos + end + TEXT_KEPT >= len(self._buffer) and self._more():
+                pass
+            newline = self._buffer.find(b"\n", self._pos + end)
+            after = newline + 1
+            if newline < 0 or after >= len(self._buffer):
+                break
+            stop = self._buffer.find(b"\n", after, after + TEXT_KEPT)
+            following = self._buffer[after : len(self._buffer) if stop < 0 else stop]
+            if not following.strip() or any(p.search(following) for p in (at.begin, at.untagged, at.row)):
+                break
+            end = after + len(following) - self._pos
+            self._line += 1
+        return end - size
+
+    def _new_shape(self, shape: bytes, context: str, text: str) -> tuple[tuple[str, bool], events.Parsed | None]:
+        """Parses the first text of a shape: the event's name, whether it is repeated, and the parsed text."""
+        if self._fold and not self.cache.allows_texts(self.offset):
+            return (UNREAD, False), None
+        name, fields = parsed = events.parse(context, text)
+        self.cache.texts += 1
+        self.account.contexts.add(context)
+        self.account.add_shape((context, shape), text)
+        repeated = is_repeated(name, fields)
+        self.cache.remember(shape, name, repeated)
+        return (name, repeated), parsed
+
+    def _name_beyond_limits(self, name: str, whole: bytes, text: str) -> str:
+        """The name by which a record is counted if it is beyond the limits, else "".
+
+        Args:
+            name: the event's.
+            whole: its context and text; empty where no grammar is to read it.
+            text: its text.
+        """
+        if not self._fold:
+            return ""
+        if whole and name != UNREAD and not self.cache.allows(whole, name, self.offset):
+            name = UNREAD
+        if self.cache.count(name, text if name == FAILURE else name, self.offset):
+            return ""
+        self.account.counted += not name.endswith(UNKNOWN)
+        return COUNTED if name == FAILURE else name
+
+    def _add_to_run(self, name: str, line: int, time: float | None, text: str) -> None:
+        run = self._run
+        anew = run is not None and run.ends_before(name, time, text.partition(" - ")[2] if name == FAILURE else "")
+        if anew:
+            self._flush_run()
+        if run is None or anew:
+            run = self._run = Run(line, time, anew=anew)
+        run.add(name, line, time, text)
+
+    def _flush_run(self) -> None:
+        self._streak = 0
+        if self._run is not None:
+            self._out.append(self._run)
+            self._run = None
+
+    # -- records in bulk -------------------------------------------------------------------------------------------
+
+    def _may_read_in_bulk(self) -> bool:
+        wanted = self._run is not None or self._but is not None
+        return wanted and self._bulk_from <= self.account.bytes and self._line_start and self._row_due < 0
+
+    def _bulk(self) -> "Iterator[Lines]":
+        """Reads whole lines of known shapes in bulk, with the same result as `_record` for each of them."""
+        buffer, begin = self._buffer, self._pos
+        self._streak, self._due = 0, 1
+        stop = buffer.rfind(b"\n", begin, begin + self._window) + 1
+        if not stop:
+            return
+        block = buffer[begin:stop]
+        if self._but is not None and not block.isascii():  # the encoding of a text is found one by one
+            self._window, self._due = _SMALL, _PATIENCE
+            return
+        lines = self._shapes.read(block) if self._shapes is not None else None
+        count = 0
+        if lines is not None:
+            count = len(lines) if self._run is None else lines.fold(self._run, self._line)
+        if lines is not None and count:
+            lines = lines.upto(count)
+            if self._but is not None:
+                yield replace(lines, first=self._line)
+            self.account.records += count
+            self.account.record_bytes += lines.length
+            self._pos, self._line, self._time = begin + lines.length, self._line + count, float(lines.times[-1])
+        # The next window is as large as what this read was good for.
+        if self._pos == stop:
+            self._window = min(2 * self._window, _WINDOW)
+            self._due = 0
+        else:
+            self._window = min(max(2 * (self._pos - begin), _SMALL), _WINDOW)
+            self._due = 1 if count >= _WORTH else _PATIENCE
+
+    def _learn(self, shape: bytes, begin: int, whole: bytes, context: str, name: str) -> None:
+        """Teaches the bulk reader the line that was read last; small traces do without numpy."""
+        if self.account.bytes < self._bulk_from or shape in self._taught:
+            return
+        if self._shapes is None:
+            from tracelens.reader.bulk import Shapes
+
+            self._shapes = Shapes()
+        self._taught.add(shape)
+        line = self._buffer[begin : self._pos - 1]
+        self._shapes.learn(line, whole, context, name, numbers=self._but is None)
 
     # -- dumps -----------------------------------------------------------------------------------------------------
 
-    def _dump(self, found: re.Match[bytes]) -> None:
-        title, size = found.group(1).decode(), int(found.group(2))
-        buffer, at = self._buffer, found.end()
-        end = at
-        while end < at + 4 and buffer[end : end + 1] in (b"\r", b"\n"):
-            end += 1
-        line_end = buffer[at:end]
-        layout = Layout(self._prefix_length(), len(line_end))
-        whole = 0 < size <= KEPT
-        if whole:
-            text_end = end + layout.length(size)
-            if text_end + len(line_end) > len(buffer) and self._may_be_whole(end, layout, size) and self._more():
-                return  # again, with the whole dump in the buffer
-            closed = buffer[text_end : text_end + len(line_end)] == line_end
-            whole = text_end <= len(buffer) and layout.fits(buffer, end, size) and (closed or text_end == len(buffer))
-        if len(self.account.titles) < TITLES_KEPT:
-            self.account.titles[title] = None
+    def _whole_dump(self, title: re.Match[bytes], rows: int, stop: int, end: bytes, layout: Layout) -> None:
         self._flush_run()
-        self._out += self._open.give_up()
-        self.account.dumps += 1
-        newlines = line_end.count(b"\n")
-        if whole:
-            self._out.append(Dump(self._line, self._time, title, size, buffer[end:text_end], layout))
-            stop = text_end + (len(line_end) if closed else 0)
-            self._line += newlines * ((size - 1) // 16 + 1 + closed)
-            self._line_start = newlines > 0 and closed
-        else:
-            self._out += self._open.open(self._line, self._time, title, size)
-            newline = buffer.find(b"\n", at, at + 3)
-            self._line_start = newline >= 0
-            stop = newline + 1 if self._line_start else at
-            self._line += self._line_start
+        self._end_dump(cut=True)
+        name, size = self._title_of(title), int(title[2])
+        self._out.append(Dump(self._line, self._time, name, size, self._buffer[rows:stop], layout))
+        closed = self._buffer.startswith(end, stop)
+        stop += len(end) if closed else 0
+        self._line += end.count(b"\n") * ((size - 1) // ROW + 1 + closed)
         self.account.dump_bytes += stop - self._pos
         self._pos = stop
 
-    def _may_be_whole(self, begin: int, layout: Layout, size: int) -> bool:
-        """Whether the rows at hand stand where the size puts them, so that waiting for the rest is worth it."""
-        second = begin + layout.start(1) + layout.prefix
-        if size <= 16 or second + 6 > len(self._buffer):
-            return not self._ended
-        return self._buffer.startswith(b"0010: ", second)
-
-    def _prefix_length(self) -> int:
-        """How many characters a program put before this title on its line; its rows have as many."""
-        reach = max(0, self._pos - _PREFIX_KEPT)
-        start = self._buffer.rfind(b"\n", reach, self._pos) + 1
-        before = self._buffer[max(start, reach) : self._pos]
-        return 0 if len(before) == _PREFIX_KEPT or self._at.begin.search(before) else len(before)
-
-    # -- all else --------------------------------------------------------------------------------------------------
-
-    def _other(self) -> None:
-        """One line, or the part of it before a record or a title: a row, a blank, a prefix, a foreign line."""
-        buffer, pos = self._buffer, self._pos
-        newline = self._line_stop()
-        stop = len(buffer) if newline < 0 else newline
-        if stop - pos > LINE_KEPT:
-            stop, newline = pos + LINE_KEPT, -1
-        begin = self._at.begin.search(buffer, pos, stop)
-        if begin is not None and begin.start() == pos:
-            self._damaged(pos, stop)
-            return
-        upto = stop if begin is None else begin.start()
-        part = buffer[pos:upto]
-        row = self._open.row_in(part) if self._open or self._line_start else None
-        account = self.account
-        if row is not None and self._open:
-            taken = row_length(part, row)
-            self._out += self._open.take(row)
-            if part[taken:].strip():
-                upto = pos + taken
-            account.dump_bytes += upto - pos
-        elif not part.strip():
-            account.blank_bytes += len(part)
-        elif self._line_start and (untagged := self._at.untagged.match(buffer, pos)) is not None:
-            self._record(untagged)
-            return
-        elif row is not None and row.group(2) and part[row.end() : row.end() + 51].lstrip().startswith(b":"):
-            account.dump_bytes += len(part)  # a dump's row whose title was cut off
-        elif begin is not None:
-            account.record_bytes += len(part)  # a program's prefix, or the end of what it printed without a newline
-        else:
-            account.foreign_bytes += len(part)
-            account.foreign_lines += self._line_start
-            if self._line_start and len(account.foreign) < FOREIGN_KEPT:
-                account.foreign.append((self._line, decoded(part[:200])))
-        self._pos = upto
-        self._line_start = False
-        if newline >= 0 and upto == newline:
-            account.blank_bytes += 1
-            self._line += 1
-            self._line_start = True
-            self._pos += 1
-
-    def _damaged(self, pos: int, stop: int) -> None:
-        """A tag that no known context follows: cut off, or printed by somebody else. Or an arrow that is no title."""
-        found = self._at.rest.match(self._buffer, pos)
-        end = min(stop, found.end()) if found is not None else pos + 3
-        text = decoded(self._buffer[pos:end].rstrip(b"\r"))
-        account = self.account
-        account.records += 1
-        account.cut_at_end |= end == len(self._buffer) and self._ended
-        self._tell(self._counted_as(_UNKNOWN, b"", text), Record(self._line, None, "Unknown", text))
-        self._line_start = self._buffer[end : end + 1] == b"\n"
-        end += self._line_start
+    def _open_dump(self, title: re.Match[bytes], stop: int) -> None:
+        self._flush_run()
+        self._end_dump(cut=True)
+        self._dump = PartialDump(self._line, self._time, self._title_of(title), int(title[2]))
+        self.account.dump_bytes += stop - self._pos
+        self._pos = stop
         self._line += self._line_start
-        account.record_bytes += end - pos
-        self._pos = end
-        if self._fold and self.seen.like[_UNKNOWN] > LIKE and not self._open and self._run is not None:
-            self._damaged_ones(self._run)
 
-    def _damaged_ones(self, run: Run) -> None:
-        """Reads on while there are nothing but tags that no known context follows: they are as many as one likes."""
-        found = self._at.damaged.match(self._buffer, self._pos)
-        if found is None:
-            return
-        text = found[0][: found[0].rfind(b"[libssh2]")]  # the last one may not be whole
-        count = text.count(b"[libssh2]")
-        if count == 0:
-            return
-        last = text[text.rfind(b"[libssh2]") :]
-        lines = text.count(b"\n")
-        run.counts[_UNKNOWN] = run.counts.get(_UNKNOWN, 0) + count
+    def _title_of(self, title: re.Match[bytes]) -> str:
+        name = title[1].decode()
+        self.account.dumps += 1
+        self.account.add_title(name)
+        return name
+
+    def _row(self, row: re.Match[bytes], column: int, stop: int, *, is_due: bool) -> None:
+        if is_due and self._dump is not None:
+            self._dump.add(self._row_due, row[2] or b"")
+        newline = self._buffer[stop - 1 : stop] == b"\n"
+        self.account.dump_bytes += stop - newline - self._pos
+        self.account.blank_bytes += newline
+        self._line += newline
+        self._pos = stop
+
+    def _close_dump(self, *, cut: bool) -> None:
+        """Yields the dump that is open; beyond `MAX_REPEATS`, those without any row are counted."""
+        dump, self._dump = self._dump, None
+        assert dump is not None
+        if cut and self._fold and not dump.shows_a_row:
+            repeats = self.cache.counts[dump.title] = self.cache.counts.get(dump.title, 0) + 1
+            if repeats > MAX_REPEATS:
+                self.account.counted += 1
+                return
+        self._out.append(dump)
+
+    # -- all other bytes -------------------------------------------------------------------------------------------
+
+    def _other_bytes(self, stop: int, *, prefix: bool) -> None:
+        account, starts = self.account, self._line_start
+        lines = self._buffer[self._pos : stop].split(b"\n")
+        for number, text in enumerate(lines):
+            if not text.strip():
+                account.blank_bytes += len(text)
+            elif (starts or number) and self._row_due < 0 and self._is_row(text):
+                account.dump_bytes += len(text)  # of a dump whose title was cut off
+            elif prefix:
+                account.record_bytes += len(text)
+            else:
+                account.foreign_bytes += len(text)
+                if starts or number:
+                    account.add_foreign_line(self._line + number, decoded(text[:200]))
+        account.blank_bytes += len(lines) - 1
+        self._line += len(lines) - 1
+        self._pos = stop
+
+    def _is_row(self, line: bytes) -> bool:
+        row = self._at.row.match(line)
+        return row is not None and bool(row[2]) and line[row.end() : row.end() + 51].lstrip().startswith(b":")
+
+    def _damaged(self, stop: int) -> None:
+        while self._pos < stop:
+            buffer, pos = self._buffer, self._pos
+            if (
+                self._run is not None
+                and self.cache.counts.get(_NO_CONTEXT, 0) > MAX_REPEATS
+                and buffer.count(TAG, pos, stop) > 1
+            ):
+                self._count_damaged(self._run, buffer[pos:stop])
+                return
+            found = self._at.rest.match(buffer, pos, stop)
+            end = found.end() if found is not None else stop
+            text = decoded(buffer[pos:end].rstrip(b"\r"))
+            self.account.records += 1
+            self.account.cut_at_end |= end == len(buffer) and self._ended
+            if counted := self._name_beyond_limits(_NO_CONTEXT, b"", text):
+                self._add_to_run(counted, self._line, None, text)
+            else:
+                self._flush_run()
+                self._out.append(Event(self._line, None, "Unknown", _NO_CONTEXT, {}, text))
+            newline = buffer[end : end + 1] == b"\n"
+            self._line += newline
+            self.account.record_bytes += end + newline - pos
+            self._pos = end + newline
+
+    def _count_damaged(self, run: Run, text: bytes) -> None:
+        """Counts a series of tags without a context; hostile input can contain any number of them."""
+        count, lines, last = text.count(TAG), text.count(b"\n"), text[text.rfind(TAG) :]
+        run.counts[_NO_CONTEXT] = run.counts.get(_NO_CONTEXT, 0) + count
         run.last_line = self._line + lines - last.endswith(b"\n")
         run.last_text, run.waiting = decoded(last.rstrip(b"\r\n")), None
-        self.seen.like[_UNKNOWN] += count
+        self.cache.counts[_NO_CONTEXT] += count
         self.account.records += count
         self.account.record_bytes += len(text)
         self._line += lines
-        self._line_start = text.endswith(b"\n")
         self._pos += len(text)
 
 

@@ -1,11 +1,11 @@
-"""A trace -> a copy that is safe to send and reads to the same diagnosis.
+"""A trace -> a copy that is safe to share and has the same diagnosis.
 
     with Redaction() as redaction:
         redaction.survey(origin)            # each input; the first pass
         redaction.write(origin.name, file)  # each input; the second
 
 The first pass collects secrets, the second writes the copy, and then the copy is searched for every secret in every
-form that it can take. What is not proven to be free of them is not given out.
+form that it can take. What is not proven to be free of them is not original out.
 """
 
 import hashlib
@@ -16,10 +16,10 @@ from typing import IO, Self
 from tracelens import inputs
 from tracelens.errors import NotATrace, UnreadableInput, UnsafeCopy
 from tracelens.inputs import sniff
-from tracelens.redact.collect import Secrets, Survey
+from tracelens.redact.collect import SecretCollector, Secrets
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rewrite import Choices, Rewrite
-from tracelens.redact.tokens import Piece, Pieces
+from tracelens.redact.tokens import Token, Tokens
 from tracelens.redact.verify import leaks
 
 __all__ = ["Choices", "Pseudonyms", "Redaction"]
@@ -27,18 +27,18 @@ __all__ = ["Choices", "Pseudonyms", "Redaction"]
 _BLOCK = 1 << 20
 _IN_MEMORY = 32 << 20
 _HEAD = 1 << 16
-# Pieces are kept up to so many bytes of the inputs, a piece counted as so many more; in memory they take twice that.
-_ROOM, _PIECE = 64 << 20, 100
+# Tokens are kept up to so many bytes of the inputs, a token counted as so many more; in memory they take twice that.
+_ROOM, _TOKEN = 64 << 20, 100
 
 
 class _Input:
-    """One input, to be read twice: a short one is kept in pieces; else a file is opened again, and all else is kept in
-    an unnamed temporary file.
+    """One input, to be read twice: the tokens of a short one are kept; else a file is opened again, and any other
+    input is kept in an unnamed temporary file.
 
     Args:
         origin: the input.
         limits: how much of it is kept in that file.
-        room: how many bytes of pieces may be kept.
+        room: how many bytes may be kept as tokens.
     """
 
     def __init__(self, origin: inputs.Source, limits: inputs.Limits, room: int) -> None:
@@ -50,33 +50,33 @@ class _Input:
         self._again = origin.path is not None
         self._kept: IO[bytes] | None = None
         self._room = self._left = room
-        self._pieces: list[Piece] = []
+        self._tokens: list[Token] = []
 
-    def first(self) -> Iterator[Piece]:
-        """The text, in an ASCII-compatible encoding."""
+    def first(self) -> Iterator[Token]:
+        """The tokens of the text, in an ASCII-compatible encoding."""
         self.encoding, blocks = inputs.decode(self._until_damage(self._origin.chunks()))
-        for piece in Pieces(self._first(blocks)):
+        for token in Tokens(self._first(blocks)):
             if self._left > 0:
-                self._pieces.append(piece)
-                self._left -= _PIECE
-            yield piece
+                self._tokens.append(token)
+                self._left -= _TOKEN
+            yield token
         if self._left <= 0:
             self._forget()
 
-    def again(self) -> Iterator[Piece]:
-        """The same text once more."""
-        if self._pieces:
-            pieces, self._pieces = self._pieces, []  # whoever rewrites them changes them
-            return iter(pieces)
-        return iter(Pieces(self._read_again()))
+    def again(self) -> Iterator[Token]:
+        """The same tokens again."""
+        if self._tokens:
+            tokens, self._tokens = self._tokens, []  # the second pass changes them
+            return iter(tokens)
+        return iter(Tokens(self._read_again()))
 
     @property
-    def taken(self) -> int:
-        """How much of the room it takes."""
-        return self._room - self._left if self._pieces else 0
+    def size(self) -> int:
+        """How much of the room it uses."""
+        return self._room - self._left if self._tokens else 0
 
     def _forget(self) -> None:
-        self._left, self._pieces = 0, []
+        self._left, self._tokens = 0, []
 
     def _first(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         if not self._again:
@@ -117,7 +117,7 @@ class _Input:
             raise UnreadableInput(self.name, "changed while it was read; try again when nothing writes to it")
 
     def close(self) -> None:
-        """Lets go of what was kept."""
+        """Deletes what was kept."""
         if self._kept is not None:
             self._kept.close()
 
@@ -136,7 +136,7 @@ class Redaction:
         anonymize: whether names get pseudonyms.
         limits: how much of standard input, or of a compressed one, is kept for the second pass; how many secrets
             there may be.
-        room: how many bytes of the inputs may be kept in pieces, which saves taking them apart again.
+        room: how many bytes of the inputs may be kept as tokens, which saves reading them again.
     """
 
     def __init__(
@@ -151,64 +151,64 @@ class Redaction:
         self.names = Pseudonyms() if anonymize else None
         self._choices, self._limits = choices or Choices(), limits or inputs.Limits.in_force()
         self._room = room
-        self._surveys: dict[str, tuple[_Input, Survey]] = {}
+        self._inputs: dict[str, tuple[_Input, SecretCollector]] = {}
 
     def survey(self, origin: inputs.Source) -> str | None:
-        """Reads an input for the first time.
+        """Reads an input for the first time and collects its secrets.
 
         Returns:
             what damages it, or None; only its readable part gets into the copy.
 
         Raises:
             NotATrace: no libssh2 record is in it.
-            UnreadableInput: nothing of it can be read, or it is more than the limit.
+            UnreadableInput: nothing of it can be read, or it exceeds a limit.
         """
-        given, survey = _Input(origin, self._limits, self._room), Survey(self.known, self.names)
-        self._surveys[origin.name] = given, survey
-        survey.go(self._bounded(given))
-        self._limit(given)
-        self._room -= given.taken
-        if not survey.found:
-            if given.damage is not None:
-                raise UnreadableInput(given.name, given.damage)
-            raise NotATrace(given.name, sniff.describe(given.head))
-        survey.finish()
-        return given.damage
+        original, collector = _Input(origin, self._limits, self._room), SecretCollector(self.known, self.names)
+        self._inputs[origin.name] = original, collector
+        collector.go(self._bounded(original))
+        self._limit(original)
+        self._room -= original.size
+        if not collector.found:
+            if original.damage is not None:
+                raise UnreadableInput(original.name, original.damage)
+            raise NotATrace(original.name, sniff.describe(original.head))
+        collector.finish()
+        return original.damage
 
-    def _bounded(self, given: _Input) -> Iterator[Piece]:
-        for number, piece in enumerate(given.first()):
+    def _bounded(self, original: _Input) -> Iterator[Token]:
+        for number, token in enumerate(original.first()):
             if not number % 1024:
-                self._limit(given)
-            yield piece
+                self._limit(original)
+            yield token
 
-    def _limit(self, given: _Input) -> None:
+    def _limit(self, original: _Input) -> None:
         if len(self.known.masks) > self._limits.secrets:
-            raise UnreadableInput(given.name, f"is beyond the limit: secrets = {self._limits.secrets:,}")
+            raise UnreadableInput(original.name, f"is beyond the limit: secrets = {self._limits.secrets:,}")
 
     def write(self, name: str, file: IO[bytes]) -> None:
-        """Writes the copy of an input that was surveyed, and looks for secrets in it.
+        """Writes the copy of an input after `survey`, and searches it for secrets.
 
         Args:
             name: the input's name.
-            file: where to; it must be readable as well.
+            file: the target; it must be readable as well.
 
         Raises:
             UnsafeCopy: a secret is in it.
         """
-        given, survey = self._surveys[name]
+        original, collector = self._inputs[name]
         needles = self.known.needles()
         if self.names is not None:
             self.names.avoided = needles.values
-        Rewrite(survey, self.known, needles, self.names, self._choices, file.write).go(given.again())
+        Rewrite(collector, self.known, needles, self.names, self._choices, file.write).go(original.again())
         file.flush()
         file.seek(0)
         if leaks(iter(lambda: file.read(_BLOCK), b""), needles):
-            raise UnsafeCopy(name, "a secret was found in the finished copy: nothing is given out")
+            raise UnsafeCopy(name, "a secret was found in the finished copy: nothing is original out")
 
     def close(self) -> None:
-        """Lets go of what was kept of the inputs."""
-        for given, _ in self._surveys.values():
-            given.close()
+        """Deletes what was kept of the inputs."""
+        for original, _ in self._inputs.values():
+            original.close()
 
     def __enter__(self) -> Self:
         return self

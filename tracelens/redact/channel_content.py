@@ -5,11 +5,11 @@ from msgspec import Struct
 from tracelens.ssh import sftp
 
 _DATA, _WRITE = 103, 6
-# What a server says where SFTP should begin is kept as far as a diagnosis quotes it.
+# So much of a text that a server sends instead of SFTP is kept: a diagnosis quotes it.
 _GREETING = 80
-# No packet but those with content is larger.
+# Only packets with content are larger.
 _LARGEST = 256 << 10
-# Packets whose strings are paths: how many of them, from the first on.
+# Packet type -> how many of its first strings are paths.
 _PATHS = {3: 1, 7: 1, 9: 1, 11: 1, 13: 1, 14: 1, 15: 1, 16: 1, 17: 1, 18: 2, 19: 1, 20: 2, 104: 1 << 20}
 _EXTENDED, _HANDLES = 200, frozenset((4, 5, 8, 10, 12, 102))
 
@@ -23,17 +23,17 @@ class Part(Struct, frozen=True):
 
 
 class Content:
-    """Channel data of which all is content."""
+    """Channel data that is content throughout."""
 
     def feed(self, payload: bytes, length: int) -> list[Part]:
-        """Takes the next chunk (RFC 4254, 5.2): the bytes that the trace shows, and how many there are."""
+        """The parts of the next chunk (RFC 4254, 5.2): the bytes that the trace shows, and how many there are."""
         return [Part(0, length, "content")]
 
 
 class SftpContent(Content):
-    """One direction of an SFTP channel: the data of READ and WRITE is content, all else is not.
+    """One direction of an SFTP channel: only the data of READ and WRITE is content.
 
-    Where it may hold data of another session's channel, only packets that stand whole in a chunk are told from content.
+    If it may contain data of another session's channel (`mixed`), only packets that are whole in one chunk are trusted.
     """
 
     def __init__(self, mixed: bool = False) -> None:
@@ -44,7 +44,7 @@ class SftpContent(Content):
         self._begun = self._lost = False
 
     def feed(self, payload: bytes, length: int) -> list[Part]:
-        """Takes the next chunk of the stream; gives its parts, in order. What can't be followed is content."""
+        """The parts of the next chunk, in order. Bytes that cannot be followed are content."""
         parts: list[Part] = []
         at = 0
         while at < length:
@@ -59,12 +59,12 @@ class SftpContent(Content):
                 at += step
                 continue
             step = min(self._due() - len(self._head), length - at)
-            shown = payload[at : at + step]
-            self._head += shown
+            data = payload[at : at + step]
+            self._head += data
             at += step
-            if len(shown) < step or (len(self._head) == 5 and not self._is_sftp()):
+            if len(data) < step or (len(self._head) == 5 and not self._is_sftp()):
                 self._lost = True
-                greets = not self._begun and not self._mixed and len(shown) == step
+                greets = not self._begun and not self._mixed and len(data) == step
                 begin, at = max(0, at - 5), min(length, at + _GREETING) if greets else at
                 parts.append(Part(begin, at, "words" if greets else "content"))
             elif len(self._head) == self._due():
@@ -78,7 +78,7 @@ class SftpContent(Content):
         return 5 <= self._size() <= 4 + sftp.MAX_LENGTH and self._head[4] in sftp.FORMATS
 
     def _due(self) -> int:
-        """How many bytes tell where the content begins."""
+        """How many bytes are needed to know where the content begins."""
         head = self._head
         if len(head) < 5 or head[4] not in (_DATA, _WRITE):
             return 5
@@ -89,7 +89,7 @@ class SftpContent(Content):
         return min(due, self._size())
 
     def _entered(self, payload: bytes, at: int, length: int) -> list[Part]:
-        """The front is complete: what the rest of the packet is."""
+        """The front is complete: the parts of the packet so far, and what the rest will be."""
         size, number = self._size(), self._head[4]
         begin = at - len(self._head)
         self._left = size - len(self._head)
@@ -102,7 +102,7 @@ class SftpContent(Content):
             self._kind = "content"
             return [Part(max(begin, 0), at, "content")]
         if begin < 0 or begin + size > length:
-            # It goes on in another packet; its strings are told from words only where they are known.
+            # It continues in another packet; its strings are words unless they are handles.
             self._kind = "words" if number not in _HANDLES else ""
             return []
         self._kind = ""

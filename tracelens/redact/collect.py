@@ -1,4 +1,4 @@
-"""The first pass over a trace: which secrets are in it, and which channel data belongs to which stream."""
+"""The first pass over a trace: its secrets, and to which stream its channel data belongs."""
 
 from array import array
 from collections import deque
@@ -8,23 +8,23 @@ from typing import Any
 from tracelens import secrets
 from tracelens.libssh2 import events
 from tracelens.libssh2.events import Event
-from tracelens.reader import Item, Record, Run
+from tracelens.reader import Dump, Run
 from tracelens.reader.packets import Packet as Decoded
 from tracelens.reader.patterns import decoded
 from tracelens.redact.hexdump import Hexdump
-from tracelens.redact.packets import HIDING, Packet, Walk
+from tracelens.redact.packets import HIDING, Packet, Pass
 from tracelens.redact.pseudonyms import Pseudonyms
-from tracelens.redact.tokens import LINES, Loose, Told
+from tracelens.redact.tokens import LINES, OtherBytes, RecordToken
 from tracelens.sessions import Assembler
 from tracelens.sessions.state import HIDDEN_FIELDS, State
 from tracelens.ssh.messages import SECRETIVE
 from tracelens.ssh.sftp import SftpPacket
 
-# An orphaned second buffer up to this size may be a password; a larger one is content.
-ORPHAN = 256
+# A second buffer without its first may be a password up to this size; a larger one is content.
+PASSWORD_KEPT = 256
 _WAITING = 4096
-# How many records and dumps before the first message about a channel are kept. A larger dump is not: sessions are
-# followed from there on.
+# So many records and dumps before the first message about a channel are kept; from a dump that is longer than this,
+# sessions are followed.
 _BEFORE, _LONG = 1024, 4096
 _FIRST_OF_CHANNELS = b"\x50"
 DATA, SFTP, AGENT = 1, 2, 3
@@ -38,31 +38,30 @@ class Secrets:
         self.masks: dict[bytes, bytes] = {}
 
     def add(self, value: bytes) -> None:
-        """Takes a secret."""
+        """Adds a secret."""
         if value and not secrets.is_mask(value) and value not in self.masks:
             self.masks[value] = secrets.mask(len(self.masks) + 1)
 
     def mask(self, value: bytes) -> bytes:
-        """What stands in its place."""
+        """What replaces it."""
         known = self.masks.get(value)
         return known or (value if secrets.is_mask(value) else _UNKNOWN)
 
     def needles(self) -> secrets.SecretSearcher:
-        """Those that are looked for everywhere."""
+        """A search for those that are masked everywhere."""
         return secrets.SecretSearcher(self.masks)
 
     @property
     def untold(self) -> list[bytes]:
-        """Those that are ordinary words or too short, and masked only where a packet says what they are."""
+        """Those that are ordinary words or too short: masked only where a packet says what they are."""
         return [value for value in self.masks if not secrets.is_searchable(value)]
 
 
-class Survey(Walk):
-    """Collects secrets, and follows sessions so far that streams on channels can be told apart.
+class SecretCollector(Pass):
+    """Collects secrets, and follows sessions as far as needed to distinguish the streams on channels.
 
-    `streams` has an entry a dump, by its number: 0, or the number of the stream of which it shows data; `kinds` says
-    what each stream carries. `shared` says whether sessions took turns, so that data may be of another than
-    it seems.
+    `streams` has an entry for each dump, by its number: 0, or the number of the stream whose data it shows; `kinds` is
+    what each stream carries. `shared`: sessions are interleaved, so that data may belong to another one.
     """
 
     def __init__(self, known: Secrets, names: Pseudonyms | None) -> None:
@@ -77,67 +76,67 @@ class Survey(Walk):
         self._numbers: dict[tuple[int, int, str], int] = {}
         self._places: dict[int, int] = {}  # place of a dump in the trace -> its number
         self._assembler = Assembler(self._seen)
-        # Before its first message about a channel there is no stream, and no session need be followed, unless names
-        # are to be learned from its packets.
+        # Before the first message about a channel there is no stream, and sessions are followed only to learn names
+        # from their packets.
         self._following = names is not None
-        self._before: deque[Item] = deque(maxlen=_BEFORE)
+        self._before: deque[tuple[int, RecordToken | Dump]] = deque(maxlen=_BEFORE)
         self._place = 0
         self._clock: float | None = None
-        self._states: list[State] = []
+        self._tracks: list[State] = []
         self._agents: set[tuple[int, int, str]] = set()
         self._in_key = False
 
     def finish(self) -> None:
-        """The trace is over; what only the sessions needed is let go of."""
+        """Ends the trace, and deletes what only the sessions needed."""
         self._assembler.finish()
         self.shared = self._assembler.interleaved > 0
-        self._assembler, self._states, self._places = Assembler(), [], {}
+        self._assembler, self._tracks, self._places = Assembler(), [], {}
         self._before.clear()
 
-    def told(self, piece: Told) -> None:
-        """A record; some hold secrets."""
+    def record(self, token: RecordToken) -> None:
+        """A record; some contain secrets."""
         self.found += 1
         self._place += 1
-        if piece.clock is not None:
-            self._clock = piece.clock
-        text = decoded(piece.text)
-        if not self._following and piece.context == "Transport":
+        if token.clock is not None:
+            self._clock = token.clock
+        text = decoded(token.text)
+        if not self._following and token.context == "Transport":
             self._startups += text.startswith("session_startup")
             self._ends += text.startswith("Freeing session resource")
             self._following = self._startups > self._ends + 1
         if self._names is not None or events.opening(*HIDING).match(text):
-            name, fields = piece.parsed()
+            name, fields = token.parsed()
             for field in HIDDEN_FIELDS.get(name, ()):
                 self.known.add(str(fields.get(field, "")).encode())
             if name == "conn.request_started":
                 self._command(str(fields.get("message", "")).encode())
             if self._names is not None:
                 self._learn(name, fields)
-        self._follow(Record(self._place, piece.clock, piece.context, text))
+        self._follow(self._place, token)
 
     def _command(self, command: bytes) -> None:
-        """A command line may hold credentials; those that are no path are masked wherever else they stand."""
+        """A command line may contain credentials, which are masked everywhere."""
         for value in secrets.credentials(command):
             self.known.add(value)
 
-    def loose(self, piece: Loose) -> None:
-        """A line of a program may print a secret, or a private key."""
-        if self._in_key or secrets.KEY_BEGIN.search(piece.text):
-            for line in LINES.findall(piece.text):
+    def other_bytes(self, token: OtherBytes) -> None:
+        """Lines of a program may contain a secret, or a private key."""
+        if self._in_key or secrets.KEY_BEGIN.search(token.text):
+            for line in LINES.findall(token.text):
                 if self._in_key or secrets.KEY_BEGIN.search(line):
                     self._in_key = not secrets.KEY_END.search(line)
                 else:
                     self._credentials(line)
         else:
-            self._credentials(piece.text)
+            self._credentials(token.text)
 
     def _credentials(self, text: bytes) -> None:
         if b"\n" in text or len(text) > 8:
             for value in secrets.credentials(text):
                 self.known.add(value)
 
-    def dumped(self, dump: Hexdump) -> None:
-        """A dump, for the sessions."""
+    def dump_end(self, dump: Hexdump) -> None:
+        """A dump, which the sessions need."""
         self.found += 1
         self._place += 1
         self.streams.append(0)
@@ -149,23 +148,27 @@ class Survey(Walk):
             is_long = dump.size > _LONG and (dump.layout is not None or dump.next > _LONG)
             about_channels = dump.kind == "plain" and dump.data()[:1] >= _FIRST_OF_CHANNELS
             self._following = is_long or about_channels
-        self._follow(dump.dump(self._place, self._clock))
+        dump.line, dump.time = self._place, self._clock
+        self._follow(self._place, dump)
 
-    def _follow(self, item: Item) -> None:
-        if not self._following:
-            self._before.append(item)
-            return
-        while self._before:
-            self._assembler.add(self._before.popleft())
-        self._assembler.add(item)
+    def _follow(self, place: int, item: RecordToken | Dump) -> None:
+        self._before.append((place, item))
+        while self._before and self._following:
+            place, item = self._before.popleft()
+            if isinstance(item, RecordToken):
+                name, fields = item.parsed()
+                text = decoded(item.text)
+                self._assembler.add(Event(place, item.clock, item.context, name, fields, text))
+            else:
+                self._assembler.add(item)
 
-    def orphan(self, dump: Hexdump) -> None:
-        """A second buffer alone may be a password."""
-        if 0 < dump.size <= ORPHAN:
+    def lone_second_buffer(self, dump: Hexdump) -> None:
+        """A second buffer without its first may be a password."""
+        if 0 < dump.size <= PASSWORD_KEPT:
             self.known.add(dump.data())
 
     def packet(self, packet: Packet) -> None:
-        """A packet; its secrets are collected, those too that the trace cuts off."""
+        """A packet; its secrets are collected, even if the trace cuts them off."""
         for span in packet.strings() if packet.number in SECRETIVE else ():
             if span.kind == "secret":
                 self.known.add(packet.data[span.start : span.start + span.length])
@@ -173,37 +176,41 @@ class Survey(Walk):
         if command is not None:
             self._command(packet.data[command.start : command.start + command.length])
         if len(packet.dumps) > 1 and len(packet.data) < packet.dumps[0].size:
-            self.orphan(packet.dumps[1])
+            self.lone_second_buffer(packet.dumps[1])
 
-    def _seen(self, state: State, item: Event | Run | Decoded | SftpPacket) -> None:
-        """What the sessions make of a packet: which stream its data belongs to, and whose names are in it."""
+    def _seen(self, track: State, item: Event | Run | Decoded | SftpPacket) -> None:
+        """Notes to which stream the data of a packet belongs, and whose names are in it."""
         if self._names is not None and isinstance(item, Decoded | SftpPacket):
             self._learn(item.name, item.fields)
         if not isinstance(item, Decoded):
             return
-        fields = item.fields
+        fields, key = item.fields, id(track)
         number = self._places.pop(item.line, None)
         if item.problem is not None:
             return
         if item.name == "channel_open" and str(fields["kind"]).startswith("auth-agent"):
-            self._agents.add((id(state), fields["sender"], "out"))
-        elif item.name == "channel_open_confirmation" and item.direction == "out":
-            if (id(state), fields["recipient"], "out") in self._agents:
-                self._agents.add((id(state), fields["sender"], "in"))
+            self._agents.add((key, fields["sender"], "out"))
+        elif item.name == "channel_open_confirmation" and (key, fields["recipient"], "out") in self._agents:
+            if item.direction == "out":
+                self._agents.add((key, fields["sender"], "in"))
         elif number is not None and item.name in ("channel_data", "channel_extended_data"):
-            is_agent = (id(state), fields["recipient"], item.direction) in self._agents
-            is_sftp = item.name == "channel_data" and state.carries_sftp(item.direction, fields["recipient"])
-            kind = AGENT if is_agent else SFTP if is_sftp else DATA
-            key = (id(state), fields["recipient"], f"{item.direction} {item.name} {kind}")
-            stream = self._numbers.get(key)
-            if stream is None:
-                stream = self._numbers[key] = len(self.kinds)
-                self._states.append(state)  # else another could get its id
-                self.kinds.append(kind)
-            self.streams[number] = stream
+            self.streams[number] = self._stream_of(track, item)
+
+    def _stream_of(self, track: State, item: Decoded) -> int:
+        """The number of the stream to which the data of a packet belongs."""
+        channel = item.fields["recipient"]
+        is_agent = (id(track), channel, item.direction) in self._agents
+        is_sftp = item.name == "channel_data" and track.carries_sftp(item.direction, channel)
+        kind = AGENT if is_agent else SFTP if is_sftp else DATA
+        key = (id(track), channel, f"{item.direction} {item.name} {kind}")
+        if key not in self._numbers:
+            self._numbers[key] = len(self.kinds)
+            self._tracks.append(track)  # else another could get its id
+            self.kinds.append(kind)
+        return self._numbers[key]
 
     def _learn(self, name: str, fields: Mapping[str, Any]) -> None:
-        """Names that are to be replaced wherever they turn up, for one before the packet that tells them."""
+        """Learns names that are replaced everywhere, also before the packet that contains them."""
         names = self._names
         assert names is not None
         for field, kind in _NAMED.items():
@@ -215,7 +222,7 @@ class Survey(Walk):
                 names.learn("name", entry.encode())
 
 
-# Field of an event or a packet -> whose name it is.
+# Field of an event or a packet -> the kind of name in it.
 _NAMED = {
     "user": "user", "client_user": "user", "from_host": "host", "to_host": "host", "host": "host", "comment": "comment",
     "path": "name", "target": "name",

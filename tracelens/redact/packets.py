@@ -1,37 +1,38 @@
-"""Pieces of a trace -> its packets, with the dumps that they were written in: what both passes over a trace share."""
+"""Tokens of a trace -> its packets and the dumps that show them, for both passes over a trace."""
 
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tracelens.reader.packets import Payload, PayloadJoiner
 from tracelens.redact.hexdump import Hexdump, Row
-from tracelens.redact.tokens import Begun, Closed, Loose, Piece, Told
+from tracelens.redact.tokens import DumpEnd, DumpStart, OtherBytes, RecordToken, Token
 from tracelens.sessions.state import HIDDEN_FIELDS
 from tracelens.ssh import messages
 from tracelens.ssh.wire import StringSpan
 
-CHANNEL_DATA, EXTENDED_DATA, CHANNEL_REQUEST, USERAUTH_REQUEST = 94, 95, 98, 50
-# No message's strings are looked for beyond this many bytes.
+CHANNEL_DATA, EXTENDED_DATA, CHANNEL_REQUEST = 94, 95, 98
+# Strings of messages are only searched for in so many bytes.
 _CAP = 1 << 16
 _EXEC = b"\x00\x00\x00\x04exec"
-
-
-# Events whose texts hold secrets or commands, and the one that tells the size of a packet.
+# The bytes around a payload on the wire: length, padding length, padding, MAC (RFC 4253, 6).
+_OVERHEAD, _BLOCK, _MAC = 9, 16, 32
+# A packet on the wire is at most so much longer than its payload.
+_WIRE_MORE = 9 + 255 + 64
+_NUMBER = re.compile(rb"[0-9]{1,20}")
+# Events whose texts contain secrets or commands, and the one that says the size of a packet.
 HIDING = (*HIDDEN_FIELDS, "conn.request_started")
 SIZING = "transport.packet_received"
 
 
 class Packet:
-    """One SSH payload: the dumps that show it, first `plain`, then `plain2` if there is one."""
+    """One SSH payload and the dumps that show it, first `plain`, then `plain2` if there is one."""
 
     __slots__ = ("data", "dumps", "size")
 
-    def __init__(self, dumps: list[Hexdump]) -> None:
-        self.dumps = dumps
-        self.size = dumps[0].size if len(dumps) == 1 else sum(dump.size for dump in dumps)
-        self.data = dumps[0].data()
-        if len(dumps) > 1 and len(self.data) == dumps[0].size:
-            self.data += dumps[1].data()
+    def __init__(self, payload: Payload[Hexdump]) -> None:
+        self.dumps, self.size = payload.dumps, payload.size
+        self.data = payload.read(0, payload.size)
 
     @property
     def number(self) -> int:
@@ -39,93 +40,127 @@ class Packet:
         return self.data[0] if self.data else -1
 
     def strings(self) -> list[StringSpan]:
-        """Where its strings stand; not looked for again in the second pass where the first one's pieces were kept."""
+        """The places of its strings; if the tokens were kept, the first pass has found them."""
         dump = self.dumps[0]
         if dump.spans is None:
             dump.spans = messages.strings_in(self.data[:_CAP], self.size) if self.data else []
         return dump.spans
 
     def command(self) -> StringSpan | None:
-        """Where the command of an exec request stands (RFC 4254, 6.5)."""
+        """The place of the command of an exec request (RFC 4254, 6.5)."""
         if self.number != CHANNEL_REQUEST or self.data[5:13] != _EXEC or len(self.data) < 18:
             return None
         return StringSpan(18, int.from_bytes(self.data[14:18]), "text")
 
     def header(self) -> int:
-        """How many bytes stand before a packet's channel data; 0 if it is another packet."""
+        """The number of bytes before a packet's channel data; 0 if it is another packet."""
         return {CHANNEL_DATA: 9, EXTENDED_DATA: 13}.get(self.number, 0)
 
 
-class Walk:
-    """Goes through a trace once. A subclass says what becomes of each thing that it meets."""
+class Pass:
+    """One pass over a trace. Subclasses override the methods for what they handle."""
 
     def __init__(self) -> None:
-        self._open: list[Hexdump] = []  # an outgoing `plain` that a `plain2` may still follow
+        self._joiner = PayloadJoiner[Hexdump]()
 
-    def go(self, pieces: Iterable[Piece]) -> None:
-        """Takes the trace's pieces to their end."""
-        takers: dict[type[Piece], Callable[[Any], None]] = {
-            Told: self.told,
-            Loose: self.loose,
-            Begun: self._begun,
+    def go(self, tokens: Iterable[Token]) -> None:
+        """Handles all tokens of the trace."""
+        takers: dict[type[Token], Callable[[Any], None]] = {
+            RecordToken: self.record,
+            OtherBytes: self.other_bytes,
+            DumpStart: self._dump_start,
             Row: self.row,
-            Closed: lambda piece: self._closed(piece.dump),
+            DumpEnd: lambda token: self._dump_end(token.dump),
         }
-        for piece in pieces:
-            takers[type(piece)](piece)
+        for token in tokens:
+            takers[type(token)](token)
         self.close()
 
-    def _begun(self, piece: Begun) -> None:
-        self.begun(piece.dump)
-        if piece.dump.layout is not None:
-            self._closed(piece.dump)
+    def _dump_start(self, token: DumpStart) -> None:
+        self.dump_start(token.dump)
+        if token.dump.layout is not None:
+            self._dump_end(token.dump)
 
-    def _closed(self, dump: Hexdump) -> None:
-        self.dumped(dump)
-        if dump.kind == "plain2":
-            if len(self._open) == 1:
-                self._open.append(dump)
+    def _dump_end(self, dump: Hexdump) -> None:
+        self.dump_end(dump)
+        is_second = dump.kind == "plain2"
+        if not is_second:
+            self.close()
+        if self._joiner.takes(dump):
+            if is_second:
                 self.close()
-            else:
-                self.orphan(dump)
-            return
-        self.close()
-        if dump.kind == "plain" and dump.direction == "out":
-            self._open = [dump]
+        elif is_second:
+            self.lone_second_buffer(dump)
         elif dump.kind == "plain":
-            self.packet(Packet([dump]))
+            self.packet(Packet(Payload([dump])))
         else:
-            self.wire(dump)
+            self.wire_bytes(dump)
 
     def close(self) -> None:
-        """The outgoing packet that was waited for is whole."""
-        dumps, self._open = self._open, []
-        if dumps:
-            self.packet(Packet(dumps))
+        """Ends the outgoing packet that is open."""
+        payload = self._joiner.close()
+        if payload is not None:
+            self.packet(Packet(payload))
 
-    def told(self, piece: Told) -> None:
+    def record(self, token: RecordToken) -> None:
         """A record."""
 
-    def loose(self, piece: Loose) -> None:
+    def other_bytes(self, token: OtherBytes) -> None:
         """Bytes that are neither record nor dump."""
 
-    def begun(self, dump: Hexdump) -> None:
-        """A dump begins here; its rows follow, or are in it."""
+    def dump_start(self, dump: Hexdump) -> None:
+        """The start of a dump; its rows follow, or are in it."""
 
-    def row(self, piece: Row) -> None:
-        """A row of a dump that does not stand in one piece."""
+    def row(self, token: Row) -> None:
+        """A row of a dump that does not stand in one token."""
 
-    def dumped(self, dump: Hexdump) -> None:
-        """A dump is whole, or was given up."""
+    def dump_end(self, dump: Hexdump) -> None:
+        """The end of a dump, whole or not."""
 
     def packet(self, packet: Packet) -> None:
         """An SSH packet in the clear."""
 
-    def orphan(self, dump: Hexdump) -> None:
-        """A `plain2` whose first buffer is not in the trace."""
+    def lone_second_buffer(self, dump: Hexdump) -> None:
+        """A `plain2` without its first buffer."""
 
-    def wire(self, dump: Hexdump) -> None:
-        """Bytes as they went over the wire: `raw` or `send()`."""
+    def wire_bytes(self, dump: Hexdump) -> None:
+        """A dump of bytes on the wire: `raw` or `send()`."""
+
+
+class WireSizes:
+    """The bytes on the wire of a packet whose size was changed.
+
+    The sizes of `send()` would reveal the old size; they become those of the new packet.
+    """
+
+    def __init__(self, old: int, new: int) -> None:
+        self.old, self.new = old, new
+        self._was = self._is = 0
+        blocks = -(-(new + _OVERHEAD) // _BLOCK)
+        self.wire = blocks * _BLOCK + _MAC
+
+    @property
+    def covered(self) -> bool:
+        """Whether all of it was sent."""
+        return self._was >= self.old + _OVERHEAD
+
+    def next(self, size: int) -> int:
+        """The new size of the next `send()`."""
+        if self.covered:
+            return size
+        self._was += size
+        size = max(self.wire - self._is, 1) if self.covered else max(1, min(size, self.wire - self._is - 1))
+        self._is += size
+        return size
+
+    def resized(self, text: bytes) -> bytes:
+        """A text of context Socket with the new size."""
+
+        def new(found: "re.Match[bytes]") -> bytes:
+            number = int(found[0])
+            return b"%d" % self.wire if self.old + _OVERHEAD <= number <= self.old + _WIRE_MORE else found[0]
+
+        return _NUMBER.sub(new, text)
 
 
 _SCP = re.compile(rb"scp( +-[A-Za-z0-9]+)* +(-[ft])\b")
@@ -137,6 +172,6 @@ def is_transfer(command: bytes) -> bool:
 
 
 def program(command: bytes) -> bytes:
-    """The first word of a command, which tells no secret unless it sets a variable or names one by `user:password@`."""
+    """The first word of a command, or nothing if it may contain a secret: `NAME=value`, `user:password@`."""
     word = command.split(None, 1)[0] if command.split() else b""
     return b"" if b"=" in word or b"@" in word else word

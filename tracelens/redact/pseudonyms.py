@@ -1,8 +1,8 @@
 """Stable pseudonyms for users, hosts, addresses, paths, comments and fingerprints.
 
-A pseudonym is as long as what it stands for, so that it fits wherever the name stands: in texts, in packets, in the
-packets of SFTP that go over several SSH packets. Names are numbered in the order in which they turn up, so that nobody
-can get from a pseudonym to its name without the key (`--map`), and two runs on the same files give the same.
+A pseudonym is as long as its name, so that it fits wherever the name is: in texts, in packets, in SFTP packets that
+extend over several SSH packets. Names are numbered in the order in which they appear: a pseudonym does not reveal its
+name without the key (`--map`), and two runs on the same files use the same pseudonyms.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _SYSLOG = re.compile(
 )
 _LONG_NAME = re.compile(rb"[-bcdlps][-rwxsStT]{9}[.+@]? +\S+ +(\S+) +(\S+) +\d+ +\S+ +\S+ +\S+ ")
 _SUFFIX = re.compile(rb"(?<=.)\.[A-Za-z0-9]{1,5}\Z")
-# Names that are the same everywhere and tell nothing.
+# Names that are the same everywhere and identify nobody.
 _COMMON = frozenset(
     b"home root tmp var etc usr bin opt srv mnt data log logs lib proc dev run users Users www ssh .ssh "
     b"authorized_keys known_hosts id_rsa id_dsa id_ecdsa id_ed25519 id_rsa.pub id_dsa.pub id_ecdsa.pub id_ed25519.pub "
@@ -34,7 +34,7 @@ _COMMON = frozenset(
 )
 _NOBODY = (b"127.0.0.1", b"0.0.0.0", b"::1", b"::")
 _BRIEF = {"user": b"user", "host": b"host", "name": b"name", "comment": b"note", "key": b"key"}
-# Messages with texts of people and names of hosts: disconnect, debug, the login's, channel_open and what answers it.
+# Messages with free texts and names of hosts: disconnect, debug, the login's, channel_open and its answers.
 _SPOKEN = frozenset((1, 4, 50, 53, 60, 90, 92, 98))
 _LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 
@@ -46,18 +46,18 @@ class Pseudonyms:
     """The pseudonyms of one run.
 
     Attributes:
-        names: original -> (kind, pseudonym), in the order in which they turned up.
+        names: original -> (kind, pseudonym), in the order in which they appeared.
     """
 
     def __init__(self) -> None:
         self.names: dict[bytes, tuple[str, bytes]] = {}
-        self.avoided: list[bytes] = []  # secrets: no pseudonym may hold one
+        self.avoided: list[bytes] = []  # secrets: no pseudonym may contain one
         self._learned: dict[bytes, str] = {}
         self._taken: set[bytes] = set()
         self._counts: dict[tuple[str, int], int] = {}
 
     def learn(self, kind: str, value: bytes) -> None:
-        """Takes a name that is to be replaced wherever it turns up; of a path, comment or address its parts."""
+        """Learns a name that is replaced everywhere; of a path, comment or address its parts."""
         for found in _TOKEN.finditer(value):
             suffix = _SUFFIX.search(found[0]) if kind == "name" else None
             self._learned.setdefault(found[0][: suffix.start()] if suffix else found[0], kind)
@@ -74,24 +74,24 @@ class Pseudonyms:
         suffix = _SUFFIX.search(token) if kind == "name" else None
         if suffix is not None:  # a key and its .pub stay a pair
             return self._name(kind, token[: suffix.start()]) + suffix[0]
-        made = self._made(kind, token)
-        self.names[token] = (kind, made)
-        self._taken.add(made)
-        return made
+        pseudonym = self._new_name(kind, token)
+        self.names[token] = (kind, pseudonym)
+        self._taken.add(pseudonym)
+        return pseudonym
 
-    def _made(self, kind: str, token: bytes) -> bytes:
+    def _new_name(self, kind: str, token: bytes) -> bytes:
         length = len(token)
         place = (kind, length)
         for _ in range(26 * 36):
             count = self._counts[place] = self._counts.get(place, 0) + 1
-            made = _numbered(_BRIEF.get(kind, b"name"), count, length)
-            fresh = made not in self._taken and made not in self.names and made not in self._learned
-            if fresh and not any(secret in made for secret in self.avoided):
+            pseudonym = _numbered(_BRIEF.get(kind, b"name"), count, length)
+            fresh = pseudonym not in self._taken and pseudonym not in self.names and pseudonym not in self._learned
+            if fresh and not any(secret in pseudonym for secret in self.avoided):
                 break
-        return made
+        return pseudonym
 
     def address(self, value: bytes) -> bytes:
-        """The pseudonym of an IP address: digits for digits."""
+        """The pseudonym of an IP address: each digit becomes another one."""
         known = self.names.get(value)
         if known is not None:
             return known[1]
@@ -100,17 +100,17 @@ class Pseudonyms:
         for attempt in range(64):
             stream = iter(hashlib.sha256(b"%d %d" % (len(self.names), attempt)).digest() * 2)
             if b":" in value:
-                made = bytes(c if c == 0x3A else b"0123456789abcdef"[next(stream) % 16] for c in value)
+                pseudonym = bytes(c if c == 0x3A else b"0123456789abcdef"[next(stream) % 16] for c in value)
             else:
-                made = b".".join(_octet(part, next(stream)) for part in value.split(b"."))
-            if made not in self._taken and made != value:
+                pseudonym = b".".join(_octet(part, next(stream)) for part in value.split(b"."))
+            if pseudonym not in self._taken and pseudonym != value:
                 break
-        self.names[value] = ("address", made)
-        self._taken.add(made)
-        return made
+        self.names[value] = ("address", pseudonym)
+        self._taken.add(pseudonym)
+        return pseudonym
 
     def words(self, text: bytes) -> bytes:
-        """A text of anybody's: known names, addresses and names of hosts in it are replaced."""
+        """Any text, with pseudonyms for known names, addresses and names of hosts."""
         for found in _SYSLOG.finditer(text):
             self._name("host", found[1])
         return self._free(text)
@@ -126,11 +126,11 @@ class Pseudonyms:
         return self.same_length(text)
 
     def same_length(self, text: bytes) -> bytes:
-        """The text with all known names replaced."""
+        """The text with pseudonyms for all known names."""
         return _TOKEN.sub(lambda m: self._known(m[0]), text)
 
     def _known(self, token: bytes) -> bytes:
-        """The pseudonym of a name, if it is one; a name at a sentence's end has its full stop."""
+        """The pseudonym of a known name, else the token; a name at the end of a sentence keeps its full stop."""
         for core in dict.fromkeys((token, token.rstrip(b".!"), _SUFFIX.sub(b"", token))):
             known = self.names.get(core)
             if known is not None:
@@ -140,7 +140,7 @@ class Pseudonyms:
         return token
 
     def path(self, value: bytes) -> bytes:
-        """A path, or the line of a folder's listing: each part has its pseudonym."""
+        """A path or a line of a folder's listing, with a pseudonym for each part."""
         long = _LONG_NAME.match(value)
         if long is not None:
             for name in long.groups():
@@ -150,23 +150,23 @@ class Pseudonyms:
         return _TOKEN.sub(lambda m: self._name("name", m[0]), value)
 
     def key(self, blob: bytes) -> bytes:
-        """A public key's blob (RFC 4253, 6.6): its algorithm stays, the rest is made up."""
+        """A public key's blob (RFC 4253, 6.6): its algorithm is kept, the rest is invented."""
         known = self.names.get(blob)
         if known is not None:
             return known[1]
         algorithm = key_algorithm(blob) or ""
         begin = 4 + len(algorithm)
-        made, count = blob[:begin], len(self.names)
-        while len(made) < len(blob):
-            made += hashlib.sha512(b"key %d %d" % (count, len(made))).digest()
-        made = made[: len(blob)]
-        self.names[blob] = ("key", made)
-        for old, new in zip(_fingerprints(blob), _fingerprints(made), strict=True):
+        pseudonym, count = blob[:begin], len(self.names)
+        while len(pseudonym) < len(blob):
+            pseudonym += hashlib.sha512(b"key %d %d" % (count, len(pseudonym))).digest()
+        pseudonym = pseudonym[: len(blob)]
+        self.names[blob] = ("key", pseudonym)
+        for old, new in zip(_fingerprints(blob), _fingerprints(pseudonym), strict=True):
             self.names.setdefault(old, ("fingerprint", new))
-        return made
+        return pseudonym
 
     def packet(self, number: int, value: bytes) -> bytes:
-        """A string of an SSH packet."""
+        """A string of an SSH packet, with pseudonyms."""
         if len(value) > 30 and key_algorithm(value) is not None:
             return self.key(value)
         if number not in _SPOKEN or secrets.is_ordinary(value):
@@ -174,7 +174,7 @@ class Pseudonyms:
         return self._free(value)
 
     def record(self, name: str, fields: Mapping[str, Any], text: bytes) -> bytes:
-        """A record's text."""
+        """A record's text, with pseudonyms."""
         for field, value in fields.items():
             if not isinstance(value, str) or not value:
                 continue
@@ -210,9 +210,9 @@ class Pseudonyms:
         if known is not None:
             return known[1]
         digits = hashlib.sha512(b"fingerprint %d" % len(self.names)).hexdigest().encode()
-        made = bytes(c if c in b":=+/" else digits[i % len(digits)] for i, c in enumerate(value))
-        self.names[value] = ("fingerprint", made)
-        return made
+        pseudonym = bytes(c if c in b":=+/" else digits[i % len(digits)] for i, c in enumerate(value))
+        self.names[value] = ("fingerprint", pseudonym)
+        return pseudonym
 
 
 def _numbered(word: bytes, count: int, length: int) -> bytes:
@@ -221,11 +221,11 @@ def _numbered(word: bytes, count: int, length: int) -> bytes:
         return word + digits.rjust(length - len(word), b"-")
     if length > len(digits):
         return word[: length - len(digits)] + digits
-    made = b""
+    pseudonym = b""
     for _ in range(length):
         count, letter = divmod(count, len(_LETTERS))
-        made = _LETTERS[letter : letter + 1] + made
-    return made
+        pseudonym = _LETTERS[letter : letter + 1] + pseudonym
+    return pseudonym
 
 
 def _is_address(value: bytes) -> bool:
@@ -242,7 +242,7 @@ def _octet(part: bytes, value: int) -> bytes:
 
 
 def _fingerprints(blob: bytes) -> list[bytes]:
-    """As libssh2 and others print them."""
+    """The fingerprints of a key, as libssh2 and others print them."""
     sha256 = b64encode(hashlib.sha256(blob).digest())
     return [
         hashlib.md5(blob, usedforsecurity=False).digest().hex(":").encode(),

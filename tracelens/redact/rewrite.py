@@ -2,66 +2,61 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
 from tracelens import secrets
 from tracelens.libssh2 import events
 from tracelens.reader.patterns import decoded
-from tracelens.redact import rows
+from tracelens.redact import hexdump
 from tracelens.redact.channel_content import Content, Part, SftpContent
-from tracelens.redact.collect import AGENT, ORPHAN, SFTP, Secrets, Survey
-from tracelens.redact.hexdump import Hexdump, Row
-from tracelens.redact.packets import HIDING, SIZING, Packet, Walk, is_transfer, program
+from tracelens.redact.collect import AGENT, PASSWORD_KEPT, SFTP, SecretCollector, Secrets
+from tracelens.redact.hexdump import Edit, Hexdump, Row
+from tracelens.redact.packets import HIDING, SIZING, Packet, Pass, WireSizes, is_transfer, program
 from tracelens.redact.pseudonyms import Pseudonyms
-from tracelens.redact.rows import Edit
-from tracelens.redact.tokens import LINES, Loose, Piece, Told
+from tracelens.redact.tokens import LINES, OtherBytes, RecordToken, Token
 from tracelens.sessions.state import HIDDEN_FIELDS
 from tracelens.ssh.messages import SECRETIVE
+from tracelens.ssh.wire import StringSpan
 
-_HELD, _WRITTEN = 8 << 20, 1 << 16
+_MOST_WAITING, _WRITTEN = 8 << 20, 1 << 16
 _HIDDEN_WORDS = b"hidden-arguments"
-# What goes over the wire around a payload: length, padding length, padding, MAC (RFC 4253, 6).
-_OVERHEAD, _BLOCK, _MAC = 9, 16, 32
-# How much more than its payload a packet can be on the wire.
-_WIRE_MORE = 9 + 255 + 64
 _REPEATS = 8
 # A row of hex digits outside of any dump.
 _ROW = re.compile(rb"([0-9a-f]{4,8}: ?)((?:[0-9A-Fa-f]{2} {1,2}){2,16})( *: ?)?([^\n]{0,16})")
 _DIGITS = bytes.maketrans(b"123456789abcdefABCDEF", b"0" * 21)
-_NUMBER = re.compile(rb"[0-9]{1,20}")
 _KEY_LINE = re.compile(rb"[A-Za-z0-9+/=]{16,}")
 
 
 class Choices(Struct, frozen=True):
-    """What stays in the copy, and what is replaced besides secrets."""
+    """What is kept in the copy besides the trace's own words."""
 
     keep_content: bool = False
     keep_ciphertext: bool = False
 
 
 class _Begin(Struct):
-    """The title of a dump, held until it is known what becomes of its bytes."""
+    """The title of a dump, which waits until its packet is known."""
 
     dump: Hexdump
 
 
-class Rewrite(Walk):
+class Rewrite(Pass):
     """Writes the copy.
 
     Args:
-        survey: the first pass over the same trace.
+        collector: the first pass over the same trace.
         known: the secrets of all inputs, with their masks.
-        needles: looks for them.
-        names: pseudonyms, or None where names stay.
-        choices: what stays.
-        write: takes the copy's bytes in order.
+        needles: searches for them.
+        names: pseudonyms, or None if names are kept.
+        choices: what is kept.
+        write: gets the copy's bytes in order.
     """
 
     def __init__(
         self,
-        survey: Survey,
+        collector: SecretCollector,
         known: Secrets,
         needles: secrets.SecretSearcher,
         names: Pseudonyms | None,
@@ -69,83 +64,83 @@ class Rewrite(Walk):
         write: Callable[[bytes], object],
     ) -> None:
         super().__init__()
-        self._survey, self._known, self._needles, self._names = survey, known, needles, names
+        self._collector, self._known, self._needles, self._names = collector, known, needles, names
         self._choices, self._write = choices, write
-        self._queue: deque[Told | Loose | Row | _Begin] = deque()
-        self._held = 0
+        self._queue: deque[RecordToken | OtherBytes | Row | _Begin] = deque()
+        self._waiting = 0
         self._undecided: dict[int, _Begin] = {}
         self._streams: dict[int, Content] = {}
         self._repeats: deque[tuple[int, bytes, list[Edit]]] = deque(maxlen=_REPEATS)
         self._announced: dict[tuple[int, int], int] = {}
-        self._sent: _Sent | None = None
+        self._sent: WireSizes | None = None
         self._in_key = False
         self._last = -1
 
     # -- order -----------------------------------------------------------------------------------------------------
 
-    def go(self, pieces: Iterable[Piece]) -> None:
-        """Takes the trace's pieces to their end."""
-        super().go(pieces)
+    def go(self, tokens: Iterable[Token]) -> None:
+        """Handles all tokens of the trace, and writes the rest of the copy."""
+        super().go(tokens)
         for begun in list(self._undecided.values()):
             self._blank(begun.dump)
         self._flush()
 
-    def _add(self, piece: Told | Loose | Row | _Begin, size: int) -> None:
-        self._queue.append(piece)
-        self._held += size
-        if self._held > _HELD:
+    def _add(self, token: RecordToken | OtherBytes | Row | _Begin, size: int) -> None:
+        self._queue.append(token)
+        self._waiting += size
+        if self._waiting > _MOST_WAITING:
             self.close()
             for begun in list(self._undecided.values()):
                 self._blank(begun.dump)
-        if self._held > _WRITTEN and not self._undecided:
+        if self._waiting > _WRITTEN and not self._undecided:
             self._flush()
 
     def _flush(self) -> None:
         out: list[bytes] = []
-        for piece in self._queue:
-            if isinstance(piece, Told):
-                out += (piece.head, piece.text, piece.tail)
-            elif isinstance(piece, _Begin):
-                out.append(rows.render(piece.dump))
+        for token in self._queue:
+            if isinstance(token, RecordToken):
+                out += (token.head, token.text, token.tail)
+            elif isinstance(token, _Begin):
+                out.append(hexdump.render(token.dump))
             else:
-                out.append(piece.text)
+                out.append(token.text)
         self._queue.clear()
-        self._held = 0
+        self._waiting = 0
         self._write(b"".join(out))
 
-    def begun(self, dump: Hexdump) -> None:
-        """A dump's title; it waits until the packet is known."""
+    def dump_start(self, dump: Hexdump) -> None:
+        """A dump's title, which waits until its packet is known."""
         begin = _Begin(dump)
         self._undecided[dump.number] = begin
         self._last = dump.number
         self._add(begin, len(dump.block) + 100)
 
-    def row(self, piece: Row) -> None:
-        """A row; it waits with its title."""
-        if self._last not in self._undecided:  # its dump was too much to hold
-            rows.blank_row(piece)
-        self._add(piece, len(piece.text))
+    def row(self, token: Row) -> None:
+        """A row, which waits with its title."""
+        if self._last not in self._undecided:  # its dump was too large to wait
+            hexdump.blank_row(token)
+        self._add(token, len(token.text))
 
     def _decided(self, *dumps: Hexdump) -> None:
         for dump in dumps:
             self._undecided.pop(dump.number, None)
-        if self._held > _WRITTEN and not self._undecided:
+        if self._waiting > _WRITTEN and not self._undecided:
             self._flush()
 
     def _blank(self, dump: Hexdump) -> None:
-        rows.blank(dump)
+        hexdump.blank(dump)
         self._decided(dump)
 
     # -- texts -----------------------------------------------------------------------------------------------------
 
-    def told(self, piece: Told) -> None:
-        """A record."""
-        text, whole = piece.text, decoded(piece.text)
-        secret = self._needles.find(text)
-        told: events.Parsed = ("", {})
-        if secret or self._names is not None or events.opening(*HIDING, SIZING).match(whole):
-            told = piece.parsed()
-        name, fields = told
+    def record(self, token: RecordToken) -> None:
+        """Masks the secrets in a record's text, and updates the sizes in it."""
+        text = token.text
+        has_secret = bool(self._needles.find(text))
+        event: events.Parsed = "", {}
+        if has_secret or self._names is not None or events.opening(*HIDING, SIZING).match(decoded(text)):
+            event = token.parsed()
+        name, fields = event
         for field in HIDDEN_FIELDS.get(name, ()):
             value = fields.get(field)
             if isinstance(value, str) and value:
@@ -153,25 +148,28 @@ class Rewrite(Walk):
         if name == "conn.request_started" and fields.get("request") == "exec":
             before, mark, command = text.partition(b"message=")
             text = before + mark + self._command(command)
-        if name == "transport.packet_received":
-            new = self._announced.pop((_integer(fields.get("type")), _integer(fields.get("length"))), None)
-            text = text if new is None else re.sub(rb"[0-9]+\Z", b"%d" % new, text)
-        if self._sent is not None and piece.context == "Socket":
-            text = self._sent.retold(text)
-        if secret:
-            text = self._masked(text, [v.encode() for v in fields.values() if isinstance(v, str)])
+        text = self._resized(token.context, name, fields, text)
+        if has_secret:
+            text = self._masked(text, [value.encode() for value in fields.values() if isinstance(value, str)])
         if self._names is not None:
             text = self._names.record(name, fields, text)
-        piece.text = text
-        self._add(piece, len(text) + 100)
+        token.text = text
+        self._add(token, len(text) + 100)
 
-    def loose(self, piece: Loose) -> None:
-        """What stands between records and dumps."""
-        text = piece.text
+    def _resized(self, context: str, name: str, fields: Mapping[str, events.Value], text: bytes) -> bytes:
+        """The text with the new size of a packet that was edited."""
+        if name == SIZING:
+            new = self._announced.pop((_integer(fields.get("type")), _integer(fields.get("length"))), None)
+            text = text if new is None else re.sub(rb"[0-9]+\Z", b"%d" % new, text)
+        return self._sent.resized(text) if self._sent is not None and context == "Socket" else text
+
+    def other_bytes(self, token: OtherBytes) -> None:
+        """Bytes between records and dumps."""
+        text = token.text
         if self._in_key or secrets.KEY_BEGIN.search(text):
             text = b"".join(map(self._without_key, LINES.findall(text)))
-        piece.text = self._clean(text)
-        self._add(piece, len(text))
+        token.text = self._clean(text)
+        self._add(token, len(text))
 
     def _without_key(self, line: bytes) -> bytes:
         if not self._in_key and not secrets.KEY_BEGIN.search(line):
@@ -180,7 +178,7 @@ class Rewrite(Walk):
         return _KEY_LINE.sub(b"(hidden)", line)
 
     def _clean(self, text: bytes) -> bytes:
-        """A loose text without secrets: credentials by its own words, rows of hex digits, and all that is known."""
+        """Other bytes without secrets: credentials by their context, rows of hex digits, and all known secrets."""
         text = self._masked(secrets.mask_credentials(text, self._known.mask))
         text = _ROW.sub(_zeroed, text)
         return self._names.words(text) if self._names is not None else text
@@ -190,7 +188,7 @@ class Rewrite(Walk):
 
         Args:
             text: all of it.
-            strings: what in it is no figure of the trace's own: a secret of digits is masked there alone.
+            strings: its parts that are no numbers of the trace itself: only there a secret of digits is masked.
         """
         if strings is not None:
             for string in filter(None, strings):
@@ -199,7 +197,7 @@ class Rewrite(Walk):
         return self._needles.replace(text, self._known.mask, numbers=False)
 
     def _command(self, command: bytes) -> bytes:
-        """A command line without its arguments, which may hold anything; those of scp are paths."""
+        """A command line without its arguments, which may contain anything; those of scp are paths."""
         if self._choices.keep_content or is_transfer(command) or len(command.split(None, 1)) < 2:
             return self._masked(command)
         word = program(command)
@@ -208,14 +206,14 @@ class Rewrite(Walk):
     # -- packets ---------------------------------------------------------------------------------------------------
 
     def packet(self, packet: Packet) -> None:
-        """A packet in the clear: what is secret in it is replaced, and its sizes with it."""
+        """A packet in the clear: its secrets are replaced, and its sizes updated."""
         edits = self._content(packet) if packet.header() else self._message(packet)
         old = packet.size
         if len(packet.data) < packet.dumps[0].size and len(packet.dumps) > 1:
-            self.orphan(packet.dumps[1])
-            rows.apply(packet.dumps[:1], edits, self._clean)
+            self.lone_second_buffer(packet.dumps[1])
+            hexdump.apply(packet.dumps[:1], edits, self._clean)
         else:
-            rows.apply(packet.dumps, edits, self._clean)
+            hexdump.apply(packet.dumps, edits, self._clean)
         new = sum(dump.size for dump in packet.dumps)
         if packet.dumps[0].direction == "in":
             if new != old:
@@ -224,37 +222,29 @@ class Rewrite(Walk):
             self._sent = None
         else:
             if self._sent is None or self._sent.covered or (self._sent.old, self._sent.new) != (old, new):
-                self._sent = _Sent(old, new)  # else a blocked send is tried again
-            self._retell(packet.dumps[0])
+                self._sent = WireSizes(old, new)  # else a blocked send is repeated
+            self._resize_texts(packet.dumps[0])
         self._decided(*packet.dumps)
 
-    def _retell(self, dump: Hexdump) -> None:
-        """Sizes in the records that wait behind the packet."""
-        if dump.number not in self._undecided:  # it was too long to be held, and is written
+    def _resize_texts(self, dump: Hexdump) -> None:
+        """Updates sizes in the records that wait behind the packet."""
+        if dump.number not in self._undecided:  # it was too large to wait, and is written
             return
-        for piece in reversed(self._queue):
-            if isinstance(piece, _Begin) and piece.dump is dump:
+        for token in reversed(self._queue):
+            if isinstance(token, _Begin) and token.dump is dump:
                 break
-            if isinstance(piece, Told) and piece.context == "Socket" and self._sent is not None:
-                piece.text = self._sent.retold(piece.text)
+            if isinstance(token, RecordToken) and token.context == "Socket" and self._sent is not None:
+                token.text = self._sent.resized(token.text)
 
     def _message(self, packet: Packet) -> list[Edit]:
         edits: list[Edit] = []
         if self._names is None and packet.number not in SECRETIVE and not self._needles.may_be_in(packet.data):
             return edits
-        data, spans = packet.data, packet.strings()
-        command = packet.command()
-        for span in spans:
+        data = packet.data
+        for span in packet.strings():
             stop = min(span.start + span.length, packet.size)
             value = data[span.start : stop]
-            if span.kind == "secret":
-                new = self._known.mask(value)
-            elif span.kind == "text" and value and len(value) == span.length:
-                new = self._command(value) if command is not None and span == command else value
-                new = self._needles.replace(new, self._known.mask)
-                new = self._names.packet(packet.number, new) if self._names is not None else new
-            else:
-                continue
+            new = self._new_string(packet, span, value)
             if new != value or (span.kind == "secret" and span.length != len(new)):
                 if len(new) != span.length:
                     edits.append((span.start - 4, span.start, len(new).to_bytes(4)))
@@ -262,8 +252,17 @@ class Rewrite(Walk):
                     edits.append((span.start, stop, new))
         return edits + self._overwritten(data, edits, 0)
 
+    def _new_string(self, packet: Packet, span: StringSpan, value: bytes) -> bytes:
+        """What replaces a string of a packet: its mask, or a text without secrets and names."""
+        if span.kind == "secret":
+            return self._known.mask(value)
+        if span.kind != "text" or not value or len(value) != span.length:
+            return value
+        new = self._needles.replace(self._command(value) if span == packet.command() else value, self._known.mask)
+        return self._names.packet(packet.number, new) if self._names is not None else new
+
     def _overwritten(self, data: bytes, edits: list[Edit], base: int) -> list[Edit]:
-        """Secrets that stand where no string is known: their bytes become asterisks."""
+        """Secrets outside the known strings: their bytes become asterisks."""
         more: list[Edit] = []
         for start, stop, _ in self._needles.find(data):
             if not any(a < base + stop and base + start < b for a, b, _ in edits):
@@ -271,35 +270,22 @@ class Rewrite(Walk):
         return more
 
     def _content(self, packet: Packet) -> list[Edit]:
-        header = packet.header()
-        number = packet.dumps[0].number
-        streams, kinds = self._survey.streams, self._survey.kinds
+        """Edits of a packet with channel data: its content is zeroed, names and secrets in the rest are replaced."""
+        header, number = packet.header(), packet.dumps[0].number
+        streams = self._collector.streams
         stream = streams[number] if number < len(streams) else 0
-        length = min(int.from_bytes(packet.data[header - 4 : header]), max(packet.size - header, 0))
+        for size, head, edits in self._repeats if not stream else ():
+            if size == packet.size and head == packet.data:
+                return edits  # a blocked send, repeated
+        size = max(packet.size - header, 0)
+        length = min(int.from_bytes(packet.data[header - 4 : header]), size)
         payload = packet.data[header : header + length]
-        if not stream:
-            for size, head, edits in self._repeats:
-                if size == packet.size and head == packet.data:
-                    return edits  # a blocked send, tried again
-            parts = [Part(0, max(packet.size - header, 0), "content")]
-        else:
-            content = self._streams.get(stream)
-            if content is None:
-                content = SftpContent(self._survey.shared) if kinds[stream] == SFTP else Content()
-                self._streams[stream] = content
-            parts = content.feed(payload, length)
-            parts.append(Part(length, max(packet.size - header, length), "content"))
-        keep = self._choices.keep_content and kinds[stream] != AGENT and not secrets.KEY_BEGIN.search(payload)
+        is_kept = self._choices.keep_content and self._collector.kinds[stream] != AGENT
+        is_kept = is_kept and not secrets.KEY_BEGIN.search(payload)
         edits = []
-        for part in parts:
+        for part in self._parts(stream, payload, length, size):
             old = payload[part.start : part.stop]
-            new = old
-            if part.kind == "content" and not keep:
-                new = bytes(part.stop - part.start)
-            elif part.kind != "content" and self._names is not None:
-                new = self._names.path(old) if part.kind == "names" else self._names.same_length(old)
-            if part.kind != "content" and self._needles.find(new):
-                new = b"*" * len(new)
+            new = self._new_part(part, old, is_kept)
             if new != old and part.start < part.stop:
                 edits.append((header + part.start, header + part.stop, new))
         if self._needles.values:
@@ -308,8 +294,27 @@ class Rewrite(Walk):
             self._repeats.append((packet.size, packet.data, edits))
         return edits
 
+    def _parts(self, stream: int, payload: bytes, length: int, size: int) -> list[Part]:
+        """The parts of a packet's channel data: `length` bytes, as the message says, and the rest up to `size`."""
+        if not stream:
+            return [Part(0, size, "content")]
+        content = self._streams.get(stream)
+        if content is None:
+            is_sftp = self._collector.kinds[stream] == SFTP
+            content = self._streams[stream] = SftpContent(self._collector.shared) if is_sftp else Content()
+        return [*content.feed(payload, length), Part(length, max(size, length), "content")]
+
+    def _new_part(self, part: Part, old: bytes, is_kept: bool) -> bytes:
+        """What replaces a part of channel data."""
+        if part.kind == "content":
+            return old if is_kept else bytes(part.stop - part.start)
+        new = old
+        if self._names is not None:
+            new = self._names.path(old) if part.kind == "names" else self._names.same_length(old)
+        return b"*" * len(new) if self._needles.find(new) else new
+
     def _kept(self, payload: bytes, edits: list[Edit], base: int) -> list[Edit]:
-        """Secrets in channel data that stays; also the parts of one that goes on in the next packet."""
+        """Masks secrets in channel data that is kept, also the parts of one that two packets share."""
         found = self._overwritten(payload, edits, base)
         end = base + len(payload)
         found += [(end - self._needles.begun(payload), end, b""), (base, base + self._needles.ended(payload), b"")]
@@ -322,66 +327,30 @@ class Rewrite(Walk):
             merged.append((start, stop, b"*" * (stop - start)))
         return merged
 
-    def orphan(self, dump: Hexdump) -> None:
-        """A second buffer without its first: a password, or content."""
-        if 0 < dump.size <= ORPHAN and dump.data() != b"none":
+    def lone_second_buffer(self, dump: Hexdump) -> None:
+        """A second buffer without its first: a password or content."""
+        if 0 < dump.size <= PASSWORD_KEPT and dump.data() != b"none":
             new = self._known.mask(dump.data())
-            rows.apply([dump], [(0, dump.size, new)], self._clean)
+            hexdump.apply([dump], [(0, dump.size, new)], self._clean)
             self._decided(dump)
         elif dump.data() == b"none" or (self._choices.keep_content and not self._needles.values):
             self._decided(dump)
         else:
             self._blank(dump)
 
-    def wire(self, dump: Hexdump) -> None:
-        """Cipher text, or before the keys are new what `plain` shows as well."""
+    def wire_bytes(self, dump: Hexdump) -> None:
+        """Ciphertext; before NEWKEYS, the same bytes that the `plain` dump shows."""
         if dump.kind == "send" and self._sent is not None:
             size = self._sent.next(dump.size)
             if size != dump.size:
                 whole = dump.layout is not None or len(dump.data()) == dump.size
-                rows.resize(dump, bytes(size if whole else 0), size)
+                hexdump.resize(dump, bytes(size if whole else 0), size)
         if not self._choices.keep_ciphertext:
             self._blank(dump)
             return
         edits = self._overwritten(dump.data(), [], 0)
-        rows.apply([dump], edits, self._clean)
+        hexdump.apply([dump], edits, self._clean)
         self._decided(dump)
-
-
-class _Sent:
-    """What goes over the wire of a packet that has another size now.
-
-    The sizes of what was sent tell the size of what was in it; they become those of the new packet.
-    """
-
-    def __init__(self, old: int, new: int) -> None:
-        self.old, self.new = old, new
-        self._was = self._is = 0
-        blocks = -(-(new + _OVERHEAD) // _BLOCK)
-        self.wire = blocks * _BLOCK + _MAC
-
-    @property
-    def covered(self) -> bool:
-        """Whether all of it went out."""
-        return self._was >= self.old + _OVERHEAD
-
-    def next(self, size: int) -> int:
-        """The size that the next `send()` has now."""
-        if self.covered:
-            return size
-        self._was += size
-        size = max(self.wire - self._is, 1) if self.covered else max(1, min(size, self.wire - self._is - 1))
-        self._is += size
-        return size
-
-    def retold(self, text: bytes) -> bytes:
-        """A text of the socket with the new size."""
-
-        def new(found: "re.Match[bytes]") -> bytes:
-            number = int(found[0])
-            return b"%d" % self.wire if self.old + _OVERHEAD <= number <= self.old + _WIRE_MORE else found[0]
-
-        return _NUMBER.sub(new, text)
 
 
 def _zeroed(found: "re.Match[bytes]") -> bytes:

@@ -1,7 +1,7 @@
-"""The look at a finished copy, before anybody gets it: is any secret in it?
+"""The check of a finished copy before its release: is any secret in it?
 
-It shares nothing with the code that wrote the copy: it takes the rows of dumps for rows wherever they stand, and puts
-their bytes together across rows and dumps.
+It shares no code with the writing of the copy: it reads rows of dumps wherever they are, and joins their bytes across
+rows and dumps.
 """
 
 import re
@@ -20,38 +20,38 @@ _RECORD = re.compile(
 
 
 def leaks(blocks: Iterable[bytes], needles: SecretSearcher) -> bool:
-    """Whether one of the secrets stands in a trace, in whatever form.
+    """Whether one of the secrets is in a trace, in any form.
 
     Args:
         blocks: the trace.
-        needles: looks for the secrets.
+        needles: searches for the secrets.
     """
     if not needles.values:
         return False
-    rest, before, shown, column = b"", b"", b"", b""
+    rest, before, data, column = b"", b"", b"", b""
     for block in chain(blocks, (b"",)):
         text = rest + block
         cut = text.rfind(b"\n") + 1 if block and len(text) < _LONGEST_LINE else len(text)
         whole, rest = text[:cut], text[cut:]
-        if any(not value.isdigit() for _, _, value in needles.find(before + whole)) or _spoken(whole, needles):
+        if any(not value.isdigit() for _, _, value in needles.find(before + whole)) or _in_words(whole, needles):
             return True
         before = whole[-_OVERLAP:]
         found = _ROW.findall(whole)
-        shown = shown[-_OVERLAP:] + bytes.fromhex(b"".join(pairs for pairs, _ in found).decode())
+        data = data[-_OVERLAP:] + bytes.fromhex(b"".join(pairs for pairs, _ in found).decode())
         column = column[-_OVERLAP:] + b"".join(chars for _, chars in found)
-        if needles.find(shown) or needles.find(column):
+        if needles.find(data) or needles.find(column):
             return True
     return False
 
 
-def _spoken(text: bytes, needles: SecretSearcher) -> bool:
-    """Whether a secret of digits stands among words, not among a trace's own figures."""
+def _in_words(text: bytes, needles: SecretSearcher) -> bool:
+    """Whether a secret of digits is among words, not among the numbers of the trace itself."""
     if not any(value.isdigit() for value in needles.values) or not needles.find(text, numbers=False):
         return False
     for line in text.split(b"\n"):
-        told = _RECORD.search(line)
-        if told is not None:
-            _, fields = events.parse(told[1].decode(), told[2].decode("utf-8", "replace"))
+        record = _RECORD.search(line)
+        if record is not None:
+            _, fields = events.parse(record[1].decode(), record[2].decode("utf-8", "replace"))
             if any(isinstance(v, str) and needles.find(v.encode(), numbers=False) for v in fields.values()):
                 return True
         elif b"=> " not in line and needles.find(_ROW.sub(b"", line), numbers=False):

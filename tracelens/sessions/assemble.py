@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
-from tracelens.libssh2 import events
 from tracelens.libssh2.events import Event
-from tracelens.reader import Dump, Item, Record, Run
+from tracelens.reader import Dump, Item, Run
 from tracelens.reader.packets import PacketReader, RawPacket
 from tracelens.sessions.beginnings import begins_session, is_empty, is_fresh, is_restart, returns_to_earlier_phase
 from tracelens.sessions.failures import classify_failures
@@ -86,7 +85,7 @@ class Assembler:
             self._put(self._ahead.popleft())
 
     def _put(self, item: Item) -> None:
-        if isinstance(item, Record):
+        if isinstance(item, Event):
             self._record(item)
             return
         if self._held is not None:
@@ -140,14 +139,13 @@ class Assembler:
 
     # -- text ------------------------------------------------------------------------------------------------------
 
-    def _record(self, record: Record) -> None:
+    def _record(self, event: Event) -> None:
         self._records += 1
-        name, fields = events.parse(record.context, record.text)
-        event = Event(record.line, record.time, record.context, name, fields, record.text)
+        name = event.name
         if name.endswith(".unknown"):
             self.unknown += 1
             if len(self.unknown_quotes) < 20:
-                self.unknown_quotes.append(Quote(record.line, record.text))
+                self.unknown_quotes.append(Quote(event.line, event.text))
         if self._held is not None:
             self._let_go(before=name)
         if name == "conn.blocking_mode" and any(t.session.last is not None for t in self._open if not t.freed):

@@ -6,9 +6,9 @@ subset of the mask works. What nothing shows is left unset: "not traced" is not 
 
 from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
+from tracelens.libssh2.repeats import FAILURE
 from tracelens.reader import Dump, Run
 from tracelens.reader.packets import RawPacket, decode
-from tracelens.reader.repeats import FAILURE
 from tracelens.sessions import error_events
 from tracelens.sessions.auth import begin_attempt, end_attempt
 from tracelens.sessions.channels import answer_request

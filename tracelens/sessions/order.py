@@ -1,6 +1,7 @@
 """A line number of its own for each item, so that line numbers say which item came first."""
 
-from tracelens.reader import Dump, Item, Record, Run
+from tracelens.libssh2.events import Event
+from tracelens.reader import Dump, Item, Run
 
 
 class Places:
@@ -35,8 +36,8 @@ class Places:
         place = self.last + 1
         self.last = max(place, last)
         self._lines[place] = line
-        if isinstance(item, Record):
-            return Record(place, item.time, item.context, item.text)
+        if isinstance(item, Event):
+            return Event(place, item.time, item.context, item.name, item.fields, item.text)
         if isinstance(item, Dump):
             item.line = place
             return item

@@ -6,7 +6,7 @@ from typing import Literal
 
 from tracelens.libssh2.errors import method_answered
 from tracelens.libssh2.events import Event
-from tracelens.reader import Item, Record, Run
+from tracelens.reader import Item, Run
 from tracelens.sessions.state import State
 
 WaitEnd = Literal["", "answered", "given up"]
@@ -46,7 +46,7 @@ def pick_session(
 def next_answered_method(ahead: Iterable[Item]) -> str | None:
     """The login method whose answer these items report next."""
     for item in ahead:
-        if isinstance(item, Record) and item.context in ("Userauth", "Failure Event"):
+        if isinstance(item, Event) and item.context in ("Userauth", "Failure Event"):
             return method_answered(item.text)
     return None
 

@@ -1,0 +1,37 @@
+"""Which messages libssh2 repeats all through a transfer or a wait, and which texts the peer can break into lines."""
+
+import re
+from collections.abc import Mapping
+
+from tracelens.libssh2.events import Value
+
+FAILURE = "failure_event.failure"
+EAGAIN = -37
+# A received SFTP packet; only DATA packets (type 103) come by the thousand.
+SFTP_PACKET = "sftp.packet_type_received"
+SFTP_DATA = re.compile(rb"packet(?: type)? 103\b")
+# Printed for each packet or each poll of a transfer.
+_TRANSFER = frozenset(
+    {
+        "conn.channel_read_wanted", "conn.channel_read_got", "conn.channel_read_filled", "conn.data_received",
+        "conn.read_avail_increased", "conn.window_adjusted", "conn.window_adjusting", "conn.window_adjustment_queued",
+        "conn.window_shrunk", "conn.data_writing", "conn.data_sending", "conn.write_split_by_packet",
+        "conn.write_split_by_window", "conn.write_blocked", "sftp.read_sent", "sftp.packet_awaited", "sftp.data_begun",
+        SFTP_PACKET, "sftp.packet_id_received", "sftp.partial_read", "sftp.partial_read_received",
+        "sftp.request_abandoned", "sftp.request_forgotten",
+    }
+)  # fmt: skip
+# Printed while libssh2 only waits.
+POLLS = frozenset({"conn.channel_read_wanted", "sftp.packet_awaited", FAILURE})
+# Texts of error -37 during a handshake: a new session may begin with one.
+HANDSHAKE = re.compile("getting banner|exchange encryption keys|ssh-userauth request")
+# "Context: text" of messages that end in a text of the peer's, which may contain newlines.
+MULTILINE = (
+    b"Userauth: Banner: ", b"Transport: Disconnect", b"Transport: Debug Packet", b"SCP: got", b"SCP: Sent ",
+    b"Conn: starting request",
+)  # fmt: skip
+
+
+def is_repeated(name: str, fields: Mapping[str, Value]) -> bool:
+    """Whether libssh2 repeats this event; of `SFTP_PACKET` only texts with `SFTP_DATA` count."""
+    return name in _TRANSFER or (name == FAILURE and fields["code"] == EAGAIN)
