@@ -1,0 +1,474 @@
+"""Changes the deciding code line by line and asks whether a trace or a test shows it.
+
+    python -m tests.mutants                     # 240 mutants; exit status 1 where fewer than 90 % are killed
+    python -m tests.mutants --count 0           # all of them
+    python -m tests.mutants --only sessions/    # those of the modules whose path holds this
+    python -m tests.mutants --witnesses FOLDER  # which traces of a folder would kill each survivor
+
+A mutant is one module with one change: a number, a comparison, a condition, a part of an `and` or `or`, a branch, a
+constant, a member of a tuple, set or dict. It is killed where the JSON document of a trace differs from that of the
+unchanged code (the traces and variants of tests/goldens.py, and the examples of the rules' pages), where a document
+takes too long, or where one of the tests in TESTS fails. Each mutant lives in a process of its own.
+"""
+
+import argparse
+import ast
+import functools
+import gc
+import hashlib
+import importlib
+import json
+import os
+import random
+import re
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parent.parent
+DECIDING = ("tracelens/sessions", "tracelens/rules")
+OTHERWISE = ("tracelens/rules/__init__.py", "tracelens/rules/selfcheck.py")  # load and check rules, decide nothing
+TESTS = (
+    "test_basis",
+    "test_fewer_masks",
+    "test_interleaved",
+    "test_lookslike",
+    "test_notices",
+    "test_plugins",
+    "test_rules",
+    "test_sessions",
+    "test_told",
+)
+SEED, COUNT, ENOUGH = 14, 240, 0.9
+SECONDS, BYTES = 5, 4 << 30  # of a processor for a document; of memory
+SWAPPED = {
+    **{ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "=="},
+    **{ast.In: "not in", ast.NotIn: "in", ast.Is: "is not", ast.IsNot: "is"},
+}
+# Arguments that change speed, memory or the contract of a call, and no result.
+IDLE = frozenset({"maxsize", "maxlen", "frozen", "strict", "kw_only", "gc", "slots", "eq", "flags"})
+EXAMPLE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+class Mutant(NamedTuple):
+    """One change of one module: the bytes from `start` to `end` become `new`."""
+
+    path: str
+    line: int
+    start: int
+    end: int
+    new: bytes
+    kind: str
+    run: tuple[int, int]  # the lines of its statement, one of which runs where it matters; (0, 0): on import
+
+    def source(self) -> bytes:
+        old = (ROOT / self.path).read_bytes()
+        return old[: self.start] + self.new + old[self.end :]
+
+    def __str__(self) -> str:
+        old = (ROOT / self.path).read_bytes()
+        first, last = old.rfind(b"\n", 0, self.start) + 1, old.find(b"\n", self.end)
+        lines = (old[first:last], old[first : self.start] + self.new + old[self.end : last])
+        before, after = (" ".join(line.decode().split()) for line in lines)
+        return f"{self.path}:{self.line}: {self.kind}\n    - {before}\n    + {after}"
+
+
+class _Mutations(ast.NodeVisitor):
+    """All mutants of a module."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.source = (ROOT / path).read_bytes()
+        self.lines = [0, *(m.end() for m in re.finditer(b"\n", self.source))]
+        self.found: list[Mutant] = []
+        self.inside, self.run = 0, (0, 0)
+        self.visit(ast.parse(self.source))
+
+    def visit(self, node: ast.AST) -> None:
+        before = self.run
+        if isinstance(node, ast.stmt) and self.inside:
+            self.run = (node.lineno, _end_of_head(node))
+        super().visit(node)
+        self.run = before
+
+    def _span(self, node: Any) -> tuple[int, int]:
+        start = self.lines[node.lineno - 1] + node.col_offset
+        return start, self.lines[node.end_lineno - 1] + node.end_col_offset
+
+    def _text(self, node: ast.AST) -> bytes:
+        start, end = self._span(node)
+        return self.source[start:end]
+
+    def _change(self, node: Any, new: bytes | str, kind: str) -> None:
+        new = new.encode() if isinstance(new, str) else new
+        self.found.append(Mutant(self.path, node.lineno, *self._span(node), new, kind, self.run))
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        value = node.value
+        if isinstance(value, bool):
+            self._change(node, str(not value), "constant")
+        elif isinstance(value, int):
+            for new in {value * 100, value // 10 if value > 10 else value, value + 1, value - 1} - {value}:
+                self._change(node, str(new), "number")
+        elif isinstance(value, float):
+            for new_float in (value * 100, value / 10):
+                self._change(node, str(new_float), "number")
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        operands = [node.left, *node.comparators]
+        for operator, left, right in zip(node.ops, operands, operands[1:], strict=False):
+            between = self.source[self._span(left)[1] : self._span(right)[0]]
+            brackets = re.fullmatch(rb"([)\s]*)(?:[<>=!]+|not\s+in|in|is\s+not|is)([(\s]*)", between)
+            if brackets is not None:
+                new = brackets[1] + SWAPPED[type(operator)].encode() + brackets[2]
+                start, end = self._span(left)[1], self._span(right)[0]
+                self.found.append(Mutant(self.path, left.end_lineno or 0, start, end, new, "comparison", self.run))
+        self.generic_visit(node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> None:
+        word = " and " if isinstance(node.op, ast.And) else " or "
+        for dropped in node.values:
+            kept = [f"({self._text(value).decode()})" for value in node.values if value is not dropped]
+            self._change(node, f"({word.join(kept)})", f"without `{_short(self._text(dropped))}`")
+        self.generic_visit(node)
+
+    def _condition(self, test: ast.expr) -> None:
+        self._change(test, b"(not (" + self._text(test) + b"))", "condition negated")
+
+    def visit_If(self, node: ast.If) -> None:
+        text = self._text(node.test)
+        self._condition(node.test)
+        self._change(node.test, b"((" + text + b") and False)", "branch never taken")
+        self._change(node.test, b"((" + text + b") or True)", "branch always taken")
+        self.generic_visit(node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> None:
+        self._condition(node.test)
+        self.generic_visit(node)
+
+    def visit_comprehension(self, node: ast.comprehension) -> None:
+        for test in node.ifs:
+            self._change(test, b"((" + self._text(test) + b") or True)", "filter dropped")
+        self.generic_visit(node)
+
+    def _members(self, node: Any) -> None:
+        if len(node.elts) > 1 and all(isinstance(e, ast.Constant) for e in node.elts):
+            text, (start, _) = self._text(node), self._span(node)
+            for member in node.elts:
+                a, b = (at - start for at in self._span(member))
+                comma = re.compile(rb"[\s,]*").match(text, b)
+                rest = text[:a] + text[comma.end() if comma else b :]
+                if len(node.elts) == 2 and isinstance(node, ast.Tuple):
+                    rest = re.sub(rb",?\s*\)$", b",)", rest)
+                self._change(node, rest, f"without {_short(self._text(member))}")
+        self.generic_visit(node)
+
+    visit_Tuple = visit_Set = visit_List = _members
+
+    def visit_Return(self, node: ast.Return) -> None:
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            self._change(node.value, '""', "constant")
+        self.generic_visit(node)
+
+    def visit_keyword(self, node: ast.keyword) -> None:
+        if node.arg not in IDLE:
+            self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        if not any(isinstance(target, ast.Name) and target.id.startswith("__") for target in node.targets):
+            self.visit(node.value)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.visit(node.value)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        """Annotations decide nothing; nor do f-strings, which are texts."""
+
+    visit_JoinedStr = visit_arg
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        for part in (*node.decorator_list, node.args):
+            self.visit(part)
+        self.inside += 1
+        for part in node.body:
+            self.visit(part)
+        self.inside -= 1
+
+
+def _end_of_head(node: Any) -> int:
+    """The last line of a statement without the statements in it."""
+    if isinstance(node, ast.Match):
+        return node.subject.end_lineno or 0
+    body = getattr(node, "body", None)
+    return max(node.lineno, body[0].lineno - 1) if body else node.end_lineno
+
+
+def _short(text: bytes) -> str:
+    return " ".join(text.decode().split())
+
+
+def mutants(only: str = "") -> list[Mutant]:
+    """All mutants of the deciding modules, in order."""
+    paths = sorted(p.relative_to(ROOT).as_posix() for folder in DECIDING for p in (ROOT / folder).rglob("*.py"))
+    return [m for p in paths if p not in OTHERWISE and only in p for m in sorted(set(_Mutations(p).found))]
+
+
+def draw(found: list[Mutant], count: int) -> list[Mutant]:
+    """So many of them, each module giving its share, the same ones each time."""
+    chance = random.Random(SEED)
+    if not 0 < count < len(found):
+        return found
+    step = len(found) / count
+    return [found[int((n + chance.random()) * step)] for n in range(count)]
+
+
+class _Finder:
+    """Gives the mutated module to whatever imports it."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.path = mutant.path
+        self.name = mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        self.code = compile(mutant.source(), str(ROOT / mutant.path), "exec")
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if name != self.name:
+            return None
+        loader = SourceFileLoader(name, str(ROOT / self.path))
+        loader.get_code = lambda fullname: self.code  # type: ignore[method-assign]
+        return spec_from_file_location(name, loader.path, loader=loader)
+
+
+def forked(mutant: Mutant | None, act: Callable[[], object]) -> str:
+    """What a child process returns that acts with the mutant in force; None is the unchanged code."""
+    with tempfile.TemporaryFile() as answer:
+        if (child := os.fork()) == 0:
+            status = 1
+            try:
+                os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+                os.dup2(1, 2)
+                if mutant is not None:
+                    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+                    sys.meta_path.insert(0, _Finder(mutant))  # type: ignore[arg-type]
+                answer.write(str(act()).encode())
+                answer.flush()
+                status = 0
+            finally:
+                os._exit(status)
+        _, status = os.waitpid(child, 0)
+        answer.seek(0)
+        return answer.read().decode() if status == 0 else f"killed: {'a time limit' if status < 256 else 'an error'}"
+
+
+def place_traces(folder: Path, other: Path | None) -> str:
+    """Writes every variant of every trace into a folder; returns their names."""
+    from tests import goldens
+
+    names = []
+
+    def place(name: str, data: bytes) -> None:
+        names.append(name.replace("/", "__").replace(" ", "-"))
+        (folder / names[-1]).write_bytes(data)
+
+    paths = goldens.traces(other)
+    for path, following in zip(paths, [*paths[1:], *paths[:1]], strict=True):
+        data, next_data = (_unpacked(p) for p in (path, following))
+        for variant, change in goldens.variants(data, next_data).items():
+            if (other is None or variant == "whole") and change():
+                place(f"{path.name}, {variant}", change())
+    if other is None:
+        from tracelens import rules
+
+        for rule in rules.load():
+            for number, example in enumerate(EXAMPLE.findall(rule.page), 1):
+                place(f"page of {rule.id}, {number}", example.encode())
+    return "\n".join(names)
+
+
+def _unpacked(path: Path) -> bytes:
+    import gzip
+
+    data = path.read_bytes()
+    return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+
+
+def documents(names: list[str]) -> Iterator[str]:
+    """A hash of each trace's document, in order."""
+    from tracelens import analysis, inputs
+    from tracelens.analysis.json_text import json_text
+    from tracelens.errors import TracelensError
+
+    for name in names:
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        try:
+            text = [json_text(analysis.analyze(found).document) for found in inputs.find([name])]  # type: ignore[arg-type]
+        except TracelensError as error:
+            text = [f"{type(error).__name__}: {error}"]
+        yield hashlib.sha256(text[0].encode()).hexdigest()[:16]
+    signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def runs(names: list[str]) -> str:
+    """JSON: for each line of the deciding functions, the numbers of the traces that it runs for, as a mask in hex."""
+    masks: dict[tuple[str, int], int] = {}
+    seen: set[tuple[str, int]] = set()
+    folders = tuple(str(ROOT / folder) for folder in DECIDING)
+
+    def called(frame: Any, event: str, argument: object) -> Any:
+        return line if frame.f_code.co_filename.startswith(folders) else None
+
+    def line(frame: Any, event: str, argument: object) -> Any:
+        seen.add((frame.f_code.co_filename, frame.f_lineno))
+        return line
+
+    list(documents(names[:1]))
+    kept = [o for o in gc.get_objects() if isinstance(o, functools._lru_cache_wrapper)]
+    kept = [o for o in kept if o.__module__.startswith(("tracelens.sessions", "tracelens.rules."))]
+    for number, name in enumerate(names):
+        for cached in kept:
+            cached.cache_clear()
+        seen.clear()
+        sys.settrace(called)
+        list(documents([name]))
+        sys.settrace(None)
+        for place in seen:
+            masks[place] = masks.get(place, 0) | 1 << number
+    return json.dumps([(os.path.relpath(path, ROOT), at, hex(mask)) for (path, at), mask in masks.items()])
+
+
+def preload() -> str:
+    """The modules of others that an analysis uses: imported once, before the children come to be."""
+    return "\n".join(name for name in sys.modules if not name.startswith(("tracelens", "tests", "__main__")))
+
+
+class Traces:
+    """Placed traces with the hashes of their documents; those that killed last come first."""
+
+    def __init__(self, other: Path | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="tracelens-mutants-")
+        place = Path(self._folder.name)
+        self.names = forked(None, lambda: place_traces(place, other)).splitlines()
+        self._in_folder(lambda: "\n".join(documents(self.names[:1])) and preload())
+        hashes = self._in_folder(lambda: "\n".join(documents(self.names))).splitlines()
+        self.hashes = dict(zip(self.names, hashes, strict=True))
+        for name in self._in_folder(lambda: "\n".join([*documents(self.names[:20]), preload()])).splitlines()[20:]:
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                pass
+
+        rows = json.loads(self._in_folder(lambda: runs(self.names)))
+        self._runs = {(path, line): int(mask, 16) for path, line, mask in rows}
+        self._numbers = {name: number for number, name in enumerate(self.names)}
+        self.sizes = {name: (place / name).stat().st_size for name in self.names}
+        self.names.sort(key=lambda name: self.sizes[name])
+
+    def reached(self, mutant: Mutant) -> list[str]:
+        """The traces for which its statement runs."""
+        if mutant.run == (0, 0):
+            return self.names
+        mask = 0
+        for line in range(mutant.run[0], mutant.run[1] + 1):
+            mask |= self._runs.get((mutant.path, line), 0)
+        return [name for name in self.names if mask >> self._numbers[name] & 1]
+
+    def _in_folder(self, act: Callable[[], object], mutant: Mutant | None = None) -> str:
+        def there() -> object:
+            os.chdir(self._folder.name)
+            return act()
+
+        return forked(mutant, there)
+
+    def killer(self, mutant: Mutant) -> str | None:
+        """The first trace whose document a mutant changes; or what ended it; None: nothing."""
+
+        names = self.reached(mutant)
+        if not names:
+            return None
+
+        def first() -> str:
+            return next((n for n, h in zip(names, documents(names), strict=True) if h != self.hashes[n]), "-")
+
+        found = self._in_folder(first, mutant)
+        if found == "-":
+            return None
+        if found in self.hashes:
+            self.names.remove(found)
+            self.names.insert(0, found)
+        return found
+
+    def killers(self, mutant: Mutant) -> list[str]:
+        """All traces whose documents a mutant changes, the smallest first."""
+
+        names = self.reached(mutant)
+
+        def differing() -> str:
+            pairs = zip(names, documents(names), strict=True)
+            return "\n".join(name for name, hash in pairs if hash != self.hashes[name])
+
+        found = self._in_folder(differing, mutant).splitlines()
+        if found and found[0] not in self.hashes:
+            return found
+        return sorted(found, key=lambda name: self.sizes[name])
+
+
+def tested(mutant: Mutant) -> bool:
+    """Whether all tests pass with a mutant."""
+
+    def run() -> int:
+        import pytest
+
+        signal.setitimer(signal.ITIMER_PROF, 60 * SECONDS)
+        names = [str(ROOT / "tests" / f"{name}.py") for name in TESTS]
+        return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *names]))
+
+    return forked(mutant, run) == "0"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--count", type=int, default=COUNT, help=f"how many mutants; 0: all (default: {COUNT})")
+    parser.add_argument("--only", default="", help="only modules whose path holds this")
+    parser.add_argument("--no-tests", action="store_true", help="traces alone decide")
+    parser.add_argument("--witnesses", type=Path, help="a folder of traces to try on the survivors")
+    chosen = parser.parse_args()
+    os.nice(19 - os.nice(0))
+    begin = time.monotonic()
+    found = mutants(chosen.only)
+    drawn = draw(found, chosen.count)
+    traces = Traces()
+    print(f"{len(drawn)} of {len(found)} mutants, {len(traces.names)} traces", file=sys.stderr)
+    by: Counter[str] = Counter()
+    survivors = []
+    for number, mutant in enumerate(drawn, 1):
+        killer = traces.killer(mutant)
+        if killer is not None:
+            by["an error or a time limit" if killer.startswith("killed: ") else "a document"] += 1
+        elif not chosen.no_tests and not tested(mutant):
+            by["a test"] += 1
+        else:
+            survivors.append(mutant)
+            print(f"{number}: survives: {mutant} ({len(traces.reached(mutant))} run it)", file=sys.stderr, flush=True)
+    others = Traces(chosen.witnesses) if chosen.witnesses is not None else None
+    for mutant in survivors:
+        print(mutant)
+        if others is not None:
+            witnesses = others.killers(mutant)
+            print(f"    {len(witnesses)} traces: {'; '.join(witnesses[:3])}" if witnesses else "    no trace", flush=True)
+    killed = len(drawn) - len(survivors)
+    for what, number in by.items():
+        print(f"{number} killed by {what}")
+    print(f"{killed} of {len(drawn)} killed ({killed / len(drawn):.1%}) in {time.monotonic() - begin:.0f} s")
+    return 0 if killed >= ENOUGH * len(drawn) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
