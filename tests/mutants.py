@@ -270,7 +270,7 @@ def forked(mutant: Mutant | None, act: Callable[[], object]) -> str:
 
 def place_traces(folder: Path, other: Path | None) -> str:
     """Writes every variant of every trace into a folder; returns their names."""
-    from tests import goldens
+    from tests import edits, goldens
 
     names = []
 
@@ -284,6 +284,9 @@ def place_traces(folder: Path, other: Path | None) -> str:
         for variant, change in goldens.variants(data, next_data).items():
             if (other is None or variant == "whole") and change():
                 place(f"{path.name}, {variant}", change())
+        if other is None:
+            for name, edit in edits.edits(data, path.name):
+                place(f"{path.name}, {name}", edit)
     if other is None:
         from tracelens import rules
 
@@ -440,7 +443,7 @@ def main() -> int:
     parser.add_argument("--no-tests", action="store_true", help="traces alone decide")
     parser.add_argument("--witnesses", type=Path, help="a folder of traces to try on the survivors")
     chosen = parser.parse_args()
-    os.nice(19 - os.nice(0))
+    os.nice(19)
     begin = time.monotonic()
     found = mutants(chosen.only)
     drawn = draw(found, chosen.count)

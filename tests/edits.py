@@ -1,0 +1,157 @@
+"""Edits of real traces: what a trace of another server, version or fault could hold, and what no program writes.
+
+Each edit is one small change that a name and a number decide, the same each time: another error text, another code,
+another server or version, a record that is gone, twice or elsewhere, a byte or a number that is another, time that
+passed, a record many times. Nobody knows the right diagnosis of such a trace; that it stays the same is what
+tests/mutants.py and tests/goldens.py look at.
+"""
+
+import csv
+import random
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+MESSAGES = Path(__file__).parent / "data" / "libssh2-messages.tsv"
+COUNT = 24  # edits of a trace
+LARGE = 60_000  # larger traces are left out
+UNIT = re.compile(rb"^(?=\[libssh2\] |=> )", re.MULTILINE)
+FAILURE = re.compile(rb"Failure Event: (-?\d+) - ([^\n]*)")
+CLOCK = re.compile(rb"\[libssh2\] (\d+)\.(\d{6}) ")
+NUMBER = re.compile(rb"(?<![\w.])\d{1,5}(?![\w.])")
+ROW = re.compile(rb"(?m)^[0-9a-f]{4,}: ((?:[0-9A-F]{2} +){1,16})")
+SERVERS = (
+    *(f"OpenSSH_{version}" for version in ("5.3", "6.6.1p1", "6.9", "7.0", "7.2", "7.4", "8.0", "8.7", "8.8", "9.9")),
+    *("dropbear_2012.55", "dropbear_2020.81", "dropbear_2022.83", "dropbear", "libssh_0.9.6", "lshd-2.1 lsh"),
+    *("mod_sftp/0.9.9", "mod_sftp", "Go", "paramiko_3.4.0", "Twisted", "Erlang/5.1.4", "Cisco-1.25", "ROSSSH"),
+    *("Sun_SSH_1.1", "WeOnlyDo 2.1.3", "SSHD-CORE-1.7.0", "AWS_SFTP_1.1", "xxxxxxx", "OpenSSH_for_Windows_8.1"),
+)
+VERSIONS = ("0.18", "1.2.9", "1.4.3", "1.7.0", "1.8.2", "1.9.0", "1.10.0", "1.11.0", "1.11.1", "1.11.2_DEV")
+CODES = (*range(-52, 0), 0, 2, -1000)
+WAITS = (150_000, 600_000, 1_500_000, 3_000_000, 12_000_000, 31_000_000, 65_000_000, 125_000_000, 700_000_000)
+
+Edit = Callable[[bytes, list[bytes], random.Random], bytes]
+
+
+@cache
+def texts() -> tuple[tuple[str, str], ...]:
+    """The errors of all versions of libssh2: code (or none) and text."""
+    with MESSAGES.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        found = [(row["code"], re.sub(r"%\w*[dux]", "7", row["format"]).replace("%s", "x")) for row in rows if row["kind"] == "error"]
+    return tuple(dict.fromkeys(found))
+
+
+def _other_text(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    code, text = chance.choice(texts())
+    with_code = chance.random() < 0.5
+    places = [n for n, unit in enumerate(units) if FAILURE.search(unit) and b" -37 " not in unit]
+    if not places:
+        at = chance.randrange(len(units))
+        clock = CLOCK.match(units[at])
+        head = clock[0] if clock else b"[libssh2] "
+        return b"".join([*units[:at], head + f"Failure Event: {code or -1} - {text}\n".encode(), *units[at:]])
+    at = places[0] if chance.random() < 0.3 else places[-1]
+    new = (f"Failure Event: {code or -1} - " if with_code else r"Failure Event: \1 - ").encode() + text.encode()
+    return b"".join([*units[:at], FAILURE.sub(new, units[at], count=1), *units[at + 1 :]])
+
+
+def _other_code(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    found = list(FAILURE.finditer(data))
+    if not found:
+        return _number(data, units, chance)
+    at = chance.choice(found[-3:])
+    return data[: at.start(1)] + str(chance.choice(CODES)).encode() + data[at.end(1) :]
+
+
+def _other_server(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    new = chance.choice(SERVERS).encode()
+    return re.sub(rb"(Received Banner: SSH-[\d.]+-)[^\n]*", lambda m: m[1] + new, data)
+
+
+def _other_version(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    new = chance.choice(VERSIONS).encode()
+    return re.sub(rb"(Sending Banner: SSH-2.0-libssh2_)[^\n]*", lambda m: m[1] + new, data)
+
+
+def _gone(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    at = chance.randrange(len(units))
+    return b"".join(units[:at] + units[at + chance.choice((1, 1, 2, 5)) :])
+
+
+def _elsewhere(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    at = chance.randrange(len(units))
+    to = min(len(units) - 1, max(0, at + chance.choice((-9, -3, -1, 1, 3, 9))))
+    rest = units[:at] + units[at + 1 :]
+    return b"".join([*rest[:to], units[at], *rest[to:]])
+
+
+def _many_times(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    at = chance.randrange(len(units))
+    return b"".join(units[:at] + units[at : at + 1] * chance.choice((2, 2, 3, 7, 25, 120)) + units[at + 1 :])
+
+
+def _from_another_place(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    """A stretch of records again, or its end, or without its beginning."""
+    a, b = sorted(chance.randrange(len(units) + 1) for _ in range(2))
+    return b"".join(chance.choice((units[:b] + units[a:], units[:b], units[a:], units[:a] + units[b:])))
+
+
+def _number(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    lines = [m for m in re.finditer(rb"(?m)^\[libssh2\] (?:\d+\.\d+ )?([^\n]*)", data) if NUMBER.search(m[1])]
+    if not lines:
+        return data
+    line = chance.choice(lines)
+    number = chance.choice(list(NUMBER.finditer(line[1])))
+    start = line.start(1) + number.start()
+    old = int(number[0])
+    new = chance.choice((old + 1, max(0, old - 1), 0, 1, 2, 3, 4, 5, 6, 11, 14, old * 10, chance.randrange(128)))
+    return data[:start] + str(new).encode() + data[start + len(number[0]) :]
+
+
+def _byte(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    places = [n for n, unit in enumerate(units) if unit.startswith(b"=> ") and b"plain" in unit[:50]]
+    if not places:
+        return _number(data, units, chance)
+    at = chance.choice(places)
+    rows = list(ROW.finditer(units[at]))[:3]
+    if not rows:
+        return data
+    row = chance.choice(rows[:1] * 3 + rows)
+    column = chance.choice((0, 0, 1, 4, 8, 9, chance.randrange(16)))
+    start = row.start(1) + column * 3 + (column > 7)
+    value = chance.choice((0, 1, 2, 3, 4, *range(50, 104), chance.randrange(256)))
+    if start + 2 > row.end(1):
+        return data
+    unit = units[at][:start] + b"%02X" % value + units[at][start + 2 :]
+    return b"".join([*units[:at], unit, *units[at + 1 :]])
+
+
+def _time(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    at, wait = chance.randrange(len(units)), chance.choice(WAITS)
+
+    def later(found: re.Match[bytes]) -> bytes:
+        return b"[libssh2] %d.%06d " % divmod(int(found[1]) * 1_000_000 + int(found[2]) + wait, 1_000_000)
+
+    return b"".join([*units[:at], *(CLOCK.sub(later, unit) for unit in units[at:])])
+
+
+EDITS: tuple[Edit, ...] = (
+    *(_other_text, _other_text, _other_text, _byte, _byte, _number, _gone, _elsewhere, _many_times),
+    *(_time, _other_code, _other_server, _other_version, _from_another_place),
+)
+
+
+def edits(data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
+    """The edits of a trace, with their names; every other one has a second edit on top of it."""
+    units = UNIT.split(data)[1:]
+    if not units or len(data) > LARGE:
+        return
+    chance = random.Random(name)
+    for number in range(COUNT):
+        edit = EDITS[number % len(EDITS)]
+        changed = edit(data, units, chance)
+        if number % 2 and (again := UNIT.split(changed)[1:]):
+            changed = chance.choice(EDITS)(changed, again, chance)
+        yield f"edit {number} {edit.__name__.strip('_')}", changed
