@@ -62,7 +62,6 @@ CASES = (
     ("banner-smtp", "1.10.0"),
     ("banner-ssh1", "1.9.0_DEV"),
     ("channel-closed-early-nonblocking", "1.11.1"),
-    ("channel-closed-upload", "1.9.0_DEV"),
     ("channel-env-dropbear", "1.9.0_DEV"),
     ("channel-listen-refused", "1.8.1_DEV"),
     ("channel-max-sessions", "1.10.0"),
@@ -124,7 +123,6 @@ CASES = (
     ("password-aged", "1.11.1"),
     ("password-aged-key", "1.9.0_DEV"),
     ("password-aged-prompts", "1.11.1"),
-    ("proftpd-login-timeout", "1.8.1_DEV"),
     ("proftpd-mkdir-exists", "1.10.0"),
     ("proftpd-second-missing", "1.11.1"),
     ("proftpd-too-many", "1.11.1"),
@@ -195,7 +193,11 @@ def _cause(scenario: str, version: str) -> str:
 
 
 def _read(table: Path) -> dict[str, dict[str, str]]:
-    return {row["file"]: row for row in truth.read(table)} if table.exists() else {}
+    if not table.exists():
+        return {}
+    with table.open(newline="") as file:  # as `_write` wrote it
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, escapechar="\\")
+        return {row["file"]: row for row in rows}
 
 
 def _write(table: Path, rows: Mapping[str, Mapping[str, str]]) -> None:
