@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-MESSAGES = Path(__file__).parent / "data" / "libssh2-messages.tsv"
-COUNT = 24  # edits of a trace
+MESSAGES = Path(__file__).parent.parent / "tracelens" / "libssh2" / "messages.tsv"
+COUNT = 14  # edits of a trace
 LARGE = 60_000  # larger traces are left out
 UNIT = re.compile(rb"^(?=\[libssh2\] |=> )", re.MULTILINE)
 FAILURE = re.compile(rb"Failure Event: (-?\d+) - ([^\n]*)")
@@ -39,7 +39,11 @@ def texts() -> tuple[tuple[str, str], ...]:
     """The errors of all versions of libssh2: code (or none) and text."""
     with MESSAGES.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        found = [(row["code"], re.sub(r"%\w*[dux]", "7", row["format"]).replace("%s", "x")) for row in rows if row["kind"] == "error"]
+        found = [
+            (row["code"], re.sub(r"%\w*[dux]", "7", row["format"]).replace("%s", "x"))
+            for row in rows
+            if row["kind"] == "error"
+        ]
     return tuple(dict.fromkeys(found))
 
 

@@ -67,7 +67,7 @@ class Mutant(NamedTuple):
     end: int
     new: bytes
     kind: str
-    run: tuple[int, int]  # the lines of its statement, one of which runs where it matters; (0, 0): on import
+    function: int  # the first line of the function that it is in, or 0
 
     def source(self) -> bytes:
         old = (ROOT / self.path).read_bytes()
@@ -89,15 +89,8 @@ class _Mutations(ast.NodeVisitor):
         self.source = (ROOT / path).read_bytes()
         self.lines = [0, *(m.end() for m in re.finditer(b"\n", self.source))]
         self.found: list[Mutant] = []
-        self.inside, self.run = 0, (0, 0)
+        self.function = 0
         self.visit(ast.parse(self.source))
-
-    def visit(self, node: ast.AST) -> None:
-        before = self.run
-        if isinstance(node, ast.stmt) and self.inside:
-            self.run = (node.lineno, _end_of_head(node))
-        super().visit(node)
-        self.run = before
 
     def _span(self, node: Any) -> tuple[int, int]:
         start = self.lines[node.lineno - 1] + node.col_offset
@@ -109,7 +102,7 @@ class _Mutations(ast.NodeVisitor):
 
     def _change(self, node: Any, new: bytes | str, kind: str) -> None:
         new = new.encode() if isinstance(new, str) else new
-        self.found.append(Mutant(self.path, node.lineno, *self._span(node), new, kind, self.run))
+        self.found.append(Mutant(self.path, node.lineno, *self._span(node), new, kind, self.function))
 
     def visit_Constant(self, node: ast.Constant) -> None:
         value = node.value
@@ -130,7 +123,7 @@ class _Mutations(ast.NodeVisitor):
             if brackets is not None:
                 new = brackets[1] + SWAPPED[type(operator)].encode() + brackets[2]
                 start, end = self._span(left)[1], self._span(right)[0]
-                self.found.append(Mutant(self.path, left.end_lineno or 0, start, end, new, "comparison", self.run))
+                self.found.append(Mutant(self.path, left.end_lineno or 0, start, end, new, "comparison", self.function))
         self.generic_visit(node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
@@ -198,18 +191,14 @@ class _Mutations(ast.NodeVisitor):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         for part in (*node.decorator_list, node.args):
             self.visit(part)
-        self.inside += 1
+        before, self.function = self.function, min(part.lineno for part in (node, *node.decorator_list))
         for part in node.body:
             self.visit(part)
-        self.inside -= 1
+        self.function = before
 
-
-def _end_of_head(node: Any) -> int:
-    """The last line of a statement without the statements in it."""
-    if isinstance(node, ast.Match):
-        return node.subject.end_lineno or 0
-    body = getattr(node, "body", None)
-    return max(node.lineno, body[0].lineno - 1) if body else node.end_lineno
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        if self._text(node.value) != b"Literal":
+            self.generic_visit(node)
 
 
 def _short(text: bytes) -> str:
@@ -319,32 +308,31 @@ def documents(names: list[str]) -> Iterator[str]:
     signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def runs(names: list[str]) -> str:
-    """JSON: for each line of the deciding functions, the numbers of the traces that it runs for, as a mask in hex."""
-    masks: dict[tuple[str, int], int] = {}
-    seen: set[tuple[str, int]] = set()
-    folders = tuple(str(ROOT / folder) for folder in DECIDING)
+def calls(names: list[str]) -> str:
+    """JSON: each trace's document as a hash; for each deciding function the traces that call it, as a mask in hex."""
+    masks: dict[Any, int] = {}
+    seen: set[Any] = set()
 
-    def called(frame: Any, event: str, argument: object) -> Any:
-        return line if frame.f_code.co_filename.startswith(folders) else None
-
-    def line(frame: Any, event: str, argument: object) -> Any:
-        seen.add((frame.f_code.co_filename, frame.f_lineno))
-        return line
+    def called(frame: Any, event: str, argument: object) -> None:
+        seen.add(frame.f_code)
 
     list(documents(names[:1]))
     kept = [o for o in gc.get_objects() if isinstance(o, functools._lru_cache_wrapper)]
     kept = [o for o in kept if o.__module__.startswith(("tracelens.sessions", "tracelens.rules."))]
+    hashes = []
     for number, name in enumerate(names):
         for cached in kept:
-            cached.cache_clear()
+            cached.cache_clear()  # so that each trace calls what it needs
         seen.clear()
         sys.settrace(called)
-        list(documents([name]))
+        hashes += documents([name])
         sys.settrace(None)
-        for place in seen:
-            masks[place] = masks.get(place, 0) | 1 << number
-    return json.dumps([(os.path.relpath(path, ROOT), at, hex(mask)) for (path, at), mask in masks.items()])
+        for code in seen:
+            masks[code] = masks.get(code, 0) | 1 << number
+    folders = tuple(str(ROOT / folder) for folder in DECIDING)
+    of_deciding = {code: mask for code, mask in masks.items() if code.co_filename.startswith(folders)}
+    rows = [(os.path.relpath(c.co_filename, ROOT), c.co_firstlineno, hex(mask)) for c, mask in of_deciding.items()]
+    return json.dumps([hashes, rows])
 
 
 def preload() -> str:
@@ -355,33 +343,31 @@ def preload() -> str:
 class Traces:
     """Placed traces with the hashes of their documents; those that killed last come first."""
 
-    def __init__(self, other: Path | None = None) -> None:
+    def __init__(self, most: int | None = None, other: Path | None = None) -> None:
+        self.most = most
         self._folder = tempfile.TemporaryDirectory(prefix="tracelens-mutants-")
         place = Path(self._folder.name)
         self.names = forked(None, lambda: place_traces(place, other)).splitlines()
-        self._in_folder(lambda: "\n".join(documents(self.names[:1])) and preload())
-        hashes = self._in_folder(lambda: "\n".join(documents(self.names))).splitlines()
+        hashes, rows = json.loads(self._in_folder(lambda: calls(self.names)))
         self.hashes = dict(zip(self.names, hashes, strict=True))
+        self._calls: Counter[tuple[str, int]] = Counter()
+        for path, line, mask in rows:
+            self._calls[path, line] |= int(mask, 16)
+        self._numbers = {name: number for number, name in enumerate(self.names)}
+        self.sizes = {name: (place / name).stat().st_size for name in self.names}
+        random.Random(SEED).shuffle(self.names)
         for name in self._in_folder(lambda: "\n".join([*documents(self.names[:20]), preload()])).splitlines()[20:]:
             try:
                 importlib.import_module(name)
             except ImportError:
                 pass
 
-        rows = json.loads(self._in_folder(lambda: runs(self.names)))
-        self._runs = {(path, line): int(mask, 16) for path, line, mask in rows}
-        self._numbers = {name: number for number, name in enumerate(self.names)}
-        self.sizes = {name: (place / name).stat().st_size for name in self.names}
-        self.names.sort(key=lambda name: self.sizes[name])
-
     def reached(self, mutant: Mutant) -> list[str]:
-        """The traces for which its statement runs."""
-        if mutant.run == (0, 0):
-            return self.names
-        mask = 0
-        for line in range(mutant.run[0], mutant.run[1] + 1):
-            mask |= self._runs.get((mutant.path, line), 0)
-        return [name for name in self.names if mask >> self._numbers[name] & 1]
+        """The traces that call its function, those that killed last first."""
+        if not mutant.function:
+            return self.names[: self.most]
+        mask = self._calls[mutant.path, mutant.function]
+        return [name for name in self.names if mask >> self._numbers[name] & 1][: self.most]
 
     def _in_folder(self, act: Callable[[], object], mutant: Mutant | None = None) -> str:
         def there() -> object:
@@ -440,6 +426,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--count", type=int, default=COUNT, help=f"how many mutants; 0: all (default: {COUNT})")
     parser.add_argument("--only", default="", help="only modules whose path holds this")
+    parser.add_argument("--most", type=int, help="try at most so many traces on a mutant: quicker, more survive")
     parser.add_argument("--no-tests", action="store_true", help="traces alone decide")
     parser.add_argument("--witnesses", type=Path, help="a folder of traces to try on the survivors")
     chosen = parser.parse_args()
@@ -447,7 +434,7 @@ def main() -> int:
     begin = time.monotonic()
     found = mutants(chosen.only)
     drawn = draw(found, chosen.count)
-    traces = Traces()
+    traces = Traces(chosen.most)
     print(f"{len(drawn)} of {len(found)} mutants, {len(traces.names)} traces", file=sys.stderr)
     by: Counter[str] = Counter()
     survivors = []
@@ -459,13 +446,15 @@ def main() -> int:
             by["a test"] += 1
         else:
             survivors.append(mutant)
-            print(f"{number}: survives: {mutant} ({len(traces.reached(mutant))} run it)", file=sys.stderr, flush=True)
-    others = Traces(chosen.witnesses) if chosen.witnesses is not None else None
+            print(f"{number}: survives: {mutant} ({len(traces.reached(mutant))} call it)", file=sys.stderr, flush=True)
+    others = Traces(None, chosen.witnesses) if chosen.witnesses is not None else None
     for mutant in survivors:
         print(mutant)
         if others is not None:
             witnesses = others.killers(mutant)
-            print(f"    {len(witnesses)} traces: {'; '.join(witnesses[:3])}" if witnesses else "    no trace", flush=True)
+            print(
+                f"    {len(witnesses)} traces: {'; '.join(witnesses[:3])}" if witnesses else "    no trace", flush=True
+            )
     killed = len(drawn) - len(survivors)
     for what, number in by.items():
         print(f"{number} killed by {what}")
