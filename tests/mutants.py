@@ -13,6 +13,7 @@ takes too long, or where one of the tests in TESTS fails. Each mutant lives in a
 
 import argparse
 import ast
+import contextlib
 import functools
 import gc
 import hashlib
@@ -50,9 +51,9 @@ TESTS = (
 SEED, COUNT, ENOUGH = 14, 240, 0.9
 SECONDS, BYTES = 5, 4 << 30  # of a processor for a document; of memory
 SWAPPED = {
-    **{ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "=="},
-    **{ast.In: "not in", ast.NotIn: "in", ast.Is: "is not", ast.IsNot: "is"},
-}
+    ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "==",
+    ast.In: "not in", ast.NotIn: "in", ast.Is: "is not", ast.IsNot: "is",
+}  # fmt: skip
 # Arguments that change speed, memory or the contract of a call, and no result.
 IDLE = frozenset({"maxsize", "maxlen", "frozen", "strict", "kw_only", "gc", "slots", "eq", "flags"})
 EXAMPLE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -164,7 +165,7 @@ class _Mutations(ast.NodeVisitor):
                 self._change(node, rest, f"without {_short(self._text(member))}")
         self.generic_visit(node)
 
-    visit_Tuple = visit_Set = visit_List = _members
+    visit_Tuple = visit_Set = visit_List = _members  # noqa: N815
 
     def visit_Return(self, node: ast.Return) -> None:
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
@@ -186,7 +187,7 @@ class _Mutations(ast.NodeVisitor):
     def visit_arg(self, node: ast.arg) -> None:
         """Annotations decide nothing; nor do f-strings, which are texts."""
 
-    visit_JoinedStr = visit_arg
+    visit_JoinedStr = visit_arg  # noqa: N815
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         for part in (*node.decorator_list, node.args):
@@ -217,7 +218,9 @@ def draw(found: list[Mutant], count: int) -> list[Mutant]:
     if not 0 < count < len(found):
         return found
     step = len(found) / count
-    return [found[int((n + chance.random()) * step)] for n in range(count)]
+    drawn = [found[int((n + chance.random()) * step)] for n in range(count)]
+    chance.shuffle(drawn)
+    return drawn
 
 
 class _Finder:
@@ -357,10 +360,8 @@ class Traces:
         self.sizes = {name: (place / name).stat().st_size for name in self.names}
         random.Random(SEED).shuffle(self.names)
         for name in self._in_folder(lambda: "\n".join([*documents(self.names[:20]), preload()])).splitlines()[20:]:
-            try:
+            with contextlib.suppress(ImportError):
                 importlib.import_module(name)
-            except ImportError:
-                pass
 
     def reached(self, mutant: Mutant) -> list[str]:
         """The traces that call its function, those that killed last first."""
@@ -452,9 +453,7 @@ def main() -> int:
         print(mutant)
         if others is not None:
             witnesses = others.killers(mutant)
-            print(
-                f"    {len(witnesses)} traces: {'; '.join(witnesses[:3])}" if witnesses else "    no trace", flush=True
-            )
+            print(f"    {len(witnesses)} traces would kill it", *witnesses[:3], sep="; ", flush=True)
     killed = len(drawn) - len(survivors)
     for what, number in by.items():
         print(f"{number} killed by {what}")
