@@ -1,19 +1,27 @@
 """Edits of real traces: what a trace of another server, version or fault could hold, and what no program writes.
 
-Each edit is one small change that a name and a number decide, the same each time: another error text, another code,
-another server or version, a record that is gone, twice or elsewhere, a byte or a number that is another, time that
-passed, a record many times. Nobody knows the right diagnosis of such a trace; that it stays the same is what
-tests/mutants.py and tests/goldens.py look at.
+    python -m tests.edits --make    # store a hash of the documents of each trace's edits, after a change that was meant
+
+Each edit is a small change that a name and a number decide, the same each time: another error text, code, server or
+version, a record that is gone, twice or elsewhere, another byte or number, time that passed, a record many times.
+Nobody knows the right diagnosis of such a trace; tests/test_analysis_edits.py holds it to what it was, and
+tests/mutants.py shows which branches it needs.
 """
 
+import argparse
 import csv
+import hashlib
 import random
 import re
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-MESSAGES = Path(__file__).parent.parent / "tracelens" / "libssh2" / "messages.tsv"
+HERE = Path(__file__).parent
+STORE = HERE / "data" / "edits.tsv"
+MESSAGES = HERE.parent / "tracelens" / "libssh2" / "messages.tsv"
 COUNT = 14  # edits of a trace
 LARGE = 60_000  # larger traces are left out
 UNIT = re.compile(rb"^(?=\[libssh2\] |=> )", re.MULTILINE)
@@ -159,3 +167,51 @@ def edits(data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
         if number % 2 and (again := UNIT.split(changed)[1:]):
             changed = chance.choice(EDITS)(changed, again, chance)
         yield f"edit {number} {edit.__name__.strip('_')}", changed
+
+
+def traces() -> list[Path]:
+    """The traces of the repository that are small enough to be edited."""
+    found = [*HERE.glob("cases/*/*.log"), *HERE.parent.glob("sample_logs/*.log")]
+    return sorted(path for path in found if path.stat().st_size <= LARGE)
+
+
+def named(path: Path) -> str:
+    """A trace's name in the store."""
+    return f"{path.parent.name}/{path.name}"
+
+
+def hashed(path: Path) -> str:
+    """A hash of the JSON documents of all edits of a trace."""
+    from tracelens import analysis, inputs
+    from tracelens.analysis.json_text import json_text
+    from tracelens.errors import TracelensError
+
+    digest = hashlib.sha256()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "trace.log"
+        for _, edit in edits(path.read_bytes(), path.name):
+            file.write_bytes(edit)
+            try:
+                documents = [analysis.analyze(found).document for found in inputs.find([str(file)])]  # type: ignore[arg-type]
+                digest.update(json_text({**documents[0], "source": None}).encode())
+            except TracelensError as error:
+                digest.update(type(error).__name__.encode())
+    return digest.hexdigest()[:12]
+
+
+def stored() -> dict[str, str]:
+    """The stored hashes by the traces' names."""
+    rows = (tuple(line.split("\t", 1)) for line in STORE.read_text().splitlines())
+    return dict(rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.edits", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--make", action="store_true", required=True, help="store the hashes")
+    parser.parse_args()
+    STORE.write_text("".join(f"{named(path)}\t{hashed(path)}\n" for path in traces()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -275,10 +275,10 @@ def place_traces(folder: Path, other: Path | None) -> str:
         data, next_data = (_unpacked(p) for p in (path, following))
         for variant, change in goldens.variants(data, next_data).items():
             if (other is None or variant == "whole") and change():
-                place(f"{path.name}, {variant}", change())
+                place(f"{path.parent.name}/{path.name}, {variant}", change())
         if other is None:
             for name, edit in edits.edits(data, path.name):
-                place(f"{path.name}, {name}", edit)
+                place(f"{path.parent.name}/{path.name}, {name}", edit)
     if other is None:
         from tracelens import rules
 
