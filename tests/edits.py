@@ -22,7 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 STORE = HERE / "data" / "edits.tsv"
 MESSAGES = HERE.parent / "tracelens" / "libssh2" / "messages.tsv"
-COUNT = 14  # edits of a trace
+COUNT = 24  # edits of a trace
 LARGE = 60_000  # larger traces are left out
 UNIT = re.compile(rb"^(?=\[libssh2\] |=> )", re.MULTILINE)
 FAILURE = re.compile(rb"Failure Event: (-?\d+) - ([^\n]*)")
@@ -36,6 +36,71 @@ SERVERS = (
     *("Sun_SSH_1.1", "WeOnlyDo 2.1.3", "SSHD-CORE-1.7.0", "AWS_SFTP_1.1", "xxxxxxx", "OpenSSH_for_Windows_8.1"),
 )
 VERSIONS = ("0.18", "1.2.9", "1.4.3", "1.7.0", "1.8.2", "1.9.0", "1.10.0", "1.11.0", "1.11.1", "1.11.2_DEV")
+GREETINGS = (
+    *(
+        b"+OK Dovecot ready.",
+        b"* OK IMAP4rev1 ready",
+        b"220 ftp.example.org FTP server ready",
+        b"HTTP/1.1 400 Bad Request",
+    ),
+    *(
+        b"220 mail.example.org ESMTP Postfix",
+        b"SSH-1.5-1.2.33",
+        b"SSH-1.99-OpenSSH_3.9p1",
+        b"RFB 003.008",
+        b"\x15\x03\x01",
+    ),
+    *(b"Exceeded MaxStartups", b"Not allowed at this time", b"-ERR bye", b"421 too many connections", b"login: ", b""),
+)
+GOODBYES = (
+    *(b"Too many authentication failures", b"No more authentication methods available", b"Timeout", b"bye", b""),
+    *(
+        b"Auth fail",
+        b"Change of username or service not allowed",
+        b"no matching cipher found",
+        b"Corrupted MAC on input",
+    ),
+    *(
+        b"Application disconnected",
+        b"disconnected by user",
+        b"Packet corrupt",
+        b"Idle timeout",
+        b"Session limit reached",
+    ),
+)
+PACKETS = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    20,
+    21,
+    30,
+    31,
+    33,
+    50,
+    51,
+    52,
+    53,
+    60,
+    61,
+    63,
+    66,
+    80,
+    81,
+    82,
+    *range(90, 101),
+    101,
+    192,
+)
+PACKET = re.compile(rb"(?:Packet type|Looking for packet of type:|Redirecting into the key re-exchange:) (\d+)")
+STATUS = re.compile(
+    rb"0000: 5E (?:[0-9A-F]{2} +){12}65 [0-9A-F ]+: [^\n]*\n+0010: (?:[0-9A-F]{2} +){2}(?:00 +){3}([0-9A-F]{2})"
+)
+DISCONNECT = re.compile(rb"Disconnect\((\d+)\): ([^\n(]*)\(")
 CODES = (*range(-52, 0), 0, 2, -1000)
 WAITS = (150_000, 600_000, 1_500_000, 3_000_000, 12_000_000, 31_000_000, 65_000_000, 125_000_000, 700_000_000)
 
@@ -53,6 +118,14 @@ def texts() -> tuple[tuple[str, str], ...]:
             if row["kind"] == "error"
         ]
     return tuple(dict.fromkeys(found))
+
+
+@cache
+def messages() -> tuple[tuple[str, str], ...]:
+    """The messages of all versions of libssh2 that are no errors: context and text."""
+    with MESSAGES.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return tuple((row["context_or_error"], row["format"]) for row in rows if row["kind"] == "debug")
 
 
 def _other_text(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
@@ -75,6 +148,56 @@ def _other_code(data: bytes, units: list[bytes], chance: random.Random) -> bytes
         return _number(data, units, chance)
     at = chance.choice(found[-3:])
     return data[: at.start(1)] + str(chance.choice(CODES)).encode() + data[at.end(1) :]
+
+
+def _one_more_text(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    code, text = chance.choice(texts())
+    return _inserted(units, chance, f"Failure Event: {code or chance.choice(CODES)} - {text}")
+
+
+def _one_more_message(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    context, text = chance.choice(messages())
+    text = re.sub(r"%\w*[dux]", lambda _: str(chance.choice((0, 0, 1, 2, 4, 60, 96, 100))), text)
+    return _inserted(
+        units, chance, f"{context}: {text.replace('%s', chance.choice(('x', 'password', 'publickey,password')))}"
+    )
+
+
+def _inserted(units: list[bytes], chance: random.Random, text: str) -> bytes:
+    at = chance.randrange(len(units))
+    clock = CLOCK.match(units[at])
+    return b"".join([*units[:at], (clock[0] if clock else b"[libssh2] ") + text.encode() + b"\n", *units[at:]])
+
+
+def _other_greeting(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    new = chance.choice(GREETINGS)
+    return re.sub(rb"(Received Banner: )[^\n]*", lambda m: m[1] + new, data)
+
+
+def _other_packet(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    """Another number in a record that names the type of a packet."""
+    found = list(PACKET.finditer(data))
+    if not found:
+        return _number(data, units, chance)
+    at = chance.choice(found)
+    return data[: at.start(1)] + str(chance.choice(PACKETS)).encode() + data[at.end(1) :]
+
+
+def _other_status(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    """Another SFTP status in the dump of an answer."""
+    found = list(STATUS.finditer(data))
+    if not found:
+        return _byte(data, units, chance)
+    at = chance.choice(found[-4:])
+    return data[: at.start(1)] + b"%02X" % chance.randrange(33) + data[at.end(1) :]
+
+
+def _other_end(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
+    """Another reason of a disconnect, with other words."""
+    reason, words = chance.randrange(17), chance.choice(GOODBYES)
+    if not DISCONNECT.search(data):
+        return _inserted(units, chance, f"Transport: Disconnect({reason}): {words.decode()}()")
+    return DISCONNECT.sub(lambda m: b"Disconnect(%d): %s(" % (reason, words or m[2]), data)
 
 
 def _other_server(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
@@ -150,8 +273,9 @@ def _time(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
 
 
 EDITS: tuple[Edit, ...] = (
-    *(_other_text, _other_text, _other_text, _byte, _byte, _number, _gone, _elsewhere, _many_times),
-    *(_time, _other_code, _other_server, _other_version, _from_another_place),
+    *(_other_text, _one_more_text, _byte, _other_packet, _gone, _one_more_message, _time, _other_code, _elsewhere),
+    *(_other_text, _number, _other_server, _other_status, _many_times, _one_more_text, _other_end, _other_text),
+    *(_one_more_message, _other_version, _byte, _from_another_place, _other_greeting, _other_text, _other_packet),
 )
 
 
