@@ -170,8 +170,16 @@ def _inserted(units: list[bytes], chance: random.Random, text: str) -> bytes:
 
 
 def _other_greeting(data: bytes, units: list[bytes], chance: random.Random) -> bytes:
-    new = chance.choice(GREETINGS)
-    return re.sub(rb"(Received Banner: )[^\n]*", lambda m: m[1] + new, data)
+    """A peer that greets in another way, with which the handshake ends."""
+    found = re.search(rb"Received Banner: ", data)
+    if found is None:
+        return _number(data, units, chance)
+    clock = CLOCK.match(data, data.rfind(b"[libssh2] ", 0, found.end()))
+    error = b"%sFailure Event: %d - Failed getting banner\n" % (
+        clock[0] if clock else b"[libssh2] ",
+        chance.choice(CODES),
+    )
+    return data[: found.end()] + chance.choice(GREETINGS) + b"\n" + error
 
 
 def _other_packet(data: bytes, units: list[bytes], chance: random.Random) -> bytes:

@@ -130,6 +130,8 @@ class _Mutations(ast.NodeVisitor):
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
         word = " and " if isinstance(node.op, ast.And) else " or "
         for dropped in node.values:
+            if isinstance(dropped, ast.Constant) and not dropped.value:
+                continue  # `or ""`: what a type asks for
             kept = [f"({self._text(value).decode()})" for value in node.values if value is not dropped]
             self._change(node, f"({word.join(kept)})", f"without `{_short(self._text(dropped))}`")
         self.generic_visit(node)
