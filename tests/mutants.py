@@ -403,8 +403,8 @@ class Traces:
         return sorted(found, key=lambda name: self.sizes[name])
 
 
-def tested(mutant: Mutant) -> bool:
-    """Whether all tests pass with a mutant."""
+def tested(mutant: Mutant | None) -> bool:
+    """Whether all tests pass with a mutant, or with the unchanged code."""
 
     def run() -> int:
         import pytest
@@ -430,6 +430,8 @@ def main() -> int:
     drawn = draw(found, chosen.count)
     traces = Traces(chosen.most)
     print(f"{len(drawn)} of {len(found)} mutants, {len(traces.names)} traces", file=sys.stderr)
+    if not chosen.no_tests and not tested(None):
+        parser.error("a test fails with the unchanged code")
     by: Counter[str] = Counter()
     survivors = []
     for number, mutant in enumerate(drawn, 1):
