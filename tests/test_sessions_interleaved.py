@@ -1,6 +1,7 @@
 """Sessions that take turns in one trace: recorded ones, woven into each other as two threads of a process would."""
 
 import csv
+import hashlib
 import random
 import re
 from collections.abc import Iterator
@@ -10,7 +11,6 @@ import pytest
 from support import HERE, READ, SENT, diagnose_bytes, diagnose_file, dump, run, string
 
 _CLOCK = re.compile(rb"\[libssh2\] (\d+)\.(\d{6}) ")
-APART = 7  # neighbours fail alike
 with (HERE / "TRUTH.tsv").open(newline="") as _file:
     ALONE = [
         HERE.parent / row["file"]
@@ -18,10 +18,18 @@ with (HERE / "TRUTH.tsv").open(newline="") as _file:
         if row["origin"].startswith("lab: ") and (row["mask"], row["newline_policy"]) == ("511", "normal")
         if ";" not in row["root_cause"]
     ]
-PAIRS = list(zip(ALONE, ALONE[APART:], strict=False))
 
 
-@pytest.mark.parametrize(("after", "in_order"), [(3_000, 0.45), (20_000, 0.55), (90_000, 0.85)])
+def partner(one: Path) -> Path:
+    """Another trace, chosen by the names alone, so that a new trace changes few pairs."""
+    others = (other for other in ALONE if other != one)
+    return min(others, key=lambda other: hashlib.sha256(f"{one.name} {other.name}".encode()).digest())
+
+
+PAIRS = [(one, partner(one)) for one in ALONE]
+
+
+@pytest.mark.parametrize(("after", "in_order"), [(3_000, 0.5), (20_000, 0.62), (90_000, 0.87)])
 def test_two_at_once_are_diagnosed_like_each_alone(after: int, in_order: float) -> None:
     """Where both wait for the same answer nothing tells whose it is, so that not all can be right.
 
@@ -36,7 +44,7 @@ def test_two_at_once_are_diagnosed_like_each_alone(after: int, in_order: float) 
             wrong.append(f"{one.name} + {other.name}: {got}, alone {alone}")
         elif got != alone:
             traded += 1
-    assert len(wrong) <= len(PAIRS) * 0.22, "\n".join(wrong)
+    assert len(wrong) <= len(PAIRS) * 0.2, "\n".join(wrong)
     assert len(PAIRS) - len(wrong) - traded >= len(PAIRS) * in_order
 
 
@@ -50,7 +58,7 @@ def test_a_session_that_was_abandoned_leaves_the_next_one_alone(part: float) -> 
         got = diagnose_bytes(data)["sessions"][-1]
         if [verdict(got)] != verdicts(other)[-1:]:
             wrong.append(f"{one.name} + {other.name}: {verdict(got)}")
-    assert len(wrong) <= len(PAIRS) * 0.04, "\n".join(wrong)
+    assert len(wrong) <= len(PAIRS) * 0.03, "\n".join(wrong)
 
 
 def woven(one: Path, other: Path, after: int) -> bytes:
