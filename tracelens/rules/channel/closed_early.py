@@ -107,14 +107,12 @@ def closed_early(session: Session) -> Found | None:
         (*evidence, *since),
         (
             server(
-                f"{fix}; see its own log (`internal-sftp -l VERBOSE`), limits of the account, "
-                f"ChannelTimeout in sshd_config, a "
-                "session limit of the product"
+                f"{fix}; see its own log (`internal-sftp -l VERBOSE`), limits of the account, ChannelTimeout in "
+                "sshd_config, a session limit of the product"
             ),
             client(
-                "open a new channel or connect anew (libssh2_sftp_init, OpenSFTP on IRIS/Caché), repeat "
-                "the operation, and "
-                "set a timeout: libssh2 does not notice this end by itself"
+                "open a new channel or connect anew (libssh2_sftp_init, OpenSFTP on IRIS/Caché), repeat the "
+                "operation, and set a timeout: libssh2 does not notice this end by itself"
             ),
         ),
         (

@@ -102,17 +102,15 @@ def _advice(direct: Quote | None, opened: int) -> tuple[Advice, ...]:
     if direct is not None:
         return (
             server(
-                f"check AllowTcpForwarding and PermitOpen in sshd_config, `restrict` in authorized_keys, "
-                f"and whether the "
-                f"server can reach the target ({direct.text})"
+                "check AllowTcpForwarding and PermitOpen in sshd_config, `restrict` in authorized_keys, and whether "
+                f"the server can reach the target ({direct.text})"
             ),
             client("check host and port of the forwarded connection as the server sees them"),
         )
     held = f" ({opened} are open here)" if opened else " (none is open here, so the limit is elsewhere)"
     return (
         server(
-            "check MaxSessions (0 allows logins but no session), the account's shell, and restrictions "
-            "of the key in "
+            "check MaxSessions (0 allows logins but no session), the account's shell, and restrictions of the key in "
             "authorized_keys; on an appliance its limit of sessions"
         ),
         client(f"close channels that are no longer used: their number on one connection is limited{held}"),

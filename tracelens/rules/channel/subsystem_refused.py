@@ -76,17 +76,15 @@ def subsystem_refused(session: Session) -> Found | None:
         ),
         (
             server(
-                f"add it in sshd_config: `Subsystem sftp internal-sftp` (or the path of sftp-server), "
-                f"and check `Match` "
-                f"blocks{user}; sshd's log says \"subsystem request for {name} ... failed, subsystem not "
-                f'found"'
+                "add it in sshd_config: `Subsystem sftp internal-sftp` (or the path of sftp-server), and check "
+                f"`Match` blocks{user}; sshd's log says \"subsystem request for {name} ... failed, subsystem not "
+                'found"'
                 if name == "sftp"
                 else f"sshd has no subsystem {name!r}; few servers do"
             ),
             client(
-                "ask whether this account is meant for SFTP at all; SCP (libssh2_scp_recv2, "
-                "libssh2_scp_send64) may work "
-                "where SFTP is off"
+                "ask whether this account is meant for SFTP at all; SCP (libssh2_scp_recv2, libssh2_scp_send64) may "
+                "work where SFTP is off"
             ),
         ),
         (

@@ -127,9 +127,8 @@ def _advice(said: str, status: int | None) -> tuple[Advice, ...]:
         server("install scp (often part of openssh-clients) in the PATH of a non-interactive shell of this account")
         if status == 127
         else server(
-            "what came is not scp's answer: check ForceCommand (\"This service allows sftp connections "
-            'only."), text from '
-            "shell start files, and that scp is installed for this account"
+            'what came is not scp\'s answer: check ForceCommand ("This service allows sftp connections only."), text '
+            "from shell start files, and that scp is installed for this account"
         )
         if not known
         else server("scp's own words are the system's answer for this account, as its shell sees the path")

@@ -75,17 +75,15 @@ def permission_denied(session: Session) -> Found | None:
         "The server denied the operation: permission",
         (
             server(
-                f"check owner and permissions of {path(failed)} and of each folder above it for {user}, "
-                f"as seen inside a "
-                "chroot (whose root is never writable); a read-only SFTP (`-R`), mount or SELinux gives "
+                f"check owner and permissions of {path(failed)} and of each folder above it for {user}, as seen "
+                "inside a chroot (whose root is never writable); a read-only SFTP (`-R`), mount or SELinux gives "
                 "this too"
             ),
             client(
                 "leave out setting mode, owner or times after an upload: many servers refuse it"
                 if verb in ("setstat", "fsetstat")
-                else "check that the path is the one meant: a leading slash starts at the server's (or "
-                "chroot's) root, not "
-                "at the home folder"
+                else "check that the path is the one meant: a leading slash starts at the server's (or chroot's) "
+                "root, not at the home folder"
             ),
         ),
         (Rival("sftp-no-such-file", "ruled out: the status is 3, not 2"),),

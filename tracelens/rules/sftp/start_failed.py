@@ -17,9 +17,8 @@ UNSEEN_BANNER = (
     "decide"
 )
 SILENCE_SHELL = (
-    "remove the output (echo, banners, stty, mesg) from the account's shell start files, or print only "
-    "for interactive "
-    "shells; `ssh USER@HOST /bin/true` must print nothing"
+    "remove the output (echo, banners, stty, mesg) from the account's shell start files, or print only for "
+    "interactive shells; `ssh USER@HOST /bin/true` must print nothing"
 )
 
 
@@ -119,9 +118,8 @@ def start_failed(session: Session) -> Found | None:
         (
             server(fix),
             client(
-                f"try `sftp -v {session.user or 'USER'}@HOST` from another machine: it fails the same "
-                f"way if the server "
-                "is to blame"
+                f"try `sftp -v {session.user or 'USER'}@HOST` from another machine: it fails the same way if the "
+                "server is to blame"
             ),
             *_network(session, failed, died),
         ),
@@ -153,10 +151,8 @@ def _why(session: Session, failed: Failure, died: Channel | None) -> tuple[str, 
         line = died.exit_line or died.close_line or died.eof_line
         return (
             f"the SFTP server program ended at once{how}{missing}",
-            "check the path in `Subsystem sftp ...` of sshd_config (`internal-sftp` needs no program; "
-            "dropbear needs "
-            "openssh-sftp-server installed), the account's shell (nologin, /bin/false) and what the "
-            "chroot contains",
+            "check the path in `Subsystem sftp ...` of sshd_config (`internal-sftp` needs no program; dropbear needs "
+            "openssh-sftp-server installed), the account's shell (nologin, /bin/false) and what the chroot contains",
             (Quote(line, f"the server ends channel {died.number}{how}"),),
         )
     if failed.code in (-25, -6, -41, -31, -38):
@@ -165,9 +161,8 @@ def _why(session: Session, failed: Failure, died: Channel | None) -> tuple[str, 
     length = f" in {waited:.1f} s" if waited is not None and waited >= 0.1 else ""
     return (
         f"no SFTP version came back{length}",
-        "check that `Subsystem sftp ...` in sshd_config starts a program that answers, that no shell "
-        "start file of the "
-        "account waits for input, and look for its process at this moment",
+        "check that `Subsystem sftp ...` in sshd_config starts a program that answers, that no shell start file of "
+        "the account waits for input, and look for its process at this moment",
         (Quote(session.sftp_line, "SFTP is started here", aside=True),) if session.sftp_line else (),
     )
 

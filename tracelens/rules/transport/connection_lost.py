@@ -112,9 +112,8 @@ def connection_lost(session: Session) -> Found | None:
         (
             Rival(
                 "transport-timeout",
-                "ruled out: the operating system reported the connection as ended; the word timeout in "
-                "libssh2's text "
-                "means nothing",
+                "ruled out: the operating system reported the connection as ended; the word timeout in libssh2's "
+                "text means nothing",
             )
             if failed.code in (-43, -13, -7, -1)
             else Rival("transport-timeout", "ruled out: this text is not libssh2's for a timeout, or came at once"),
@@ -154,14 +153,12 @@ def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
     return (
         server(f"look in the log at this second: {_suspects(session, failed)}"),
         network(
-            f"{quiet}look for what cuts sessions: a firewall's or NAT's idle or session limit, a load "
-            f"balancer, a VPN; "
-            "compare their limits with the pause before the end"
+            f"{quiet}look for what cuts sessions: a firewall's or NAT's idle or session limit, a load balancer, a "
+            "VPN; compare their limits with the pause before the end"
         ),
         client(
-            "if pauses are long, send keepalives (libssh2_keepalive_config and libssh2_keepalive_send); "
-            "on IRIS/Caché "
-            "make a new Connect for each batch, and try once more on this status"
+            "if pauses are long, send keepalives (libssh2_keepalive_config and libssh2_keepalive_send); on "
+            "IRIS/Caché make a new Connect for each batch, and try once more on this status"
         ),
     )
 
@@ -176,15 +173,13 @@ def _suspects(session: Session, failed: Failure) -> str:
         lasted = _lasted(session, failed)
         if lasted >= GRACE:
             return (
-                f'the login had lasted {lasted:.0f} s: LoginGraceTime ("Timeout before authentication"), '
-                f"or a PAM module "
-                "that was too slow"
+                f'the login had lasted {lasted:.0f} s: LoginGraceTime ("Timeout before authentication"), or a PAM '
+                "module that was too slow"
             )
         return "the user refused by PAM or AllowUsers, a child process that died, a ban by fail2ban or the like"
     if failed.phase == "channel" and failed.code != -14 and not any(c.opened for c in session.channels):
         return (
-            'a bad chroot ("bad ownership or modes for chroot directory"), a PAM session that failed, or '
-            "an account "
+            'a bad chroot ("bad ownership or modes for chroot directory"), a PAM session that failed, or an account '
             "that may log in but not start a session"
         )
     return (

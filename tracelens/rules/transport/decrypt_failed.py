@@ -102,9 +102,8 @@ def decrypt_failed(session: Session) -> Found | None:
                 'look in the log at this moment: "Bad packet length" or "incorrect" there means both directions suffer'
             ),
             vendor(
-                "if every session fails at the same step, suspect the library's cipher code: give the "
-                "versions of libssh2 "
-                "and of its crypto library"
+                "if every session fails at the same step, suspect the library's cipher code: give the versions of "
+                "libssh2 and of its crypto library"
             ),
         ),
         (

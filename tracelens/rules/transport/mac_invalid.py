@@ -79,8 +79,7 @@ def mac_invalid(session: Session) -> Found | None:
         place = Quote(said.line, f"disconnect from the server, reason {said.reason}: {said.description.strip()}")
     else:
         summary = (
-            f"A packet arrived whose MAC does not verify{guard}: its bytes were changed on the way, or "
-            f"the two sides "
+            f"A packet arrived whose MAC does not verify{guard}: its bytes were changed on the way, or the two sides "
             "lost step."
         )
         place = failed.quote

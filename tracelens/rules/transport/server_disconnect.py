@@ -143,8 +143,7 @@ def _advice(said: Disconnect, words: str) -> tuple[Advice, ...]:
         advice = (
             client(
                 "it is an idle limit: make a new connection for each batch, or send keepalives "
-                "(libssh2_keepalive_config "
-                "and libssh2_keepalive_send)"
+                "(libssh2_keepalive_config and libssh2_keepalive_send)"
             ),
             network("check that keepalives get through, if they are on"),
         )

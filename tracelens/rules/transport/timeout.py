@@ -4,14 +4,11 @@ from tracelens.sessions import Failure, Session
 
 USUAL = {
     "kex": "look at the server's load; a slow key exchange is rare",
-    "auth": "check what the login waits for: PAM modules, LDAP or Active Directory, name look-ups "
-    "(UseDNS), a second "
+    "auth": "check what the login waits for: PAM modules, LDAP or Active Directory, name look-ups (UseDNS), a second "
     "factor that a user must confirm; LoginGraceTime (120 s in sshd by default) ends it in the end",
-    "channel": "check what runs between login and first command: PAM session modules, a home folder on a "
-    "dead network "
-    "mount, limits of processes for this account",
-    "sftp": "check the storage behind the path: a dead network mount, a very large folder, a scanner "
-    "that holds the "
+    "channel": "check what runs between login and first command: PAM session modules, a home folder on a dead "
+    "network mount, limits of processes for this account",
+    "sftp": "check the storage behind the path: a dead network mount, a very large folder, a scanner that holds the "
     "file; and the SFTP server's process at this moment (strace, its log)",
     "scp": "check whether the remote scp still runs, and the storage behind the path",
 }
@@ -115,8 +112,7 @@ def timeout(session: Session) -> Found | None:
             *unseen_close(session, failed),
             Rival(
                 "transport-server-disconnect",
-                "a packet capture on the client's machine would decide: a FIN, RST or disconnect that "
-                "came after the "
+                "a packet capture on the client's machine would decide: a FIN, RST or disconnect that came after the "
                 "client had stopped reading",
             ),
         ),
@@ -140,9 +136,8 @@ def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
     quiet = f"the session was idle for {rest:.0f} s before this request: " if rest >= IDLE else ""
     return (
         network(
-            f"{quiet}check for a firewall or NAT that drops idle connections silently, and for packet "
-            f"loss; keepalives "
-            "help against the first (libssh2_keepalive_config and libssh2_keepalive_send)"
+            f"{quiet}check for a firewall or NAT that drops idle connections silently, and for packet loss; "
+            "keepalives help against the first (libssh2_keepalive_config and libssh2_keepalive_send)"
         ),
         server(USUAL.get(failed.phase, "check the load and log of the server at this moment")),
         client(f"{slow}; on IRIS/Caché make a new Connect for each batch instead of keeping an idle session"),
