@@ -80,7 +80,7 @@ class Rule(Struct, frozen=True):
         outranks: causes that this one explains where both fire.
         server_log: what to look for in a server's log, by server: words and what they prove; None where the server has
             no part in the failure.
-        login_refusal: libssh2's text for a refused login that may have this cause.
+        login_refusal: the name, in `libssh2/error_texts.tsv`, of a refused login that may have this cause.
         scope: whether it is asked about a session or about the whole trace.
     """
 

@@ -97,7 +97,7 @@ def _passed_over(session: Session, causes: list[Rule]) -> tuple[Rival, ...]:
     if failed is None or session.auth_line or any(c.opened for c in session.channels):
         return ()
     before = [f for f in session.failures if f.line < failed.line and f.fate in ("partial-auth", "undecided")]
-    fitting = [rule for rule in causes if rule.login_refusal and before and before[-1].says(rule.login_refusal)]
+    fitting = [rule for rule in causes if rule.login_refusal and before and before[-1].is_(rule.login_refusal)]
     because = "a login was refused, and the program may have gone on without one; packets (mask bit 2) would decide"
     first = sorted(fitting, key=lambda rule: sum(other.id in rule.yields_to for other in fitting))
     return tuple(Rival(rule.id, because) for rule in first)

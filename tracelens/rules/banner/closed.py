@@ -4,8 +4,6 @@ from tracelens.rules.base import NO_LINE, Found, Rival, cause, client, network, 
 from tracelens.sessions import Failure, Session
 
 LOST = (-13, -43, -1, -3, -7)
-# libssh2 before 1.2.1 says this of every failure to read the banner; it had no timeout.
-_OLD = "Timeout waiting for banner"
 # A peer that takes longer than this (seconds) to hang up has waited for something itself.
 _PATIENT = 5.0
 
@@ -74,11 +72,11 @@ def closed(session: Session) -> Found | None:
     if failed is None or failed.phase != "banner" or failed.kind == "silence":
         return None
     away = turned_away(session)
-    old = failed.code == -2 and failed.says(_OLD)
+    old = failed.code == -2 and failed.is_("banner.timeout")
     if (
         not away
         and not old
-        and (failed.code not in LOST or failed.says("socket provided", "blocking state", "socket disconnect"))
+        and (failed.code not in LOST or failed.is_("socket.invalid", "socket.blocking_mode", "socket.closed"))
     ):
         return None
     pause = _pause(session, failed)

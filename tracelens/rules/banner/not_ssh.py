@@ -77,8 +77,8 @@ def not_ssh(session: Session) -> Found | None:
     said = [b for b in session.banners if b.text.strip()]
     if turned_away(session):
         return None
-    binary = failed.code == _NO_TEXT and failed.says("Failed getting banner")
-    bytes_came = session.banner_bytes > 0 and (session.uses("Transport") or failed.says("banner"))
+    binary = failed.code == _NO_TEXT and failed.is_("banner.not_received")
+    bytes_came = session.banner_bytes > 0 and (session.uses("Transport") or failed.is_("banner", "auth.banner"))
     if not said and not binary and not bytes_came:
         return None
     what, instead = _protocol(said[0].text if said else "\x15\x03" if binary else "")

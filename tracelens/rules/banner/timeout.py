@@ -60,7 +60,11 @@ def timeout(session: Session) -> Found | None:
         return None
     started = session.quote("transport.banner_sent") or session.quote("transport.session_startup")
     waited = f" in {session.waited_last:.1f} s" if session.waited_last else ""
-    sure = session.uses("Transport") or failed.says("banner") or any("banner" in what for what in session.waits)
+    sure = (
+        session.uses("Transport")
+        or failed.is_("banner", "auth.banner")
+        or any("banner" in what for what in session.waits)
+    )
     return Found(
         f"The connection was made, but no banner came{waited}; then the client gave up.",
         (failed.quote, *((started,) if started else ())),

@@ -71,7 +71,7 @@ def open_refused(session: Session) -> Found | None:
     if failed is None or failed.kind == "disconnect":
         return None
     channel = failed.channel
-    told = failed.says("Channel open failure")
+    told = failed.is_("channel.open_refused")
     silent = failed.kind == "refusal" and channel is not None and 0 < channel.refused_line == failed.line
     if not told and not silent:
         return None

@@ -64,7 +64,7 @@ def subsystem_refused(session: Session) -> Found | None:
         return None
     request = request_of(failed)
     name = request.message if request is not None and request.message else "sftp"
-    if failed.says("publickey subsystem"):
+    if failed.is_("publickey_subsystem"):
         name = "publickey"
     user = f" of {session.user}" if session.user else ""
     return Found(

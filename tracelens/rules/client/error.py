@@ -123,7 +123,7 @@ def misuse(session: Session) -> Found | None:
                         "(mask bit 8) would decide",
                     ),
                 )
-                if failed.says("not authenticated yet") and not session.uses("Userauth")
+                if failed.is_("session.not_authenticated") and not session.uses("Userauth")
                 else ()
             ),
         ),
@@ -142,11 +142,11 @@ def _not_logged_in(session: Session, failed: Failure) -> Found:
 def _advice(failed: Failure) -> Advice:
     if failed.code == -6:
         return client("look at the memory limits of the process, and whether it frees its sessions")
-    if failed.says("not authenticated yet"):
+    if failed.is_("session.not_authenticated"):
         return _LOG_IN
-    if failed.says("socket"):
+    if failed.is_("socket"):
         return client("connect the socket first, and keep it open: check the Status of Connect, in C of connect()")
-    if failed.says("requested method"):
+    if failed.is_("session.method_unsupported"):
         return client(
             "take names that this build does not know out of libssh2_session_method_pref() (IRIS: "
             "SetPreferredAlgorithms); libssh2_session_supported_algs() lists what it knows"

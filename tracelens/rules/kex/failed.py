@@ -2,9 +2,6 @@ from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.rules.kex.server_disconnect import NO_COMMON
 from tracelens.sessions import Session
 
-# The group that the server chose for diffie-hellman-group-exchange is not one that libssh2 takes.
-_GROUP = ("modulus", "p out of range", "Invalid DH-SHA", "Unexpected value DH", "GEX")
-
 
 @cause(
     "kex-failed",
@@ -79,12 +76,12 @@ def kex_failed(session: Session) -> Found | None:
     ```
     """
     failed = session.failed
-    if failed is None or failed.code is None or (failed.phase != "kex" and not failed.says("DH modulus")):
+    if failed is None or failed.code is None or (failed.phase != "kex" and not failed.is_("kex.modulus")):
         return None
-    bare = failed.code == -8 and failed.says("Unrecoverable", "exchange encryption keys")
+    bare = failed.code == -8 and failed.is_("kex.unrecoverable", "kex.not_exchanged")
     method = session.algorithm("kex")
     using = f" ({method})" if method else ""
-    if failed.says(*_GROUP):
+    if failed.is_("kex.group_refused"):
         summary = f"Key exchange{using} failed over the group that the server chose: {failed.message} ({failed.code})."
     elif bare:
         summary = f"Key exchange{using} failed; the trace shows only libssh2's closing words, {failed.message!r}."

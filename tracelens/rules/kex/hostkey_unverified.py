@@ -68,7 +68,7 @@ def hostkey_unverified(session: Session) -> Found | None:
     if failed is None or failed.phase != "kex":
         return None
     seen = session.quote("key_ex.hostkey_verify_failed")
-    unread = failed.code == -10 or failed.says("Host key length out of bounds", "hostkey is NULL", "Missing host key")
+    unread = failed.code == -10 or failed.is_("kex.hostkey_malformed")
     if not unread and failed.code != -11 and seen is None:
         return None
     short = session.quote("kex.signature_short")

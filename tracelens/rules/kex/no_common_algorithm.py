@@ -79,7 +79,7 @@ def no_common_algorithm(session: Session) -> Found | None:
         return None
     said = session.server_disconnect()
     told = said is not None and re.search(NO_MATCH, said.description) is not None
-    if not told and (failed.code != -5 or not failed.says("Unable to exchange encryption keys")):
+    if not told and (failed.code != -5 or not failed.is_("kex.not_exchanged")):
         return None
     ours = session.offers.get("client", {})
     evidence = [

@@ -77,7 +77,12 @@ def server_disconnect(session: Session) -> Found | None:
     ```
     """
     failed = session.failed
-    if failed is None or failed.phase != "kex" or session.kex_done or failed.says("strict KEX", "socket provided"):
+    if (
+        failed is None
+        or failed.phase != "kex"
+        or session.kex_done
+        or failed.is_("kex.strict_violation", "socket.invalid")
+    ):
         return None
     said = session.server_disconnect()
     # A -8 without an error before it is the server's doing only if one of its packets was still due.

@@ -2,16 +2,12 @@ from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, awaits_
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
-TOLD = (
-    "SFTP subsystem",
-    "SFTP packet too large",
-    "FXP_VERSION",
-    "version response",
-    "SSH_FXP_INIT",
-    "when extracting",
-    "Invalid SFTP packet size",
-    "empty SFTP packet",
-)
+# Errors about SFTP's first packet, or about any packet.
+START_ERRORS = (
+    "sftp.subsystem", "sftp.version", "sftp.init", "sftp.packet_too_large", "sftp.packet_size",
+    "sftp.version_invalid", "sftp.version_incomplete",
+)  # fmt: skip
+VERSION_ERRORS = ("sftp.subsystem", "sftp.version", "sftp.init", "sftp.version_invalid", "packet.incomplete")
 UNSEEN_BANNER = (
     "who must change the password is let in, and each channel ends at once; a banner (packet 53, mask bit 2) would "
     "decide"
@@ -104,7 +100,7 @@ def start_failed(session: Session) -> Found | None:
         return None
     if failed.kind in ("refusal", "disconnect") or failed.code in (-22, -21, -34, -39):
         return None
-    told = failed.says(*TOLD) and _is_first_answer(session, failed)
+    told = failed.is_(*START_ERRORS) and _is_first_answer(session, failed)
     if not told and (failed.code not in (None, *LOST, *TIMED_OUT) or not awaits_version(session, failed.line)):
         return None
     channel = failed.channel or (session.channels[-1] if session.channels else None)
@@ -130,8 +126,8 @@ def start_failed(session: Session) -> Found | None:
 def _is_first_answer(session: Session, failed: Failure) -> bool:
     """Whether the error can be about the version: later packets too can be too large or empty."""
     near = [f for f in session.failures if f.line >= failed.line][:3]
-    return failed.says("SFTP subsystem", "FXP_VERSION", "FXP_INIT", "extracting", "version response") or (
-        any(f.says("SFTP subsystem") for f in near) or awaits_version(session, failed.line)
+    return failed.is_(*VERSION_ERRORS) or (
+        any(f.is_("sftp.subsystem") for f in near) or awaits_version(session, failed.line)
     )
 
 

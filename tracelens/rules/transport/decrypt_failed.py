@@ -81,7 +81,7 @@ def decrypt_failed(session: Session) -> Found | None:
     said = server_saw_bad_length(session) if failed.kind == "disconnect" or failed.code in (-13, -43, -7) else None
     if said is None and (failed.code not in (-12, -41) or re.search(OTHER, failed.message)):
         return None
-    if said is None and failed.attempt is not None and failed.says("key", "format"):
+    if said is None and failed.attempt is not None and failed.is_("key.mentioned"):
         return None
     used = protection(session)
     guard = f" ({used})" if used else ""

@@ -69,7 +69,7 @@ def mac_invalid(session: Session) -> Found | None:
     if failed is None:
         return None
     said = server_saw_bad_mac(session) if failed.kind == "disconnect" or failed.code in (-13, -43, -7) else None
-    told = failed.code == -4 or failed.says("Invalid MAC", "Invalid Message Authentication Code", "broken MAC")
+    told = failed.code == -4 or failed.is_("packet.mac_invalid")
     if not told and said is None:
         return None
     used = protection(session)

@@ -1,6 +1,5 @@
 import re
 
-from tracelens.rules._shared.sftp_status import PROTOCOL
 from tracelens.rules._shared.timeouts import is_lost
 from tracelens.rules.base import Advice, Found, Rival, cause, client, server, vendor
 from tracelens.sessions import Failure, Session
@@ -107,23 +106,23 @@ def protocol_error(session: Session) -> Found | None:
 
 
 def _is_breach(session: Session, failed: Failure) -> bool:
-    if failed.says("strict KEX violation"):
+    if failed.is_("kex.strict_violation"):
         return True
     if failed.code == -31:
-        return failed.says(*PROTOCOL)
+        return failed.is_("sftp.malformed", "too_short")
     if failed.code in ELSEWHERE:
         return re.search(ELSEWHERE[failed.code], failed.message) is not None
     if failed.code not in CODES or is_lost(session, failed):
         return False
     if failed.phase == "kex" and failed.code == -14:
-        return failed.says("Unexpected", "Invalid", "too short", "out of range", "Missing")
+        return failed.is_("malformed")
     return True
 
 
 def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
     version = ".".join(map(str, session.client_version)) if session.client_version else ""
     used = f"this is libssh2 {version}; " if version else ""
-    if failed.says("SFTP packet too large", "readdir packet too large"):
+    if failed.is_("sftp.packet_too_large", "sftp.names_too_large"):
         used += (
             "older versions take SFTP packets of 40,000 bytes at most, current ones 256 KiB; list smaller folders, or "
         )

@@ -117,7 +117,7 @@ def server_disconnect(session: Session) -> Found | None:
                 Rival("transport-mac-invalid", "the disconnect's reason and words (mask bit 2) would decide"),
                 *(
                     (Rival("auth-rsa-sha1-refused", "the key's algorithm and the reason (mask bit 2) would decide"),)
-                    if failed.phase == "auth" and any(f.says("Waiting for USERAUTH") for f in session.failures)
+                    if failed.phase == "auth" and any(f.is_("auth.query_awaited") for f in session.failures)
                     else ()
                 ),
             ),

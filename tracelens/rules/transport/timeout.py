@@ -86,7 +86,7 @@ def timeout(session: Session) -> Found | None:
     waited = pause(session, failed)
     length = f" for {waited:.1f} s" if waited is not None and waited >= 0.1 else ""
     end = ", and the trace ends there" if failed.kind == "silence" and session.cut else ""
-    if failed.says("Error waiting on socket"):
+    if failed.is_("socket.timeout"):
         end = "; the wait itself failed: poll() was interrupted, or the program had closed its socket"
     last = (session.last,) if session.last and failed.kind == "silence" and session.last.line != failed.line else ()
     return Found(
