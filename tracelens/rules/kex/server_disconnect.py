@@ -1,4 +1,3 @@
-
 from tracelens.rules._shared.timeouts import NO_ANSWER, unseen_banner
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Disconnect, Failure, Quote, Session
