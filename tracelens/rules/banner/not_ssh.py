@@ -90,11 +90,13 @@ def not_ssh(session: Session) -> Found | None:
     ```
     """
     failed = session.failed
-    if failed is None or failed.phase != "banner" or any(b.text.startswith("SSH-") for b in session.banners):
+    if failed is None or failed.phase != "banner":
+        return None
+    if turned_away(session) or any(b.text.startswith("SSH-") for b in session.banners):
         return None
     lines = [b for b in session.banners if b.text.strip()]
     is_binary = failed.code == _NO_TEXT and failed.is_("banner.not_received")
-    if turned_away(session) or not (lines or is_binary or _bytes_came(session, failed)):
+    if not lines and not is_binary and not _bytes_came(session, failed):
         return None
     what, instead = _protocol(lines[0].text if lines else _TLS_ALERT if is_binary else "")
     return Found(

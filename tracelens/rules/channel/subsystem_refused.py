@@ -72,7 +72,7 @@ def subsystem_refused(session: Session) -> Found | None:
         (
             failed.quote,
             *answer(failed),
-            *((Quote(request.line, f"subsystem request: {name}", aside=True),) if request else ()),
+            Quote(request.line, f"subsystem request: {name}", aside=True) if request else None,
         ),
         (
             server(

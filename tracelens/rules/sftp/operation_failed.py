@@ -26,6 +26,7 @@ BY_VERB = {
     "open": "it may be a folder; a full disk and a locked file can give status 4 too",
     "read": "it may be a folder, or the storage behind the path has errors",
 }
+_RECAPTURE = client('trace once more with the dumps, they show the status: SetTraceMask(511,"/tmp/ssh.log")')
 ANY = 'status 4 is the server\'s "anything else": only its log or sentence tells more'
 
 
@@ -120,11 +121,7 @@ def operation_failed(session: Session) -> Found | None:
         "The server could not do the operation",
         (
             client(hint or BY_VERB.get(verb, ANY)),
-            *(
-                (client('trace once more with the dumps, they show the status: SetTraceMask(511,"/tmp/ssh.log")'),)
-                if status is None
-                else ()
-            ),
+            *(() if status is not None else (_RECAPTURE,)),
             server(
                 "look in the SFTP server's log (`Subsystem sftp internal-sftp -l VERBOSE`) for the "
                 "operation and its error"

@@ -2,17 +2,17 @@ from tracelens.rules.base import Found, client, notice
 from tracelens.secrets import MANY, credentials, is_telling
 from tracelens.sessions import Quote, Trace
 
+# What a secret is called, alone and with its article; and several of them.
 _KINDS = {
-    "password": "password",
-    "answer": "answer to a prompt",
-    "variable": "value of an environment variable",
-    "cookie": "X11 cookie",
-    "credential": "credential in a command",
-}
-_PLURAL = {
-    "answer": "answers to prompts",
-    "variable": "values of environment variables",
-    "credential": "credentials in commands",
+    "password": ("password", "a password", "passwords"),
+    "answer": ("answer to a prompt", "an answer to a prompt", "answers to prompts"),
+    "variable": (
+        "value of an environment variable",
+        "a value of an environment variable",
+        "values of environment variables",
+    ),
+    "cookie": ("X11 cookie", "a X11 cookie", "X11 cookies"),
+    "credential": ("credential in a command", "a credential in a command", "credentials in commands"),
 }
 
 
@@ -65,36 +65,31 @@ def secrets(trace: Trace) -> Found | None:
     [libssh2] 0.441300 Userauth: Password authentication successful
     ```
     """
-    held = [h for s in trace.sessions for h in s.held]
-    words = [f"{n} {_many(kind, n)}" for kind in _KINDS if (n := sum(h.kind == kind for h in held))]
-    content = sum(s.content_bytes for s in trace.sessions)
+    found = [secret for session in trace.sessions for secret in session.held]
+    counts = {kind: sum(secret.kind == kind for secret in found) for kind in _KINDS}
+    words = [f"{n} {_KINDS[kind][0] if n == 1 else _KINDS[kind][2]}" for kind, n in counts.items() if n]
+    content = sum(session.content_bytes for session in trace.sessions)
     if content:
         words.append(f"{_size(content)} of file content or output")
-    printed = [Quote(line, "") for line, text in trace.account.foreign if any(credentials(text.encode()))]
-    if printed:
+    lines = [line for line, text in trace.account.foreign if any(credentials(text.encode()))]
+    if lines:
         words.append("what a program printed beside it")
     if not words:
         return None
-    first = {(h.kind, h.line): Quote(h.line, f"{_a(h.kind)} (not shown)") for h in held}
-    advice = [client("send what tracelens prints, it holds no secret, or the copy that `tracelens redact` makes")]
-    if held or printed:
-        advice.append(client("change the password (or what else is in it) if this file went to anybody"))
-    many = len(held) > MANY and sum(map(is_telling, {h.value for h in held})) > MANY
-    unseen = f" More than {MANY:,} different ones: in base64 and UTF-16 they are not looked for." if many else ""
+    first = {(s.kind, s.line): Quote(s.line, f"{_KINDS[s.kind][1]} (not shown)") for s in found}
+    is_over = len(found) > MANY and sum(map(is_telling, {secret.value for secret in found})) > MANY
+    unseen = f" More than {MANY:,} different ones: in base64 and UTF-16 they are not looked for." if is_over else ""
     return Found(
         f"The trace contains {_listed(words)} in the clear: use `tracelens redact` before you send it.{unseen}",
-        (*first.values(), *(Quote(q.line, "credentials that a program printed (not shown)") for q in printed)),
-        tuple(advice),
-        count=len(held) + len(printed),
+        (*first.values(), *(Quote(line, "credentials that a program printed (not shown)") for line in lines)),
+        (
+            client("send what tracelens prints, it holds no secret, or the copy that `tracelens redact` makes"),
+            client("change the password (or what else is in it) if this file went to anybody")
+            if found or lines
+            else None,
+        ),
+        count=len(found) + len(lines),
     )
-
-
-def _many(kind: str, count: int) -> str:
-    return _KINDS[kind] if count == 1 else _PLURAL.get(kind, _KINDS[kind] + "s")
-
-
-def _a(kind: str) -> str:
-    return f"{'an' if kind == 'answer' else 'a'} {_KINDS[kind]}"
 
 
 def _listed(words: list[str]) -> str:

@@ -55,7 +55,7 @@ def truncated(trace: Trace) -> Found | None:
     if account.cut_at_end or (account.open_end and last.cut and not last.ended_by_client and not _complete(last)):
         return Found(
             "The trace ends in the middle of a record: it was cut off.",
-            (last.last,) if last.last else (),
+            (last.last,),
             (client("copy the file again, when the program has ended; compress it instead of cutting it"),),
         )
     cut = [s for s in trace.sessions if s.cut and s.failed is None]
@@ -79,15 +79,15 @@ def _in_mid_operation(session: Session, phase: str, line: int) -> Found:
     times = [(a.line, a.time) for a in session.attempts] + [(o.line, o.time) for o in session.operations]
     time = next((t for at, t in times if at == line and t is not None), None)
     since = f", at {time:.3f} s on the trace's clock" if time is not None else ""
-    asked = Quote(line, f"what was asked and not answered begins here{since}")
+    request = Quote(line, f"what was asked and not answered begins here{since}")
     usual = USUAL.get(phase)
     return Found(
         f"The trace ends in the middle of an operation ({phase}{on}){waited}: copied too early, stopped, or still "
         "waiting.",
-        (asked, session.last) if session.last else (asked,),
+        (request, session.last),
         (
             client("let the program run until it gives up by itself, then copy the trace"),
-            *((server(f"if it goes on waiting: {usual}"),) if usual else ()),
+            server(f"if it goes on waiting: {usual}") if usual else None,
         ),
         basis="silence",
     )

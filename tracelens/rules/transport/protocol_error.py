@@ -88,18 +88,13 @@ def protocol_error(session: Session) -> Found | None:
     failed = session.failed
     if failed is None or failed.kind != "error" or not _is_breach(session, failed):
         return None
-    attempt = failed.attempt
-    if (
-        failed.phase == "auth"
-        and attempt is not None
-        and attempt.method == "publickey"
-        and attempt.outcome == "not-sent"
-    ):
+    attempt = failed.attempt if failed.phase == "auth" else None
+    if attempt is not None and attempt.method == "publickey" and attempt.outcome == "not-sent":
         return None
     banner = f", {session.server_banner}" if session.server_banner else ""
     return Found(
         f"The server sent what the protocol does not allow: {failed.message} (error {failed.code}{banner}).",
-        (failed.quote, *((session.banners[-1],) if session.banners else ())),
+        (failed.quote, *session.banners[-1:]),
         _advice(session, failed),
         (Rival("transport-decrypt-failed", "ruled out: the packet was whole, its contents were not as they must be"),),
     )
