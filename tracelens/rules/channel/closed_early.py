@@ -2,22 +2,18 @@ from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, asked
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
+# Causes that explain this one.
+_NARROWER = (
+    "sftp-start-failed", "scp-failed", "transport-server-disconnect", "sftp-operation-failed",
+    "sftp-permission-denied", "sftp-no-such-file", "sftp-no-space", "transport-mac-invalid",
+    "transport-decrypt-failed", "client-error",
+)  # fmt: skip
+
 
 @cause(
     "channel-closed-early",
     phase="channel",
-    yields_to=(
-        "sftp-start-failed",
-        "scp-failed",
-        "transport-server-disconnect",
-        "sftp-operation-failed",
-        "sftp-permission-denied",
-        "sftp-no-such-file",
-        "sftp-no-space",
-        "transport-mac-invalid",
-        "transport-decrypt-failed",
-        "client-error",
-    ),
+    yields_to=_NARROWER,
     outranks=NO_ANSWER,
     server_log={
         "OpenSSH": (

@@ -20,6 +20,7 @@ _LOG_IN = client(
     "AuthenticateWithKeyPair or AuthenticateWithKeyboardInteractive before SFTP is opened; in C, "
     "libssh2_userauth_authenticated() must be 1 before libssh2_sftp_init() or libssh2_channel_open_session()"
 )
+# Causes that explain this one.
 _NARROWER = (
     "auth-agent-failed", "auth-key-unreadable", "auth-key-format", "auth-key-passphrase", "transport-decrypt-failed",
     "client-crypto-failed", "sftp-start-failed",

@@ -2,23 +2,18 @@ from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.rules.kex.server_disconnect import NO_COMMON
 from tracelens.sessions import Session
 
+# Causes that explain this one.
+_NARROWER = (
+    *NO_COMMON, "kex-no-common-algorithm", "kex-server-disconnect", "kex-hostkey-unverified",
+    "client-crypto-failed", "transport-timeout", "transport-mac-invalid", "transport-decrypt-failed",
+    "client-error", "transport-protocol-error", "banner-version-unsupported",
+)  # fmt: skip
+
 
 @cause(
     "kex-failed",
     phase="kex",
-    yields_to=(
-        *NO_COMMON,
-        "kex-no-common-algorithm",
-        "kex-server-disconnect",
-        "kex-hostkey-unverified",
-        "client-crypto-failed",
-        "transport-timeout",
-        "transport-mac-invalid",
-        "transport-decrypt-failed",
-        "client-error",
-        "transport-protocol-error",
-        "banner-version-unsupported",
-    ),
+    yields_to=_NARROWER,
     server_log={
         "OpenSSH": (("fatal:", "the server's half of the failed key exchange"), ("[preauth]", "how it ended there"))
     },

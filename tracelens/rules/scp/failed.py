@@ -13,18 +13,17 @@ MESSAGES = {
     "ambiguous": "the path names more than one target: blanks or wildcards in it must be escaped",
     "command not found": "no scp program is installed, or it is not in the PATH of this account",
 }
+# Causes that explain this one.
+_NARROWER = (
+    "channel-request-refused", "channel-open-refused", "transport-server-disconnect", "transport-mac-invalid",
+    "transport-decrypt-failed",
+)  # fmt: skip
 
 
 @cause(
     "scp-failed",
     phase="scp",
-    yields_to=(
-        "channel-request-refused",
-        "channel-open-refused",
-        "transport-server-disconnect",
-        "transport-mac-invalid",
-        "transport-decrypt-failed",
-    ),
+    yields_to=_NARROWER,
     outranks=NO_ANSWER,
     server_log={"OpenSSH": (("Starting session", '"command" with scp, or "forced-command" in place of it'),)},
 )

@@ -13,19 +13,17 @@ _SILENT_SHELL = (
     "remove the output (echo, banners, stty, mesg) from the account's shell start files, or print only for "
     "interactive shells; `ssh USER@HOST /bin/true` must print nothing"
 )
+# Causes that explain this one.
+_NARROWER = (
+    "auth-password-expired", "channel-subsystem-refused", "channel-open-refused", "transport-server-disconnect",
+    "transport-mac-invalid", "transport-decrypt-failed",
+)  # fmt: skip
 
 
 @cause(
     "sftp-start-failed",
     phase="sftp",
-    yields_to=(
-        "auth-password-expired",
-        "channel-subsystem-refused",
-        "channel-open-refused",
-        "transport-server-disconnect",
-        "transport-mac-invalid",
-        "transport-decrypt-failed",
-    ),
+    yields_to=_NARROWER,
     outranks=NO_ANSWER,
     server_log={
         "OpenSSH": (

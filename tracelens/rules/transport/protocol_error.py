@@ -11,24 +11,18 @@ ELSEWHERE = {
     -36: r"publickey subsystem",
     -41: r"Unexpected (?:packet|userauth)|Too many replies|Unable to decode|Host key length|Invalid SFTP packet size",
 }
+# Causes that explain this one.
+_NARROWER = (
+    "kex-hostkey-unverified", "client-crypto-failed", "client-error", "sftp-start-failed", "scp-failed",
+    "auth-key-format", "auth-key-passphrase", "auth-key-unreadable", "banner-version-unsupported",
+    "kex-no-common-kex", "kex-no-common-hostkey",
+)  # fmt: skip
 
 
 @cause(
     "transport-protocol-error",
     phase="transport",
-    yields_to=(
-        "kex-hostkey-unverified",
-        "client-crypto-failed",
-        "client-error",
-        "sftp-start-failed",
-        "scp-failed",
-        "auth-key-format",
-        "auth-key-passphrase",
-        "auth-key-unreadable",
-        "banner-version-unsupported",
-        "kex-no-common-kex",
-        "kex-no-common-hostkey",
-    ),
+    yields_to=_NARROWER,
     server_log={"OpenSSH": (("fatal:", "the server's view of the same packet"),)},
 )
 def protocol_error(session: Session) -> Found | None:

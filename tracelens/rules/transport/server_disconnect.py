@@ -20,21 +20,17 @@ BY_REASON = {
 }
 IDLE_WORDS = ("idle", "timeout", "timed out", "inactiv", "not responding")
 LOST = (-13, -43, -7)
+# Causes that explain this one.
+_NARROWER = (
+    *NO_COMMON, "kex-server-disconnect", "auth-too-many-failures", "banner-version-unsupported",
+    "auth-password-expired", "auth-rsa-sha1-refused", "transport-mac-invalid", "transport-decrypt-failed",
+)  # fmt: skip
 
 
 @cause(
     "transport-server-disconnect",
     phase="transport",
-    yields_to=(
-        *NO_COMMON,
-        "kex-server-disconnect",
-        "auth-too-many-failures",
-        "banner-version-unsupported",
-        "auth-password-expired",
-        "auth-rsa-sha1-refused",
-        "transport-mac-invalid",
-        "transport-decrypt-failed",
-    ),
+    yields_to=_NARROWER,
     server_log={"OpenSSH": (("{words}", "the server's own words"), ("Disconnecting", "its reason"))},
 )
 def server_disconnect(session: Session) -> Found | None:
