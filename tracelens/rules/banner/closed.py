@@ -4,7 +4,7 @@ from tracelens.rules.base import NO_LINE, Found, Rival, cause, client, network, 
 from tracelens.sessions import Session
 
 LOST = (-13, -43, -1, -3, -7)
-# A peer that takes longer than this (seconds) to hang up has waited for something itself.
+# A peer that closes later than this (seconds) has waited for something.
 _PATIENT = 5.0
 
 

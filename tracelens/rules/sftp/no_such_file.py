@@ -66,10 +66,10 @@ def no_such_file(session: Session) -> Found | None:
     [libssh2] 0.226400 SFTP: got FXP_STATUS 2
     ```
     """
-    ended = ended_by(session)
-    if ended is None or ended[1] not in (2, 10):
+    outcome = ended_by(session)
+    if outcome is None or outcome[1] not in (2, 10):
         return None
-    failed, status = ended
+    failed, status = outcome
     verb = failed.operation.verb if failed.operation is not None else ""
     folder = "; for an upload the folder must exist, make it first" if verb in MAKES else ""
     return found(

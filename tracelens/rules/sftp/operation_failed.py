@@ -96,10 +96,10 @@ def operation_failed(session: Session) -> Found | None:
     [libssh2] 0.226300 Failure Event: -31 - SFTP Protocol Error
     ```
     """
-    ended = ended_by(session)
-    if ended is None or ended[1] in SPECIFIC:
+    outcome = ended_by(session)
+    if outcome is None or outcome[1] in SPECIFIC:
         return None
-    failed, status = ended
+    failed, status = outcome
     verb = failed.operation.verb if failed.operation is not None else ""
     hint = BY_STATUS.get(status) if status is not None else None
     code = sftp_status(status) if status is not None else None

@@ -63,10 +63,10 @@ def permission_denied(session: Session) -> Found | None:
     [libssh2] 0.226300 Failure Event: -31 - SFTP Protocol Error
     ```
     """
-    ended = ended_by(session)
-    if ended is None or ended[1] != 3:
+    outcome = ended_by(session)
+    if outcome is None or outcome[1] != 3:
         return None
-    failed = ended[0]
+    failed = outcome[0]
     verb = failed.operation.verb if failed.operation is not None else ""
     user = session.user or "this user"
     return found(

@@ -2,7 +2,7 @@ from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, awaits_
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
-# Errors about SFTP's first packet; the last four also about other packets.
+# Errors about SFTP's first packet; the last two also about later ones.
 START_ERRORS = (
     "sftp.subsystem", "sftp.version", "sftp.init", "sftp.version_invalid", "sftp.version_incomplete",
     "sftp.packet_too_large", "sftp.packet_size",

@@ -2,7 +2,7 @@ from tracelens.rules.base import Found, client, notice
 from tracelens.secrets import MANY, credentials, is_telling
 from tracelens.sessions import Quote, Trace
 
-# What a secret is called, alone and with its article; and several of them.
+# The name of a secret: alone, with its article, and in plural.
 _KINDS = {
     "password": ("password", "a password", "passwords"),
     "answer": ("answer to a prompt", "an answer to a prompt", "answers to prompts"),

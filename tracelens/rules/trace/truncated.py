@@ -58,16 +58,15 @@ def truncated(trace: Trace) -> Found | None:
             (last.last,),
             (client("copy the file again, when the program has ended; compress it instead of cutting it"),),
         )
-    cut = [s for s in trace.sessions if s.cut and s.failed is None]
-    for session in reversed(cut):
-        what = session.pending()
-        if what is not None:
-            return _in_mid_operation(session, *what)
+    for session in reversed(trace.sessions):
+        pending = session.pending() if session.cut and session.failed is None else None
+        if pending is not None:
+            return _in_mid_operation(session, *pending)
     return None
 
 
 def _complete(session: Session) -> bool:
-    """Whether the last record is an error's whole text, so that only the line's end is missing."""
+    """Whether the last record is a whole error text, so that only its newline is missing."""
     error = re.fullmatch(_ERROR, session.last.text) if session.last else None
     return error is not None and bool(error_texts(error[1]))
 

@@ -1,7 +1,7 @@
 from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Quote, Trace
 
-# So many lines of other origin beside the trace's own suggest that the trace itself was damaged.
+# More foreign lines than this share of the records suggest that the trace was damaged.
 _MANY = 0.5
 _SHOWN = 3
 

@@ -5,7 +5,7 @@ from tracelens.rules.base import Advice, Found, Rival, cause, client, server, ve
 from tracelens.sessions import Failure, Session
 
 CODES = (-14, -38, -24, -25, -23, -20, -29)
-# Server's faults that carry a number which mostly means something else.
+# Faults of the server under a number that mostly means something else.
 ELSEWHERE = {
     -6: r"Invalid SFTP packet size|empty SFTP packet",
     -36: r"publickey subsystem",
