@@ -5,12 +5,10 @@ from tracelens.rules.base import Advice, Found, Rival, cause, client, server, ve
 from tracelens.sessions import Failure, Session
 
 CODES = (-14, -38, -24, -25, -23, -20, -29)
-# Faults of the server under a number that mostly means something else.
-ELSEWHERE = {
-    -6: r"Invalid SFTP packet size|empty SFTP packet",
-    -36: r"publickey subsystem",
-    -41: r"Unexpected (?:packet|userauth)|Too many replies|Unable to decode|Host key length|Invalid SFTP packet size",
-}
+# Faults of the server among the texts of -41, which mostly mean that something local is too large.
+_TOO_LARGE = (
+    r"Unexpected (?:packet|userauth)|Too many replies|Unable to decode|Host key length|Invalid SFTP packet size"
+)
 # Causes that explain this one.
 _NARROWER = (
     "kex-hostkey-unverified", "client-crypto-failed", "client-error", "sftp-start-failed", "scp-failed",
@@ -99,8 +97,12 @@ def _is_breach(session: Session, failed: Failure) -> bool:
         return True
     if failed.code == -31:
         return failed.is_("sftp.malformed", "too_short")
-    if failed.code in ELSEWHERE:
-        return re.search(ELSEWHERE[failed.code], failed.message) is not None
+    if failed.code == -41:
+        return re.search(_TOO_LARGE, failed.message) is not None
+    if failed.code == -6:
+        return failed.is_("sftp.packet_size")
+    if failed.code == -36:
+        return failed.is_("publickey_subsystem")
     if failed.code not in CODES or is_lost(session, failed):
         return False
     if failed.phase == "kex" and failed.code == -14:
@@ -109,14 +111,14 @@ def _is_breach(session: Session, failed: Failure) -> bool:
 
 
 def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
-    version = ".".join(map(str, session.client_version)) if session.client_version else ""
-    used = f"this is libssh2 {version}; " if version else ""
+    version = session.client_version
+    hint = f"this is libssh2 {'.'.join(map(str, version))}; " if version else ""
     if failed.is_("sftp.packet_too_large", "sftp.names_too_large"):
-        used += (
+        hint += (
             "older versions take SFTP packets of 40,000 bytes at most, current ones 256 KiB; list smaller folders, or "
         )
     return (
-        client(f"{used}use a newer libssh2: several faults of this kind are the library's own, and mended"),
+        client(f"{hint}use a newer libssh2: several faults of this kind are the library's own, and mended"),
         server("find out whether a newer version of this server behaves: give its maker this line"),
         vendor("send what tracelens says of the trace with the server's banner: either side may be at fault"),
     )
