@@ -96,9 +96,9 @@ def not_ssh(session: Session) -> Found | None:
         return None
     lines = [b for b in session.banners if b.text.strip()]
     is_binary = failed.code == _NO_TEXT and failed.is_("banner.not_received")
-    if not lines and not is_binary and not _bytes_came(session, failed):
+    if not (lines or is_binary or _bytes_came(session, failed)):
         return None
-    what, instead = _protocol(lines[0].text if lines else _TLS_ALERT if is_binary else "")
+    what, instead = _protocol(lines, is_binary)
     return Found(
         f"The peer answers, but it does not speak SSH: this looks like {what}.",
         (*lines[:3], failed.quote),
@@ -123,6 +123,7 @@ def _bytes_came(session: Session, failed: Failure) -> bool:
     return session.banner_bytes > 0 and (session.uses("Transport") or failed.is_("banner", "auth.banner"))
 
 
-def _protocol(text: str) -> tuple[str, str]:
+def _protocol(lines: list[Quote], is_binary: bool) -> tuple[str, str]:
     """What kind of server greets like this, and what to use instead."""
+    text = lines[0].text if lines else _TLS_ALERT if is_binary else ""
     return next((what, use) for pattern, what, use in _PROTOCOLS if re.match(f"(?is){pattern}", text))

@@ -86,16 +86,9 @@ def scp_failed(session: Session) -> Found | None:
         return None
     messages = session.scp_messages[:2]
     status = channel.exit_status if channel is not None else None
-    words = ""
-    if messages:
-        words = f": {messages[0].text}"
-    elif status:
-        words = (
-            ": the server has no scp program (exit status 127)" if status == 127 else f": it ended with status {status}"
-        )
     end = Quote(channel.exit_line or channel.close_line, "the remote scp ends here") if channel is not None else None
     return Found(
-        f"The remote scp refused or broke off{words}.",
+        f"The remote scp refused or broke off{_reason(messages, status)}.",
         (failed.quote, *messages, session.quote("conn.request_started"), end),
         _advice(" ".join(message.text for message in messages).lower(), status),
         (
@@ -113,6 +106,14 @@ def _is_ended_scp(session: Session, channel: Channel, line: int) -> bool:
     request = channel.request("exec")
     is_success = channel.exit_line and channel.exit_status == 0
     return not is_success and request is not None and request.message.startswith("scp")
+
+
+def _reason(messages: list[Quote], status: int | None) -> str:
+    if messages:
+        return f": {messages[0].text}"
+    if status == 127:
+        return ": the server has no scp program (exit status 127)"
+    return f": it ended with status {status}" if status else ""
 
 
 def _advice(messages: str, status: int | None) -> tuple[Advice, ...]:

@@ -92,7 +92,7 @@ def start_failed(session: Session) -> Found | None:
     if failed is None or failed.phase not in ("channel", "sftp") or not _is_at_start(session, failed):
         return None
     channel = failed.channel or (session.channels[-1] if session.channels else None)
-    is_ended = channel is not None and bool(channel.exit_line or channel.close_line or channel.eof_line)
+    is_ended = channel is not None and _end_line(channel) > 0
     if is_lost(session, failed) and not is_ended and not session.sftp_problem:
         return None
     why, fix, proof = _why(session, failed, channel if is_ended else None)
@@ -157,13 +157,16 @@ def _program_ended(channel: Channel) -> tuple[str, str, tuple[Quote, ...]]:
     status = channel.exit_status
     how = f" with status {status}" if status is not None else ""
     how = f", killed by signal {channel.exit_signal}" if channel.exit_signal else how
-    line = channel.exit_line or channel.close_line or channel.eof_line
     return (
         f"the SFTP server program ended at once{how}{': its program was not found' if status == 127 else ''}",
         "check the path in `Subsystem sftp ...` of sshd_config (`internal-sftp` needs no program; dropbear needs "
         "openssh-sftp-server installed), the account's shell (nologin, /bin/false) and what the chroot contains",
-        (Quote(line, f"the server ends channel {channel.number}{how}"),),
+        (Quote(_end_line(channel), f"the server ends channel {channel.number}{how}"),),
     )
+
+
+def _end_line(channel: Channel) -> int:
+    return channel.exit_line or channel.close_line or channel.eof_line
 
 
 def _network(session: Session, failed: Failure, is_ended: bool) -> Advice | None:

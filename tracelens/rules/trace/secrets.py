@@ -3,17 +3,15 @@ from tracelens.secrets import MANY, credentials, is_telling
 from tracelens.sessions import Quote, Trace
 
 # The name of a secret: alone, with its article, and in plural.
+_VALUE = "of an environment variable"
 _KINDS = {
     "password": ("password", "a password", "passwords"),
     "answer": ("answer to a prompt", "an answer to a prompt", "answers to prompts"),
-    "variable": (
-        "value of an environment variable",
-        "a value of an environment variable",
-        "values of environment variables",
-    ),
+    "variable": (f"value {_VALUE}", f"a value {_VALUE}", "values of environment variables"),
     "cookie": ("X11 cookie", "a X11 cookie", "X11 cookies"),
     "credential": ("credential in a command", "a credential in a command", "credentials in commands"),
 }
+_CHANGE = client("change the password (or what else is in it) if this file went to anybody")
 
 
 @notice("trace-secrets", scope="trace")
@@ -66,34 +64,33 @@ def secrets(trace: Trace) -> Found | None:
     ```
     """
     found = [secret for session in trace.sessions for secret in session.held]
-    counts = {kind: sum(secret.kind == kind for secret in found) for kind in _KINDS}
-    words = [f"{n} {_KINDS[kind][0] if n == 1 else _KINDS[kind][2]}" for kind, n in counts.items() if n]
-    content = sum(session.content_bytes for session in trace.sessions)
-    if content:
-        words.append(f"{_size(content)} of file content or output")
     lines = [line for line, text in trace.account.foreign if any(credentials(text.encode()))]
+    words = _words([secret.kind for secret in found], sum(session.content_bytes for session in trace.sessions))
     if lines:
         words.append("what a program printed beside it")
     if not words:
         return None
     first = {(s.kind, s.line): Quote(s.line, f"{_KINDS[s.kind][1]} (not shown)") for s in found}
-    is_over = len(found) > MANY and sum(map(is_telling, {secret.value for secret in found})) > MANY
+    values = {secret.value for secret in found} if len(found) > MANY else ()
+    is_over = sum(map(is_telling, values)) > MANY
     unseen = f" More than {MANY:,} different ones: in base64 and UTF-16 they are not looked for." if is_over else ""
+    listed = " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
     return Found(
-        f"The trace contains {_listed(words)} in the clear: use `tracelens redact` before you send it.{unseen}",
+        f"The trace contains {listed} in the clear: use `tracelens redact` before you send it.{unseen}",
         (*first.values(), *(Quote(line, "credentials that a program printed (not shown)") for line in lines)),
         (
             client("send what tracelens prints, it holds no secret, or the copy that `tracelens redact` makes"),
-            client("change the password (or what else is in it) if this file went to anybody")
-            if found or lines
-            else None,
+            _CHANGE if found or lines else None,
         ),
         count=len(found) + len(lines),
     )
 
 
-def _listed(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+def _words(kinds: list[str], content: int) -> list[str]:
+    """How many secrets there are of each kind, and how much content (bytes)."""
+    counts = [(kinds.count(kind), names) for kind, names in _KINDS.items()]
+    words = [f"{count} {names[0 if count == 1 else 2]}" for count, names in counts if count]
+    return [*words, f"{_size(content)} of file content or output"] if content else words
 
 
 def _size(count: int) -> str:
