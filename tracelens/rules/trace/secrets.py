@@ -74,9 +74,8 @@ def secrets(trace: Trace) -> Found | None:
     values = {secret.value for secret in found} if len(found) > MANY else ()
     is_over = sum(map(is_telling, values)) > MANY
     unseen = f" More than {MANY:,} different ones: in base64 and UTF-16 they are not looked for." if is_over else ""
-    listed = " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
     return Found(
-        f"The trace contains {listed} in the clear: use `tracelens redact` before you send it.{unseen}",
+        f"The trace contains {_listed(words)} in the clear: use `tracelens redact` before you send it.{unseen}",
         (*first.values(), *(Quote(line, "credentials that a program printed (not shown)") for line in lines)),
         (
             client("send what tracelens prints, it holds no secret, or the copy that `tracelens redact` makes"),
@@ -91,6 +90,10 @@ def _words(kinds: list[str], content: int) -> list[str]:
     counts = [(kinds.count(kind), names) for kind, names in _KINDS.items()]
     words = [f"{count} {names[0 if count == 1 else 2]}" for count, names in counts if count]
     return [*words, f"{_size(content)} of file content or output"] if content else words
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _size(count: int) -> str:
