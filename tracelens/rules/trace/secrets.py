@@ -71,8 +71,8 @@ def secrets(trace: Trace) -> Found | None:
     if not words:
         return None
     first = {(s.kind, s.line): Quote(s.line, f"{_KINDS[s.kind][1]} (not shown)") for s in found}
-    values = {secret.value for secret in found} if len(found) > MANY else ()
-    is_over = sum(map(is_telling, values)) > MANY
+    values = {secret.value for secret in found}
+    is_over = len(values) > MANY and sum(map(is_telling, values)) > MANY
     unseen = f" More than {MANY:,} different ones: in base64 and UTF-16 they are not looked for." if is_over else ""
     return Found(
         f"The trace contains {_listed(words)} in the clear: use `tracelens redact` before you send it.{unseen}",
