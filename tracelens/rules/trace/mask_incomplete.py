@@ -15,6 +15,7 @@ MASK = {"banner": 134, "kex": 134, "auth": 142, "channel": 158, "sftp": 222, "sc
 _DUMP_BIT = 2
 # A context prints only after the first packet of this kind.
 _OPENS = {"Key Ex": "kexinit", "Userauth": "userauth_request", "Conn": "channel_open"}
+_WARNING = " Its dumps hold passwords and file contents in clear: keep the file, send what tracelens prints"
 _DUMPS = "the hex dumps (Transport prints them)"
 
 
@@ -78,8 +79,7 @@ def mask_incomplete(trace: Trace) -> Found | None:
         return None
     # Keep the bits of this trace, in case the next session gets further.
     mask |= bits_of(trace.account.contexts) | (_DUMP_BIT if trace.account.dumps else 0)
-    dumps = " Its dumps hold passwords and file contents in clear: keep the file, send what tracelens prints"
-    warning = dumps if mask & _DUMP_BIT else ""
+    warning = _WARNING if mask & _DUMP_BIT else ""
     advice = client(
         f"trace once more with {objectscript(mask)} (511 collects all but Socket); in C {c_call(mask)}{warning}"
     )
@@ -99,5 +99,5 @@ def _is_due(session: Session, context: str) -> bool:
 
 def _dumps_removed(trace: Trace, session: Session) -> bool:
     """Whether packets were exchanged, and the lines of Transport are there but none of its dumps."""
-    talked = session.kex_done or bool(session.offers)
-    return talked and "Transport" in trace.account.contexts and not trace.account.dumps
+    is_exchange = session.kex_done or bool(session.offers)
+    return is_exchange and "Transport" in trace.account.contexts and not trace.account.dumps

@@ -60,6 +60,6 @@ def unrecognized(trace: Trace) -> Found | None:
     if trace.unparted:
         parts.append(f"{trace.unparted} sessions beyond a limit were not parted from the one before them")
     quotes = [Quote(line, text) for line, text in account.foreign[:_SHOWN]] + list(trace.unknown_quotes[:_SHOWN])
-    damaged = trace.unknown or account.foreign_lines > _MANY * account.records
-    advice = (client("if the trace was pasted, wrapped or edited, send the file itself, packed"),) if damaged else ()
+    is_damaged = trace.unknown or account.foreign_lines > _MANY * account.records
+    advice = (client("if the trace was pasted, wrapped or edited, send the file itself, packed"),) if is_damaged else ()
     return Found("; ".join(parts) + ".", tuple(quotes), advice, count=account.foreign_lines + trace.unknown)
