@@ -1,7 +1,7 @@
-"""A failed session -> what to ask the server's admin for: lines of its log, when, and how to see the same from outside.
+"""A failed session -> what to ask the server's admin for: log lines, the time, and commands that reproduce the failure.
 
-The words are those of OpenSSH's sshd and sftp-server (their source, 5.3 to 10.0) and of dropbear (2022.83); other
-servers word it differently, so each line says what it would prove.
+The words are those of OpenSSH's sshd and sftp-server (their source, 5.3 to 10.0) and of dropbear (2022.83). Other
+servers use other words, so each line comes with what it would prove.
 """
 
 import shlex
@@ -20,7 +20,7 @@ from tracelens.ssh.algorithms import openssh_has, usable
 class LogLine(Struct, frozen=True):
     """Words to look for in the server's log, and what a line with them would prove.
 
-    `literal` says whether the log has these very words; else they describe what to look for.
+    `literal`: whether the log has exactly these words; if not, they describe what to look for.
     """
 
     look_for: str
@@ -32,11 +32,11 @@ class Ask(Struct, frozen=True):
     """What to ask the server's admin for.
 
     Attributes:
-        log: lines to look for, the telling ones first.
-        started: when the session began, in seconds on the trace's clock; None where it has none.
+        log: lines to look for, the most specific first.
+        started: when the session began, in seconds on the trace's clock; None if there is no clock.
         ended: when it failed, on the same clock.
         reproduce: command lines of OpenSSH's client with the same algorithms, method and request. Host, port and
-            private key are not in a trace: HOST, PORT and KEY stand for them.
+            private key are not in a trace; HOST, PORT and KEY are in their place.
     """
 
     log: tuple[LogLine, ...]
@@ -45,24 +45,26 @@ class Ask(Struct, frozen=True):
     reproduce: tuple[str, ...]
 
 
-# The release whose client the command lines are made for: what it has lost since is left out of them.
+# The release of OpenSSH's client that runs the command lines; algorithms that it no longer has are left out.
 _CLIENT = (10, 0)
 _OPTIONS = {"kex": "KexAlgorithms", "hostkey": "HostKeyAlgorithms", "cipher_cs": "Ciphers", "mac_cs": "MACs"}
 _LEVEL = "LogLevel VERBOSE in sshd_config shows each key and each method that was refused"
 
+# The command of OpenSSH's sftp that sends a request; for all others, `ls` shows the path.
+_SFTP_COMMANDS = {"open": "get", "remove": "rm", "mkdir": "mkdir", "rmdir": "rmdir"}
 _SFTP_LOG = "; needs `Subsystem sftp internal-sftp -l VERBOSE`"
 _BARRED = LogLine("by PAM account configuration", "the login was right, and the account is barred")
-# Of a server that is not known by name: what any of them has.
+# What the log of any server has.
 _ANY = "lines of this client's address and of {user}, at the most talkative level"
 
 
 def ask(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str] = str) -> Ask | None:
-    """What to ask the server's admin for about a session; None where it did not fail, or the server has no part in it.
+    """What to ask the server's admin for about a session; None if it did not fail or the server has no part in it.
 
     Args:
         session: the session.
-        diagnosis: what was found about it.
-        hide: masks secrets in a text of the trace, before it is quoted for a shell.
+        diagnosis: its diagnosis.
+        hide: masks secrets in a text of the trace before it is quoted for a shell.
     """
     failed = session.ending.failed
     if failed is None or diagnosis.verdict not in ("cause", "unexplained"):
@@ -80,17 +82,18 @@ def ask(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str] = str
 
 
 def _is_barred(session: Session, root: Finding) -> bool:
-    """Whether the cause rests on what the server told the user: that the account may not be used."""
-    told = {quote.line for quote in session.login.messages}
-    return any(quote.line in told and not quote.aside for quote in root.evidence)
+    """Whether the evidence is a message of the server that the account may not be used."""
+    messages = {quote.line for quote in session.login.messages}
+    return any(quote.line in messages and not quote.aside for quote in root.evidence)
 
 
 def _lines(session: Session, id: str, server_log: ServerLog, hide: Callable[[str], str]) -> Iterator[LogLine]:
     banner = session.banner.server or ""
-    said = session.server_disconnect()
-    words = hide(said.description.strip()) if said is not None else ""
+    disconnect = session.server_disconnect()
+    words = hide(disconnect.description.strip()) if disconnect is not None else ""
+    words = "" if words == "(null)" else words
     first = next((a.method for a in session.login.attempts if a.method != "none"), "publickey")
-    fill = {"method": first, "user": hide(session.login.user or "USER"), "words": "" if words == "(null)" else words}
+    fill = {"method": first, "user": hide(session.login.user or "USER"), "words": words}
     if "dropbear" in banner:
         known = server_log.get("dropbear", ())
     elif not banner or "OpenSSH" in banner or not banner.startswith("SSH-"):
@@ -103,7 +106,7 @@ def _lines(session: Session, id: str, server_log: ServerLog, hide: Callable[[str
             why += _SFTP_LOG if look_for.startswith("sent status") else ""
             yield LogLine(look_for, why, look_for != NO_LINE)
     if not known or "OpenSSH" not in banner:
-        if words and words != "(null)" and not known:
+        if words and not known:
             yield LogLine(words, "the server's own words")
         yield LogLine(_ANY.format(**fill), "whatever it logs of this connection says its side of it", literal=False)
     elif id.startswith("auth-"):
@@ -111,7 +114,7 @@ def _lines(session: Session, id: str, server_log: ServerLog, hide: Callable[[str
 
 
 def _commands(session: Session, id: str, hide: Callable[[str], str]) -> Iterator[str]:
-    """The same from OpenSSH's client: `ssh -vvv` shows what it offers, what the server offers, and where it ends."""
+    """Commands that do the same with OpenSSH's client: `ssh -vvv` shows both offers and where it ends."""
     if id.startswith("banner-"):
         yield "ssh -v -p PORT HOST"
         return
@@ -125,26 +128,18 @@ def _commands(session: Session, id: str, hide: Callable[[str], str]) -> Iterator
     if id.startswith("scp-"):
         yield " ".join(["scp -vvv -O -P PORT", *options, f"{target}:PATH", "."])
     elif session.sftp.line or session.operations:
-        step = f"echo {shlex.quote(_step(last.verb, hide(last.path)))} | " if last is not None and last.path else ""
+        step = ""
+        if last is not None and last.path:
+            step = f"{_SFTP_COMMANDS.get(last.verb, 'ls')} {shlex.quote(hide(last.path))}"
+            step = f"echo {shlex.quote(step)} | "
         yield step + " ".join(["sftp -vvv -P PORT", *options, target])
     else:
         command = any(r.name == "exec" for c in session.channels for r in c.requests)
         yield " ".join(["ssh -vvv -p PORT", *options, target, *(["COMMAND"] if command else [])])
 
 
-def _step(verb: str, path: str) -> str:
-    command = {"open": "get", "opendir": "ls", "readdir": "ls", "stat": "ls", "lstat": "ls", "remove": "rm"}.get(
-        verb, verb
-    )
-    return (
-        f"{command} {shlex.quote(path)}"
-        if command in ("get", "ls", "rm", "mkdir", "rmdir")
-        else f"ls {shlex.quote(path)}"
-    )
-
-
 def _algorithms(session: Session) -> Iterator[str]:
-    """What was agreed on; where nothing was, what the client offered and OpenSSH's client still has."""
+    """The algorithms agreed on; in a list without agreement, those offered that OpenSSH's client still has."""
     for name in LISTS:
         option, agreed = _OPTIONS.get(name), session.kex.algorithm(name)
         offered = usable(session.kex.offers.get("client", {}).get(name, ()))
@@ -156,10 +151,10 @@ def _algorithms(session: Session) -> Iterator[str]:
 
 
 def _method(session: Session) -> Iterator[str]:
-    tried = list(dict.fromkeys(a.method for a in session.login.attempts if a.method != "none"))
-    if not tried:
+    methods = list(dict.fromkeys(a.method for a in session.login.attempts if a.method != "none"))
+    if not methods:
         return
-    yield f"-o PreferredAuthentications={','.join(tried)}"
+    yield f"-o PreferredAuthentications={','.join(methods)}"
     key = next((a for a in reversed(session.login.attempts) if a.method == "publickey"), None)
     if key is not None:
         yield "-o IdentitiesOnly=yes -i KEY"

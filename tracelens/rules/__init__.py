@@ -1,6 +1,6 @@
-"""A session or a trace -> findings: one file a cause, noise or notice, named after its id, a folder a phase.
+"""Sessions or a trace -> findings. Each rule has a file, named after its id, in the folder of its phase or scope.
 
-A module that is here is in force; nothing lists them. `engine` makes the diagnosis of what they find.
+All modules here are loaded; there is no list of them. `engine` turns their findings into diagnoses.
 """
 
 import hashlib
@@ -35,17 +35,16 @@ __all__ = [
     "NO_LINE", "Advice", "Found", "Rival", "Rule", "cause", "client", "load", "network", "noise", "notice", "page",
     "rule", "rules_in", "server", "vendor", "version",
 ]  # fmt: skip
-# Third-party rule modules register under this entry-point group; their ids carry a vendor's prefix ("acme:...").
+# The entry-point group of rules from other vendors; their ids have the vendor's prefix ("acme:...").
 GROUP = "tracelens.rules"
 
 
 @cache
 def load() -> tuple[Rule, ...]:
-    """All rules, built-in ones and those of installed plugins, in order of their ids.
+    """All rules, built-in and of installed plugins, sorted by id.
 
     Raises:
-        BadPlugin: a plugin does not load, or breaks the contract of a rule; to leave a rule out in silence would
-            make a wrong diagnosis.
+        BadPlugin: a plugin does not load, or an id lacks its prefix. Without that rule, the diagnosis could be wrong.
     """
     modules = [
         importlib.import_module(info.name)
@@ -53,24 +52,22 @@ def load() -> tuple[Rule, ...]:
         if not info.ispkg and _is_rule_module(info.name)
     ]
     rules = [rule for module in modules for rule in rules_in(module)]
-    own = {rule.id for rule in rules}
     for entry in _plugins():
         try:
-            found = rules_in(entry.load())
+            plugin = rules_in(entry.load())
         except Exception as error:
             raise BadPlugin(f"rule plugin {entry.name} ({entry.value}) does not load: {error}") from error
-        for rule in found:
-            if ":" not in rule.id or rule.id in own:
+        for rule in plugin:
+            if ":" not in rule.id or rule.id in {other.id for other in rules}:
                 raise BadPlugin(
                     f"rule plugin {entry.name}: id {rule.id!r} must carry a vendor's prefix, such as acme:{rule.id}"
                 )
-            own.add(rule.id)
-        rules += found
+            rules.append(rule)
     return _ranked(sorted(rules, key=lambda rule: rule.id))
 
 
 def _ranked(rules: list[Rule]) -> tuple[Rule, ...]:
-    """The rules, each yielding also to those that say that they outrank it."""
+    """The rules, with `outranks` of one added to `yields_to` of the other."""
     above: dict[str, set[str]] = {}
     for rule in rules:
         for id in rule.outranks:
@@ -85,23 +82,23 @@ def _is_rule_module(name: str) -> bool:
 
 
 def _plugins() -> list[Any]:
-    """The entry points of plugins. What reads them takes long to import, so it is first seen whether there are any."""
-    if not any(_registers(place) for place in sys.path):
+    """The entry points of plugins. `importlib.metadata` is slow to import, so look first whether there are any."""
+    if not any(_may_register(place) for place in sys.path):
         return []
     from importlib.metadata import entry_points
 
     return sorted(entry_points(group=GROUP), key=lambda e: e.name)
 
 
-def _registers(place: str) -> bool:
-    """Whether a distribution in a folder of the module search path may have entry points of this group."""
+def _may_register(place: str) -> bool:
+    """Whether a distribution in an entry of `sys.path` may have entry points of this group."""
     if place.endswith((".zip", ".egg", ".whl")):
         return os.path.isfile(place)
     try:
-        about = [name for name in os.listdir(place or ".") if name.endswith((".dist-info", ".egg-info"))]
+        distributions = [name for name in os.listdir(place or ".") if name.endswith((".dist-info", ".egg-info"))]
     except OSError:
         return False
-    for name in about:
+    for name in distributions:
         try:
             with open(os.path.join(place, name, "entry_points.txt"), "rb") as file:
                 if f"[{GROUP}]".encode() in file.read():
@@ -113,17 +110,17 @@ def _registers(place: str) -> bool:
 
 def rules_in(module: ModuleType) -> list[Rule]:
     """The rules that a module defines."""
-    found = [value.rule for value in vars(module).values() if isinstance(getattr(value, "rule", None), Rule)]
-    return [rule for rule in found if rule.module == module.__name__]
+    rules = [value.rule for value in vars(module).values() if isinstance(getattr(value, "rule", None), Rule)]
+    return [rule for rule in rules if rule.module == module.__name__]
 
 
 def rule(id: str) -> Rule | None:
-    """The rule of an id."""
+    """The rule with an id."""
     return next((r for r in load() if r.id == id), None)
 
 
 def version() -> str:
-    """Which rules are in force: how many, and a hash of their sources (12 hex digits), plugins included."""
+    """The number of rules, plugins included, and a hash of their sources (12 hex digits)."""
     modules = sorted({rule.module for rule in load()})
     digest = hashlib.sha256()
     for name in modules:
@@ -132,6 +129,6 @@ def version() -> str:
 
 
 def page(id: str) -> str | None:
-    """The page of an id: Markdown, the rule's docstring."""
-    found = rule(id)
-    return found.page if found else None
+    """The page of the rule with an id, Markdown."""
+    match = rule(id)
+    return match.page if match else None

@@ -1,4 +1,4 @@
-"""A session -> its diagnosis: noise first, then causes, then notices; at most one root cause."""
+"""Sessions -> diagnoses: noise first, then at most one root cause, then notices."""
 
 from collections.abc import Iterable
 from functools import cache, partial
@@ -11,15 +11,15 @@ from tracelens.rules.base import Finding, Rival, Rule
 from tracelens.sessions import Session, pending_request, shows_outcomes
 
 Verdict = Literal["cause", "healthy", "unexplained", "insufficient"]
-# Rules that could not be asked, and the contexts that each lacks.
+# Rules that were skipped, and the contexts that each lacks.
 Skipped = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class Diagnosis(Struct, frozen=True):
     """What was found about one session.
 
-    `root` is set exactly where the verdict is "cause"; `skipped` are the rules that could not be asked because the
-    trace lacks a context they need, with those contexts.
+    `root` is set exactly if the verdict is "cause"; `skipped` are the rules that were skipped because the trace lacks a
+    context they need, with those contexts.
     """
 
     verdict: Verdict
@@ -30,77 +30,77 @@ class Diagnosis(Struct, frozen=True):
 
 
 def diagnose(sessions: Iterable[Session], rules: tuple[Rule, ...]) -> list[Diagnosis]:
-    """Asks every rule about each session of a trace.
+    """Run all rules on each session of a trace.
 
-    Of several causes that fire, those step back that yield to another; of what is left the one with the earliest
-    evidence stands, and the others become its rivals.
+    A cause that yields to another one that fires is dropped. Of the others, the one with the earliest evidence is the
+    root cause, and the rest become its rivals.
     """
-    by_kind = {
-        kind: [rule for rule in rules if rule.scope == "session" and rule.kind == kind]
+    noise, causes, notices = (
+        [rule for rule in rules if rule.scope == "session" and rule.kind == kind]
         for kind in ("noise", "cause", "notice")
-    }
-    can_be_asked = cache(partial(_can_be_asked, by_kind["cause"]))
-    return [_diagnose(session, by_kind, *can_be_asked(session.traced)) for session in sessions]
+    )
+    split = cache(partial(_applicable, causes))
+    diagnoses = []
+    for session in sessions:
+        applicable, skipped = split(session.traced) if session.ending.failed is not None else ([], ())
+        quiet = _findings(noise, session)
+        root = _root(session, applicable, causes)
+        diagnoses.append(Diagnosis(_verdict(session, root), root, quiet, _findings(notices, session), skipped))
+    return diagnoses
 
 
-def _can_be_asked(rules: list[Rule], traced: frozenset[str]) -> tuple[list[Rule], Skipped]:
-    """The rules that have the contexts they need, and the others."""
+def _applicable(rules: list[Rule], traced: frozenset[str]) -> tuple[list[Rule], Skipped]:
+    """The rules whose contexts were traced, and the others."""
     skipped = tuple((rule.id, tuple(sorted(rule.needs - traced))) for rule in rules if not rule.needs <= traced)
     return [rule for rule in rules if rule.needs <= traced], skipped
 
 
-def _diagnose(session: Session, by_kind: dict[str, list[Rule]], causes: list[Rule], skipped: Skipped) -> Diagnosis:
-    noise = tuple([found for rule in by_kind["noise"] if (found := rule.ask(session)) is not None])
-    fired: dict[str, tuple[Rule, Finding]] = {}
-    if session.ending.failed is None:
-        causes, skipped = [], ()
-    for rule in causes:
-        found = rule.ask(session)
-        if found is not None:
-            fired[rule.id] = (rule, found)
-    standing = [(rule, found) for rule, found in fired.values() if not rule.yields_to & fired.keys()]
-    standing.sort(key=lambda pair: (pair[1].evidence[0].line if pair[1].evidence else 0, pair[0].id))
-    root = standing[0][1] if standing else None
-    if root is not None and len(standing) > 1:
-        also = tuple(Rival(found.id, f"it fits too: {found.summary}") for _, found in standing[1:])
-        root = replace(root, rivals=root.rivals + also)
-    doubt = _doubt(session) if root is not None else None
-    if root is not None and doubt is not None:
-        root = replace(root, rivals=(*root.rivals, doubt))
-    if root is not None:
-        root = replace(root, rivals=(*root.rivals, *_passed_over(session, by_kind["cause"])))
-    notices = tuple([found for rule in by_kind["notice"] if (found := rule.ask(session)) is not None])
-    return Diagnosis(_verdict(session, root), root, noise, notices, skipped)
+def _findings(rules: list[Rule], session: Session) -> tuple[Finding, ...]:
+    return tuple([finding for rule in rules if (finding := rule.ask(session)) is not None])
 
 
-# Records that belong to the step that failed: its packets, and its outcome in words.
+def _root(session: Session, applicable: list[Rule], causes: list[Rule]) -> Finding | None:
+    """The root cause of a failure, with all its rivals."""
+    fired = {rule.id: (rule, finding) for rule in applicable if (finding := rule.ask(session)) is not None}
+    candidates = [finding for rule, finding in fired.values() if not rule.yields_to & fired.keys()]
+    candidates.sort(key=lambda finding: (finding.evidence[0].line if finding.evidence else 0, finding.id))
+    if not candidates:
+        return None
+    root, *others = candidates
+    rivals = [Rival(finding.id, f"it fits too: {finding.summary}") for finding in others]
+    return replace(root, rivals=(*root.rivals, *rivals, *_doubt(session), *_earlier_refusals(session, causes)))
+
+
+# Records of the step that failed: its packets, and its outcome in words.
 _SAME_STEP = ("Looking for packet", "Packet type", "Password authentication failed", "Keyboard-interactive authen")
 
 
-def _doubt(session: Session) -> Rival | None:
-    """The rival of a failure on which the trace ends, without the session's own end: it may have gone on."""
+def _doubt(session: Session) -> tuple[Rival, ...]:
+    """The rival of a failure at the very end of a trace that lacks the session's end: it may have recovered."""
     failed, last = session.ending.failed, session.last
     if not session.ending.cut or failed is None or last is None or failed.kind not in ("error", "refusal"):
-        return None
+        return ()
     login = session.login.last_attempt
     if failed.phase == "auth" and login is not None and login.pending and login.line > failed.line:
-        return Rival("noise-partial-auth", "another login was under way when the trace ends: its answer would decide")
-    told = max(f.line for f in session.failures)
-    if last.line > told and not last.text.startswith(_SAME_STEP):
-        return None
-    return Rival("noise-recovered", "the trace ends right after it; whether the program went on would decide")
+        because = "another login was under way when the trace ends: its answer would decide"
+        return (Rival("noise-partial-auth", because),)
+    if last.line > max(f.line for f in session.failures) and not last.text.startswith(_SAME_STEP):
+        return ()
+    return (Rival("noise-recovered", "the trace ends right after it; whether the program went on would decide"),)
 
 
-def _passed_over(session: Session, causes: list[Rule]) -> tuple[Rival, ...]:
-    """Refused logins before a failure on a channel that never opened, where nothing shows that a later one was good."""
+def _earlier_refusals(session: Session, causes: list[Rule]) -> tuple[Rival, ...]:
+    """The causes of a login refused before a failure without an open channel, if no later login is known to be good."""
     failed = session.ending.failed
     if failed is None or session.login.accepted_line or any(c.opened for c in session.channels):
         return ()
-    before = [f for f in session.failures if f.line < failed.line and f.fate in ("partial-auth", "undecided")]
-    fitting = [rule for rule in causes if rule.login_refusal and before and before[-1].says(rule.login_refusal)]
+    earlier = [f for f in session.failures if f.line < failed.line and f.fate in ("partial-auth", "undecided")]
+    if not earlier:
+        return ()
+    matches = [rule for rule in causes if rule.login_refusal and earlier[-1].is_(rule.login_refusal)]
+    ids = {rule.id for rule in matches}
     because = "a login was refused, and the program may have gone on without one; packets (mask bit 2) would decide"
-    first = sorted(fitting, key=lambda rule: sum(other.id in rule.yields_to for other in fitting))
-    return tuple(Rival(rule.id, because) for rule in first)
+    return tuple(Rival(rule.id, because) for rule in sorted(matches, key=lambda rule: len(ids & rule.yields_to)))
 
 
 def _verdict(session: Session, root: Finding | None) -> Verdict:

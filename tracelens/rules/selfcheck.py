@@ -1,4 +1,4 @@
-"""A file with rules -> whether they keep the contract: they fire on their own examples and on no neighbour's.
+"""A file with rules -> outcomes of checks: rules must fire on their own examples and not on those of their neighbours.
 
 for outcome in check(Path("slow_disk.py")): print(outcome.rule, outcome.what, outcome.good)
 """
@@ -23,7 +23,7 @@ _ID = re.compile(r"[a-z]+(?:-[a-z0-9]+)+")
 
 
 class Outcome(Struct, frozen=True):
-    """One check of one rule: what was looked at, whether it was as it must be, and what was found instead."""
+    """One check of one rule: what was checked, whether it is good, and what was found."""
 
     rule: str
     what: str
@@ -32,24 +32,24 @@ class Outcome(Struct, frozen=True):
 
 
 def check(path: Path) -> list[Outcome]:
-    """Checks the rules of a file against their pages.
+    """Check the rules of a file against their pages.
 
-    A page must have all headings. Every fenced block under "Example" must make the rule fire (as root cause, where it
-    is a cause); every fenced block under "Not to be confused with" must not. Nor must the examples of the rules named
-    there: none of them a cause, and not all of them a notice or noise, which may well come together.
+    A page must have all headings. The rule must fire (a cause: as root cause) on each fenced block under "Example", and
+    on none under "Not to be confused with". A cause must not fire on any example of the rules named there; a notice or
+    noise must be silent on at least one.
 
     Args:
-        path: a Python file with decorated rules. A rule with the id of a built-in one takes its place.
+        path: a Python file with decorated rules. A rule with the id of a built-in one replaces it.
 
     Raises:
-        BadPlugin: the file can't be loaded, or holds no rule.
+        BadPlugin: the file can't be loaded, or has no rule.
     """
-    found = rules.rules_in(_load(path))
-    if not found:
+    own = rules.rules_in(_load(path))
+    if not own:
         raise BadPlugin(f"{path}: no rule in it (a function marked with @cause, @noise or @notice)")
-    own = {rule.id for rule in found}
-    in_force = tuple(sorted((*found, *(r for r in rules.load() if r.id not in own)), key=lambda r: r.id))
-    return [outcome for rule in found for outcome in _check(rule, in_force)]
+    ids = {rule.id for rule in own}
+    in_force = tuple(sorted((*own, *(r for r in rules.load() if r.id not in ids)), key=lambda r: r.id))
+    return [outcome for rule in own for outcome in _check(rule, in_force)]
 
 
 def examples(page: str, heading: str = "Example") -> list[str]:
@@ -59,13 +59,13 @@ def examples(page: str, heading: str = "Example") -> list[str]:
 
 
 def neighbours(page: str) -> list[str]:
-    """The ids that a rule's page names under "Not to be confused with"."""
+    """The ids under "Not to be confused with" of a rule's page."""
     part = page.partition("## Not to be confused with\n")[2].partition("\n## ")[0]
     return list(dict.fromkeys(_ID.findall(_FENCE.sub("", part))))
 
 
 def fires(rule: Rule, text: str, in_force: tuple[Rule, ...]) -> tuple[bool, str]:
-    """Whether the rule fires on a trace, as root cause where it is a cause; and what was found there."""
+    """Whether the rule fires on a trace (a cause: as root cause), and what was found there."""
     reader = read(iter([text.encode()]))
     assembler = Assembler()
     for item in reader:

@@ -15,7 +15,7 @@ from tracelens.sessions import Quote, Session
         "auth-second-factor-missing",
         "auth-password-expired",
     ),
-    login_refusal="Invalid signature",
+    login_refusal="auth.signature_refused",
     server_log={
         "OpenSSH": (
             ("Failed publickey for {user}", "the signature was refused"),

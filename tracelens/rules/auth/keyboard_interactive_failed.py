@@ -26,7 +26,7 @@ def _unanswered(session: Session) -> Attempt | None:
     "auth-keyboard-interactive-failed",
     phase="auth",
     yields_to=(*OUTRANKED, "auth-keyboard-interactive-not-allowed"),
-    login_refusal="keyboard-interactive",
+    login_refusal="auth.keyboard_refused",
     server_log={
         "OpenSSH": (
             ("PAM: Authentication failure for {user}", "the answer was looked at and is wrong"),

@@ -13,7 +13,7 @@ NO_LIST = "no list of methods was traced; mask 142 would show it, and the list w
     "auth-password-rejected",
     phase="auth",
     yields_to=OUTRANKED,
-    login_refusal="username/password",
+    login_refusal="auth.password_refused",
     server_log={
         "OpenSSH": (
             ("Failed password for {user}", "the password was looked at and is wrong"),

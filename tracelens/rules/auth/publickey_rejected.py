@@ -15,7 +15,7 @@ from tracelens.sessions import Attempt, Session
         "auth-second-factor-missing",
         "auth-password-expired",
     ),
-    login_refusal="Username/PublicKey",
+    login_refusal="auth.key_refused",
     server_log={
         "OpenSSH": (
             ("Failed publickey for {user}", "names the key that was refused, by its fingerprint"),

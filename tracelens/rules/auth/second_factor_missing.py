@@ -17,7 +17,7 @@ ANY_KEY = "some servers (mod_sftp, Conch) call every key acceptable; the server'
     phase="auth",
     yields_to=("auth-too-many-failures", "auth-password-expired"),
     outranks=NO_ANSWER,
-    login_refusal="Invalid signature",
+    login_refusal="auth.signature_refused",
     server_log={"OpenSSH": (("Partial {method} for {user}", "the method was accepted and another one is wanted"),)},
 )
 def second_factor_missing(session: Session) -> Found | None:

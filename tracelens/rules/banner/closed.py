@@ -1,12 +1,10 @@
 from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.banner.not_ssh import turned_away
 from tracelens.rules.base import NO_LINE, Found, Rival, cause, client, network, server
-from tracelens.sessions import Failure, Session
+from tracelens.sessions import Session
 
 LOST = (-13, -43, -1, -3, -7)
-# libssh2 before 1.2.1 says this of every failure to read the banner; it had no timeout.
-_OLD = "Timeout waiting for banner"
-# A peer that takes longer than this (seconds) to hang up has waited for something itself.
+# A peer that closes later than this (seconds) has waited for something.
 _PATIENT = 5.0
 
 
@@ -68,59 +66,51 @@ def closed(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None or failed.phase != "banner" or failed.kind == "silence":
         return None
-    away = turned_away(session)
-    old = failed.code == -2 and failed.says(_OLD)
-    if (
-        not away
-        and not old
-        and (failed.code not in LOST or failed.says("socket provided", "blocking state", "socket disconnect"))
-    ):
+    refusals = turned_away(session)
+    # libssh2 before 1.2.1 says this of every failure to read the banner; it had no timeout.
+    is_old = failed.code == -2 and failed.is_("banner.timeout")
+    is_local = failed.is_("socket.invalid", "socket.blocking_mode", "socket.closed")
+    if not refusals and not is_old and (failed.code not in LOST or is_local):
         return None
-    pause = _pause(session, failed)
-    after = f" after {pause:.1f} s" if pause is not None and pause >= _PATIENT else ""
+    pause = failed.time - session.started if failed.time is not None and session.started is not None else 0.0
+    after = f" after {pause:.1f} s" if pause >= _PATIENT else ""
     how = "reset or closed" if failed.code == -43 else "closed"
-    summary = (
-        f"The SSH server turned the client away before greeting it: {away[0].text.strip()!r}."
-        if away
-        else f"The connection was {how}{after}, before the server had sent its banner: often not an SSH server at all."
-    )
-    limits = (
-        "raise MaxStartups, or look why so many sessions are open; PerSourcePenalties (OpenSSH 9.8) bars an address "
-        "for a while after failures"
-        if away
-        else "look in sshd's log for this time: MaxStartups reached, a refused address (hosts.deny, fail2ban), or sshd "
-        "failing at start (missing host keys)"
-    )
-    checks = (
-        client("connect less often and not many times at once, then try again")
-        if away
-        else client(
+    if refusals:
+        summary = f"The SSH server turned the client away before greeting it: {refusals[0].text.strip()!r}."
+        check = "connect less often and not many times at once, then try again"
+        limits = (
+            "raise MaxStartups, or look why so many sessions are open; PerSourcePenalties (OpenSSH 9.8) bars an "
+            "address for a while after failures"
+        )
+        not_ssh = "ruled out: the line is an SSH server's own"
+    else:
+        summary = (
+            f"The connection was {how}{after}, before the server had sent its banner: often not an SSH server at all."
+        )
+        check = (
             "make sure that host and port are those of the SFTP server; an FTPS server speaks TLS, not SSH: for FTPS "
             "use %Net.FtpSession instead of %Net.SSH.Session"
         )
-    )
+        limits = (
+            "look in sshd's log for this time: MaxStartups reached, a refused address (hosts.deny, fail2ban), or sshd "
+            "failing at start (missing host keys)"
+        )
+        not_ssh = "an FTPS server closes like this too; what listens on that port would decide (`ssh -v -p PORT HOST`)"
     return Found(
         summary,
-        (*away, failed.quote),
+        (*refusals, failed.quote),
         (
-            checks,
+            client(check),
             server(limits),
             network("check whether a firewall or load balancer accepts the connection and then closes it"),
         ),
         (
-            Rival("banner-timeout", "ruled out: the connection ended by itself, nobody gave up waiting")
-            if not old
-            else Rival("banner-timeout", "this old text tells no reason; the server's log would decide"),
-            Rival("banner-not-ssh", "ruled out: the line is an SSH server's own")
-            if away
-            else Rival(
-                "banner-not-ssh",
-                "an FTPS server closes like this too; what listens on that port would decide (`ssh -v -p PORT HOST`)",
+            Rival(
+                "banner-timeout",
+                "this old text tells no reason; the server's log would decide"
+                if is_old
+                else "ruled out: the connection ended by itself, nobody gave up waiting",
             ),
+            Rival("banner-not-ssh", not_ssh),
         ),
     )
-
-
-def _pause(session: Session, failed: Failure) -> float | None:
-    """The time from the start to the end of the connection."""
-    return failed.time - session.started if failed.time is not None and session.started is not None else None

@@ -2,10 +2,10 @@ import re
 
 from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.base import NO_LINE, Found, Rival, cause, client, server
-from tracelens.sessions import Quote, Session
+from tracelens.sessions import Failure, Quote, Session
 
-# What an SSH server says before its banner when it turns a client away. A line that begins with a
-# three-digit code is FTP or mail, whatever it says.
+# What an SSH server says before its banner when it rejects a client. A line that begins with a three-digit code is FTP
+# or mail, whatever it says.
 TURNED_AWAY = (
     r"(?i)(?!\d{3}[ -]).*(?:exceeded maxstartups|not allowed at this time|too many (?:connections|sessions)"
     r"|refused (?:connect|by)|connection refused|maximum (?:number of )?(?:connections|sessions)|server (?:is )?busy"
@@ -13,10 +13,28 @@ TURNED_AWAY = (
 )
 # "Failed getting banner" with this number: a zero byte, or an empty line, where the banner should be.
 _NO_TEXT = -2
+_TLS_ALERT = "\x15\x03"
+_FTPS = "for FTP and FTPS use %Net.FtpSession (FTPS is FTP over TLS, not SSH); SFTP needs the SSH port"
+# How a greeting looks, what kind of server sends it, and what to use instead; the first that matches counts.
+_PROTOCOLS = (
+    (r".*wrong version number|\d{3}.*ssl", "an FTPS server that expects TLS", _FTPS),
+    (r"\d{3}.*(?:smtp|mail|postfix|exim|sendmail)", "a mail server (SMTP)", "this port is for mail"),
+    (r"\d{3}|\d+\Z", "an FTP or FTPS server", _FTPS),
+    (
+        r"http/|.*<html|.*<!doctype",
+        "a web server (HTTP)",
+        "this port serves a web page, perhaps of a proxy or a login portal",
+    ),
+    (r"\+ok|\* ok", "a mail server (POP3 or IMAP)", "this port is for mail"),
+    (r"rfb ", "a VNC server", "this port is for remote desktops"),
+    (r"[\x15\x16]\x03", "a TLS server or another binary protocol", _FTPS),
+    (r"\Z", "a service of some other protocol (its bytes never made a line)", _FTPS),
+    (r"", "a service of some other protocol", "for FTPS use %Net.FtpSession; SFTP needs the SSH port"),
+)
 
 
 def turned_away(session: Session) -> list[Quote]:
-    """The lines by which an SSH server said that it would not talk to this client."""
+    """The lines with which an SSH server rejected this client."""
     return [line for line in session.banner.received if re.match(TURNED_AWAY, line.text)]
 
 
@@ -67,19 +85,18 @@ def not_ssh(session: Session) -> Found | None:
     ```
     """
     failed = session.ending.failed
-    if failed is None or failed.phase != "banner" or any(b.text.startswith("SSH-") for b in session.banner.received):
+    if failed is None or failed.phase != "banner":
         return None
-    said = [b for b in session.banner.received if b.text.strip()]
-    if turned_away(session):
+    if turned_away(session) or any(b.text.startswith("SSH-") for b in session.banner.received):
         return None
-    binary = failed.code == _NO_TEXT and failed.says("Failed getting banner")
-    bytes_came = session.banner.bytes > 0 and (session.uses("Transport") or failed.says("banner"))
-    if not said and not binary and not bytes_came:
+    lines = [b for b in session.banner.received if b.text.strip()]
+    is_binary = failed.code == _NO_TEXT and failed.is_("banner.not_received")
+    if not (lines or is_binary or _bytes_came(session, failed)):
         return None
-    what, instead = _protocol(said[0].text if said else "\x15\x03" if binary else "")
+    what, instead = _protocol(lines, is_binary)
     return Found(
         f"The peer answers, but it does not speak SSH: this looks like {what}.",
-        (*said[:3], failed.quote),
+        (*lines[:3], failed.quote),
         (
             client(f"check host and port: {instead}"),
             server("say on which host and port the SSH/SFTP service listens (usually 22), and what serves this one"),
@@ -91,30 +108,17 @@ def not_ssh(session: Session) -> Found | None:
                 "an SSH server that says good-bye in a binary packet before its banner looks the same; its log would "
                 "decide",
             )
-            if binary and not said
+            if is_binary and not lines
             else Rival("banner-timeout", "ruled out: an answer came, only not the one of an SSH server"),
         ),
     )
 
 
-def _protocol(text: str) -> tuple[str, str]:
-    """What kind of server greets like this, and what to use with it."""
-    low = text.lower()
-    ftps = "for FTP and FTPS use %Net.FtpSession (FTPS is FTP over TLS, not SSH); SFTP needs the SSH port"
-    if "wrong version number" in low or ("ssl" in low and text[:3].isdigit()):
-        return "an FTPS server that expects TLS", ftps
-    if text[:3].isdigit() and re.search(r"smtp|mail|postfix|exim|sendmail", low):
-        return "a mail server (SMTP)", "this port is for mail"
-    if text[:3].isdigit():
-        return "an FTP or FTPS server", ftps
-    if low.startswith("http/") or "<html" in low or "<!doctype" in low:
-        return "a web server (HTTP)", "this port serves a web page, perhaps of a proxy or a login portal"
-    if low.startswith(("+ok", "* ok")):
-        return "a mail server (POP3 or IMAP)", "this port is for mail"
-    if low.startswith("rfb "):
-        return "a VNC server", "this port is for remote desktops"
-    if text.startswith(("\x15\x03", "\x16\x03")):
-        return "a TLS server or another binary protocol", ftps
-    if not text:
-        return "a service of some other protocol (its bytes never made a line)", ftps
-    return "a service of some other protocol", "for FTPS use %Net.FtpSession; SFTP needs the SSH port"
+def _bytes_came(session: Session, failed: Failure) -> bool:
+    return session.banner.bytes > 0 and (session.uses("Transport") or failed.is_("banner", "auth.banner"))
+
+
+def _protocol(lines: list[Quote], is_binary: bool) -> tuple[str, str]:
+    """What kind of server greets like this, and what to use instead."""
+    text = lines[0].text if lines else _TLS_ALERT if is_binary else ""
+    return next((what, use) for pattern, what, use in _PROTOCOLS if re.match(f"(?is){pattern}", text))

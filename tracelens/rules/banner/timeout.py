@@ -3,6 +3,17 @@ from tracelens.rules.base import Found, Rival, cause, client, network, server
 from tracelens.sessions import Session
 
 SILENT = (-9, -30)
+# Rivals of a timeout that may have come at a later step.
+_OPEN = (
+    Rival(
+        "banner-not-ssh",
+        "a line of another protocol is read without a word; a trace with mask 134, which shows what the peer said, "
+        "would decide",
+    ),
+    Rival("banner-version-unsupported", "so is a greeting in SSH 1; that trace would decide"),
+    Rival("transport-timeout", "the text is the same at every later step; that trace would decide"),
+    Rival("channel-closed-early", "so it is where a channel was closed; mask 511 would decide"),
+)
 
 
 @cause(
@@ -53,12 +64,12 @@ def timeout(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None or failed.phase != "banner" or (failed.kind != "silence" and failed.code not in SILENT):
         return None
-    started = session.quote("transport.banner_sent") or session.quote("transport.session_startup")
+    start = session.quote("transport.banner_sent") or session.quote("transport.session_startup")
     waited = f" in {session.ending.waited:.1f} s" if session.ending.waited else ""
-    sure = session.uses("Transport") or failed.says("banner") or any("banner" in what for what in session.waits)
+    is_banner = failed.is_("banner", "auth.banner") or any("banner" in what for what in session.waits)
     return Found(
         f"The connection was made, but no banner came{waited}; then the client gave up.",
-        (failed.quote, *((started,) if started else ())),
+        (failed.quote, start),
         (
             client(
                 "check that the port is the SSH port: a service that waits for the client to speak first stays silent "
@@ -73,19 +84,6 @@ def timeout(session: Session) -> Found | None:
         ),
         (
             Rival("banner-closed", "ruled out: nothing shows that the peer ended the connection"),
-            *(
-                ()
-                if sure
-                else (
-                    Rival(
-                        "banner-not-ssh",
-                        "a line of another protocol is read without a word; a trace with mask 134, which shows what "
-                        "the peer said, would decide",
-                    ),
-                    Rival("banner-version-unsupported", "so is a greeting in SSH 1; that trace would decide"),
-                    Rival("transport-timeout", "the text is the same at every later step; that trace would decide"),
-                    Rival("channel-closed-early", "so it is where a channel was closed; mask 511 would decide"),
-                )
-            ),
+            *(() if is_banner or session.uses("Transport") else _OPEN),
         ),
     )

@@ -2,22 +2,18 @@ from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, asked
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
+# Causes that explain this one.
+_NARROWER = (
+    "sftp-start-failed", "scp-failed", "transport-server-disconnect", "sftp-operation-failed",
+    "sftp-permission-denied", "sftp-no-such-file", "sftp-no-space", "transport-mac-invalid",
+    "transport-decrypt-failed", "client-error",
+)  # fmt: skip
+
 
 @cause(
     "channel-closed-early",
     phase="channel",
-    yields_to=(
-        "sftp-start-failed",
-        "scp-failed",
-        "transport-server-disconnect",
-        "sftp-operation-failed",
-        "sftp-permission-denied",
-        "sftp-no-such-file",
-        "sftp-no-space",
-        "transport-mac-invalid",
-        "transport-decrypt-failed",
-        "client-error",
-    ),
+    yields_to=_NARROWER,
     outranks=NO_ANSWER,
     server_log={
         "OpenSSH": (
@@ -80,68 +76,75 @@ def closed_early(session: Session) -> Found | None:
     channel = _closed(session, failed)
     if channel is None and failed.code not in (-26, -27):
         return None
+    if channel is not None and not _is_early(session, failed, channel):
+        return None
+    how, fix = _program_end(channel)
+    end = None
     if channel is not None:
-        if failed.code not in (None, -26, -27, *LOST, *TIMED_OUT):
-            return None
-        done = channel.exit_status == 0 and channel.request("subsystem") is None
-        if done and session.data.written_line < channel.exit_line:
-            return None  # the command had ended well, and nobody wanted more of it
-    how, fix = "", "find out why the program behind the channel ended"
-    evidence = [] if failed.kind == "closed" else [failed.quote]
-    if channel is not None:
-        if channel.exit_signal:
-            how = f", its program was killed by signal {channel.exit_signal}"
-            fix = f"find out who sent signal {channel.exit_signal}: lack of memory stands in the kernel's log"
-        elif channel.exit_status is not None:
-            how = f", its program ended with status {channel.exit_status}"
         line = channel.exit_line or channel.close_line or channel.eof_line
-        evidence.append(Quote(line, f"the server ends channel {channel.number}{how}"))
-    what, since = asked(session, failed)
+        end = Quote(line, f"the server ends channel {channel.number}{how}")
+    what, request = asked(session, failed)
     return Found(
         f"The server closed the channel while the client waited for {what}{how}.",
-        (*evidence, *since),
+        (failed.quote if failed.kind != "closed" else None, end, *request),
         (
             server(
-                f"{fix}; see its own log (`internal-sftp -l VERBOSE`), limits of the account, "
-                f"ChannelTimeout in sshd_config, a "
-                "session limit of the product"
+                f"{fix}; see its own log (`internal-sftp -l VERBOSE`), limits of the account, ChannelTimeout in "
+                "sshd_config, a session limit of the product"
             ),
             client(
-                "open a new channel or connect anew (libssh2_sftp_init, OpenSFTP on IRIS/Caché), repeat "
-                "the operation, and "
-                "set a timeout: libssh2 does not notice this end by itself"
+                "open a new channel or connect anew (libssh2_sftp_init, OpenSFTP on IRIS/Caché), repeat the "
+                "operation, and set a timeout: libssh2 does not notice this end by itself"
             ),
         ),
-        (
-            Rival("transport-connection-lost", "ruled out: the server closed the channel first, in order")
-            if channel is not None
-            else Rival("client-error", "a trace with the Conn bit would decide which side closed the channel"),
-            *(
-                (Rival("sftp-start-failed", "whether SFTP's first packet came (mask bit 64 or 2) would decide"),)
-                if session.sftp.line and session.sftp.version is None and not session.operations
-                else ()
-            ),
-            *(
-                (
-                    Rival(
-                        "transport-server-disconnect",
-                        "the trace ends right after the close: a line with Disconnect after it would decide",
-                    ),
-                )
-                if failed.kind == "closed" and session.ending.cut
-                else ()
-            ),
-        ),
+        _rivals(session, failed, channel),
     )
 
 
 def _closed(session: Session, failed: Failure) -> Channel | None:
-    """The channel of the failure, if the server ended it before that and before the client did."""
+    """The channel of the failure, if the server ended it earlier and before the client did."""
     channel = failed.channel or (session.channels[-1] if session.channels else None)
     if channel is None:
         return None
-    ends = [at for at in (channel.close_line, channel.exit_line, channel.eof_line) if at]
-    end = min(ends, default=0)
+    end = min((line for line in (channel.close_line, channel.exit_line, channel.eof_line) if line), default=0)
     if not end or end > failed.line or (channel.closing_line and channel.closing_line < end):
         return None
     return channel
+
+
+def _is_early(session: Session, failed: Failure, channel: Channel) -> bool:
+    """Whether the client still wanted something; a command that ended well and was sent nothing more is complete."""
+    is_good = channel.exit_status == 0 and channel.request("subsystem") is None
+    if is_good and session.data.written_line < channel.exit_line:
+        return False
+    return failed.code in (None, -26, -27, *LOST, *TIMED_OUT)
+
+
+def _program_end(channel: Channel | None) -> tuple[str, str]:
+    """How the program behind the channel ended, and what to find out about it."""
+    if channel is not None and channel.exit_signal:
+        return (
+            f", its program was killed by signal {channel.exit_signal}",
+            f"find out who sent signal {channel.exit_signal}: lack of memory stands in the kernel's log",
+        )
+    is_known = channel is not None and channel.exit_status is not None
+    how = f", its program ended with status {channel.exit_status}" if channel is not None and is_known else ""
+    return how, "find out why the program behind the channel ended"
+
+
+def _rivals(session: Session, failed: Failure, channel: Channel | None) -> tuple[Rival | None, ...]:
+    may_lack_start = session.sftp.line and session.sftp.version is None and not session.operations
+    return (
+        Rival("transport-connection-lost", "ruled out: the server closed the channel first, in order")
+        if channel is not None
+        else Rival("client-error", "a trace with the Conn bit would decide which side closed the channel"),
+        Rival("sftp-start-failed", "whether SFTP's first packet came (mask bit 64 or 2) would decide")
+        if may_lack_start
+        else None,
+        Rival(
+            "transport-server-disconnect",
+            "the trace ends right after the close: a line with Disconnect after it would decide",
+        )
+        if failed.kind == "closed" and session.ending.cut
+        else None,
+    )

@@ -1,5 +1,5 @@
 from tracelens.rules.base import Advice, Found, Rival, cause, client, server
-from tracelens.sessions import Quote, Session
+from tracelens.sessions import Failure, Quote, Session
 from tracelens.ssh.codes import open_failure
 
 
@@ -66,26 +66,15 @@ def open_refused(session: Session) -> Found | None:
     if failed is None or failed.kind == "disconnect":
         return None
     channel = failed.channel
-    told = failed.says("Channel open failure")
-    silent = failed.kind == "refusal" and channel is not None and 0 < channel.refused_line == failed.line
-    if not told and not silent:
+    is_silent = failed.kind == "refusal" and channel is not None and 0 < channel.refused_line == failed.line
+    if not is_silent and not failed.is_("channel.open_refused"):
         return None
-    evidence = [failed.quote]
-    reason, number = "", 0
-    if channel is not None and channel.refused_line:
-        number = channel.refused
-        known = open_failure(number)
-        name = known.name if known else f"reason {number}"
-        reason = f": {name} ({number})" + (f", {channel.refusal!r}" if channel.refusal else "")
-        evidence.append(Quote(channel.refused_line, f"CHANNEL_OPEN_FAILURE{reason}"))
-    elif "(" in failed.message:
-        reason = f": {failed.message.partition('(')[2].rstrip(')')}"
-    direct = session.quote("direct")
-    opened = sum(1 for c in session.channels if c.opened and not c.freed_line)
+    reason = _reason(failed)
+    line = channel.refused_line if channel is not None else 0
     return Found(
         f"The server refused to open a channel{reason}.",
-        tuple(evidence),
-        _advice(direct, opened),
+        (failed.quote, Quote(line, f"CHANNEL_OPEN_FAILURE{reason}") if line else None),
+        _advice(session),
         (
             Rival("channel-request-refused", "ruled out: the channel itself was never opened"),
             Rival("transport-connection-lost", "ruled out: the server answered, with a refusal"),
@@ -93,22 +82,32 @@ def open_refused(session: Session) -> Found | None:
     )
 
 
-def _advice(direct: Quote | None, opened: int) -> tuple[Advice, ...]:
-    if direct is not None:
+def _reason(failed: Failure) -> str:
+    """The server's reason: of its packet, or of libssh2's text."""
+    channel = failed.channel
+    if channel is None or not channel.refused_line:
+        return f": {failed.message.partition('(')[2].rstrip(')')}" if "(" in failed.message else ""
+    known = open_failure(channel.refused)
+    name = known.name if known else f"reason {channel.refused}"
+    return f": {name} ({channel.refused})" + (f", {channel.refusal!r}" if channel.refusal else "")
+
+
+def _advice(session: Session) -> tuple[Advice, ...]:
+    forwarding = session.quote("direct")
+    if forwarding is not None:
         return (
             server(
-                f"check AllowTcpForwarding and PermitOpen in sshd_config, `restrict` in authorized_keys, "
-                f"and whether the "
-                f"server can reach the target ({direct.text})"
+                "check AllowTcpForwarding and PermitOpen in sshd_config, `restrict` in authorized_keys, and whether "
+                f"the server can reach the target ({forwarding.text})"
             ),
             client("check host and port of the forwarded connection as the server sees them"),
         )
-    held = f" ({opened} are open here)" if opened else " (none is open here, so the limit is elsewhere)"
+    count = sum(1 for c in session.channels if c.opened and not c.freed_line)
+    are_open = f" ({count} are open here)" if count else " (none is open here, so the limit is elsewhere)"
     return (
         server(
-            "check MaxSessions (0 allows logins but no session), the account's shell, and restrictions "
-            "of the key in "
+            "check MaxSessions (0 allows logins but no session), the account's shell, and restrictions of the key in "
             "authorized_keys; on an appliance its limit of sessions"
         ),
-        client(f"close channels that are no longer used: their number on one connection is limited{held}"),
+        client(f"close channels that are no longer used: their number on one connection is limited{are_open}"),
     )

@@ -2,7 +2,7 @@ from tracelens.rules._shared.channel_requests import answer, is_subsystem, refus
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
 
-# What error texts call a request -> its name in RFC 4254.
+# Words of an error text -> the name of the request in RFC 4254.
 NAMES = {
     "request-pty": "pty-req",
     "setenv": "env",
@@ -95,9 +95,9 @@ def request_refused(session: Session) -> Found | None:
     if failed is None or is_subsystem(session, failed):
         return None
     request = request_of(failed)
-    said = next((name for words, name in NAMES.items() if words in failed.message), "")
-    name = request.name if request is not None and (not said or request.name in said) else said or "the request"
-    asked = request is not None and request.name == name
+    worded = next((name for words, name in NAMES.items() if words in failed.message), "")
+    name = request.name if request is not None and (not worded or request.name in worded) else worded or "the request"
+    is_shown = request is not None and request.name == name
     ours, theirs = ADVICE.get(
         name, ("do without it", "check sshd_config and authorized_keys for what forbids it: ForceCommand, `restrict`")
     )
@@ -106,18 +106,17 @@ def request_refused(session: Session) -> Found | None:
         (
             failed.quote,
             *answer(failed),
-            *(
-                (Quote(request.line, f"request: {request.name} {request.message}".strip(), aside=True),)
-                if request and asked
-                else ()
-            ),
+            Quote(request.line, f"request: {request.name} {request.message}".strip(), aside=True)
+            if request and is_shown
+            else None,
         ),
         (client(ours), server(f"check what forbids it: {theirs}")),
         (
-            Rival("channel-subsystem-refused", "ruled out: the request was not for a subsystem")
-            if request is not None or said != "exec or shell"
-            else Rival(
-                "channel-subsystem-refused", "a trace with the Conn bit (16) names the request and would decide"
+            Rival(
+                "channel-subsystem-refused",
+                "ruled out: the request was not for a subsystem"
+                if request is not None or worded != "exec or shell"
+                else "a trace with the Conn bit (16) names the request and would decide",
             ),
             Rival("transport-connection-lost", "ruled out: the server answered, with a refusal"),
         ),

@@ -59,7 +59,7 @@ def subsystem_refused(session: Session) -> Found | None:
         return None
     request = request_of(failed)
     name = request.message if request is not None and request.message else "sftp"
-    if failed.says("publickey subsystem"):
+    if failed.is_("publickey_subsystem"):
         name = "publickey"
     user = f" of {session.login.user}" if session.login.user else ""
     return Found(
@@ -67,21 +67,19 @@ def subsystem_refused(session: Session) -> Found | None:
         (
             failed.quote,
             *answer(failed),
-            *((Quote(request.line, f"subsystem request: {name}", aside=True),) if request else ()),
+            Quote(request.line, f"subsystem request: {name}", aside=True) if request else None,
         ),
         (
             server(
-                f"add it in sshd_config: `Subsystem sftp internal-sftp` (or the path of sftp-server), "
-                f"and check `Match` "
-                f"blocks{user}; sshd's log says \"subsystem request for {name} ... failed, subsystem not "
-                f'found"'
+                "add it in sshd_config: `Subsystem sftp internal-sftp` (or the path of sftp-server), and check "
+                f"`Match` blocks{user}; sshd's log says \"subsystem request for {name} ... failed, subsystem not "
+                'found"'
                 if name == "sftp"
                 else f"sshd has no subsystem {name!r}; few servers do"
             ),
             client(
-                "ask whether this account is meant for SFTP at all; SCP (libssh2_scp_recv2, "
-                "libssh2_scp_send64) may work "
-                "where SFTP is off"
+                "ask whether this account is meant for SFTP at all; SCP (libssh2_scp_recv2, libssh2_scp_send64) may "
+                "work where SFTP is off"
             ),
         ),
         (

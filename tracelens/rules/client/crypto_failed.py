@@ -7,7 +7,7 @@ CRYPTO = (
     r"key pair generation failed|Unable to create .*(?:private key|shared secret)|encryption context|derive"
     r"|hash context|calculate hash|calculate MAC|random bytes|Unable to generate IV"
 )
-# The numbers for encryption, randomness, MAC and hash: nothing but the crypto library gives them.
+# The numbers for encryption, randomness, MAC and hash: only the crypto library causes them.
 NUMBERS = (-44, -49, -52, -53, -54)
 
 
@@ -65,32 +65,26 @@ def crypto_failed(session: Session) -> Found | None:
     ```
     """
     failed = session.ending.failed
-    silent = _silent_step(session)
-    if failed is None or (failed.kind != "error" and not silent):
+    if failed is None:
         return None
-    if failed.code not in NUMBERS and not re.search(CRYPTO, failed.message) and not silent:
+    is_silent = _is_silent(session)
+    is_crypto = failed.kind == "error" and (failed.code in NUMBERS or re.search(CRYPTO, failed.message))
+    if not is_silent and not is_crypto:
         return None
-    version = session.banner.client_version
-    mixed = failed.code == -44 and version is not None and version < (1, 10)
-    used = [a for a in (session.kex.algorithm(n) for n in ("kex", "hostkey", "cipher_cs", "mac_cs")) if a]
-    agreed = f" (agreed on: {', '.join(used)})" if used else ""
+    is_mixed = failed.code == -44 and (session.banner.client_version or (1, 10)) < (1, 10)
+    algorithms = list(filter(None, map(session.kex.algorithm, ("kex", "hostkey", "cipher_cs", "mac_cs"))))
+    agreed = f" (agreed on: {', '.join(algorithms)})" if algorithms else ""
+    empty_line = session.kex.empty_key_line if is_silent else 0
     return Found(
         "The client's own crypto library refused to compute its half of the key; libssh2 prints no error for that."
-        if silent
+        if is_silent
         else "The client's own crypto library failed; the server has no part in it.",
-        (
-            *(
-                (Quote(session.kex.empty_key_line, "the client sends an empty public value"),)
-                if silent and session.kex.empty_key_line
-                else ()
-            ),
-            failed.quote,
-        ),
+        (Quote(empty_line, "the client sends an empty public value") if empty_line else None, failed.quote),
         (
             client(
                 "libssh2 1.8 and 1.9 were made for OpenSSL 1 and fail every handshake on OpenSSL 3: use libssh2 1.10.0 "
                 "or later"
-                if mixed
+                if is_mixed
                 else "use a libssh2 that was built for the crypto library it runs with (on IRIS and Caché both come "
                 "with the instance)"
             ),
@@ -102,24 +96,20 @@ def crypto_failed(session: Session) -> Found | None:
         ),
         (
             Rival("transport-decrypt-failed", "ruled out: the client's own work failed, no packet from the server"),
-            *(
-                (Rival("kex-server-disconnect", "ruled out: it was the client's turn; nothing was waited for"),)
-                if silent
-                else ()
-            ),
+            Rival("kex-server-disconnect", "ruled out: it was the client's turn; nothing was waited for")
+            if is_silent
+            else None,
         ),
     )
 
 
-def _silent_step(session: Session) -> bool:
-    """Whether the client never sent its public value, or an empty one, with no error of its own."""
-    failed, method = session.ending.failed, session.kex.algorithm("kex") or ""
+def _is_silent(session: Session) -> bool:
+    """Whether the client sent an empty public value or none, without an error of its own."""
+    failed, method, packets = session.ending.failed, session.kex.algorithm("kex") or "", session.packets
     if session.kex.empty_key_line and not session.kex.done:
         return True
-    if failed is None or failed.code != -8 or not session.dumped or not method.startswith("diffie-hellman"):
-        return False
-    if "server" not in session.kex.offers:
+    if failed is None or failed.code != -8 or not session.dumped or "server" not in session.kex.offers:
         return False
     if "group-exchange" in method:
-        return "kex_31" in session.packets and "kex_32" not in session.packets
-    return "kex_30" not in session.packets
+        return method.startswith("diffie-hellman") and "kex_31" in packets and "kex_32" not in packets
+    return method.startswith("diffie-hellman") and "kex_30" not in packets

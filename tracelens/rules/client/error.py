@@ -3,7 +3,7 @@ import re
 from tracelens.rules.base import Advice, Found, Rival, cause, client, vendor
 from tracelens.sessions import Failure, Quote, Session
 
-# Numbers that mean misuse, unless the text is of something that the peer sent or of a local file.
+# Numbers that mean misuse, unless the text is about something that the peer sent or about a local file.
 NUMBERS = (-6, -33, -34, -35, -39, -40, -45)
 NOT_MISUSE = (
     r"(?i)^unexpected |SFTP packet|modulus|private key|crypto backend|base ?64|partial octet|in libgcrypt|Windows CNG"
@@ -20,22 +20,14 @@ _LOG_IN = client(
     "AuthenticateWithKeyPair or AuthenticateWithKeyboardInteractive before SFTP is opened; in C, "
     "libssh2_userauth_authenticated() must be 1 before libssh2_sftp_init() or libssh2_channel_open_session()"
 )
+# Causes that explain this one.
+_NARROWER = (
+    "auth-agent-failed", "auth-key-unreadable", "auth-key-format", "auth-key-passphrase", "transport-decrypt-failed",
+    "client-crypto-failed", "sftp-start-failed",
+)  # fmt: skip
 
 
-@cause(
-    "client-error",
-    phase="client",
-    yields_to=(
-        "auth-agent-failed",
-        "auth-key-unreadable",
-        "auth-key-format",
-        "auth-key-passphrase",
-        "transport-decrypt-failed",
-        "client-crypto-failed",
-        "sftp-start-failed",
-    ),
-    server_log=None,
-)
+@cause("client-error", phase="client", yields_to=_NARROWER, server_log=None)
 def misuse(session: Session) -> Found | None:
     """The calling program misused the library, or memory ran out.
 
@@ -88,15 +80,14 @@ def misuse(session: Session) -> Found | None:
         return None
     if session.login.skipped_line and failed.phase == "channel":
         return _not_logged_in(session, failed)
-    if failed.kind != "error":
+    is_number = failed.code in NUMBERS and not re.search(NOT_MISUSE, failed.message)
+    if failed.kind != "error" or not (is_number or re.search(MISUSE, failed.message)):
         return None
-    plain = failed.code in NUMBERS and not re.search(NOT_MISUSE, failed.message)
-    if not plain and not re.search(MISUSE, failed.message):
-        return None
-    memory = failed.code == -6
+    is_memory = failed.code == -6
+    may_be_partial = failed.is_("session.not_authenticated") and not session.uses("Userauth")
     return Found(
         f"Memory ran out in the client: {failed.message}."
-        if memory
+        if is_memory
         else f"The calling program misused the library: {failed.message} (error {failed.code}).",
         (failed.quote,),
         (
@@ -106,21 +97,17 @@ def misuse(session: Session) -> Found | None:
         (
             Rival(
                 "transport-protocol-error",
-                "a server that claims an absurd size looks the same; the packet before this line would decide",
-            )
-            if memory
-            else Rival("transport-protocol-error", "ruled out: the library refused its own caller, not a packet"),
-            *(
-                (
-                    Rival(
-                        "auth-second-factor-missing",
-                        "a first method that was accepted in part leaves the session so; the login lines "
-                        "(mask bit 8) would decide",
-                    ),
-                )
-                if failed.says("not authenticated yet") and not session.uses("Userauth")
-                else ()
+                "a server that claims an absurd size looks the same; the packet before this line would decide"
+                if is_memory
+                else "ruled out: the library refused its own caller, not a packet",
             ),
+            Rival(
+                "auth-second-factor-missing",
+                "a first method that was accepted in part leaves the session so; the login lines (mask bit 8) would "
+                "decide",
+            )
+            if may_be_partial
+            else None,
         ),
     )
 
@@ -137,11 +124,11 @@ def _not_logged_in(session: Session, failed: Failure) -> Found:
 def _advice(failed: Failure) -> Advice:
     if failed.code == -6:
         return client("look at the memory limits of the process, and whether it frees its sessions")
-    if failed.says("not authenticated yet"):
+    if failed.is_("session.not_authenticated"):
         return _LOG_IN
-    if failed.says("socket"):
+    if failed.is_("socket"):
         return client("connect the socket first, and keep it open: check the Status of Connect, in C of connect()")
-    if failed.says("requested method"):
+    if failed.is_("session.method_unsupported"):
         return client(
             "take names that this build does not know out of libssh2_session_method_pref() (IRIS: "
             "SetPreferredAlgorithms); libssh2_session_supported_algs() lists what it knows"

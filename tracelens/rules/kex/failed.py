@@ -2,26 +2,28 @@ from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.rules.kex.server_disconnect import NO_COMMON
 from tracelens.sessions import Session
 
-# The group that the server chose for diffie-hellman-group-exchange is not one that libssh2 takes.
-_GROUP = ("modulus", "p out of range", "Invalid DH-SHA", "Unexpected value DH", "GEX")
+# Rivals of a failure without details.
+_OPEN = (
+    Rival(
+        "client-crypto-failed",
+        "FIPS mode or a crypto policy stops a method without a word up to libssh2 1.10: another method "
+        "(LIBSSH2_METHOD_KEX) would decide",
+    ),
+    Rival("kex-hostkey-unverified", "a line with -10 or -11 before this one would decide"),
+    Rival("kex-server-disconnect", "the server's log at this moment would decide"),
+)
+# Causes that explain this one.
+_NARROWER = (
+    *NO_COMMON, "kex-no-common-algorithm", "kex-server-disconnect", "kex-hostkey-unverified",
+    "client-crypto-failed", "transport-timeout", "transport-mac-invalid", "transport-decrypt-failed",
+    "client-error", "transport-protocol-error", "banner-version-unsupported",
+)  # fmt: skip
 
 
 @cause(
     "kex-failed",
     phase="kex",
-    yields_to=(
-        *NO_COMMON,
-        "kex-no-common-algorithm",
-        "kex-server-disconnect",
-        "kex-hostkey-unverified",
-        "client-crypto-failed",
-        "transport-timeout",
-        "transport-mac-invalid",
-        "transport-decrypt-failed",
-        "client-error",
-        "transport-protocol-error",
-        "banner-version-unsupported",
-    ),
+    yields_to=_NARROWER,
     server_log={
         "OpenSSH": (("fatal:", "the server's half of the failed key exchange"), ("[preauth]", "how it ended there"))
     },
@@ -74,14 +76,14 @@ def kex_failed(session: Session) -> Found | None:
     ```
     """
     failed = session.ending.failed
-    if failed is None or failed.code is None or (failed.phase != "kex" and not failed.says("DH modulus")):
+    if failed is None or failed.code is None or (failed.phase != "kex" and not failed.is_("kex.modulus")):
         return None
-    bare = failed.code == -8 and failed.says("Unrecoverable", "exchange encryption keys")
+    is_bare = failed.code == -8 and failed.is_("kex.unrecoverable", "kex.not_exchanged")
     method = session.kex.algorithm("kex")
     using = f" ({method})" if method else ""
-    if failed.says(*_GROUP):
+    if failed.is_("kex.group_refused"):
         summary = f"Key exchange{using} failed over the group that the server chose: {failed.message} ({failed.code})."
-    elif bare:
+    elif is_bare:
         summary = f"Key exchange{using} failed; the trace shows only libssh2's closing words, {failed.message!r}."
     elif failed.code == -5:
         summary = (
@@ -89,19 +91,6 @@ def kex_failed(session: Session) -> Found | None:
         )
     else:
         summary = f"Key exchange{using} failed: {failed.message} (error {failed.code})."
-    open_questions = (
-        (
-            Rival(
-                "client-crypto-failed",
-                "FIPS mode or a crypto policy stops a method without a word up to libssh2 1.10: another method "
-                "(LIBSSH2_METHOD_KEX) would decide",
-            ),
-            Rival("kex-hostkey-unverified", "a line with -10 or -11 before this one would decide"),
-            Rival("kex-server-disconnect", "the server's log at this moment would decide"),
-        )
-        if bare
-        else (Rival("kex-no-common-algorithm", "ruled out: the number and the offers say otherwise"),)
-    )
     return Found(
         summary,
         (failed.quote,),
@@ -113,5 +102,5 @@ def kex_failed(session: Session) -> Found | None:
             client('trace once more with SetTraceMask(134,"/tmp/ssh.log") if lines before this one are missing'),
             server("look in sshd's log at this moment for the other half of the story"),
         ),
-        open_questions,
+        _OPEN if is_bare else (Rival("kex-no-common-algorithm", "ruled out: the number and the offers say otherwise"),),
     )

@@ -62,35 +62,30 @@ def hostkey_unverified(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None or failed.phase != "kex":
         return None
-    seen = session.quote("key_ex.hostkey_verify_failed")
-    unread = failed.code == -10 or failed.says("Host key length out of bounds", "hostkey is NULL", "Missing host key")
-    if not unread and failed.code != -11 and seen is None:
+    rejection = session.quote("key_ex.hostkey_verify_failed")
+    is_unread = failed.code == -10 or failed.is_("kex.hostkey_malformed")
+    if not is_unread and failed.code != -11 and rejection is None:
         return None
     short = session.quote("kex.signature_short")
-    if short is not None and not unread:
+    if short is not None and not is_unread:
         return _short(short, failed)
-    algorithm = session.kex.algorithm("hostkey")
+    algorithm, prints = session.kex.algorithm("hostkey"), session.kex.fingerprints
     by = f" ({algorithm})" if algorithm else ""
-    print_ = (
-        session.kex.fingerprints.get("SHA256")
-        or session.kex.fingerprints.get("SHA1")
-        or session.kex.fingerprints.get("MD5")
-    )
+    fingerprint = next((f" {prints[name]}" for name in ("SHA256", "SHA1", "MD5") if prints.get(name)), "")
     return Found(
         f"The server's host key{by} could not be read, or its part of the reply is malformed."
-        if unread
+        if is_unread
         else f"The signature that the server made with its host key{by} over the key exchange is wrong.",
-        (failed.quote, *((seen,) if seen else ())),
+        (failed.quote, rejection),
         (
             network(
                 "a proxy that alters the key exchange, or an attack, looks just like this: do not go on before it is "
                 "explained"
             ),
             client(
-                "compare the fingerprint"
-                + (f" {print_}" if print_ else "")
-                + " with the one that the server's admin gives by another way; then try a newer libssh2 or another "
-                "host-key type (libssh2_session_method_pref with LIBSSH2_METHOD_HOSTKEY; IRIS: SetPreferredAlgorithms)"
+                f"compare the fingerprint{fingerprint} with the one that the server's admin gives by another way; then "
+                "try a newer libssh2 or another host-key type (libssh2_session_method_pref with "
+                "LIBSSH2_METHOD_HOSTKEY; IRIS: SetPreferredAlgorithms)"
             ),
             server("run `ssh-keygen -lf` on the host keys and check that they are intact; restart sshd after a change"),
         ),

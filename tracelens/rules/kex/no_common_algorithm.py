@@ -11,9 +11,9 @@ NO_MATCH = (
     r"(?i)no (?:matching|common|mutual)|not? agree|(?:can't|cannot|unable to|could not|failed to) (?:agree|negotiate)"
     r"|negotiat\w+ fail|algorithm negotiation"
 )
-_SPELLED = {"comp": "compression"}
-# From this release on -5 is said of a mismatch only; before, of every failed key exchange.
-_MEANT = (1, 2, 1)
+_SPELLING = {"comp": "compression"}
+# From this release on -5 is printed only for a mismatch; before, for every failed key exchange.
+_SPECIFIC_SINCE = (1, 2, 1)
 
 
 @cause(
@@ -72,45 +72,46 @@ def no_common_algorithm(session: Session) -> Found | None:
         return None
     if session.saw("key_ex.kex_initiated") or all(session.kex.common(name) is not None for name in LISTS):
         return None
-    said = session.server_disconnect()
-    told = said is not None and re.search(NO_MATCH, said.description) is not None
-    if not told and (failed.code != -5 or not failed.says("Unable to exchange encryption keys")):
+    message = session.server_disconnect()
+    is_worded = message is not None and re.search(NO_MATCH, message.description) is not None
+    if not is_worded and (failed.code != -5 or not failed.is_("kex.not_exchanged")):
         return None
-    ours = session.kex.offers.get("client", {})
-    evidence = [
-        Quote(session.kex.offer_lines.get("client", 0), f"client offers {n}: {','.join(ours[n])}")
-        for n in ("kex", "hostkey")
-        if n in ours
-    ]
+    ours, line = session.kex.offers.get("client", {}), session.kex.offer_lines.get("client", 0)
     likely = stock_gap(session)
     hint, advice = _likely(session, likely)
-    kinds = [*([likely] if likely else []), *(k for k in NAMES if k != likely)]
-    version = session.banner.client_version
-    vague = not told and ((version is not None and version < _MEANT) or (version is None and session.started is None))
-    rivals = [
-        Rival(
-            f"kex-no-common-{_SPELLED.get(kind, kind)}",
-            "the server's KEXINIT (packet 20 in the dumps, mask bit 2) would decide",
-        )
-        for kind in kinds
-    ]
-    rivals.append(Rival("kex-failed", "an offer that libssh2 cannot read ends alike; that packet would decide"))
-    if vague:
-        rivals.append(
-            Rival(
-                "kex-server-disconnect",
-                "libssh2 before 1.2.1 prints -5 for every failed key exchange; the server's log would decide",
-            )
-        )
     return Found(
         f"Client and server have no algorithm in common; the trace does not show in which list.{hint}",
-        (failed.quote, *evidence),
+        (
+            failed.quote,
+            *(Quote(line, f"client offers {n}: {','.join(ours[n])}") for n in ("kex", "hostkey") if n in ours),
+        ),
         advice,
-        tuple(rivals),
+        _rivals(session, likely, is_worded),
     )
 
 
-def _likely(session: Session, kind: str | None) -> tuple[str, tuple[Advice, ...]]:
+def _rivals(session: Session, likely: str | None, is_worded: bool) -> tuple[Rival | None, ...]:
+    """The lists that may lack a common member, the likely one first, and other reasons."""
+    because = "the server's KEXINIT (packet 20 in the dumps, mask bit 2) would decide"
+    version = session.banner.client_version
+    is_specific = session.started is not None if version is None else version >= _SPECIFIC_SINCE
+    return (
+        *(
+            Rival(f"kex-no-common-{_SPELLING.get(name, name)}", because)
+            for name in sorted(NAMES, key=lambda name: name != likely)
+        ),
+        Rival("kex-failed", "an offer that libssh2 cannot read ends alike; that packet would decide"),
+        None
+        if is_worded or is_specific
+        else Rival(
+            "kex-server-disconnect",
+            "libssh2 before 1.2.1 prints -5 for every failed key exchange; the server's log would decide",
+        ),
+    )
+
+
+def _likely(session: Session, name: str | None) -> tuple[str, tuple[Advice, ...]]:
+    """A sentence on the list that most likely has no common member, and the advice."""
     recapture = client(
         'trace once more with dumps, they hold the server\'s offer: SetTraceMask(134,"/tmp/ssh.log") before Connect, '
         "or libssh2_trace() with LIBSSH2_TRACE_TRANS | LIBSSH2_TRACE_KEX | LIBSSH2_TRACE_ERROR"
@@ -119,16 +120,16 @@ def _likely(session: Session, kind: str | None) -> tuple[str, tuple[Advice, ...]
         'look in sshd\'s log for "Unable to negotiate with ... no matching ... found": it names the list and the '
         "client's offer"
     )
-    age = "upgrade the side that is too old; Caché before 2017.1 has a very old libssh2, IRIS brings its own"
     version, openssh = client_release(session), session.banner.server_openssh
-    if kind is None or version is None or openssh is None:
+    if name is None or version is None or openssh is None:
+        age = "upgrade the side that is too old; Caché before 2017.1 has a very old libssh2, IRIS brings its own"
         return "", (recapture, log, client(age))
-    called, keyword, _ = NAMES[kind]
+    called, keyword, _ = NAMES[name]
     hint = (
         f" Most likely the {called}: {release_name(version)} and OpenSSH {openssh[0]}.{openssh[1]} with stock "
         "settings share none."
     )
-    first = "1.9.0" if kind == "kex" or openssh < (8, 8) else "1.9.0 (1.11.0 if the server has RSA keys only)"
+    first = "1.9.0" if name == "kex" or openssh < (8, 8) else "1.9.0 (1.11.0 if the server has RSA keys only)"
     return hint, (
         recapture,
         client(f"use libssh2 {first} or later; on IRIS and Caché upgrade the instance (Caché before 2017.1 first)"),

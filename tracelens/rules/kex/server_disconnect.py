@@ -1,17 +1,12 @@
-import re
-
 from tracelens.rules._shared.timeouts import NO_ANSWER, unseen_banner
-from tracelens.rules.base import Found, Rival, cause, client, network, server
-from tracelens.sessions import Quote, Session
+from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
+from tracelens.sessions import Disconnect, Failure, Quote, Session
 
 NO_COMMON = tuple(f"kex-no-common-{name}" for name in ("kex", "hostkey", "cipher", "mac", "compression"))
 LOST = (-1, -7, -13, -43)
-# libssh2 itself waits 60 s for a packet of the key exchange; what ends earlier under these words was no timeout.
+# libssh2 itself waits 60 s for a packet of the key exchange; an earlier end with these words was no timeout.
 _PATIENCE = 50.0
-_WORDED_AS_TIMEOUT = (
-    r"(?:Timed out|Timeout) waiting for (?:KEX|NEWKEYS|GEX|ECDH)|Would block|Unable to exchange"
-    r"|Unrecoverable error"
-)
+_TIMEOUT_WORDS = ("kex.timeout", "would_block", "kex.not_exchanged", "kex.unrecoverable")
 
 
 @cause(
@@ -72,80 +67,44 @@ def server_disconnect(session: Session) -> Found | None:
     ```
     """
     failed = session.ending.failed
-    if failed is None or failed.phase != "kex" or session.kex.done or failed.says("strict KEX", "socket provided"):
+    if failed is None or failed.phase != "kex" or session.kex.done:
         return None
-    said = session.server_disconnect()
-    # A -8 without an error before it is the server's doing only if one of its packets was still due.
-    due = failed.code == -9 or (failed.code == -8 and _due(session))
-    hushed = due and bool(re.search(_WORDED_AS_TIMEOUT, failed.message)) and _waited(session) < _PATIENCE
-    if said is None and failed.code not in LOST and not hushed and failed.kind != "closed":
+    if failed.is_("kex.strict_violation", "socket.invalid"):
         return None
-    words = said.description.strip() if said is not None else ""
-    if said is not None:
-        told = f"{words!r}" if words and words != "(null)" else "no reason in words"
-        summary = f"The server disconnected during key exchange, {_stage(session)}: {told} (reason {said.reason})."
+    message = session.server_disconnect()
+    if message is None and failed.code not in LOST and failed.kind != "closed" and not _is_end(session, failed):
+        return None
+    words = message.description.strip() if message is not None else ""
+    words = "" if words == "(null)" else words
+    if message is not None:
+        reason = f"{f'{words!r}' if words else 'no reason in words'} (reason {message.reason})"
+        summary = f"The server disconnected during key exchange, {_stage(session)}: {reason}."
     else:
         summary = f"The server ended the connection during key exchange, {_stage(session)}, without saying why."
-    reached = session.last
-    evidence = [failed.quote]
-    if said is not None and said.line != failed.line:
-        evidence.insert(0, Quote(said.line, f"disconnect from the server, reason {said.reason}: {words}"))
-    if reached is not None and failed.kind in ("silence", "closed") and reached.line != failed.line:
-        evidence.append(reached)
-    crowded = said is not None and (said.reason == 12 or "too many" in words.lower())
-    version = session.banner.client_version
-    met = "server" in session.kex.offers and not session.kex.mismatches()
     return Found(
         summary,
-        tuple(evidence),
-        (
-            server(
-                "look in the server's log at this moment"
-                + (f" for {words!r}: " if words and words != "(null)" else ": ")
-                + (
-                    "the address refused or too many connections (sshd: MaxStartups, PerSourcePenalties), or a crash"
-                    if "server" not in session.kex.offers
-                    else "missing host keys, a moduli file without the size asked for, a crash of the child process"
-                )
-            ),
-            network("check whether a firewall or intrusion prevention cuts SSH sessions after the banner"),
-            client(
-                "connect less often, and not many times at once"
-                if crowded
-                else "try from another machine, and with a shorter offer (libssh2_session_method_pref; IRIS: "
-                "SetPreferredAlgorithms), to see whether it is the address or the offer"
-            ),
-        ),
-        (
-            Rival("kex-no-common-algorithm", "ruled out: every list of the two offers has a common member")
-            if met
-            else Rival("kex-no-common-algorithm", "ruled out: the server gave another reason")
-            if words and words != "(null)"
-            else Rival(
-                "kex-no-common-algorithm",
-                'the server\'s log would decide: it says "no matching ... found" if it left because nothing matched',
-            ),
-            Rival("transport-timeout", "ruled out: the connection ended, nobody gave up waiting"),
-            *(
-                (
-                    Rival(
-                        "client-crypto-failed",
-                        "up to libssh2 1.9 a client whose crypto library fails (FIPS mode) sends an empty value, "
-                        "and the server leaves over it: a packet 30 of 5 bytes in the dumps would decide",
-                    ),
-                )
-                if _maybe_empty(session) and said is None and (version is None or version < (1, 10))
-                else ()
-            ),
-            *unseen_banner(session, failed),
-        ),
+        _evidence(session, failed, message),
+        _advice(session, message, words),
+        _rivals(session, failed, message, words),
     )
 
 
-def _due(session: Session) -> bool:
-    """Whether the client still waited for a packet: libssh2 looks once more for one that has just come."""
-    came = session.quote("transport.packet_received")
-    return any(came is None or f"type {number} received" not in came.text for number in session.waiting_for)
+def _is_end(session: Session, failed: Failure) -> bool:
+    """Whether an error worded as a timeout was the end of the connection."""
+    # A -8 without an error before it is the server's doing only if one of its packets was still due.
+    is_due = failed.code == -9 or (failed.code == -8 and _is_packet_due(session))
+    return is_due and failed.is_(*_TIMEOUT_WORDS) and _waited(session) < _PATIENCE
+
+
+def _is_packet_due(session: Session) -> bool:
+    """Whether the client still waited for a packet; libssh2 looks again for one that has just arrived."""
+    latest = session.quote("transport.packet_received")
+    return any(latest is None or f"type {number} received" not in latest.text for number in session.waiting_for)
+
+
+def _waited(session: Session) -> float:
+    phase = next((p for p in reversed(session.phases) if p.name == "kex"), None)
+    return phase.waited if phase is not None else 0.0
 
 
 def _stage(session: Session) -> str:
@@ -162,11 +121,57 @@ def _computing(session: Session) -> bool:
     return any(f"kex_{number}" in session.packets for number in (30, 32, 34))
 
 
-def _maybe_empty(session: Session) -> bool:
+def _evidence(session: Session, failed: Failure, message: Disconnect | None) -> tuple[Quote | None, ...]:
+    disconnect = None
+    if message is not None and message.line != failed.line:
+        text = f"disconnect from the server, reason {message.reason}: {message.description.strip()}"
+        disconnect = Quote(message.line, text)
+    last = session.last if failed.kind in ("silence", "closed") else None
+    return disconnect, failed.quote, last if last is not None and last.line != failed.line else None
+
+
+def _advice(session: Session, message: Disconnect | None, words: str) -> tuple[Advice, ...]:
+    is_limit = message is not None and (message.reason == 12 or "too many" in words.lower())
+    suspects = (
+        "the address refused or too many connections (sshd: MaxStartups, PerSourcePenalties), or a crash"
+        if "server" not in session.kex.offers
+        else "missing host keys, a moduli file without the size asked for, a crash of the child process"
+    )
+    return (
+        server(f"look in the server's log at this moment{f' for {words!r}' if words else ''}: {suspects}"),
+        network("check whether a firewall or intrusion prevention cuts SSH sessions after the banner"),
+        client(
+            "connect less often, and not many times at once"
+            if is_limit
+            else "try from another machine, and with a shorter offer (libssh2_session_method_pref; IRIS: "
+            "SetPreferredAlgorithms), to see whether it is the address or the offer"
+        ),
+    )
+
+
+def _rivals(session: Session, failed: Failure, message: Disconnect | None, words: str) -> tuple[Rival | None, ...]:
+    if "server" in session.kex.offers and not session.kex.mismatches():
+        because = "ruled out: every list of the two offers has a common member"
+    elif words:
+        because = "ruled out: the server gave another reason"
+    else:
+        because = 'the server\'s log would decide: it says "no matching ... found" if it left because nothing matched'
+    version = session.banner.client_version
+    may_send_empty = message is None and (version is None or version < (1, 10)) and _may_be_empty(session)
+    return (
+        Rival("kex-no-common-algorithm", because),
+        Rival("transport-timeout", "ruled out: the connection ended, nobody gave up waiting"),
+        Rival(
+            "client-crypto-failed",
+            "up to libssh2 1.9 a client whose crypto library fails (FIPS mode) sends an empty value, and the server "
+            "leaves over it: a packet 30 of 5 bytes in the dumps would decide",
+        )
+        if may_send_empty
+        else None,
+        *unseen_banner(session, failed),
+    )
+
+
+def _may_be_empty(session: Session) -> bool:
     """Whether the client's public value was due and may have been empty."""
     return _computing(session) if session.dumped else bool(session.kex.agreed) or not session.uses("Key Ex")
-
-
-def _waited(session: Session) -> float:
-    phase = next((p for p in reversed(session.phases) if p.name == "kex"), None)
-    return phase.waited if phase is not None else 0.0

@@ -60,8 +60,8 @@ def partial_auth(session: Session) -> Found | None:
     own = [f for f in session.failures if f.fate == "partial-auth"]
     if not own:
         return None
-    tried = [a for a in session.login.attempts if a.method != "none"]
-    steps = ", then ".join(f"{a.method} {_WENT[a.outcome]}" for a in tried[:8])
+    attempts = [a for a in session.login.attempts if a.method != "none"]
+    steps = ", then ".join(f"{a.method} {_WENT[a.outcome]}" for a in attempts[:8])
     return Found(
         f"login errors on the way to a further method or to success{': ' + steps if steps else ''}",
         tuple(f.quote for f in own),

@@ -57,6 +57,6 @@ def recovered(session: Session) -> Found | None:
 
 
 def _tidied_up(session: Session, failure: Failure) -> bool:
-    """Whether it came from closing something whose work was done; after a final failure it follows from that."""
+    """Whether it came from closing something after its work; an error after the final failure is a consequence."""
     failed = session.ending.failed
     return failure.fate == "cleanup" and (failed is None or failure.line < failed.line)

@@ -2,8 +2,8 @@ from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT
 from tracelens.rules.base import Advice, Found, Rival, cause, client, server
 from tracelens.sessions import Channel, Quote, Session
 
-# What the remote scp says, and what to do about it: words of its messages.
-SAID = {
+# Words of the remote scp's messages, and what to do about it.
+MESSAGES = {
     "no such file": "check the path letter by letter; for an upload the folder must exist",
     "permission denied": "check owner and permissions of the path and the folders above it for this account",
     "not a regular file": "the path is a folder or a device: name a file",
@@ -13,18 +13,17 @@ SAID = {
     "ambiguous": "the path names more than one target: blanks or wildcards in it must be escaped",
     "command not found": "no scp program is installed, or it is not in the PATH of this account",
 }
+# Causes that explain this one.
+_NARROWER = (
+    "channel-request-refused", "channel-open-refused", "transport-server-disconnect", "transport-mac-invalid",
+    "transport-decrypt-failed",
+)  # fmt: skip
 
 
 @cause(
     "scp-failed",
     phase="scp",
-    yields_to=(
-        "channel-request-refused",
-        "channel-open-refused",
-        "transport-server-disconnect",
-        "transport-mac-invalid",
-        "transport-decrypt-failed",
-    ),
+    yields_to=_NARROWER,
     outranks=NO_ANSWER,
     server_log={"OpenSSH": (("Starting session", '"command" with scp, or "forced-command" in place of it'),)},
 )
@@ -76,65 +75,55 @@ def scp_failed(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None or failed.phase not in ("scp", "channel") or failed.kind in ("disconnect", "refusal"):
         return None
-    channel = _ended(session, failed.line)
-    told = failed.code == -28
-    if not told and (channel is None or failed.code not in (None, *LOST, *TIMED_OUT)):
+    channel = next((c for c in session.channels if _is_ended_scp(session, c, failed.line)), None)
+    is_scp_error = failed.code == -28
+    if not is_scp_error and (channel is None or failed.code not in (None, *LOST, *TIMED_OUT)):
         return None
-    said = tuple(session.scp.messages[:2])
-    words = f": {said[0].text}" if said else ""
+    messages = session.scp.messages[:2]
     status = channel.exit_status if channel is not None else None
-    if not words and status == 127:
-        words = ": the server has no scp program (exit status 127)"
-    elif not words and status:
-        words = f": it ended with status {status}"
-    command = session.quote("conn.request_started")
-    end = (Quote(channel.exit_line or channel.close_line, "the remote scp ends here"),) if channel is not None else ()
+    end = Quote(channel.exit_line or channel.close_line, "the remote scp ends here") if channel is not None else None
     return Found(
-        f"The remote scp refused or broke off{words}.",
-        (failed.quote, *said, *((command,) if command else ()), *end),
-        _advice(" ".join(q.text for q in said).lower(), status),
+        f"The remote scp refused or broke off{_reason(messages, status)}.",
+        (failed.quote, *messages, session.quote("conn.request_started"), end),
+        _advice(" ".join(message.text for message in messages).lower(), status),
         (
             Rival("channel-closed-early", "ruled out: the channel's end follows from scp's own"),
-            Rival("transport-connection-lost", "ruled out: the remote scp answered or ended in order")
-            if told or channel is not None
-            else Rival("transport-connection-lost", "a trace with the Transport bit would decide"),
+            Rival("transport-connection-lost", "ruled out: the remote scp answered or ended in order"),
         ),
     )
 
 
-def _ended(session: Session, line: int) -> Channel | None:
-    """The channel of scp, if the server ended it before this line and before the client did."""
-    if not session.scp.line:
-        return None
-    for channel in session.channels:
-        end = min((at for at in (channel.exit_line, channel.close_line) if at), default=0)
-        closing = channel.closing_line or line + 1
-        if end and end <= line and end < closing and (channel.exit_status != 0 or not channel.exit_line):
-            request = channel.request("exec")
-            if request is not None and request.message.startswith("scp"):
-                return channel
-    return None
+def _is_ended_scp(session: Session, channel: Channel, line: int) -> bool:
+    """Whether the server ended a channel of scp before this line and before the client did, not with success."""
+    end = min((at for at in (channel.exit_line, channel.close_line) if at), default=0)
+    if not session.scp.line or not 0 < end <= line or (channel.closing_line and channel.closing_line <= end):
+        return False
+    request = channel.request("exec")
+    is_success = channel.exit_line and channel.exit_status == 0
+    return not is_success and request is not None and request.message.startswith("scp")
 
 
-def _advice(said: str, status: int | None) -> tuple[Advice, ...]:
-    known = [what for words, what in SAID.items() if words in said]
-    missing = (
-        server("install scp (often part of openssh-clients) in the PATH of a non-interactive shell of this account")
-        if status == 127
-        else server(
-            "what came is not scp's answer: check ForceCommand (\"This service allows sftp connections "
-            'only."), text from '
-            "shell start files, and that scp is installed for this account"
+def _reason(messages: list[Quote], status: int | None) -> str:
+    if messages:
+        return f": {messages[0].text}"
+    if status == 127:
+        return ": the server has no scp program (exit status 127)"
+    return f": it ended with status {status}" if status else ""
+
+
+def _advice(messages: str, status: int | None) -> tuple[Advice, ...]:
+    known = next((what for words, what in MESSAGES.items() if words in messages), "")
+    if status == 127:
+        fix = "install scp (often part of openssh-clients) in the PATH of a non-interactive shell of this account"
+    elif known:
+        fix = "scp's own words are the system's answer for this account, as its shell sees the path"
+    else:
+        fix = (
+            'what came is not scp\'s answer: check ForceCommand ("This service allows sftp connections only."), text '
+            "from shell start files, and that scp is installed for this account"
         )
-        if not known
-        else server("scp's own words are the system's answer for this account, as its shell sees the path")
-    )
     return (
-        client(
-            known[0]
-            if known
-            else "check the path and its permissions for this account, and whether it may run commands"
-        ),
+        client(known or "check the path and its permissions for this account, and whether it may run commands"),
         client("use SFTP where the server has it (libssh2_sftp_init; OpenSFTP on IRIS/Caché): it names its reasons"),
-        missing,
+        server(fix),
     )

@@ -51,34 +51,34 @@ def client_outdated(session: Session) -> Found | None:
     ```
     """
     version = session.banner.client_version
-    failed = session.ending.failed
-    if version is None or failed is None:
+    newer = _newer(session, version) if version is not None and session.ending.failed is not None else None
+    if version is None or newer is None:
         return None
-    found: tuple[str, str] | None = None
-    missing = session.kex.mismatches()
-    attempt = failed.attempt
-    if missing and not session.kex.done:
-        name = missing[0]
-        if left_out(session, name) or is_old_server(session, name):
-            return None
-        newer = upgrade(session)
-        found = (release_name(newer[0]), newer[1]) if newer is not None else None
-    elif attempt is not None and attempt.algorithm == "ssh-rsa" and attempt.outcome == "refused":
-        lacking = _refuses_sha1(session) and version < release(SINCE["rsa-sha2-512"])
-        known = newer_for(("rsa-sha2-512",), version) if lacking else None
-        found = (f"libssh2 {known[0]}", known[1]) if known is not None else None
-    if found is None:
-        return None
-    when, agreed = found
+    name, agreed = newer
     return Found(
-        f"This client ({release_name(version)}) is older than what the server wants: {when} would agree on {agreed}.",
+        f"This client ({release_name(version)}) is older than what the server wants: {name} would agree on {agreed}.",
         (Quote(session.banner.client_line, f"client: {session.banner.client}"),),
-        (client(f"use {when} or later; on IRIS/Caché it comes with the instance, so upgrade that"),),
+        (client(f"use {name} or later; on IRIS/Caché it comes with the instance, so upgrade that"),),
     )
 
 
+def _newer(session: Session, version: tuple[int, ...]) -> tuple[str, str] | None:
+    """A release that would have worked, and the algorithm that it would use."""
+    attempt = session.ending.failed.attempt if session.ending.failed is not None else None
+    mismatches = session.kex.mismatches()
+    if mismatches and not session.kex.done:
+        if left_out(session, mismatches[0]) or is_old_server(session, mismatches[0]):
+            return None
+        better = upgrade(session)
+        return (release_name(better[0]), better[1]) if better is not None else None
+    if attempt is None or attempt.algorithm != "ssh-rsa" or attempt.outcome != "refused" or not _refuses_sha1(session):
+        return None
+    release_of_sha2 = newer_for(("rsa-sha2-512",), version) if version < release(SINCE["rsa-sha2-512"]) else None
+    return (f"libssh2 {release_of_sha2[0]}", release_of_sha2[1]) if release_of_sha2 is not None else None
+
+
 def _refuses_sha1(session: Session) -> bool:
-    """Whether the server is known to take no RSA signature with SHA-1."""
+    """Whether the server is known to reject RSA signatures with SHA-1."""
     allowed = session.kex.extensions.get("server-sig-algs")
     if allowed is not None:
         return "ssh-rsa" not in allowed.split(",")

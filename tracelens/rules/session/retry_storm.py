@@ -1,13 +1,13 @@
 from tracelens.rules.base import Found, client, notice, vendor
 from tracelens.sessions import Quote, Session, Wait
 
-# A peer on the same machine needs longer than this (seconds) to answer: nobody waited for anything.
+# Even a peer on the same machine needs longer than this (seconds) to answer, so a shorter pause is no wait.
 NO_WAIT = 25e-6
-# So many -37 in a row of such waits are no chance; without a usable clock it takes more of them.
+# How many -37 with such pauses make a storm; without a usable clock, more are needed.
 STORM = 12
 STORM_UNTIMED = 500
 STORM_RATE = 1000.0
-# How many -37 a thing that was sent, received or waited for may cost in a healthy session.
+# How many -37 a healthy session may print for each packet, operation or real wait.
 RETRIES_EACH = 4
 
 
@@ -85,6 +85,6 @@ def retry_storm(session: Session) -> Found | None:
 def _is_storm(session: Session, hasty: list[Wait], count: int) -> bool:
     if any(w.seconds for w in hasty):
         return count >= STORM
-    # No clock, or one too coarse for single pauses: the whole session's time counts.
+    # There is no clock, or it is too coarse for single pauses; use the duration of the session.
     lasted = (session.ended or 0.0) - (session.started or 0.0)
     return count >= max(STORM_UNTIMED, STORM_RATE * lasted)

@@ -2,13 +2,21 @@ from tracelens.rules._shared.timeouts import LOST, TIMED_OUT, pause
 from tracelens.rules.base import Advice, Found, client, network, notice, server
 from tracelens.sessions import Phase, Quote, Session
 
-# A step is slow that takes this long (seconds) and this share of the session.
+# A phase is slow if it takes this long (seconds) and this share of the session.
 SLOW_SECONDS = 2.0
 SLOW_SHARE = 0.6
-# A transfer whose requests take less than this each (seconds) is long, not slow.
+# A transfer whose requests each take less than this (seconds) is long, not slow.
 SLOW_REQUEST = 0.25
-# Where the server was waited for less than this share of a phase, the time was spent elsewhere.
+# If less than this share of a phase was waiting for the server, the time was spent in the client.
 WAITED_SHARE = 0.2
+_DELAYS = {
+    "banner": "what delays the greeting: look-ups of the client's name (UseDNS), sshd short of slots",
+    "kex": "what delays key exchange: a loaded machine, or large group-exchange primes (/etc/ssh/moduli)",
+    "auth": "what delays the login: PAM modules, LDAP or RADIUS, GSSAPIAuthentication, UseDNS",
+    "channel": "what delays the command or its start: the user's start-up files, a home on a network drive",
+    "sftp": "what delays SFTP's answers: slow storage, a virus scanner, a loaded machine",
+    "scp": "what delays scp: slow storage, a virus scanner, the user's start-up files",
+}
 
 
 @notice("slow-phase")
@@ -59,71 +67,63 @@ def slow_phase(session: Session) -> Found | None:
     if session.started is None or session.ended is None:
         return None
     total = session.ended - session.started
-    timed = [(p, p.ended - p.started) for p in session.phases if p.started is not None and p.ended is not None]
-    if total < SLOW_SECONDS or len(timed) < 2:
+    durations = [(p, p.ended - p.started) for p in session.phases if p.started is not None and p.ended is not None]
+    if total < SLOW_SECONDS or len(durations) < 2:
         return None
-    slowest, took = max(timed, key=lambda pair: pair[1])
-    if took < SLOW_SECONDS or took < SLOW_SHARE * total or _is_long_transfer(session, slowest, took):
+    slowest, duration = max(durations, key=lambda pair: pair[1])
+    if duration < SLOW_SHARE * total or _is_long_transfer(session, slowest, duration):
         return None
-    if took - _last_wait(session, slowest) < SLOW_SECONDS:
+    if duration - _last_wait(session, slowest) < SLOW_SECONDS:
         return None
-    waited = min(slowest.waited, took)
-    of_it = f"; at least {waited:.1f} s of it went by waiting for the server" if waited >= SLOW_SECONDS / 10 else ""
+    waiting = min(slowest.waited, duration)
+    of_it = f"; at least {waiting:.1f} s of it went by waiting for the server" if waiting >= SLOW_SECONDS / 10 else ""
     return Found(
-        f"The phase {slowest.name} took {took:.1f} of {total:.1f} s{of_it}.",
+        f"The phase {slowest.name} took {duration:.1f} of {total:.1f} s{of_it}.",
         (
             Quote(slowest.first_line, f"{slowest.name} begins"),
-            Quote(slowest.last_line, f"{slowest.name} ends, {took:.1f} s later"),
+            Quote(slowest.last_line, f"{slowest.name} ends, {duration:.1f} s later"),
         ),
-        _hurry(session, slowest, waited / took),
+        _advice(session, slowest, waiting / duration),
         basis="silence",
     )
 
 
 def _last_wait(session: Session, phase: Phase) -> float:
-    """How long (seconds) of a phase the answer was awaited that never came: that is the failure, and told as such."""
+    """How long (seconds) the client waited in a phase until it failed; the failure itself reports that."""
     failed = session.ending.failed
     if failed is None or not phase.first_line <= failed.line <= phase.last_line:
         return 0.0
-    given_up = failed.kind in ("silence", "closed") or failed.code in (*LOST, *TIMED_OUT)
-    return (pause(session, failed) or 0.0) if given_up else 0.0
+    is_wait = failed.kind in ("silence", "closed") or failed.code in (*LOST, *TIMED_OUT)
+    return (pause(session, failed) or 0.0) if is_wait else 0.0
 
 
-def _is_long_transfer(session: Session, phase: Phase, took: float) -> bool:
-    moved = sum(session.sftp.transfers.values())
-    return phase.name in ("channel", "sftp", "scp", "done") and moved > 0 and took / moved < SLOW_REQUEST
+def _is_long_transfer(session: Session, phase: Phase, duration: float) -> bool:
+    count = sum(session.sftp.transfers.values())
+    return phase.name in ("channel", "sftp", "scp", "done") and count > 0 and duration / count < SLOW_REQUEST
 
 
-def _hurry(session: Session, phase: Phase, waited: float) -> tuple[Advice, ...]:
-    """Who can do what about a slow phase, of which this share was seen to be waiting."""
-    refused = any(a.outcome == "refused" and a.method != "none" for a in session.login.attempts)
-    asked = any(a.method == "keyboard-interactive" for a in session.login.attempts)
-    with_key = any(a.method == "publickey" for a in session.login.attempts)
-    if waited < WAITED_SHARE and _shows_waiting(session):
-        spent = "what does the program do between its calls?"
-        if phase.name == "auth" and with_key:
-            spent = "reading a private key with a passphrase takes its time (bcrypt), and so do key agents"
-        return (client(f"little of it was waiting for the server: {spent}"),)
-    by_phase = {
-        "banner": "what delays the greeting: look-ups of the client's name (UseDNS), sshd short of slots",
-        "kex": "what delays key exchange: a loaded machine, or large group-exchange primes (/etc/ssh/moduli)",
-        "auth": "what delays the login: PAM modules, LDAP or RADIUS, GSSAPIAuthentication, UseDNS",
-        "channel": "what delays the command or its start: the user's start-up files, a home on a network drive",
-        "sftp": "what delays SFTP's answers: slow storage, a virus scanner, a loaded machine",
-        "scp": "what delays scp: slow storage, a virus scanner, the user's start-up files",
-    }
-    advice = [server(by_phase[phase.name])] if phase.name in by_phase else []
-    if phase.name == "auth" and refused:
-        advice.append(server("about two seconds after each refused attempt are on purpose (pam_unix, pam_faildelay)"))
-    if phase.name == "auth" and asked:
-        advice.append(client("part of it may be the person or program that answered the server's prompts"))
-    else:
-        advice.append(network("measure the round-trip time to the server, and lost packets"))
-    return tuple(advice)
+def _advice(session: Session, phase: Phase, waiting: float) -> tuple[Advice | None, ...]:
+    """What to do about a slow phase; `waiting` is the share of it that was waiting for the server."""
+    methods = {a.method for a in session.login.attempts} if phase.name == "auth" else set()
+    if waiting < WAITED_SHARE and _shows_waiting(session):
+        reason = "what does the program do between its calls?"
+        if "publickey" in methods:
+            reason = "reading a private key with a passphrase takes its time (bcrypt), and so do key agents"
+        return (client(f"little of it was waiting for the server: {reason}"),)
+    is_refused = bool(methods) and any(a.outcome == "refused" and a.method != "none" for a in session.login.attempts)
+    return (
+        server(_DELAYS[phase.name]) if phase.name in _DELAYS else None,
+        server("about two seconds after each refused attempt are on purpose (pam_unix, pam_faildelay)")
+        if is_refused
+        else None,
+        client("part of it may be the person or program that answered the server's prompts")
+        if "keyboard-interactive" in methods
+        else network("measure the round-trip time to the server, and lost packets"),
+    )
 
 
 def _shows_waiting(session: Session) -> bool:
-    """Whether waiting would be seen: each -37 of a blocking client, unless it ended by giving up without one."""
+    """Whether the trace shows waiting: a blocking client prints -37 each time, except where it gave up."""
     failed = session.ending.failed
-    gave_up = failed is not None and (failed.kind == "silence" or failed.code in (-9, -30))
-    return bool(session.blocking) and session.uses("Failure Event") and not gave_up
+    is_given_up = failed is not None and (failed.kind == "silence" or failed.code in (-9, -30))
+    return bool(session.blocking) and session.uses("Failure Event") and not is_given_up

@@ -1,4 +1,4 @@
-from tracelens.rules.base import Found, client, notice, server
+from tracelens.rules.base import Advice, Found, client, notice, server
 from tracelens.sessions import AEAD, LISTS, Quote, Session
 from tracelens.ssh.algorithms import WEAK
 
@@ -45,47 +45,54 @@ def weak_algorithm(session: Session) -> Found | None:
     [libssh2] 0.481910 Key Ex: Received NEWKEYS message
     ```
     """
-    if not session.kex.done and not session.kex.agreed:
-        return None
-    weak: dict[str, str] = {}
-    for name in LISTS:
-        algorithm = session.kex.algorithm(name)
-        if algorithm is None or algorithm not in WEAK or name.startswith("comp"):
-            continue
-        if name.startswith("mac") and session.kex.algorithm(f"cipher_{name[4:]}") in AEAD:
-            continue
-        weak.setdefault(algorithm, name)
+    weak = _weak(session)
     if not weak:
         return None
-    line = session.quote("key_ex.agreed_kex")
-    where = line.line if line else session.kex.offer_lines.get("client", session.first_line)
-    ours = session.kex.offers.get("client", {})
-    better = [a for a, name in weak.items() if any(o not in WEAK and o != "none" for o in ours.get(name, ()))]
-    advice = []
-    if not ours:
-        advice.append(client("see which side is older and update that; a trace with mask bit 2 holds both offers"))
-    elif len(better) < len(weak):
-        advice.append(client("use a newer libssh2 (IRIS, Caché: a newer instance): this one offers nothing better"))
-    if better:
-        advice.append(
-            server(
-                f"update the server ({session.banner.server}) or allow newer algorithms: the client offers better than "
-                f"{', '.join(better)}"
-            )
-            if "server" in session.kex.offers and not _has_better(session, better, weak)
-            else client(
-                f"put newer names before {', '.join(better)} (libssh2_session_method_pref; IRIS: "
-                "SetPreferredAlgorithms) and see that the server has one of them"
-            )
-        )
+    agreement = session.quote("key_ex.agreed_kex")
+    line = agreement.line if agreement else session.kex.offer_lines.get("client", session.first_line)
     return Found(
         f"Deprecated algorithms were agreed on: {', '.join(weak)}.",
-        tuple(Quote(where, f"{name}: {WEAK[name]}") for name in weak),
-        tuple(advice),
+        tuple(Quote(line, f"{name}: {WEAK[name]}") for name in weak),
+        _advice(session, weak),
         count=len(weak),
     )
 
 
-def _has_better(session: Session, names: list[str], weak: dict[str, str]) -> bool:
-    """Whether both sides have something better in one of the lists: then only the client's order stands in the way."""
-    return any(a not in WEAK for name in names for a in session.kex.common(weak[name]) or ())
+def _weak(session: Session) -> dict[str, str]:
+    """The deprecated algorithms that were agreed on, and the list of each."""
+    weak: dict[str, str] = {}
+    if not session.kex.done and not session.kex.agreed:
+        return weak
+    for name in LISTS:
+        algorithm = session.kex.algorithm(name)
+        is_unused = name.startswith("mac") and session.kex.algorithm(f"cipher_{name[4:]}") in AEAD
+        if algorithm is not None and algorithm in WEAK and not name.startswith("comp") and not is_unused:
+            weak.setdefault(algorithm, name)
+    return weak
+
+
+def _advice(session: Session, weak: dict[str, str]) -> tuple[Advice, ...]:
+    ours = session.kex.offers.get("client", {})
+    if not ours:
+        return (client("see which side is older and update that; a trace with mask bit 2 holds both offers"),)
+    better = [a for a, name in weak.items() if any(o not in WEAK and o != "none" for o in ours.get(name, ()))]
+    advice = []
+    if len(better) < len(weak):
+        advice.append(client("use a newer libssh2 (IRIS, Caché: a newer instance): this one offers nothing better"))
+    if not better:
+        return tuple(advice)
+    # If both sides have something better in a list, only the client's order is in the way.
+    is_order = any(a not in WEAK for name in better for a in session.kex.common(weak[name]) or ())
+    names = ", ".join(better)
+    return (
+        *advice,
+        server(
+            f"update the server ({session.banner.server}) or allow newer algorithms: the client offers better than "
+            f"{names}"
+        )
+        if "server" in session.kex.offers and not is_order
+        else client(
+            f"put newer names before {names} (libssh2_session_method_pref; IRIS: SetPreferredAlgorithms) and see that "
+            "the server has one of them"
+        ),
+    )

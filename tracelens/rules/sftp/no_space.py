@@ -56,10 +56,10 @@ def no_space(session: Session) -> Found | None:
     [libssh2] 0.226300 Failure Event: -31 - SFTP Protocol Error
     ```
     """
-    ended = ended_by(session)
-    if ended is None or ended[1] not in (14, 15):
+    outcome = ended_by(session)
+    if outcome is None or outcome[1] not in (14, 15):
         return None
-    failed, status = ended
+    failed, status = outcome
     what = "the file system is full" if status == 14 else "the user's quota is used up"
     return found(
         failed,

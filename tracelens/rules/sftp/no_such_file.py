@@ -61,10 +61,10 @@ def no_such_file(session: Session) -> Found | None:
     [libssh2] 0.226400 SFTP: got FXP_STATUS 2
     ```
     """
-    ended = ended_by(session)
-    if ended is None or ended[1] not in (2, 10):
+    outcome = ended_by(session)
+    if outcome is None or outcome[1] not in (2, 10):
         return None
-    failed, status = ended
+    failed, status = outcome
     verb = failed.operation.verb if failed.operation is not None else ""
     folder = "; for an upload the folder must exist, make it first" if verb in MAKES else ""
     return found(
@@ -73,18 +73,16 @@ def no_such_file(session: Session) -> Found | None:
         "The file or folder does not exist on the server",
         (
             client(
-                f"check {path(failed)} letter by letter (upper and lower case, blanks, a leading "
-                f"slash){folder}; list the "
-                "folder above it (libssh2_sftp_opendir, Dir on IRIS/Caché)"
+                f"check {path(failed)} letter by letter (upper and lower case, blanks, a leading slash){folder}; list "
+                "the folder above it (libssh2_sftp_opendir, Dir on IRIS/Caché)"
             ),
             server("check that the file is where the partner expects it, as seen from the account's root (chroot)"),
         ),
         (
             Rival(
                 "sftp-permission-denied",
-                f"ruled out by the status {status}; a server that hides what the user may not see says "
-                f"the same, its log "
-                "would decide",
+                f"ruled out by the status {status}; a server that hides what the user may not see says the same, its "
+                "log would decide",
             ),
         ),
     )

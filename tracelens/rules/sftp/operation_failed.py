@@ -26,6 +26,7 @@ BY_VERB = {
     "open": "it may be a folder; a full disk and a locked file can give status 4 too",
     "read": "it may be a folder, or the storage behind the path has errors",
 }
+_RECAPTURE = client('trace once more with the dumps, they show the status: SetTraceMask(511,"/tmp/ssh.log")')
 ANY = 'status 4 is the server\'s "anything else": only its log or sentence tells more'
 
 
@@ -90,40 +91,29 @@ def operation_failed(session: Session) -> Found | None:
     [libssh2] 0.226300 Failure Event: -31 - SFTP Protocol Error
     ```
     """
-    ended = ended_by(session)
-    if ended is None or ended[1] in SPECIFIC:
+    outcome = ended_by(session)
+    if outcome is None or outcome[1] in SPECIFIC:
         return None
-    failed, status = ended
+    failed, status = outcome
     verb = failed.operation.verb if failed.operation is not None else ""
-    hint = BY_STATUS.get(status) if status is not None else None
-    code = sftp_status(status) if status is not None else None
-    if hint is None and code is not None and status != 4:
-        hint = f"{code.name}: {code.meaning}"
-    rivals: tuple[Rival, ...] = (Rival("transport-protocol-error", "ruled out: the server's answer was well formed"),)
-    if status is None:
-        rivals = tuple(Rival(id, WHERE) for id in ("sftp-no-such-file", "sftp-permission-denied", "sftp-no-space"))
-    elif status == 4 and verb in ("write", "close", "open"):
-        rivals = (
-            Rival(
-                "sftp-no-space",
-                "SFTP 3 has no status for a full disk, so it is 4 as well: `df` on the server or its log would decide",
-            ),
-        )
-    return found(
-        failed,
-        status,
-        "The server could not do the operation",
-        (
-            client(hint or BY_VERB.get(verb, ANY)),
-            *(
-                (client('trace once more with the dumps, they show the status: SetTraceMask(511,"/tmp/ssh.log")'),)
-                if status is None
-                else ()
-            ),
-            server(
-                "look in the SFTP server's log (`Subsystem sftp internal-sftp -l VERBOSE`) for the "
-                "operation and its error"
-            ),
-        ),
-        rivals,
+    log = server(
+        "look in the SFTP server's log (`Subsystem sftp internal-sftp -l VERBOSE`) for the operation and its error"
     )
+    advice = (client(_hint(status) or BY_VERB.get(verb, ANY)), *(() if status is not None else (_RECAPTURE,)), log)
+    return found(failed, status, "The server could not do the operation", advice, _rivals(status, verb))
+
+
+def _hint(status: int | None) -> str | None:
+    code = sftp_status(status) if status is not None else None
+    if status is None or status in BY_STATUS or code is None or status == 4:
+        return BY_STATUS.get(status or 0)
+    return f"{code.name}: {code.meaning}"
+
+
+def _rivals(status: int | None, verb: str) -> tuple[Rival, ...]:
+    if status is None:
+        return tuple(Rival(id, WHERE) for id in ("sftp-no-such-file", "sftp-permission-denied", "sftp-no-space"))
+    if status == 4 and verb in ("write", "close", "open"):
+        disk = "SFTP 3 has no status for a full disk, so it is 4 as well: `df` on the server or its log would decide"
+        return (Rival("sftp-no-space", disk),)
+    return (Rival("transport-protocol-error", "ruled out: the server's answer was well formed"),)

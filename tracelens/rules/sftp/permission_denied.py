@@ -58,10 +58,10 @@ def permission_denied(session: Session) -> Found | None:
     [libssh2] 0.226300 Failure Event: -31 - SFTP Protocol Error
     ```
     """
-    ended = ended_by(session)
-    if ended is None or ended[1] != 3:
+    outcome = ended_by(session)
+    if outcome is None or outcome[1] != 3:
         return None
-    failed = ended[0]
+    failed = outcome[0]
     verb = failed.operation.verb if failed.operation is not None else ""
     user = session.login.user or "this user"
     return found(
@@ -70,17 +70,15 @@ def permission_denied(session: Session) -> Found | None:
         "The server denied the operation: permission",
         (
             server(
-                f"check owner and permissions of {path(failed)} and of each folder above it for {user}, "
-                f"as seen inside a "
-                "chroot (whose root is never writable); a read-only SFTP (`-R`), mount or SELinux gives "
+                f"check owner and permissions of {path(failed)} and of each folder above it for {user}, as seen "
+                "inside a chroot (whose root is never writable); a read-only SFTP (`-R`), mount or SELinux gives "
                 "this too"
             ),
             client(
                 "leave out setting mode, owner or times after an upload: many servers refuse it"
                 if verb in ("setstat", "fsetstat")
-                else "check that the path is the one meant: a leading slash starts at the server's (or "
-                "chroot's) root, not "
-                "at the home folder"
+                else "check that the path is the one meant: a leading slash starts at the server's (or chroot's) "
+                "root, not at the home folder"
             ),
         ),
         (Rival("sftp-no-such-file", "ruled out: the status is 3, not 2"),),

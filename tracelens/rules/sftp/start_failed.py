@@ -2,38 +2,28 @@ from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, awaits_
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
-TOLD = (
-    "SFTP subsystem",
-    "SFTP packet too large",
-    "FXP_VERSION",
-    "version response",
-    "SSH_FXP_INIT",
-    "when extracting",
-    "Invalid SFTP packet size",
-    "empty SFTP packet",
+# Errors about SFTP's first packet; the last two also about later ones.
+START_ERRORS = (
+    "sftp.subsystem", "sftp.version", "sftp.init", "sftp.version_invalid", "sftp.version_incomplete",
+    "sftp.packet_too_large", "sftp.packet_size",
+)  # fmt: skip
+VERSION_ERRORS = ("sftp.subsystem", "sftp.version", "sftp.init", "sftp.version_invalid", "packet.incomplete")
+_NO_SFTP_PACKET = (-25, -6, -41, -31, -38)
+_SILENT_SHELL = (
+    "remove the output (echo, banners, stty, mesg) from the account's shell start files, or print only for "
+    "interactive shells; `ssh USER@HOST /bin/true` must print nothing"
 )
-UNSEEN_BANNER = (
-    "who must change the password is let in, and each channel ends at once; a banner (packet 53, mask bit 2) would "
-    "decide"
-)
-SILENCE_SHELL = (
-    "remove the output (echo, banners, stty, mesg) from the account's shell start files, or print only "
-    "for interactive "
-    "shells; `ssh USER@HOST /bin/true` must print nothing"
-)
+# Causes that explain this one.
+_NARROWER = (
+    "auth-password-expired", "channel-subsystem-refused", "channel-open-refused", "transport-server-disconnect",
+    "transport-mac-invalid", "transport-decrypt-failed",
+)  # fmt: skip
 
 
 @cause(
     "sftp-start-failed",
     phase="sftp",
-    yields_to=(
-        "auth-password-expired",
-        "channel-subsystem-refused",
-        "channel-open-refused",
-        "transport-server-disconnect",
-        "transport-mac-invalid",
-        "transport-decrypt-failed",
-    ),
+    yields_to=_NARROWER,
     outranks=NO_ANSWER,
     server_log={
         "OpenSSH": (
@@ -94,102 +84,111 @@ def start_failed(session: Session) -> Found | None:
     ```
     """
     failed = session.ending.failed
-    if failed is None or failed.phase not in ("channel", "sftp"):
-        return None
-    if session.sftp.version is not None or any(o.outcome != "pending" for o in session.operations):
-        return None
-    if failed.kind in ("refusal", "disconnect") or failed.code in (-22, -21, -34, -39):
-        return None
-    told = failed.says(*TOLD) and _is_first_answer(session, failed)
-    if not told and (failed.code not in (None, *LOST, *TIMED_OUT) or not awaits_version(session, failed.line)):
+    if failed is None or failed.phase not in ("channel", "sftp") or not _is_at_start(session, failed):
         return None
     channel = failed.channel or (session.channels[-1] if session.channels else None)
-    died = channel is not None and bool(channel.exit_line or channel.close_line or channel.eof_line)
-    if is_lost(session, failed) and not died and not session.sftp.problem:
+    is_ended = channel is not None and _end_line(channel) > 0
+    if is_lost(session, failed) and not is_ended and not session.sftp.problem:
         return None
-    why, fix, proof = _why(session, failed, channel if died else None)
+    why, fix, proof = _why(session, failed, channel if is_ended else None)
     return Found(
         f"The channel opened, but SFTP never started: {why}.",
         proof if failed.kind == "closed" and proof else (failed.quote, *proof),
         (
             server(fix),
             client(
-                f"try `sftp -v {session.login.user or 'USER'}@HOST` from another machine: it fails the same "
-                f"way if the server "
-                "is to blame"
+                f"try `sftp -v {session.login.user or 'USER'}@HOST` from another machine: it fails the same way if the "
+                "server is to blame"
             ),
-            *_network(session, failed, died),
+            _network(session, failed, is_ended),
         ),
-        _rivals(session, failed, died),
+        _rivals(session, failed, is_ended),
     )
 
 
-def _is_first_answer(session: Session, failed: Failure) -> bool:
-    """Whether the error can be about the version: later packets too can be too large or empty."""
-    near = [f for f in session.failures if f.line >= failed.line][:3]
-    return failed.says("SFTP subsystem", "FXP_VERSION", "FXP_INIT", "extracting", "version response") or (
-        any(f.says("SFTP subsystem") for f in near) or awaits_version(session, failed.line)
+def _is_at_start(session: Session, failed: Failure) -> bool:
+    if session.sftp.version is not None or any(o.outcome != "pending" for o in session.operations):
+        return False
+    if failed.kind in ("refusal", "disconnect") or failed.code in (-22, -21, -34, -39):
+        return False
+    if failed.is_(*START_ERRORS) and _is_about_version(session, failed):
+        return True
+    return failed.code in (None, *LOST, *TIMED_OUT) and awaits_version(session, failed.line)
+
+
+def _is_about_version(session: Session, failed: Failure) -> bool:
+    """Whether the error can be about the version: later packets can be too large or empty as well."""
+    next_errors = [f for f in session.failures if f.line >= failed.line][:3]
+    return (
+        failed.is_(*VERSION_ERRORS)
+        or any(f.is_("sftp.subsystem") for f in next_errors)
+        or awaits_version(session, failed.line)
     )
 
 
-def _why(session: Session, failed: Failure, died: Channel | None) -> tuple[str, str, tuple[Quote, ...]]:
+def _why(session: Session, failed: Failure, ended: Channel | None) -> tuple[str, str, tuple[Quote, ...]]:
     """What went wrong, what to do about it on the server, and the proof."""
     if session.sftp.problem:
         return (
             "the server sent text where SFTP must begin",
-            f"{SILENCE_SHELL}; if the text says that the account may not be used, give it a shell or internal-sftp",
+            f"{_SILENT_SHELL}; if the text says that the account may not be used, give it a shell or internal-sftp",
             (Quote(session.sftp.problem_line, session.sftp.problem),),
         )
-    if died is not None:
-        status = died.exit_status
-        how = f" with status {status}" if status is not None else ""
-        how = f", killed by signal {died.exit_signal}" if died.exit_signal else how
-        missing = ": its program was not found" if status == 127 else ""
-        line = died.exit_line or died.close_line or died.eof_line
-        return (
-            f"the SFTP server program ended at once{how}{missing}",
-            "check the path in `Subsystem sftp ...` of sshd_config (`internal-sftp` needs no program; "
-            "dropbear needs "
-            "openssh-sftp-server installed), the account's shell (nologin, /bin/false) and what the "
-            "chroot contains",
-            (Quote(line, f"the server ends channel {died.number}{how}"),),
-        )
-    if failed.code in (-25, -6, -41, -31, -38):
-        return ("what came first is no SFTP packet, mostly text that a shell start file prints", SILENCE_SHELL, ())
+    if ended is not None:
+        return _program_ended(ended)
+    if failed.code in _NO_SFTP_PACKET:
+        return "what came first is no SFTP packet, mostly text that a shell start file prints", _SILENT_SHELL, ()
     waited = pause(session, failed)
     length = f" in {waited:.1f} s" if waited is not None and waited >= 0.1 else ""
     return (
         f"no SFTP version came back{length}",
-        "check that `Subsystem sftp ...` in sshd_config starts a program that answers, that no shell "
-        "start file of the "
-        "account waits for input, and look for its process at this moment",
+        "check that `Subsystem sftp ...` in sshd_config starts a program that answers, that no shell start file of "
+        "the account waits for input, and look for its process at this moment",
         (Quote(session.sftp.line, "SFTP is started here", aside=True),) if session.sftp.line else (),
     )
 
 
-def _network(session: Session, failed: Failure, died: bool) -> tuple[Advice, ...]:
-    if died or session.sftp.problem or failed.code not in (None, -9, -30):
-        return ()
-    return (network("if the server says that its SFTP program ran and answered, look for packets lost on the way"),)
-
-
-def _rivals(session: Session, failed: Failure, died: bool) -> tuple[Rival, ...]:
-    aged = () if session.dumped else (Rival("auth-password-expired", UNSEEN_BANNER),)
-    if died or session.sftp.problem:
-        because = "ruled out: the server's program spoke or ended on a connection that stood"
-        return (*aged, Rival("transport-connection-lost", because), Rival("transport-timeout", because))
-    if failed.code in (-25, -6, -41, -31, -38):
-        return (
-            Rival(
-                "transport-protocol-error",
-                "an SFTP server with a fault of its own: the dump of channel data (mask 511) would "
-                "decide, text or packet",
-            ),
-        )
-    lost = "ruled out: nothing shows that the connection ended"
+def _program_ended(channel: Channel) -> tuple[str, str, tuple[Quote, ...]]:
+    status = channel.exit_status
+    how = f" with status {status}" if status is not None else ""
+    how = f", killed by signal {channel.exit_signal}" if channel.exit_signal else how
     return (
-        *aged,
-        *((Rival("transport-connection-lost", lost),) if failed.code not in LOST else ()),
+        f"the SFTP server program ended at once{how}{': its program was not found' if status == 127 else ''}",
+        "check the path in `Subsystem sftp ...` of sshd_config (`internal-sftp` needs no program; dropbear needs "
+        "openssh-sftp-server installed), the account's shell (nologin, /bin/false) and what the chroot contains",
+        (Quote(_end_line(channel), f"the server ends channel {channel.number}{how}"),),
+    )
+
+
+def _end_line(channel: Channel) -> int:
+    return channel.exit_line or channel.close_line or channel.eof_line
+
+
+def _network(session: Session, failed: Failure, is_ended: bool) -> Advice | None:
+    if is_ended or session.sftp.problem or failed.code not in (None, -9, -30):
+        return None
+    return network("if the server says that its SFTP program ran and answered, look for packets lost on the way")
+
+
+def _rivals(session: Session, failed: Failure, is_ended: bool) -> tuple[Rival | None, ...]:
+    unseen_banner = Rival(
+        "auth-password-expired",
+        "who must change the password is let in, and each channel ends at once; a banner (packet 53, mask bit 2) would "
+        "decide",
+    )
+    expired = None if session.dumped else unseen_banner
+    if is_ended or session.sftp.problem:
+        because = "ruled out: the server's program spoke or ended on a connection that stood"
+        return expired, Rival("transport-connection-lost", because), Rival("transport-timeout", because)
+    if failed.code in _NO_SFTP_PACKET:
+        because = (
+            "an SFTP server with a fault of its own: the dump of channel data (mask 511) would decide, text or packet"
+        )
+        return (Rival("transport-protocol-error", because),)
+    lost = Rival("transport-connection-lost", "ruled out: nothing shows that the connection ended")
+    return (
+        expired,
+        lost if failed.code not in LOST else None,
         Rival(
             "transport-timeout",
             "the way or the whole server fell silent just then: its log would decide, did it start an SFTP session?",

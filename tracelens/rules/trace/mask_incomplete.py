@@ -2,7 +2,7 @@ from tracelens.libssh2.trace_mask import bits_of, c_call, objectscript
 from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Session, Trace, pending_request, shows_outcomes
 
-# Contexts without which a failure in a phase can't be told from its rivals.
+# The contexts that tell a failure in a phase from its rivals.
 NEEDED = {
     "banner": ("Failure Event", "Transport"),
     "kex": ("Failure Event", "Transport", "Key Ex"),
@@ -13,8 +13,9 @@ NEEDED = {
 }
 MASK = {"banner": 134, "kex": 134, "auth": 142, "channel": 158, "sftp": 222, "scp": 190}
 _DUMP_BIT = 2
-# The packet without which a context has nothing to print.
+# A context prints only after the first packet of this kind.
 _OPENS = {"Key Ex": "kexinit", "Userauth": "userauth_request", "Conn": "channel_open"}
+_WARNING = " Its dumps hold passwords and file contents in clear: keep the file, send what tracelens prints"
 _DUMPS = "the hex dumps (Transport prints them)"
 
 
@@ -63,26 +64,22 @@ def mask_incomplete(trace: Trace) -> Found | None:
     ```
     """
     missing: dict[str, None] = {}
-    phases = []
+    mask = 0
     for session, verdict in zip(trace.sessions, trace.verdicts, strict=False):
         if verdict == "healthy":
             continue
         phase = session.ending.failed.phase if session.ending.failed else session.ending.reached
-        lacking = [c for c in NEEDED.get(phase, ()) if c not in trace.account.contexts and _due(session, c)]
+        contexts = [c for c in NEEDED.get(phase, ()) if c not in trace.account.contexts and _is_due(session, c)]
         if _dumps_removed(trace, session):
-            lacking.append(_DUMPS)
-        if lacking:
-            phases.append(phase)
-        missing.update(dict.fromkeys(lacking))
+            contexts.append(_DUMPS)
+        if contexts:
+            mask |= MASK.get(phase, 0)
+        missing.update(dict.fromkeys(contexts))
     if not missing:
         return None
-    mask = 0
-    for phase in phases:
-        mask |= MASK.get(phase, 0)
-    # What was traced so far stays on: a session that gets further next time must not be blind there.
+    # Keep the bits of this trace, in case the next session gets further.
     mask |= bits_of(trace.account.contexts) | (_DUMP_BIT if trace.account.dumps else 0)
-    dumps = " Its dumps hold passwords and file contents in clear: keep the file, send what tracelens prints"
-    warning = dumps if mask & _DUMP_BIT else ""
+    warning = _WARNING if mask & _DUMP_BIT else ""
     advice = client(
         f"trace once more with {objectscript(mask)} (511 collects all but Socket); in C {c_call(mask)}{warning}"
     )
@@ -91,8 +88,8 @@ def mask_incomplete(trace: Trace) -> Found | None:
     return Found(f"Not in this trace, though it would help: {', '.join(missing)}.", (), (advice,), count=len(missing))
 
 
-def _due(session: Session, context: str) -> bool:
-    """Whether the context would have printed something, had it been traced."""
+def _is_due(session: Session, context: str) -> bool:
+    """Whether the context would have printed something."""
     if context == "Failure Event":
         if session.ending.failed is None:
             return not shows_outcomes(session) and pending_request(session) is None
@@ -101,6 +98,6 @@ def _due(session: Session, context: str) -> bool:
 
 
 def _dumps_removed(trace: Trace, session: Session) -> bool:
-    """Whether packets went to and fro, and Transport printed its lines but none of its dumps."""
-    talked = session.kex.done or bool(session.kex.offers)
-    return talked and "Transport" in trace.account.contexts and not trace.account.dumps
+    """Whether packets were exchanged, and the lines of Transport are there but none of its dumps."""
+    is_exchange = session.kex.done or bool(session.kex.offers)
+    return is_exchange and "Transport" in trace.account.contexts and not trace.account.dumps

@@ -2,18 +2,16 @@ from tracelens.rules.base import Found, client, notice
 from tracelens.secrets import MAX_ENCODED_SECRETS, credentials, is_searchable
 from tracelens.sessions import Quote, Trace
 
+# The name of a secret: alone, with its article, and in plural.
+_VALUE = "of an environment variable"
 _KINDS = {
-    "password": "password",
-    "answer": "answer to a prompt",
-    "variable": "value of an environment variable",
-    "cookie": "X11 cookie",
-    "credential": "credential in a command",
+    "password": ("password", "a password", "passwords"),
+    "answer": ("answer to a prompt", "an answer to a prompt", "answers to prompts"),
+    "variable": (f"value {_VALUE}", f"a value {_VALUE}", "values of environment variables"),
+    "cookie": ("X11 cookie", "a X11 cookie", "X11 cookies"),
+    "credential": ("credential in a command", "a credential in a command", "credentials in commands"),
 }
-_PLURAL = {
-    "answer": "answers to prompts",
-    "variable": "values of environment variables",
-    "credential": "credentials in commands",
-}
+_CHANGE = client("change the password (or what else is in it) if this file went to anybody")
 
 
 @notice("trace-secrets", scope="trace")
@@ -65,40 +63,37 @@ def secrets(trace: Trace) -> Found | None:
     [libssh2] 0.441300 Userauth: Password authentication successful
     ```
     """
-    held = [h for s in trace.sessions for h in s.secrets]
-    words = [f"{n} {_many(kind, n)}" for kind in _KINDS if (n := sum(h.kind == kind for h in held))]
-    content = sum(s.data.bytes for s in trace.sessions)
-    if content:
-        words.append(f"{_size(content)} of file content or output")
-    printed = [Quote(line, "") for line, text in trace.account.foreign if any(credentials(text.encode()))]
-    if printed:
+    found = [secret for session in trace.sessions for secret in session.secrets]
+    lines = [line for line, text in trace.account.foreign if any(credentials(text.encode()))]
+    words = _words([secret.kind for secret in found], sum(session.data.bytes for session in trace.sessions))
+    if lines:
         words.append("what a program printed beside it")
     if not words:
         return None
-    first = {(h.kind, h.line): Quote(h.line, f"{_a(h.kind)} (not shown)") for h in held}
-    advice = [client("send what tracelens prints, it holds no secret, or the copy that `tracelens redact` makes")]
-    if held or printed:
-        advice.append(client("change the password (or what else is in it) if this file went to anybody"))
-    many = len(held) > MAX_ENCODED_SECRETS and sum(map(is_searchable, {h.value for h in held})) > MAX_ENCODED_SECRETS
+    first = {(s.kind, s.line): Quote(s.line, f"{_KINDS[s.kind][1]} (not shown)") for s in found}
+    values = {secret.value for secret in found}
+    is_over = len(values) > MAX_ENCODED_SECRETS and sum(map(is_searchable, values)) > MAX_ENCODED_SECRETS
     unseen = (
         f" More than {MAX_ENCODED_SECRETS:,} different ones: in base64 and UTF-16 they are not looked for."
-        if many
+        if is_over
         else ""
     )
     return Found(
         f"The trace contains {_listed(words)} in the clear: use `tracelens redact` before you send it.{unseen}",
-        (*first.values(), *(Quote(q.line, "credentials that a program printed (not shown)") for q in printed)),
-        tuple(advice),
-        count=len(held) + len(printed),
+        (*first.values(), *(Quote(line, "credentials that a program printed (not shown)") for line in lines)),
+        (
+            client("send what tracelens prints, it holds no secret, or the copy that `tracelens redact` makes"),
+            _CHANGE if found or lines else None,
+        ),
+        count=len(found) + len(lines),
     )
 
 
-def _many(kind: str, count: int) -> str:
-    return _KINDS[kind] if count == 1 else _PLURAL.get(kind, _KINDS[kind] + "s")
-
-
-def _a(kind: str) -> str:
-    return f"{'an' if kind == 'answer' else 'a'} {_KINDS[kind]}"
+def _words(kinds: list[str], content: int) -> list[str]:
+    """How many secrets there are of each kind, and how much content (bytes)."""
+    counts = [(kinds.count(kind), names) for kind, names in _KINDS.items()]
+    words = [f"{count} {names[0 if count == 1 else 2]}" for count, names in counts if count]
+    return [*words, f"{_size(content)} of file content or output"] if content else words
 
 
 def _listed(words: list[str]) -> str:

@@ -57,19 +57,18 @@ def truncated(trace: Trace) -> Found | None:
     ):
         return Found(
             "The trace ends in the middle of a record: it was cut off.",
-            (last.last,) if last.last else (),
+            (last.last,),
             (client("copy the file again, when the program has ended; compress it instead of cutting it"),),
         )
-    cut = [s for s in trace.sessions if s.ending.cut and s.ending.failed is None]
-    for session in reversed(cut):
-        what = pending_request(session)
-        if what is not None:
-            return _in_mid_operation(session, *what)
+    for session in reversed(trace.sessions):
+        pending = pending_request(session) if session.ending.cut and session.ending.failed is None else None
+        if pending is not None:
+            return _in_mid_operation(session, *pending)
     return None
 
 
 def _complete(session: Session) -> bool:
-    """Whether the last record is an error's whole text, so that only the line's end is missing."""
+    """Whether the last record is a whole error text, so that only its newline is missing."""
     error = re.fullmatch(_ERROR, session.last.text) if session.last else None
     return error is not None and bool(error_texts(error[1]))
 
@@ -81,15 +80,15 @@ def _in_mid_operation(session: Session, phase: str, line: int) -> Found:
     times = [(a.line, a.time) for a in session.login.attempts] + [(o.line, o.time) for o in session.operations]
     time = next((t for at, t in times if at == line and t is not None), None)
     since = f", at {time:.3f} s on the trace's clock" if time is not None else ""
-    asked = Quote(line, f"what was asked and not answered begins here{since}")
+    request = Quote(line, f"what was asked and not answered begins here{since}")
     usual = USUAL.get(phase)
     return Found(
         f"The trace ends in the middle of an operation ({phase}{on}){waited}: copied too early, stopped, or still "
         "waiting.",
-        (asked, session.last) if session.last else (asked,),
+        (request, session.last),
         (
             client("let the program run until it gives up by itself, then copy the trace"),
-            *((server(f"if it goes on waiting: {usual}"),) if usual else ()),
+            server(f"if it goes on waiting: {usual}") if usual else None,
         ),
         basis="silence",
     )

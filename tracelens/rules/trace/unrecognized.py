@@ -1,7 +1,7 @@
 from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Quote, Trace
 
-# So many lines of other origin beside the trace's own suggest that the trace itself was damaged.
+# More foreign lines than this share of the records suggest that the trace was damaged.
 _MANY = 0.5
 _SHOWN = 3
 
@@ -60,6 +60,6 @@ def unrecognized(trace: Trace) -> Found | None:
     if trace.unparted:
         parts.append(f"{trace.unparted} sessions beyond a limit were not parted from the one before them")
     quotes = [Quote(line, text) for line, text in account.foreign[:_SHOWN]] + list(trace.unknown_quotes[:_SHOWN])
-    damaged = trace.unknown or account.foreign_lines > _MANY * account.records
-    advice = (client("if the trace was pasted, wrapped or edited, send the file itself, packed"),) if damaged else ()
+    is_damaged = trace.unknown or account.foreign_lines > _MANY * account.records
+    advice = (client("if the trace was pasted, wrapped or edited, send the file itself, packed"),) if is_damaged else ()
     return Found("; ".join(parts) + ".", tuple(quotes), advice, count=account.foreign_lines + trace.unknown)

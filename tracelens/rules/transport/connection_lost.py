@@ -2,13 +2,13 @@ from tracelens.rules._shared.login_attempts import who
 from tracelens.rules._shared.server_messages import barred, let_in, told
 from tracelens.rules._shared.timeouts import IDLE, asked, idle, is_lost, pause, told_of_disconnect, unseen_close
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
-from tracelens.sessions import Failure, Session
+from tracelens.sessions import Failure, Quote, Session
 
-# sshd's LoginGraceTime is 120 s by default; shorter ones are common, a login that lasts this long (seconds) is near it.
+# sshd's LoginGraceTime is 120 s by default, and often shorter; a login that takes this long (seconds) may have hit it.
 GRACE = 20.0
-UNSEEN_BANNER = "a banner can say that the account may not be used; packet 53 (mask bit 2) would decide"
-# A pause shorter than this (seconds) says nothing.
+# A pause shorter than this (seconds) is not worth a word.
 SHORTEST = 0.1
+_RESET = (-43, -13, -7, -1)
 
 
 @cause(
@@ -85,101 +85,103 @@ def connection_lost(session: Session) -> Found | None:
         return None
     if not is_lost(session, failed) or told_of_disconnect(session, failed) is not None:
         return None
-    what, since = asked(session, failed)
+    attempt = failed.attempt
+    sentence = barred(session, attempt.line) if attempt is not None else None
+    if sentence is not None:
+        return _barred(session, failed, sentence)
+    what, request = asked(session, failed)
     waited = pause(session, failed)
     after = f" {waited:.1f} s after it was asked for" if waited is not None and waited >= SHORTEST else ""
-    attempt = failed.attempt
-    words = barred(session, attempt.line) if attempt is not None else None
-    if attempt is not None and words is not None:
-        if attempt.method == "password" and attempt.pending:
-            return None  # auth-password-rejected tells it
-        return Found(
-            f"The server ended the connection in the login: the account of {who(session, attempt)} may not be used.",
-            (words, failed.quote, *since),
-            let_in(attempt.user or session.login.user or "USER"),
-            (Rival("transport-server-disconnect", "no disconnect was traced; the server said why in another way"),),
-        )
-    disguise = "" if failed.code in (-43, -13, -7, -1) else " (the error's own words hide it)"
+    disguise = "" if failed.code in _RESET else " (the error's own words hide it)"
     return Found(
         f"The TCP connection ended without an SSH disconnect, while the client waited for {what}{after}{disguise}.",
-        (failed.quote, *(told(session, attempt.line) if attempt is not None else ()), *since),
+        (failed.quote, *(told(session, attempt.line) if attempt is not None else ()), *request),
         _advice(session, failed),
-        (
-            Rival(
-                "transport-timeout",
-                "ruled out: the operating system reported the connection as ended; the word timeout in "
-                "libssh2's text "
-                "means nothing",
-            )
-            if failed.code in (-43, -13, -7, -1)
-            else Rival("transport-timeout", "ruled out: this text is not libssh2's for a timeout, or came at once"),
-            *unseen_close(session, failed),
-            *(
-                (Rival("auth-password-rejected", UNSEEN_BANNER),)
-                if failed.phase == "auth" and not session.dumped and (attempt is None or attempt.method == "password")
-                else ()
-            ),
-            Rival(
-                "transport-server-disconnect",
-                "no disconnect was traced, and many servers send none; the server's log would decide why it ended",
-            )
+        _rivals(session, failed),
+    )
+
+
+def _barred(session: Session, failed: Failure, sentence: Quote) -> Found | None:
+    """The finding if the server says that the account may not be used."""
+    attempt = failed.attempt
+    if attempt is None or (attempt.method == "password" and attempt.pending):
+        return None  # auth-password-rejected reports it
+    return Found(
+        f"The server ended the connection in the login: the account of {who(session, attempt)} may not be used.",
+        (sentence, failed.quote, *asked(session, failed)[1]),
+        let_in(attempt.user or session.login.user or "USER"),
+        (Rival("transport-server-disconnect", "no disconnect was traced; the server said why in another way"),),
+    )
+
+
+def _rivals(session: Session, failed: Failure) -> tuple[Rival | None, ...]:
+    attempt = failed.attempt
+    may_be_barred = failed.phase == "auth" and not session.dumped and (attempt is None or attempt.method == "password")
+    return (
+        Rival(
+            "transport-timeout",
+            "ruled out: the operating system reported the connection as ended; the word timeout in libssh2's text "
+            "means nothing"
+            if failed.code in _RESET
+            else "ruled out: this text is not libssh2's for a timeout, or came at once",
+        ),
+        *unseen_close(session, failed),
+        Rival(
+            "auth-password-rejected",
+            "a banner can say that the account may not be used; packet 53 (mask bit 2) would decide",
+        )
+        if may_be_barred
+        else None,
+        Rival(
+            "transport-server-disconnect",
+            "no disconnect was traced, and many servers send none; the server's log would decide why it ended"
             if session.uses("Transport")
-            else Rival(
-                "transport-server-disconnect",
-                "the Transport bit of the mask is missing; a trace with mask 511 would decide",
-            ),
+            else "the Transport bit of the mask is missing; a trace with mask 511 would decide",
         ),
     )
 
 
 def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
-    if failed.phase in ("kex", "auth"):  # nothing was idle yet
-        grace = failed.phase == "auth" and _lasted(session, failed) >= GRACE
+    lasted = (failed.time or 0.0) - (session.started or 0.0)
+    is_slow_login = failed.phase == "auth" and lasted >= GRACE
+    log = server(f"look in the log at this second: {_suspects(session, failed, lasted if is_slow_login else 0.0)}")
+    if failed.phase in ("kex", "auth"):  # too early for an idle limit
         return (
-            server(f"look in the log at this second: {_suspects(session, failed)}"),
+            log,
             network("look for what cuts young sessions: a firewall, a load balancer, a VPN"),
             client(
                 "finish the login sooner: sshd's LoginGraceTime is 120 s by default, prompts included"
-                if grace
+                if is_slow_login
                 else "try once more; where it comes again, the server's log says why"
             ),
         )
     rest = idle(session, failed)
-    quiet = f"the session was idle for {rest:.0f} s before this request; " if rest >= IDLE else ""
+    pause_before = f"the session was idle for {rest:.0f} s before this request; " if rest >= IDLE else ""
     return (
-        server(f"look in the log at this second: {_suspects(session, failed)}"),
+        log,
         network(
-            f"{quiet}look for what cuts sessions: a firewall's or NAT's idle or session limit, a load "
-            f"balancer, a VPN; "
-            "compare their limits with the pause before the end"
+            f"{pause_before}look for what cuts sessions: a firewall's or NAT's idle or session limit, a load balancer, "
+            "a VPN; compare their limits with the pause before the end"
         ),
         client(
-            "if pauses are long, send keepalives (libssh2_keepalive_config and libssh2_keepalive_send); "
-            "on IRIS/Caché "
-            "make a new Connect for each batch, and try once more on this status"
+            "if pauses are long, send keepalives (libssh2_keepalive_config and libssh2_keepalive_send); on "
+            "IRIS/Caché make a new Connect for each batch, and try once more on this status"
         ),
     )
 
 
-def _lasted(session: Session, failed: Failure) -> float:
-    """How long the session had lasted when it failed, seconds."""
-    return (failed.time or 0.0) - (session.started or 0.0)
-
-
-def _suspects(session: Session, failed: Failure) -> str:
+def _suspects(session: Session, failed: Failure, slow_login: float) -> str:
+    """What may have ended the connection; `slow_login` is how long (seconds) a login took that was slow."""
+    if slow_login:
+        return (
+            f'the login had lasted {slow_login:.0f} s: LoginGraceTime ("Timeout before authentication"), or a PAM '
+            "module that was too slow"
+        )
     if failed.phase == "auth":
-        lasted = _lasted(session, failed)
-        if lasted >= GRACE:
-            return (
-                f'the login had lasted {lasted:.0f} s: LoginGraceTime ("Timeout before authentication"), '
-                f"or a PAM module "
-                "that was too slow"
-            )
         return "the user refused by PAM or AllowUsers, a child process that died, a ban by fail2ban or the like"
     if failed.phase == "channel" and failed.code != -14 and not any(c.opened for c in session.channels):
         return (
-            'a bad chroot ("bad ownership or modes for chroot directory"), a PAM session that failed, or '
-            "an account "
+            'a bad chroot ("bad ownership or modes for chroot directory"), a PAM session that failed, or an account '
             "that may log in but not start a session"
         )
     return (

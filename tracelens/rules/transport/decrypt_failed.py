@@ -2,9 +2,9 @@ import re
 
 from tracelens.rules._shared.damaged_packets import advice, protection, server_saw_bad_length
 from tracelens.rules.base import Found, Rival, cause, server, vendor
-from tracelens.sessions import AEAD, Session
+from tracelens.sessions import AEAD, Failure, Session
 
-# -41 and -12 with these texts come from elsewhere: arguments of the caller, a reply that is too short, a key file.
+# -41 and -12 with these texts have another reason: the caller's arguments, a reply that is too short, a key file.
 OTHER = (
     r"(?i)too large|too long|too many|out of bounds|can(?:'t|not) write|Unexpected (?:packet|userauth)|Unable to decode"
     r"|Invalid (?:public key|SFTP packet size)|invalid format|auth tag invalid|OpenSSH key|PEM|GCM auth tag"
@@ -73,21 +73,19 @@ def decrypt_failed(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None:
         return None
-    said = server_saw_bad_length(session) if failed.kind == "disconnect" or failed.code in (-13, -43, -7) else None
-    if said is None and (failed.code not in (-12, -41) or re.search(OTHER, failed.message)):
+    is_end = failed.kind == "disconnect" or failed.code in (-13, -43, -7)
+    message = server_saw_bad_length(session) if is_end else None
+    if message is None and not _is_unreadable(failed):
         return None
-    if said is None and failed.attempt is not None and failed.says("key", "format"):
-        return None
-    used = protection(session)
-    guard = f" ({used})" if used else ""
+    ciphers = protection(session)
+    guard = f" ({ciphers})" if ciphers else ""
     what = "could not be decrypted" if failed.code == -12 else "had an impossible length"
-    if said is not None:
-        summary = f"The server could not read a packet that the client sent{guard}: {said.description.strip()!r}."
+    if message is not None:
+        summary = f"The server could not read a packet that the client sent{guard}: {message.description.strip()!r}."
     elif failed.phase == "kex" and not session.kex.done:
         summary = f"A packet {what} before encryption began: something that is not SSH came in between."
     else:
         summary = f"A packet {what}{guard}: its bytes were changed on the way, or the two sides lost step."
-    aead = session.kex.algorithm("cipher_sc") in AEAD
     return Found(
         summary,
         (failed.quote,),
@@ -97,18 +95,23 @@ def decrypt_failed(session: Session) -> Found | None:
                 'look in the log at this moment: "Bad packet length" or "incorrect" there means both directions suffer'
             ),
             vendor(
-                "if every session fails at the same step, suspect the library's cipher code: give the "
-                "versions of libssh2 "
-                "and of its crypto library"
+                "if every session fails at the same step, suspect the library's cipher code: give the versions of "
+                "libssh2 and of its crypto library"
             ),
         ),
         (
             Rival(
                 "transport-mac-invalid",
                 "ruled out: this cipher checks its packets itself, there is no separate MAC"
-                if aead
+                if session.kex.algorithm("cipher_sc") in AEAD
                 else "ruled out: a MAC that does not verify is -4",
             ),
             Rival("transport-connection-lost", "ruled out: a packet came, it made no sense"),
         ),
     )
+
+
+def _is_unreadable(failed: Failure) -> bool:
+    if failed.code not in (-12, -41) or re.search(OTHER, failed.message):
+        return False
+    return failed.attempt is None or not failed.is_("key.mentioned")

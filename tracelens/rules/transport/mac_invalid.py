@@ -63,25 +63,25 @@ def mac_invalid(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None:
         return None
-    said = server_saw_bad_mac(session) if failed.kind == "disconnect" or failed.code in (-13, -43, -7) else None
-    told = failed.code == -4 or failed.says("Invalid MAC", "Invalid Message Authentication Code", "broken MAC")
-    if not told and said is None:
+    is_end = failed.kind == "disconnect" or failed.code in (-13, -43, -7)
+    message = server_saw_bad_mac(session) if is_end else None
+    if message is None and failed.code != -4 and not failed.is_("packet.mac_invalid"):
         return None
-    used = protection(session)
-    guard = f" ({used})" if used else ""
-    if said is not None:
-        summary = f"The server could not verify the MAC of a packet that the client sent{guard}: {said.description!r}."
-        place = Quote(said.line, f"disconnect from the server, reason {said.reason}: {said.description.strip()}")
+    ciphers = protection(session)
+    guard = f" ({ciphers})" if ciphers else ""
+    if message is not None:
+        words = message.description
+        summary = f"The server could not verify the MAC of a packet that the client sent{guard}: {words!r}."
+        proof = Quote(message.line, f"disconnect from the server, reason {message.reason}: {words.strip()}")
     else:
         summary = (
-            f"A packet arrived whose MAC does not verify{guard}: its bytes were changed on the way, or "
-            f"the two sides "
+            f"A packet arrived whose MAC does not verify{guard}: its bytes were changed on the way, or the two sides "
             "lost step."
         )
-        place = failed.quote
+        proof = failed.quote
     return Found(
         summary,
-        (place, *((failed.quote,) if failed.line != place.line else ())),
+        (proof, failed.quote if failed.line != proof.line else None),
         advice(session),
         (
             Rival("transport-connection-lost", "ruled out: the packet came, its check failed"),

@@ -1,35 +1,26 @@
 import re
 
-from tracelens.rules._shared.sftp_status import PROTOCOL
 from tracelens.rules._shared.timeouts import is_lost
 from tracelens.rules.base import Advice, Found, Rival, cause, client, server, vendor
 from tracelens.sessions import Failure, Session
 
 CODES = (-14, -38, -24, -25, -23, -20, -29)
-# Server's faults that carry a number which mostly means something else.
-ELSEWHERE = {
-    -6: r"Invalid SFTP packet size|empty SFTP packet",
-    -36: r"publickey subsystem",
-    -41: r"Unexpected (?:packet|userauth)|Too many replies|Unable to decode|Host key length|Invalid SFTP packet size",
-}
+# Faults of the server among the texts of -41, which mostly mean that something local is too large.
+_TOO_LARGE = (
+    r"Unexpected (?:packet|userauth)|Too many replies|Unable to decode|Host key length|Invalid SFTP packet size"
+)
+# Causes that explain this one.
+_NARROWER = (
+    "kex-hostkey-unverified", "client-crypto-failed", "client-error", "sftp-start-failed", "scp-failed",
+    "auth-key-format", "auth-key-passphrase", "auth-key-unreadable", "banner-version-unsupported",
+    "kex-no-common-kex", "kex-no-common-hostkey",
+)  # fmt: skip
 
 
 @cause(
     "transport-protocol-error",
     phase="transport",
-    yields_to=(
-        "kex-hostkey-unverified",
-        "client-crypto-failed",
-        "client-error",
-        "sftp-start-failed",
-        "scp-failed",
-        "auth-key-format",
-        "auth-key-passphrase",
-        "auth-key-unreadable",
-        "banner-version-unsupported",
-        "kex-no-common-kex",
-        "kex-no-common-hostkey",
-    ),
+    yields_to=_NARROWER,
     server_log={"OpenSSH": (("fatal:", "the server's view of the same packet"),)},
 )
 def protocol_error(session: Session) -> Found | None:
@@ -84,46 +75,45 @@ def protocol_error(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None or failed.kind != "error" or not _is_breach(session, failed):
         return None
-    attempt = failed.attempt
-    if (
-        failed.phase == "auth"
-        and attempt is not None
-        and attempt.method == "publickey"
-        and attempt.outcome == "not-sent"
-    ):
+    attempt = failed.attempt if failed.phase == "auth" else None
+    if attempt is not None and attempt.method == "publickey" and attempt.outcome == "not-sent":
         return None
     banner = f", {session.banner.server}" if session.banner.server else ""
     return Found(
         f"The server sent what the protocol does not allow: {failed.message} (error {failed.code}{banner}).",
-        (failed.quote, *((session.banner.received[-1],) if session.banner.received else ())),
+        (failed.quote, *session.banner.received[-1:]),
         _advice(session, failed),
         (Rival("transport-decrypt-failed", "ruled out: the packet was whole, its contents were not as they must be"),),
     )
 
 
 def _is_breach(session: Session, failed: Failure) -> bool:
-    if failed.says("strict KEX violation"):
+    if failed.is_("kex.strict_violation"):
         return True
     if failed.code == -31:
-        return failed.says(*PROTOCOL)
-    if failed.code in ELSEWHERE:
-        return re.search(ELSEWHERE[failed.code], failed.message) is not None
+        return failed.is_("sftp.malformed", "too_short")
+    if failed.code == -41:
+        return re.search(_TOO_LARGE, failed.message) is not None
+    if failed.code == -6:
+        return failed.is_("sftp.packet_size")
+    if failed.code == -36:
+        return failed.is_("publickey_subsystem")
     if failed.code not in CODES or is_lost(session, failed):
         return False
     if failed.phase == "kex" and failed.code == -14:
-        return failed.says("Unexpected", "Invalid", "too short", "out of range", "Missing")
+        return failed.is_("malformed")
     return True
 
 
 def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
-    version = ".".join(map(str, session.banner.client_version)) if session.banner.client_version else ""
-    used = f"this is libssh2 {version}; " if version else ""
-    if failed.says("SFTP packet too large", "readdir packet too large"):
-        used += (
+    version = session.banner.client_version
+    hint = f"this is libssh2 {'.'.join(map(str, version))}; " if version else ""
+    if failed.is_("sftp.packet_too_large", "sftp.names_too_large"):
+        hint += (
             "older versions take SFTP packets of 40,000 bytes at most, current ones 256 KiB; list smaller folders, or "
         )
     return (
-        client(f"{used}use a newer libssh2: several faults of this kind are the library's own, and mended"),
+        client(f"{hint}use a newer libssh2: several faults of this kind are the library's own, and mended"),
         server("find out whether a newer version of this server behaves: give its maker this line"),
         vendor("send what tracelens says of the trace with the server's banner: either side may be at fault"),
     )

@@ -1,6 +1,7 @@
 from tracelens.rules._shared.timeouts import told_of_disconnect
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
-from tracelens.sessions import Disconnect, Quote, Session
+from tracelens.rules.kex.server_disconnect import NO_COMMON
+from tracelens.sessions import Disconnect, Failure, Quote, Session
 from tracelens.ssh.codes import disconnect_reason
 
 # By RFC 4253, 11.1; OpenSSH uses 2 for nearly everything, its words decide.
@@ -19,25 +20,17 @@ BY_REASON = {
 }
 IDLE_WORDS = ("idle", "timeout", "timed out", "inactiv", "not responding")
 LOST = (-13, -43, -7)
+# Causes that explain this one.
+_NARROWER = (
+    *NO_COMMON, "kex-server-disconnect", "auth-too-many-failures", "banner-version-unsupported",
+    "auth-password-expired", "auth-rsa-sha1-refused", "transport-mac-invalid", "transport-decrypt-failed",
+)  # fmt: skip
 
 
 @cause(
     "transport-server-disconnect",
     phase="transport",
-    yields_to=(
-        "kex-server-disconnect",
-        "auth-too-many-failures",
-        "kex-no-common-kex",
-        "kex-no-common-hostkey",
-        "kex-no-common-cipher",
-        "kex-no-common-mac",
-        "kex-no-common-compression",
-        "banner-version-unsupported",
-        "auth-password-expired",
-        "auth-rsa-sha1-refused",
-        "transport-mac-invalid",
-        "transport-decrypt-failed",
-    ),
+    yields_to=_NARROWER,
     server_log={"OpenSSH": (("{words}", "the server's own words"), ("Disconnecting", "its reason"))},
 )
 def server_disconnect(session: Session) -> Found | None:
@@ -92,54 +85,56 @@ def server_disconnect(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None:
         return None
-    said = session.server_disconnect()
+    message = session.server_disconnect()
     hint = told_of_disconnect(session, failed)
-    near = said is not None and failed.code in LOST and said.line <= failed.line + 5
-    if failed.kind != "disconnect" and hint is None and not near:
+    is_near = message is not None and failed.code in LOST and message.line <= failed.line + 5
+    if failed.kind != "disconnect" and hint is None and not is_near:
         return None
-    if said is None:
-        return Found(
-            "The server sent an SSH disconnect; its reason was not traced.",
-            (hint or failed.quote,),
-            (
-                client('trace once more with the Transport bit, it shows the reason: SetTraceMask(511,"/tmp/ssh.log")'),
-                server("look in the log at this moment for why it disconnected"),
-            ),
-            (
-                Rival(
-                    "transport-connection-lost", 'ruled out: "socket disconnect" stands for a received disconnect only'
-                ),
-                Rival("transport-mac-invalid", "the disconnect's reason and words (mask bit 2) would decide"),
-                *(
-                    (Rival("auth-rsa-sha1-refused", "the key's algorithm and the reason (mask bit 2) would decide"),)
-                    if failed.phase == "auth" and any(f.says("Waiting for USERAUTH") for f in session.failures)
-                    else ()
-                ),
-            ),
-        )
-    known = disconnect_reason(said.reason) if said.reason is not None else None
-    named = f"{known.name} ({said.reason})" if known else f"reason {said.reason}"
-    words = "" if said.description.strip() == "(null)" else said.description.strip()
+    if message is None:
+        return _untraced(session, failed, hint)
+    reason = message.reason
+    known = disconnect_reason(reason) if reason is not None else None
+    name = f"{known.name} ({reason})" if known else f"reason {reason}"
+    words = "" if message.description.strip() == "(null)" else message.description.strip()
     return Found(
-        f"The server disconnected: {named}" + (f", {words!r}." if words else ", without a sentence."),
+        f"The server disconnected: {name}" + (f", {words!r}." if words else ", without a sentence."),
         (
-            Quote(said.line, f"disconnect from the server, reason {said.reason}: {words or '(no text)'}"),
-            *((failed.quote,) if failed.line != said.line else ()),
+            Quote(message.line, f"disconnect from the server, reason {reason}: {words or '(no text)'}"),
+            failed.quote if failed.line != message.line else None,
         ),
-        _advice(said, words),
+        _advice(message, words),
         (Rival("transport-connection-lost", "ruled out: the server said good-bye in SSH before the connection ended"),),
     )
 
 
-def _advice(said: Disconnect, words: str) -> tuple[Advice, ...]:
+def _untraced(session: Session, failed: Failure, hint: Quote | None) -> Found:
+    """The finding if only libssh2's "socket disconnect" shows that the server sent one."""
+    may_be_sha1 = failed.phase == "auth" and any(f.is_("auth.query_awaited") for f in session.failures)
+    return Found(
+        "The server sent an SSH disconnect; its reason was not traced.",
+        (hint or failed.quote,),
+        (
+            client('trace once more with the Transport bit, it shows the reason: SetTraceMask(511,"/tmp/ssh.log")'),
+            server("look in the log at this moment for why it disconnected"),
+        ),
+        (
+            Rival("transport-connection-lost", 'ruled out: "socket disconnect" stands for a received disconnect only'),
+            Rival("transport-mac-invalid", "the disconnect's reason and words (mask bit 2) would decide"),
+            Rival("auth-rsa-sha1-refused", "the key's algorithm and the reason (mask bit 2) would decide")
+            if may_be_sha1
+            else None,
+        ),
+    )
+
+
+def _advice(message: Disconnect, words: str) -> tuple[Advice, ...]:
     search = f"search the log for {words!r} at this moment" if words else "look in the log at this moment for why"
-    advice = BY_REASON.get(said.reason or 0, ())
+    advice = BY_REASON.get(message.reason or 0, ())
     if any(part in words.lower() for part in IDLE_WORDS):
         advice = (
             client(
                 "it is an idle limit: make a new connection for each batch, or send keepalives "
-                "(libssh2_keepalive_config "
-                "and libssh2_keepalive_send)"
+                "(libssh2_keepalive_config and libssh2_keepalive_send)"
             ),
             network("check that keepalives get through, if they are on"),
         )

@@ -2,16 +2,14 @@ from tracelens.rules._shared.timeouts import IDLE, TIMED_OUT, asked, idle, is_lo
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Session
 
+# What delays an answer, by phase.
 USUAL = {
     "kex": "look at the server's load; a slow key exchange is rare",
-    "auth": "check what the login waits for: PAM modules, LDAP or Active Directory, name look-ups "
-    "(UseDNS), a second "
+    "auth": "check what the login waits for: PAM modules, LDAP or Active Directory, name look-ups (UseDNS), a second "
     "factor that a user must confirm; LoginGraceTime (120 s in sshd by default) ends it in the end",
-    "channel": "check what runs between login and first command: PAM session modules, a home folder on a "
-    "dead network "
-    "mount, limits of processes for this account",
-    "sftp": "check the storage behind the path: a dead network mount, a very large folder, a scanner "
-    "that holds the "
+    "channel": "check what runs between login and first command: PAM session modules, a home folder on a dead "
+    "network mount, limits of processes for this account",
+    "sftp": "check the storage behind the path: a dead network mount, a very large folder, a scanner that holds the "
     "file; and the SFTP server's process at this moment (strace, its log)",
     "scp": "check whether the remote scp still runs, and the storage behind the path",
 }
@@ -78,67 +76,61 @@ def timeout(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None or failed.phase == "banner":
         return None
-    if failed.kind != "silence" and (failed.code not in TIMED_OUT or is_lost(session, failed)):
+    is_silence = failed.kind == "silence"
+    if not is_silence and (failed.code not in TIMED_OUT or is_lost(session, failed)):
         return None
-    what, since = asked(session, failed)
+    what, request = asked(session, failed)
     waited = pause(session, failed)
     length = f" for {waited:.1f} s" if waited is not None and waited >= 0.1 else ""
-    end = ", and the trace ends there" if failed.kind == "silence" and session.ending.cut else ""
-    if failed.says("Error waiting on socket"):
+    end = ", and the trace ends there" if is_silence and session.ending.cut else ""
+    if failed.is_("socket.timeout"):
         end = "; the wait itself failed: poll() was interrupted, or the program had closed its socket"
-    last = (session.last,) if session.last and failed.kind == "silence" and session.last.line != failed.line else ()
+    last = session.last if is_silence else None
     return Found(
         f"The server stopped answering: the client waited{length} for {what}{end}.",
-        (failed.quote, *since, *last),
+        (failed.quote, *request, last if last is not None and last.line != failed.line else None),
         _advice(session, failed),
-        (
-            Rival("transport-connection-lost", "ruled out: nothing shows that the connection ended; it was silent")
+        _rivals(session, failed),
+    )
+
+
+def _rivals(session: Session, failed: Failure) -> tuple[Rival | None, ...]:
+    may_lack_login = failed.phase == "channel" and not session.uses("Userauth") and not session.dumped
+    return (
+        Rival(
+            "transport-connection-lost",
+            "ruled out: nothing shows that the connection ended; it was silent"
             if session.uses("Failure Event")
-            else Rival(
-                "transport-connection-lost", "errors were not traced; a trace with their bit (128) would decide"
-            ),
-            *unseen_banner(session, failed),
-            *(
-                (
-                    Rival(
-                        "client-error", "the login's lines (mask bit 8) would decide: was there one before the channel?"
-                    ),
-                )
-                if failed.phase == "channel" and not session.uses("Userauth") and not session.dumped
-                else ()
-            ),
-            *unseen_close(session, failed),
-            Rival(
-                "transport-server-disconnect",
-                "a packet capture on the client's machine would decide: a FIN, RST or disconnect that "
-                "came after the "
-                "client had stopped reading",
-            ),
+            else "errors were not traced; a trace with their bit (128) would decide",
+        ),
+        *unseen_banner(session, failed),
+        Rival("client-error", "the login's lines (mask bit 8) would decide: was there one before the channel?")
+        if may_lack_login
+        else None,
+        *unseen_close(session, failed),
+        Rival(
+            "transport-server-disconnect",
+            "a packet capture on the client's machine would decide: a FIN, RST or disconnect that came after the "
+            "client had stopped reading",
         ),
     )
 
 
 def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
+    usual = server(USUAL.get(failed.phase, "check the load and log of the server at this moment"))
     slow = "a longer timeout (libssh2_session_set_timeout) helps only if the server is slow"
-    if failed.phase in ("kex", "auth"):  # nothing was idle yet
-        large = (
-            "; small ones passed, and the key exchange's are the first large ones: path MTU"
-            if failed.phase == "kex"
-            else ""
-        )
-        return (
-            network(f"check for packet loss and for a firewall that drops packets without a word{large}"),
-            server(USUAL.get(failed.phase, "check the load and log of the server at this moment")),
-            client(slow),
-        )
+    if failed.phase in ("kex", "auth"):  # too early for an idle limit
+        mtu = "; small ones passed, and the key exchange's are the first large ones: path MTU"
+        large = mtu if failed.phase == "kex" else ""
+        loss = network(f"check for packet loss and for a firewall that drops packets without a word{large}")
+        return loss, usual, client(slow)
     rest = idle(session, failed)
-    quiet = f"the session was idle for {rest:.0f} s before this request: " if rest >= IDLE else ""
+    pause_before = f"the session was idle for {rest:.0f} s before this request: " if rest >= IDLE else ""
     return (
         network(
-            f"{quiet}check for a firewall or NAT that drops idle connections silently, and for packet "
-            f"loss; keepalives "
-            "help against the first (libssh2_keepalive_config and libssh2_keepalive_send)"
+            f"{pause_before}check for a firewall or NAT that drops idle connections silently, and for packet loss; "
+            "keepalives help against the first (libssh2_keepalive_config and libssh2_keepalive_send)"
         ),
-        server(USUAL.get(failed.phase, "check the load and log of the server at this moment")),
+        usual,
         client(f"{slow}; on IRIS/Caché make a new Connect for each batch instead of keeping an idle session"),
     )
