@@ -39,6 +39,10 @@ Offer = Annotated[
 ]
 
 
+def _seconds(started: float | None, ended: float | None) -> float | None:
+    return None if started is None or ended is None else ended - started
+
+
 class Quote(Struct, frozen=True):
     """A place in the trace."""
 
@@ -148,6 +152,11 @@ class Operation(Struct, frozen=True):
     started: Seconds
     ended: Seconds
 
+    @property
+    def lasted(self) -> float | None:
+        """Seconds from its start to its end; None where the trace does not say."""
+        return _seconds(self.started, self.ended)
+
 
 class Phase(Struct, frozen=True):
     """A stretch of a session."""
@@ -158,6 +167,11 @@ class Phase(Struct, frozen=True):
     waited: Annotated[float, means("seconds of it spent waiting for the peer")]
     first_line: Line
     last_line: Line
+
+    @property
+    def lasted(self) -> float | None:
+        """Seconds from its start to its end; None where the trace does not say."""
+        return _seconds(self.started, self.ended)
 
 
 class Step(Struct, frozen=True, rename={"sender": "from"}):
@@ -280,9 +294,19 @@ class Session(Struct, frozen=True, omit_defaults=True):
         return next((error for error in self.errors if error.fate == "final"), None)
 
     @property
+    def undecided(self) -> list[Error]:
+        """The errors of which the trace does not show what became."""
+        return [error for error in self.errors if error.fate == "undecided"]
+
+    @property
+    def notices(self) -> list[Finding]:
+        """What was noticed beside the root cause."""
+        return [found for found in self.findings if found.kind == "notice"]
+
+    @property
     def lasted(self) -> float | None:
-        """Seconds from its start to its end; None where the trace has no clock."""
-        return None if self.started is None or self.ended is None else self.ended - self.started
+        """Seconds from its start to its end; None where the trace does not say."""
+        return _seconds(self.started, self.ended)
 
 
 class Difference(Struct, frozen=True):

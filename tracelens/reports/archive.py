@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
-from tracelens import __version__, rules
-from tracelens.reports.content import printable
+from tracelens import rules
+from tracelens.reports.content import Limits, about, printable
 from tracelens.reports.formats import Options
-from tracelens.reports.model import Limits
 
 _WIDTH, _HEIGHT = 860, 220
 # So many causes have a colour of their own; the others share one.
@@ -151,75 +151,24 @@ class Bars(Struct, frozen=True):
     height: int = _HEIGHT
 
 
-class SoftwareRow(Struct, frozen=True):
-    """A row of the tables of servers and of clients."""
-
-    name: str
-    sessions: int
-    failed: int
-    share: str
-    causes: str
-
-
-class Content(Struct, frozen=True):
-    """What the templates read; `omitted` counts what each list leaves out, `kept` is how many examples are shown."""
-
-    title: str
-    masking: str
-    command: str
-    version: str
-    rules: str
-    made_by: str
-    files: Files
-    bytes: int
-    sessions: Sessions
-    span: list[str]
-    since: str | None
-    causes: list[Cause]
-    chart: Bars | None
-    trends: list[Trend]
-    servers: list[SoftwareRow]
-    clients: list[SoftwareRow]
-    signatures: list[Signature]
-    not_read: list[NotRead]
-    omitted: dict[str, int]
-    kept: int
-
-
-def content(name: str, found: Overview, options: Options, limits: Limits) -> Content:
-    """What a report about the archive of this name says; what the limits leave out is counted."""
+def content(name: str, found: Overview, options: Options, limits: Limits) -> dict[str, Any]:
+    """What the templates read of the archive of this name; `omitted` counts what the limits leave out of each list."""
     found = printable(found)
     summary, rows = found.summary, limits.rows
     lists: dict[str, Sequence[object]] = {
-        "causes": summary.causes,
-        "trends": found.trends,
-        "servers": found.servers,
-        "clients": found.clients,
-        "signatures": summary.signatures,
-        "not_read": summary.not_read,
+        **{name: getattr(summary, name) for name in ("causes", "signatures", "not_read")},
+        **{name: getattr(found, name) for name in ("trends", "servers", "clients")},
     }
-    return Content(
-        title=printable(name),
-        masking=options.masking,
-        command=printable(options.command),
-        version=__version__,
-        rules=rules.version(),
-        made_by=summary.tracelens,
-        files=summary.files,
-        bytes=summary.bytes,
-        sessions=summary.sessions,
-        span=[day(summary.first_seen), day(summary.last_seen)],
-        since=found.since,
-        causes=summary.causes[:rows],
-        chart=_chart(found.periods),
-        trends=found.trends[:rows],
-        servers=[_software(row) for row in found.servers[:rows]],
-        clients=[_software(row) for row in found.clients[:rows]],
-        signatures=summary.signatures[:rows],
-        not_read=summary.not_read[:rows],
-        omitted={name: max(len(entries) - rows, 0) for name, entries in lists.items()},
-        kept=2 if limits.evidence > 8 else 1,
-    )
+    return {
+        "title": printable(name),
+        "summary": summary,
+        "since": found.since,
+        "chart": _chart(found.periods),
+        **{name: entries[:rows] for name, entries in lists.items()},
+        "omitted": {name: max(len(entries) - rows, 0) for name, entries in lists.items()},
+        "kept": 2 if limits.evidence > 8 else 1,
+        **about(options),
+    }
 
 
 def day(time: str | None) -> str:
@@ -232,11 +181,10 @@ def meaning(id: str) -> str:
     return (rules.page(id) or "").partition("\n")[0]
 
 
-def _software(row: Software) -> SoftwareRow:
-    causes = [f"{name} {count}" for name, count in row.causes.items() if not name.startswith("(")]
-    more = f", {len(causes) - 5} more" if len(causes) > 5 else ""
-    share = f"{100 * row.failed / row.sessions:.0f} %"
-    return SoftwareRow(row.name, row.sessions, row.failed, share, ", ".join(causes[:5]) + more)
+def listed(causes: Mapping[str, int]) -> str:
+    """The causes of the sessions with a software, and how many each has."""
+    named = [f"{name} {count}" for name, count in causes.items() if not name.startswith("(")]
+    return ", ".join(named[:5]) + (f", {len(named) - 5} more" if len(named) > 5 else "")
 
 
 def _chart(periods: Sequence[Period]) -> Bars | None:

@@ -111,8 +111,7 @@ _FAMILIES = (
         "SFTP status",
         codes.SFTP_STATUSES,
         re.compile(
-            r"(?:\b(?:sftp|(?:ssh_)?fxp?)[\s_]*(?:error|status)|\bsftp\b|\A(?:status|fxp?\b))" + _N,
-            re.IGNORECASE,
+            r"(?:\b(?:sftp|(?:ssh_)?fxp?)[\s_]*(?:error|status)|\bsftp\b|\A(?:status|fxp?\b))" + _N, re.IGNORECASE
         ),
         "The status with which an SFTP server ends an operation. libssh2 reports it as error -31 and keeps "
         "it for libssh2_sftp_last_error(), there named LIBSSH2_FX_...; the server's sentence stands only in "

@@ -76,6 +76,12 @@ VERDICTS = {
     "insufficient": "not enough to tell",
     "healthy": "healthy",
 }
+BADGES = {
+    "cause": "FAILED",
+    "unexplained": "FAILED",
+    "insufficient": "NOT ENOUGH TO TELL",
+    "healthy": "HEALTHY",
+}
 NOISE = {
     "noise-retried": "error -37, retried: never a cause",
     "noise-partial-auth": "login error on the way to a further method or to success",

@@ -10,19 +10,20 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
-from msgspec import Struct
-from msgspec.structs import asdict
 
 from tracelens.analysis import Analysis
-from tracelens.reports import archive
+from tracelens.libssh2 import trace_mask
+from tracelens.reports import archive, chart, labels
+from tracelens.reports import content as contents
 from tracelens.reports.archive import Overview
-from tracelens.reports.content import content
+from tracelens.reports.content import Limits, content
 from tracelens.reports.formats import Options
-from tracelens.reports.labels import SIDES
-from tracelens.reports.model import Limits
+from tracelens.reports.offers import compared
+from tracelens.reports.untraced import untraced
 
 _FOLDER = Path(__file__).parent / "templates"
 # Above this many bytes a report of a large input is made again with less in it.
@@ -57,11 +58,11 @@ def page(template: str, **values: object) -> str:
     return _template(template).render(values)
 
 
-def _within_bounds(template: str, filled: Callable[[Limits], Struct]) -> str:
+def _within_bounds(template: str, filled: Callable[[Limits], dict[str, Any]]) -> str:
     """The template filled with as much as fits."""
     limits = Limits()
     while True:
-        text = page(template, **asdict(filled(limits)))
+        text = page(template, **filled(limits))
         tighter = limits.halved()
         if len(text.encode()) <= LARGEST or tighter == limits:
             return text
@@ -78,8 +79,9 @@ def _template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    words = {"side": SIDES.__getitem__, "day": archive.day, "meaning": archive.meaning}
-    environment.filters.update({"prose": _prose, "md": _md, "code": _code, "cell": _cell, **words})
+    environment.filters.update(_FILTERS)
+    environment.globals["bar_width"] = chart.WIDTH
+    environment.globals["badges"] = labels.BADGES
     style, script = (_asset(part) for part in ("report.css", "report.js"))
     environment.globals["style"] = Markup(style)  # noqa: S704  our own files
     environment.globals["script"] = Markup(script)  # noqa: S704  our own files
@@ -134,3 +136,16 @@ def _code(text: str) -> str:
 def _cell(text: str) -> str:
     """What goes into a cell of a Markdown table: a column's border in it is escaped, code spans included."""
     return re.sub(r"(?<!\\)\|", r"\\|", str(text))
+
+
+_FILTERS: dict[str, Callable[..., object]] = {
+    "prose": _prose, "md": _md, "code": _code, "cell": _cell, "cut": contents.cut,
+    "clock": labels.clock, "seconds": labels.seconds, "outcome": labels.outcome, "shows": labels.shows,
+    "side": labels.SIDES.__getitem__, "fate": lambda fate: labels.FATES.get(fate, fate),
+    "basis": labels.BASES.__getitem__, "phase_name": labels.PHASE_NAMES.__getitem__,
+    "headline": contents.headline, "paragraphs": contents.paragraphs, "actions": contents.actions,
+    "listed_errors": contents.listed_errors, "environment": contents.environment, "untraced": untraced,
+    "offers": compared, "sequence": chart.sequence, "spans": chart.spans, "failing_x": chart.failing_x,
+    "objectscript": trace_mask.objectscript, "c_call": trace_mask.c_call,
+    "day": archive.day, "meaning": archive.meaning, "listed": archive.listed,
+}  # fmt: skip

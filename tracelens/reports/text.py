@@ -12,15 +12,7 @@ from typing import TypeVar
 
 from tracelens.analysis import Advice, Analysis, Ask, Error, Finding, Quote, Session
 from tracelens.libssh2 import trace_mask
-from tracelens.reports.labels import (
-    BASES_IN_TEXT,
-    FATES_IN_TEXT,
-    NOISE,
-    PHASES,
-    SIDES_IN_TEXT,
-    VERDICTS,
-    outcome,
-)
+from tracelens.reports.labels import BASES_IN_TEXT, FATES_IN_TEXT, NOISE, PHASES, SIDES_IN_TEXT, VERDICTS, outcome
 from tracelens.reports.similar_sessions import groups
 
 WIDTH = 80
