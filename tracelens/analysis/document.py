@@ -19,6 +19,7 @@ T = TypeVar("T")
 SCHEMA = "tracelens/analysis/1"
 
 _PHASES = ["banner", "kex", "auth", "channel", "sftp", "scp"]
+_LISTED = {"enum": list(LISTS)}
 _FATES = ["partial-auth", "cleanup", "recovered", "final", "consequence", "undecided", ""]
 
 
@@ -30,13 +31,9 @@ def means(description: str, **schema: object) -> Meta:
 Line = Annotated[int, Meta(ge=0, description="1-based line of the decompressed input; 0 where no line stands for it")]
 Seconds = Annotated[float | None, means("seconds on the trace's own clock; null where the trace prints none")]
 PhaseName = Annotated[str, means("how far an SSH session came, or where something happened", enum=[*_PHASES, "done"])]
-Offer = Annotated[
-    dict[str, tuple[str, ...]],
-    means(
-        "the algorithm lists of a KEXINIT (RFC 4253, 7.1); null where the trace does not show it",
-        propertyNames={"enum": list(LISTS)},
-    ),
-]
+Strikes = Annotated[str, Meta(extra_json_schema={"enum": [*_PHASES, "transport", "client", "done"]})]
+_OFFER = means("the algorithm lists of a KEXINIT (RFC 4253, 7.1); null if not traced", propertyNames=_LISTED)
+Offer = Annotated[dict[str, tuple[str, ...]], _OFFER]
 
 
 def _seconds(started: float | None, ended: float | None) -> float | None:
@@ -55,15 +52,10 @@ class Finding(Struct, frozen=True):
 
     id: Annotated[str, means("id of the finding; see `tracelens rules`")]
     kind: Kind
-    phase: Annotated[
-        Annotated[str, Meta(extra_json_schema={"enum": [*_PHASES, "transport", "client", "done"]})] | None,
-        means("where a cause strikes; null for noise and notices"),
-    ]
+    phase: Annotated[Strikes | None, means("where a cause strikes; null for noise and notices")]
     summary: Annotated[str, means("the finding in a sentence")]
     basis: Annotated[Basis, means("what the finding rests on: decoded packets, texts, or what did not come")]
-    evidence: Annotated[
-        tuple[Quote, ...], means("the places that prove it, the one that it stands on first; at most 200")
-    ]
+    evidence: Annotated[tuple[Quote, ...], means("the places that prove it, the decisive one first; at most 200")]
     advice: Annotated[tuple[Advice, ...], means("who should do what")]
     rivals: Annotated[tuple[Rival, ...], means("causes that look alike, and what ruled each out or would decide")]
 
@@ -106,12 +98,8 @@ class Trace(Struct, frozen=True):
     unknown_records: Annotated[int, means("libssh2 records whose text no grammar knows")]
     foreign_lines: Annotated[int, means("lines that are no part of a trace")]
     clock_restarts: Annotated[int, means("how often the clock began anew")]
-    counted_only: Annotated[
-        int, means("records that were counted and not read one by one, there being so many like them")
-    ]
-    unparted_sessions: Annotated[
-        int, means("sessions that were left with the one before them because too many were open")
-    ]
+    counted_only: Annotated[int, means("records that were only counted, because so many are alike")]
+    unparted_sessions: Annotated[int, means("sessions not separated from the one before: too many were open")]
     newlines: Annotated[Literal["normal", "doubled", "none"], means("what ends a record: one newline, two, or none")]
 
 
@@ -235,6 +223,9 @@ class ShownSecret(Struct, frozen=True):
     value: str
 
 
+_AGREED = means("list -> what was agreed on; has all eight lists", propertyNames=_LISTED, required=list(LISTS))
+
+
 class Session(Struct, frozen=True, omit_defaults=True):
     """An SSH connection."""
 
@@ -250,14 +241,7 @@ class Session(Struct, frozen=True, omit_defaults=True):
     client_banner: str | None
     server_banner: str | None
     user: str | None
-    algorithms: Annotated[
-        dict[str, str | None],
-        means(
-            "list -> what was agreed on; each of the eight lists is there",
-            propertyNames={"enum": list(LISTS)},
-            required=list(LISTS),
-        ),
-    ]
+    algorithms: Annotated[dict[str, str | None], _AGREED]
     offers: Offers
     host_key_fingerprints: Annotated[dict[str, str], means("hash -> fingerprint")]
     auth: Annotated[tuple[Attempt, ...], means("every attempt to log in (RFC 4252)")]
@@ -271,12 +255,8 @@ class Session(Struct, frozen=True, omit_defaults=True):
     ask: Annotated[Ask | None, means("what to ask the other side for")]
     noise: Annotated[dict[str, int], means("id of the noise -> how many events")]
     noise_findings: tuple[Finding, ...]
-    skipped_rules: Annotated[
-        tuple[SkippedRule, ...], means("rules that could not be asked, and the trace contexts that they need")
-    ]
-    secrets: Annotated[
-        tuple[ShownSecret, ...] | None, means("the secrets themselves; only where they were asked for")
-    ] = None
+    skipped_rules: Annotated[tuple[SkippedRule, ...], means("rules without the trace contexts that they need")]
+    secrets: Annotated[tuple[ShownSecret, ...] | None, means("the secrets themselves; only on request")] = None
 
     @property
     def root(self) -> Finding | None:
