@@ -86,6 +86,11 @@ class Versions(Struct, frozen=True):
     first: str | None
     last: str | None
 
+    @property
+    def span(self) -> str | None:
+        """One release, or the first and the last; None where no release fits."""
+        return self.first if self.first == self.last else f"{self.first} to {self.last}"
+
 
 class Trace(Struct, frozen=True):
     """The trace as a whole, counted."""

@@ -18,7 +18,6 @@ from tracelens.reports.text import escaped
 from tracelens.reports.untraced import FULL_MASK
 
 T = TypeVar("T")
-_QUOTE = 400
 
 
 class Limits(Struct, frozen=True):
@@ -144,14 +143,12 @@ def listed_errors(session: Session) -> tuple[Error, ...]:
 def environment(analysis: Analysis) -> list[tuple[str, str]]:
     """What was read: labels and values."""
     source, trace = analysis.source, analysis.trace
-    first, last = trace.libssh2.first, trace.libssh2.last
-    wording = (f"{first}" if first == last else f"{first} to {last}") if first else "fits no single release"
     kind = ", ".join(part for part in (source.encoding, source.compression) if part)
     rows = [
         ("Input", source.name),
         ("SHA-256 of the input", str(source.sha256)),
         ("Size", f"{source.bytes} bytes, {source.lines} lines ({kind})"),
-        ("libssh2 by the trace's wording", wording),
+        ("libssh2 by the trace's wording", trace.libssh2.span or "fits no single release"),
         ("Trace mask seen in use", f"{trace.mask} ({', '.join(trace.contexts) or 'no text'})"),
         ("Records", f"{trace.records} of text, {trace.dumps} dumps"),
         ("Not understood", f"{trace.unknown_records} records, {trace.foreign_lines} lines that are no trace"),
@@ -159,8 +156,3 @@ def environment(analysis: Analysis) -> list[tuple[str, str]]:
     if trace.clock_restarts:
         rows.append(("Clock", f"started anew {trace.clock_restarts} times: several processes in one file"))
     return rows
-
-
-def cut(text: str) -> str:
-    """A long text's beginning."""
-    return text if len(text) <= _QUOTE else f"{text[:_QUOTE]} ..."

@@ -139,7 +139,7 @@ def _cell(text: str) -> str:
 
 
 _FILTERS: dict[str, Callable[..., object]] = {
-    "prose": _prose, "md": _md, "code": _code, "cell": _cell, "cut": contents.cut,
+    "prose": _prose, "md": _md, "code": _code, "cell": _cell, "cut": labels.cut,
     "clock": labels.clock, "seconds": labels.seconds, "outcome": labels.outcome, "shows": labels.shows,
     "side": labels.SIDES.__getitem__, "fate": lambda fate: labels.FATES.get(fate, fate),
     "basis": labels.BASES.__getitem__, "phase_name": labels.PHASE_NAMES.__getitem__,
