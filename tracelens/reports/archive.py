@@ -132,21 +132,17 @@ class Part(Struct, frozen=True):
     count: int
 
 
-class Bar(Struct, frozen=True):
-    """A period's bar, its parts from the bottom up."""
-
-    x: float
-    width: float
-    start: str
-    parts: list[Part]
-
-
 class Bars(Struct, frozen=True):
-    """Stacked bars, a bar a period, in units of the view box; the legend has a part of no height for each colour."""
+    """Stacked bars in units of the view box: the start of each period and its parts, the lowest first.
 
-    bars: list[Bar]
-    legend: list[Part]
+    The legend has the causes in the order of their colours, and how many sessions each has.
+    """
+
+    bars: list[tuple[str, list[Part]]]
+    legend: list[tuple[str, int]]
     highest: int
+    step: float
+    bar_width: float
     width: int = _WIDTH
     height: int = _HEIGHT
 
@@ -195,15 +191,12 @@ def _chart(periods: Sequence[Period]) -> Bars | None:
         return None
     named = sorted(totals, key=lambda cause: (-totals[cause], cause))[:_COLOURS]
     highest = max(causes.total() for causes in counted) or 1
+    bars = [(period.start, _parts(causes, named, highest)) for period, causes in zip(periods, counted, strict=True)]
+    legend = [(cause, totals[cause]) for cause in named]
+    if rest := totals.total() - sum(count for _, count in legend):
+        legend.append((_OTHERS, rest))
     step = _WIDTH / len(periods)
-    bars = []
-    for number, (period, causes) in enumerate(zip(periods, counted, strict=True)):
-        x, width = round(number * step + 1, 1), round(min(max(step - 2, 1), 60), 1)
-        bars.append(Bar(x, width, period.start, _parts(causes, named, highest)))
-    legend = [Part(colour, 0, 0, cause, totals[cause]) for colour, cause in enumerate(named)]
-    if rest := totals.total() - sum(totals[cause] for cause in named):
-        legend.append(Part(_COLOURS, 0, 0, _OTHERS, rest))
-    return Bars(bars, legend, highest)
+    return Bars(bars, legend, highest, step, round(min(max(step - 2, 1), 60), 1))
 
 
 def _failed(causes: Mapping[str, int]) -> Counter[str]:

@@ -70,10 +70,11 @@ def sequence(session: Session, marks: int) -> Chart | None:
     kept = _kept(session.steps, failing_line, marks)
     for number, following in zip(kept, [*kept[1:], 0], strict=True):
         step = session.steps[number]
-        pause = _pause(before, step)
-        if before is not None and pause is not None and pause >= threshold:
-            rows.append(_wait(before, pause, total, y))
-            y += rows[-1].height + 4
+        if before is not None and before.last_time is not None and step.time is not None:
+            pause = step.time - before.last_time
+            if pause >= threshold:
+                rows.append(_wait(before, pause, total, y))
+                y += rows[-1].height + 4
         if step.phase != phase:
             phase = step.phase
             rows.append(Row("phase", y, _PHASE, PHASE_NAMES[phase], phase))
@@ -85,7 +86,9 @@ def sequence(session: Session, marks: int) -> Chart | None:
             rows.append(Row("cut", y, _ROW, f"{skipped} step{'' if skipped == 1 else 's'} not drawn"))
             y += _ROW
             before = None
-    y += _silence(rows, session, session.steps[-1], y, threshold)
+    if silence := _silence(session, y, threshold):
+        rows.append(silence)
+        y += silence.height + 4
     return Chart(rows, y + 10)
 
 
@@ -103,28 +106,18 @@ def _asks(step: Step) -> bool:
 
 def _wait(before: Step, pause: float, total: float, y: int) -> Row:
     height = min(18 + int(60 * pause / total), 70) if total else 20
-    if _asks(before):
-        return Row("wait", y, height, f"{seconds(pause)} waiting for the server", on="server")
-    return Row("wait", y, height, f"{seconds(pause)} until the client goes on")
+    what = "waiting for the server" if _asks(before) else "until the client goes on"
+    return Row("wait", y, height, f"{seconds(pause)} {what}", on="server" if _asks(before) else "client")
 
 
-def _silence(rows: list[Row], session: Session, last: Step, y: int, threshold: float) -> int:
-    """Draws the time after the last step, where it was long; the height of that."""
-    if session.ended is None or last.last_time is None:
-        return 0
-    pause = session.ended - last.last_time
-    if pause < max(threshold, 0.5):
-        return 0
-    asks = _asks(last)
-    text = f"{seconds(pause)}: {'no answer came' if asks else 'nothing more happened'} until the trace's end"
-    rows.append(Row("wait", y, 44, text, on="server" if asks else "client"))
-    return 48
-
-
-def _pause(before: Step | None, step: Step) -> float | None:
-    if before is None or before.last_time is None or step.time is None:
+def _silence(session: Session, y: int, threshold: float) -> Row | None:
+    """The time after the last step, where it was long."""
+    last = session.steps[-1]
+    if session.ended is None or last.last_time is None or session.ended - last.last_time < max(threshold, 0.5):
         return None
-    return step.time - before.last_time
+    what = "no answer came" if _asks(last) else "nothing more happened"
+    text = f"{seconds(session.ended - last.last_time)}: {what} until the trace's end"
+    return Row("wait", y, 44, text, on="server" if _asks(last) else "client")
 
 
 def _kept(steps: Sequence[Step], failing_line: int | None, marks: int) -> list[int]:
