@@ -16,26 +16,6 @@ _COLOURS = 7
 _OTHERS = "others"
 
 
-class Files(Struct, frozen=True):
-    """How many inputs a scan had, by their status; the damaged ones were read in part."""
-
-    total: int
-    ok: int
-    not_a_trace: int
-    unreadable: int
-    damaged: int
-
-
-class Sessions(Struct, frozen=True):
-    """How many sessions a scan found, by their verdict."""
-
-    total: int
-    cause: int
-    healthy: int
-    unexplained: int
-    insufficient: int
-
-
 class Cause(Struct, frozen=True):
     """A root cause: sessions and files that have it, times of the first and the last file, and some of the files."""
 
@@ -71,13 +51,13 @@ class NotRead(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """A scan's `summary.json`; times are ISO dates with time."""
+    """A scan's `summary.json`: files by status, sessions by verdict; times are ISO dates with time."""
 
     schema: str
     tracelens: str
-    files: Files
+    files: dict[str, int]
     bytes: int
-    sessions: Sessions
+    sessions: dict[str, int]
     first_seen: str | None
     last_seen: str | None
     causes: list[Cause]
