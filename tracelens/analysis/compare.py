@@ -21,7 +21,7 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Each session that failed against the most similar one nearby that worked; where none did, against the one before.
 
-    Only what a session was given counts (user, server, key, algorithms, what it asked for), not what came of it.
+    Only a session's settings count (user, server, key, algorithms, request), not what came of them.
 
     Args:
         sessions: a trace's sessions in order.
@@ -66,7 +66,7 @@ def _sentence(differs: tuple[Difference, ...]) -> str:
 
 def _differences(one: Session, two: Session) -> tuple[Difference, ...]:
     found = []
-    for what, value in _GIVEN:
+    for what, value in _SETTINGS:
         left, right = value(one), value(two)
         if left and right and left != right:
             found.append(Difference(what, (_short(left), _short(right))))
@@ -102,7 +102,7 @@ def _server_key(session: Session) -> str:
 
 
 def _request(session: Session) -> str:
-    """The first thing that was asked for after the login."""
+    """The first request after the login."""
     for channel in session.channels:
         for request in channel.requests:
             if request.name in ("subsystem", "exec", "shell"):
@@ -116,7 +116,7 @@ def _file(session: Session) -> str:
     return operation.path if operation is not None else ""
 
 
-_GIVEN: tuple[tuple[str, Callable[[Session], str]], ...] = (
+_SETTINGS: tuple[tuple[str, Callable[[Session], str]], ...] = (
     ("user", lambda s: s.user or ""),
     ("server", lambda s: s.server_banner or ""),
     ("server's host key", _server_key),

@@ -1,7 +1,7 @@
 """The result document: what `analyze -f json` prints, as frozen structs that are read back from their own JSON.
 
 The order of the fields is the order in the JSON. Lines are 1-based lines of the decompressed input. No secret is in a
-document unless it was asked for. The JSON schema (`analysis-1.json`) is generated from these structs.
+document unless the user requests it. The JSON schema (`analysis-1.json`) is generated from these structs.
 """
 
 from functools import cache
@@ -28,10 +28,10 @@ def means(description: str, **schema: object) -> Meta:
     return Meta(description=description, extra_json_schema=schema or None)
 
 
-Line = Annotated[int, Meta(ge=0, description="1-based line of the decompressed input; 0 where no line stands for it")]
+Line = Annotated[int, Meta(ge=0, description="1-based line of the decompressed input; 0 where there is none")]
 Seconds = Annotated[float | None, means("seconds on the trace's own clock; null where the trace prints none")]
 PhaseName = Annotated[str, means("how far an SSH session came, or where something happened", enum=[*_PHASES, "done"])]
-Strikes = Annotated[str, Meta(extra_json_schema={"enum": [*_PHASES, "transport", "client", "done"]})]
+CausePhase = Annotated[str, Meta(extra_json_schema={"enum": [*_PHASES, "transport", "client", "done"]})]
 _OFFER = means("the algorithm lists of a KEXINIT (RFC 4253, 7.1); null if not traced", propertyNames=_LISTED)
 Offer = Annotated[dict[str, tuple[str, ...]], _OFFER]
 
@@ -44,7 +44,7 @@ class Quote(Struct, frozen=True):
     """A place in the trace."""
 
     line: Line
-    text: Annotated[str, means("what stands there, or what the packet dumped there says; secrets masked")]
+    text: Annotated[str, means("the text of the line, or what the packet dumped there says; secrets masked")]
 
 
 class Finding(Struct, frozen=True):
@@ -52,7 +52,7 @@ class Finding(Struct, frozen=True):
 
     id: Annotated[str, means("id of the finding; see `tracelens rules`")]
     kind: Kind
-    phase: Annotated[Strikes | None, means("where a cause strikes; null for noise and notices")]
+    phase: Annotated[CausePhase | None, means("where a cause strikes; null for noise and notices")]
     summary: Annotated[str, means("the finding in a sentence")]
     basis: Annotated[Basis, means("what the finding rests on: decoded packets, texts, or what did not come")]
     evidence: Annotated[tuple[Quote, ...], means("the places that prove it, the decisive one first; at most 200")]
@@ -175,10 +175,10 @@ class Step(Struct, frozen=True, rename={"sender": "from"}):
     time: Seconds
     last_time: Seconds
     sender: Literal["client", "server"]
-    what: Annotated[str, means("the message's name and what it says, or the text that tells of it")]
+    what: Annotated[str, means("the message's name and content, or the text that reports it")]
     phase: PhaseName
     kind: Literal["message", "error"]
-    count: Annotated[int, Meta(ge=1, description="how many messages next to each other the step stands for")]
+    count: Annotated[int, Meta(ge=1, description="how many repeated messages the step is")]
 
 
 class Error(Struct, frozen=True):
@@ -214,7 +214,7 @@ class Ask(Struct, frozen=True):
 
 
 class SkippedRule(Struct, frozen=True):
-    """A rule that could not be asked, and the trace contexts that it needs."""
+    """A rule that could not be applied, and the trace contexts that it needs."""
 
     id: str
     needs: tuple[str, ...]
@@ -305,7 +305,7 @@ class Comparison(Struct, frozen=True):
     """A failed session beside one that went well, or beside the failed one before it."""
 
     sessions: Annotated[tuple[int, int], means("their numbers")]
-    differs: Annotated[tuple[Difference, ...], means("what of the things they were given differs")]
+    differs: Annotated[tuple[Difference, ...], means("the settings that differ")]
     summary: str
 
 
@@ -358,7 +358,7 @@ class Document(Struct, frozen=True, omit_defaults=True):
     """
 
     schema: Literal["tracelens/analysis/1"]
-    tracelens: Annotated[str, means("the version that made it")]
+    tracelens: Annotated[str, means("the version that wrote it")]
     analyses: tuple[Analysis, ...]
     unusable: Annotated[tuple[Unusable, ...], means("inputs that could not be analyzed, or not as a whole")]
     report: Annotated[Origin | None, means("in reports: how the document came about")] = None

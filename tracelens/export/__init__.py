@@ -1,7 +1,7 @@
 """Traces and analyses as data frames, one table at a time; alone imports pandas.
 
-A column name means one thing in every table and has one type, given in `columns.COLUMNS`. Tables come as a sequence of
-frames, so that the one with a row a record never stands in memory as a whole.
+A column name means one thing in every table and has one type, listed in `columns.COLUMNS`. Tables come as a sequence of
+frames, so that the one with a row for each record is never in memory as a whole.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

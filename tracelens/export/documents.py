@@ -1,4 +1,4 @@
-"""An analysis -> rows of the tables that are made from it; needs no pandas."""
+"""An analysis -> rows of its tables; needs no pandas."""
 
 from collections.abc import Callable, Iterator
 

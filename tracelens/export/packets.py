@@ -14,7 +14,7 @@ from tracelens.sessions.track import HIDDEN_FIELDS, Track, shown
 from tracelens.ssh.sftp import SftpPacket
 from tracelens.ssh.wire import Secret
 
-# A size that no column holds: a broken header's, which `problem` tells.
+# A size that no column holds: a broken header's, which `problem` reports.
 _LARGEST = 1 << 63
 Seen = Event | Run | Packet | SftpPacket
 

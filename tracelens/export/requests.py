@@ -75,7 +75,7 @@ _SFTP_ANSWERS = {"version", "status", "handle", "data", "name", "attrs", "extend
 class _Ledger(Struct):
     """The requests of one session, and those of them that wait for their answer.
 
-    An answer's dump stands before the line that announces it, so the clock of that line is when it came.
+    An answer's dump comes before the line that announces it, so the clock of that line is its time.
     """
 
     show_secrets: bool

@@ -1,6 +1,6 @@
 """A session as a sequence chart: which marks to draw, and where. The template only draws them.
 
-Units are those of the SVG's view box; the number of marks is bounded whatever the trace's size.
+Units are those of the SVG's view box; the number of marks is bounded.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Row(Struct, frozen=True):
 
 
 class Chart(Struct, frozen=True):
-    """A sequence chart: `client` and `server` are where their lines stand."""
+    """A sequence chart: `client` and `server` are the places of their lines."""
 
     rows: list[Row]
     height: int

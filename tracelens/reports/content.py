@@ -1,4 +1,4 @@
-"""Analyses -> what a report says of them: the templates read the document itself, its text made printable here.
+"""Analyses -> what the templates of a report read: the document itself, all of its text printable.
 
 The templates escape it for their format.
 """
@@ -74,7 +74,7 @@ def about(options: Options) -> dict[str, str]:
 
 
 def printable(part: T) -> T:
-    """A document with every text made printable: no control or direction character of the trace is left in it."""
+    """A document with every text printable: no control or direction character of the trace is left in it."""
     whole: Any = part
     if isinstance(whole, str):
         whole = escaped(whole)
@@ -126,8 +126,8 @@ def actions(session: Session, analysis: Analysis) -> dict[str, list[str]]:
     advice = session.root.advice if session.root else ()
     if not advice and session.verdict in ("insufficient", "unexplained"):
         again = f"{trace_mask.objectscript(FULL_MASK)} before Connect, or in C {trace_mask.c_call(FULL_MASK)}"
-        wanted = [notice.advice for notice in analysis.notices if notice.id == "trace-mask-incomplete"]
-        advice = wanted[0] if wanted else (Advice("client", f"trace it again with a full mask: {again}"),)
+        masks = [notice.advice for notice in analysis.notices if notice.id == "trace-mask-incomplete"]
+        advice = masks[0] if masks else (Advice("client", f"trace it again with a full mask: {again}"),)
     sides: dict[str, list[str]] = {}
     for entry in advice:
         sides.setdefault(entry.who, []).append(entry.action)

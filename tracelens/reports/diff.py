@@ -15,7 +15,7 @@ from tracelens.analysis import Operation, Session, Step
 from tracelens.reports.labels import LISTS, OUTCOMES, PHASE_NAMES, PHASES, seconds
 from tracelens.reports.text import escaped
 
-# A phase is said to be slower from this factor and this many seconds on.
+# A phase counts as slower from this factor and this many seconds on.
 _FACTOR, _SLOWER = 3.0, 0.5
 _NUMBERS = re.compile(r"\b(?:0x)?[0-9a-f]*\d[0-9a-f]*\b")
 _NAME = re.compile(r"[A-Z_]{3,}(?: message \d+)?(?: (?:\(partial success\)|-?\d+\b))?|error -\d+")
@@ -125,7 +125,7 @@ def _place(steps: list[Step]) -> Place | None:
 
 
 def _key(step: Step) -> tuple[str, str]:
-    """What makes two steps the same one: who said it, and which message; not its ids, names of files or sizes."""
+    """What makes two steps the same one: its sender and which message it is; not its ids, names of files or sizes."""
     what = step.what
     if what.startswith(("Sending Banner", "Received Banner")):
         return step.sender, what[:8]

@@ -36,7 +36,7 @@ class Explanation(Struct, frozen=True, rename={"body": "sections"}):
     """One page.
 
     Attributes:
-        title: what was asked about, by its proper name.
+        title: the proper name of what the query is about.
         kind: `finding`, `libssh2-error`, `intersystems-status`, `error-text`, `trace-line`, `ssh-disconnect`,
             `channel-open-failure` or `sftp-status`.
         body: the page itself.
@@ -161,8 +161,7 @@ def explain(query: str) -> Explanation | None:
 
 def suggest(query: str) -> list[str]:
     """What may have been meant: up to five things that `explain` knows, the nearest first."""
-    asked = query.strip().casefold()[:200]
-    words = [word for word in re.split(r"[^a-z0-9]+", asked) if len(word) > 2]
+    words = [word for word in re.split(r"[^a-z0-9]+", query.strip().casefold()[:200]) if len(word) > 2]
     found = [rule.id for rule in rules.load() if words and all(word in rule.id for word in words)]
     known = {name.casefold(): name for name in _suggestions()}
     found += [known[near] for near in difflib.get_close_matches(query, known, n=5, cutoff=0.6)]
@@ -181,8 +180,8 @@ def _suggestions() -> tuple[str, ...]:
 # One reader for each way to ask, from the most specific to the least.
 
 
-def _read_finding(asked: str) -> Explanation | None:
-    rule = rules.rule(asked) or rules.rule(asked.casefold().replace("_", "-"))
+def _read_finding(query: str) -> Explanation | None:
+    rule = rules.rule(query) or rules.rule(query.casefold().replace("_", "-"))
     if rule is None:
         return None
     of_phase = f"{rule.kind} in phase {rule.phase}" if rule.phase else rule.kind

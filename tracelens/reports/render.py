@@ -26,7 +26,7 @@ from tracelens.reports.offers import compared
 from tracelens.reports.untraced import untraced
 
 _FOLDER = Path(__file__).parent / "templates"
-# Above this many bytes a report of a large input is made again with less in it.
+# Above this many bytes a report of a large input is rendered again with less in it.
 LARGEST = 290_000
 _SPAN = re.compile(r"`([^`\n]+)`")
 # What is markup anywhere; `_` inside a word, and `&` that begins no entity, are not. Then what is at a line's begin.
@@ -58,11 +58,11 @@ def page(template: str, **values: object) -> str:
     return _template(template).render(values)
 
 
-def _within_bounds(template: str, filled: Callable[[Limits], dict[str, Any]]) -> str:
-    """The template filled with as much as fits."""
+def _within_bounds(template: str, values: Callable[[Limits], dict[str, Any]]) -> str:
+    """The template with as much content as fits."""
     limits = Limits()
     while True:
-        text = page(template, **filled(limits))
+        text = page(template, **values(limits))
         tighter = limits.halved()
         if len(text.encode()) <= LARGEST or tighter == limits:
             return text
@@ -80,15 +80,15 @@ def _template(name: str) -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters.update(_FILTERS)
-    environment.globals["bar_width"] = chart.WIDTH
-    environment.globals["badges"] = labels.BADGES
     style, script = (_asset(part) for part in ("report.css", "report.js"))
-    environment.globals["style"] = Markup(style)  # noqa: S704  our own files
-    environment.globals["script"] = Markup(script)  # noqa: S704  our own files
-    environment.globals["policy"] = (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; "
-        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
-    )
+    policy = "default-src 'none'; base-uri 'none'; form-action 'none'"
+    environment.globals |= {
+        "bar_width": chart.WIDTH,
+        "badges": labels.BADGES,
+        "style": Markup(style),  # noqa: S704  our own files
+        "script": Markup(script),  # noqa: S704  our own files
+        "policy": f"{policy}; style-src '{_hash(style)}'; script-src '{_hash(script)}'",
+    }
     return environment.get_template(name)
 
 
@@ -125,7 +125,7 @@ def _words(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """A text as a Markdown code span, whatever it holds."""
+    """A text as a Markdown code span, with a fence that no run of backticks in it ends."""
     flat = " ".join(str(text).split()) or " "
     longest = max((len(run) for run in re.findall(r"`+", flat)), default=0)
     fence = "`" * (longest + 1)

@@ -187,7 +187,7 @@ def _verdict(session: Session, paint: Paint) -> str:
 
 
 def _cause(root: Finding, verbosity: int, paint: Paint) -> Iterator[str]:
-    """The root cause; of its rivals those that another trace would decide, all of them where more is wanted."""
+    """The root cause; of its rivals those that another trace would decide, or all of them."""
     yield from _field("Cause", root.id, paint, "strong")
     yield from _field("", root.summary)
     yield from _quotes("Proof", root.evidence if verbosity else root.evidence[:4])
@@ -202,7 +202,7 @@ def _cause(root: Finding, verbosity: int, paint: Paint) -> Iterator[str]:
 
 
 def _ask(ask: Ask, verbosity: int) -> Iterator[str]:
-    """What to ask the server's admin for: the first line of its log, all of it where more is wanted."""
+    """What to ask the server's admin for: the first line of its log, or all of them."""
     for label, entry in _labelled("Server log", ask.log if verbosity else ask.log[:1]):
         yield from _field(label, f"{entry.look_for}: {entry.why}")
     if not verbosity:

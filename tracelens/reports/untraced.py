@@ -58,7 +58,7 @@ def untraced(analysis: Analysis) -> Untraced:
 
 
 def _may_change(session: Session) -> bool:
-    """Whether further tracing could change what is said of a session."""
+    """Whether another trace could change the diagnosis of a session."""
     if session.verdict == "healthy":
         return False
     if session.root is None:
