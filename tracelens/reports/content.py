@@ -31,8 +31,13 @@ class Limits(Struct, frozen=True):
 
     def halved(self) -> "Limits":
         """Tighter ones."""
-        sizes = ((self.sessions // 2, 1), (self.evidence // 2, 4), (self.marks * 2 // 3, 12), (self.rows // 2, 8))
-        return Limits(*(max(size, least) for size, least in (*sizes, (self.listed // 2, 20))))
+        return Limits(
+            max(self.sessions // 2, 1),
+            max(self.evidence // 2, 4),
+            max(self.marks * 2 // 3, 12),
+            max(self.rows // 2, 8),
+            max(self.listed // 2, 20),
+        )
 
 
 class Part(Struct, frozen=True):
