@@ -154,10 +154,10 @@ def failing_x(session: Session) -> float | None:
     """Where the bar of phases is marked: at the step by which the session failed."""
     line = _failing_line(session)
     step = next((s for s in session.steps if s.line == line), None)
-    times = [(p.started, p.ended) for p in session.phases if p.started is not None and p.ended is not None]
-    if step is None or step.time is None or not times:
+    timed = [(p.started, p.ended) for p in session.phases if p.started is not None and p.ended is not None]
+    if step is None or step.time is None or not timed:
         return None
-    begin, end = times[0][0], times[-1][1]
+    begin, end = timed[0][0], timed[-1][1]
     share = (step.time - begin) / (end - begin) if end > begin else 0.0
     return round(WIDTH * min(max(share, 0.0), 1.0), 1)
 

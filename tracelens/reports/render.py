@@ -70,7 +70,7 @@ def _within_bounds(template: str, values: Callable[[Limits], dict[str, Any]]) ->
 
 
 @cache
-def _template(name: str) -> jinja2.Template:
+def _template(template: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
@@ -80,7 +80,7 @@ def _template(name: str) -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters.update(_FILTERS)
-    style, script = (_asset(part) for part in ("report.css", "report.js"))
+    style, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     policy = "default-src 'none'; base-uri 'none'; form-action 'none'"
     environment.globals |= {
         "bar_width": chart.WIDTH,
@@ -89,11 +89,7 @@ def _template(name: str) -> jinja2.Template:
         "script": Markup(script),  # noqa: S704  our own files
         "policy": f"{policy}; style-src '{_hash(style)}'; script-src '{_hash(script)}'",
     }
-    return environment.get_template(name)
-
-
-def _asset(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
+    return environment.get_template(template)
 
 
 def _hash(text: str) -> str:
