@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -15,6 +16,7 @@ from tracelens.sessions import LISTS, Session, model
 from tracelens.sessions.sequence import Step, Steps
 from tracelens.sessions.trace import Trace
 
+T = TypeVar("T", bound=Struct)
 # More quotes than this prove nothing more.
 EVIDENCE_KEPT = 200
 
@@ -71,12 +73,10 @@ class Builder(Struct, frozen=True):
 
     def finding(self, finding: base.Finding) -> document.Finding:
         """A finding about a session or about the trace."""
-        return document.Finding(
-            id=finding.id,
-            kind=finding.kind,
-            phase=finding.phase,
+        return _copy(
+            document.Finding,
+            finding,
             summary=self.hide(finding.summary),
-            basis=finding.basis,
             evidence=tuple(map(self._quote, finding.evidence[:EVIDENCE_KEPT])),
             advice=tuple(base.Advice(advice.who, self.hide(advice.action)) for advice in finding.advice),
             rivals=tuple(base.Rival(rival.id, self.hide(rival.because)) for rival in finding.rivals),
@@ -85,54 +85,28 @@ class Builder(Struct, frozen=True):
     def _text(self, text: str | None) -> str | None:
         return None if text is None else self.hide(text)
 
+    def _lines(self, first: int, last: int) -> dict[str, int]:
+        return {"line": self.line_of(first), "last_line": self.line_of(last)}
+
     def _quote(self, quote: model.Quote) -> document.Quote:
         return document.Quote(self.line_of(quote.line), self.hide(quote.text))
 
     def _attempt(self, attempt: model.Attempt) -> document.Attempt:
-        return document.Attempt(
-            method=attempt.method,
-            outcome=attempt.outcome,
-            remaining=tuple(attempt.remaining),
-            line=self.line_of(attempt.line),
-            last_line=self.line_of(max(attempt.end_line, attempt.line)),
-            time=attempt.time,
-            user=self._text(attempt.user),
-            partial=attempt.partial,
-            algorithm=attempt.algorithm,
-            fingerprint=attempt.fingerprint,
-        )
+        lines = self._lines(attempt.line, max(attempt.end_line, attempt.line))
+        return _copy(document.Attempt, attempt, **lines, user=self._text(attempt.user))
 
     def _operation(self, operation: model.Operation) -> document.Operation:
-        return document.Operation(
-            verb=operation.verb,
-            path=self.hide(operation.path),
-            target=self.hide(operation.target),
-            outcome=operation.outcome,
-            status=operation.status,
-            message=self._text(operation.message),
-            request_id=operation.request_id,
-            line=self.line_of(operation.line),
-            last_line=self.line_of(max(operation.end_line, operation.line)),
-            started=operation.time,
-            ended=operation.ended,
-        )
+        lines = self._lines(operation.line, max(operation.end_line, operation.line))
+        texts = {name: self._text(getattr(operation, name)) for name in ("path", "target", "message")}
+        return _copy(document.Operation, operation, **lines, **texts, started=operation.time)
 
     def _phase(self, phase: model.Phase) -> document.Phase:
         lines = self.line_of(phase.first_line), self.line_of(phase.last_line)
         return document.Phase(phase.name, phase.started, phase.ended, round(phase.waited, 6), *lines)
 
     def _step(self, step: Step) -> document.Step:
-        return document.Step(
-            line=self.line_of(step.line),
-            last_line=self.line_of(step.last_line),
-            time=step.time,
-            last_time=step.last_time,
-            sender=step.sender,
-            what=self.hide(step.what),
-            phase=step.phase,
-            kind=step.kind,
-            count=step.count,
-        )
+        lines, what = (self.line_of(step.line), self.line_of(step.last_line)), self.hide(step.what)
+        return document.Step(*lines, step.time, step.last_time, step.sender, what, step.phase, step.kind, step.count)
 
     def _error(self, failure: model.Failure) -> document.Error:
         return document.Error(self.line_of(failure.line), failure.code, self.hide(failure.quote.text), failure.fate)
@@ -147,6 +121,12 @@ class Builder(Struct, frozen=True):
             return None
         log = tuple(document.LogLine(entry.look_for, entry.why, entry.literal) for entry in request.log)
         return document.Ask(log, document.Window(request.started, request.ended), tuple(request.reproduce))
+
+
+def _copy(kind: type[T], part: Struct, **changed: object) -> T:
+    """A part of the document: what is changed, and the fields of the same name of a part of the model."""
+    same = {name: getattr(part, name) for name in kind.__struct_fields__ if name not in changed}
+    return kind(**same, **changed)
 
 
 def _offer(offer: model.Offer | None) -> document.Offer | None:
@@ -169,14 +149,13 @@ def trace(trace: Trace) -> document.Trace:
     for title in account.titles:
         dating.see("dump", title)
     contexts = tuple(bit.context for bit in trace_mask.BITS if bit.context in account.contexts)
-    return document.Trace(
+    return _copy(
+        document.Trace,
+        account,
         libssh2=document.Versions(*dating.versions),
         contexts=contexts,
         mask=trace_mask.bits_of(contexts) | (2 if account.dumps else 0),
-        records=account.records,
-        dumps=account.dumps,
         unknown_records=trace.unknown,
-        foreign_lines=account.foreign_lines,
         clock_restarts=trace.restarts,
         counted_only=account.counted,
         unparted_sessions=trace.unparted,

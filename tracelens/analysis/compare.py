@@ -3,8 +3,6 @@
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
-from msgspec.structs import replace
-
 from tracelens.analysis.document import Comparison, Difference
 from tracelens.rules.engine import Diagnosis
 from tracelens.sessions import Session
@@ -23,7 +21,7 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Each session that failed against the most similar one nearby that worked; where none did, against the one before.
 
-    Only what a session was given counts (user, server, key, algorithms, what it asked for), not what came of it.
+    Only a session's settings count (user, server, key, algorithms, request), not what came of them.
 
     Args:
         sessions: a trace's sessions in order.
@@ -40,31 +38,22 @@ def compare(
             at = bisect_left(numbers, session.number)
             near = worked[max(0, at - NEAR) : at + NEAR]
             other = min(near, key=lambda s: (len(_differences(session, s)), abs(s.number - session.number)))
-            found.append(_against_healthy(session, other))
+            lead = f"Session {other.number} worked and session {session.number} did not: "
         elif position:
-            found.append(_against_failed((session, diagnosis), failed[position - 1]))
-    return tuple(replace(pair, differs=tuple(_hidden(d, hide) for d in pair.differs)) for pair in found)
+            other, before = failed[position - 1]
+            lead = f"Sessions {other.number} and {session.number} both failed, {_causes(before, diagnosis)}: "
+        else:
+            continue
+        one, two = sorted((session, other), key=lambda s: s.number)
+        differs = _differences(one, two)
+        hidden = tuple(Difference(d.what, (hide(d.values[0]), hide(d.values[1]))) for d in differs)
+        found.append(Comparison((one.number, two.number), hidden, lead + _sentence(differs)))
+    return tuple(found)
 
 
-def _hidden(difference: Difference, hide: Callable[[str], str]) -> Difference:
-    one, other = difference.values
-    return Difference(difference.what, (hide(one), hide(other)))
-
-
-def _against_healthy(failed: Session, worked: Session) -> Comparison:
-    first, second = sorted((failed, worked), key=lambda s: s.number)
-    differs = _differences(first, second)
-    lead = f"Session {worked.number} worked and session {failed.number} did not: "
-    return Comparison((first.number, second.number), differs, lead + _sentence(differs))
-
-
-def _against_failed(later: tuple[Session, Diagnosis], earlier: tuple[Session, Diagnosis]) -> Comparison:
-    (one, first), (two, second) = earlier, later
-    differs = _differences(one, two)
-    causes = [d.root.id if d.root else "unexplained" for d in (first, second)]
-    alike = f"alike ({causes[0]})" if causes[0] == causes[1] else f"by {causes[0]} and by {causes[1]}"
-    lead = f"Sessions {one.number} and {two.number} both failed, {alike}: "
-    return Comparison((one.number, two.number), differs, lead + _sentence(differs))
+def _causes(first: Diagnosis, second: Diagnosis) -> str:
+    one, other = (d.root.id if d.root else "unexplained" for d in (first, second))
+    return f"alike ({one})" if one == other else f"by {one} and by {other}"
 
 
 def _sentence(differs: tuple[Difference, ...]) -> str:
@@ -77,7 +66,7 @@ def _sentence(differs: tuple[Difference, ...]) -> str:
 
 def _differences(one: Session, two: Session) -> tuple[Difference, ...]:
     found = []
-    for what, value in _GIVEN:
+    for what, value in _SETTINGS:
         left, right = value(one), value(two)
         if left and right and left != right:
             found.append(Difference(what, (_short(left), _short(right))))
@@ -102,9 +91,8 @@ def _key(session: Session) -> str:
 
 def _offer(session: Session) -> str:
     ours = session.kex.offers.get("client", {})
-    return "; ".join(
-        f"{name} {','.join(ours[name])}" for name in ("kex", "hostkey", "cipher_cs", "mac_cs") if name in ours
-    )
+    names = [name for name in ("kex", "hostkey", "cipher_cs", "mac_cs") if name in ours]
+    return "; ".join(f"{name} {','.join(ours[name])}" for name in names)
 
 
 def _server_key(session: Session) -> str:
@@ -114,7 +102,7 @@ def _server_key(session: Session) -> str:
 
 
 def _request(session: Session) -> str:
-    """The first thing that was asked for after the login."""
+    """The first request after the login."""
     for channel in session.channels:
         for request in channel.requests:
             if request.name in ("subsystem", "exec", "shell"):
@@ -128,7 +116,7 @@ def _file(session: Session) -> str:
     return operation.path if operation is not None else ""
 
 
-_GIVEN: tuple[tuple[str, Callable[[Session], str]], ...] = (
+_SETTINGS: tuple[tuple[str, Callable[[Session], str]], ...] = (
     ("user", lambda s: s.login.user or ""),
     ("server", lambda s: s.banner.server or ""),
     ("server's host key", _server_key),

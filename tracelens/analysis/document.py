@@ -1,7 +1,7 @@
 """The result document: what `analyze -f json` prints, as frozen structs that are read back from their own JSON.
 
 The order of the fields is the order in the JSON. Lines are 1-based lines of the decompressed input. No secret is in a
-document unless it was asked for. The JSON schema (`analysis-1.json`) is generated from these structs.
+document unless the user requests it. The JSON schema (`analysis-1.json`) is generated from these structs.
 """
 
 from functools import cache
@@ -19,6 +19,7 @@ T = TypeVar("T")
 SCHEMA = "tracelens/analysis/1"
 
 _PHASES = ["banner", "kex", "auth", "channel", "sftp", "scp"]
+_LISTED = {"enum": list(LISTS)}
 _FATES = ["partial-auth", "cleanup", "recovered", "final", "consequence", "undecided", ""]
 
 
@@ -27,23 +28,23 @@ def means(description: str, **schema: object) -> Meta:
     return Meta(description=description, extra_json_schema=schema or None)
 
 
-Line = Annotated[int, Meta(ge=0, description="1-based line of the decompressed input; 0 where no line stands for it")]
+Line = Annotated[int, Meta(ge=0, description="1-based line of the decompressed input; 0 where there is none")]
 Seconds = Annotated[float | None, means("seconds on the trace's own clock; null where the trace prints none")]
 PhaseName = Annotated[str, means("how far an SSH session came, or where something happened", enum=[*_PHASES, "done"])]
-Offer = Annotated[
-    dict[str, tuple[str, ...]],
-    means(
-        "the algorithm lists of a KEXINIT (RFC 4253, 7.1); null where the trace does not show it",
-        propertyNames={"enum": list(LISTS)},
-    ),
-]
+CausePhase = Annotated[str, Meta(extra_json_schema={"enum": [*_PHASES, "transport", "client", "done"]})]
+_OFFER = means("the algorithm lists of a KEXINIT (RFC 4253, 7.1); null if not traced", propertyNames=_LISTED)
+Offer = Annotated[dict[str, tuple[str, ...]], _OFFER]
+
+
+def _seconds(started: float | None, ended: float | None) -> float | None:
+    return None if started is None or ended is None else ended - started
 
 
 class Quote(Struct, frozen=True):
     """A place in the trace."""
 
     line: Line
-    text: Annotated[str, means("what stands there, or what the packet dumped there says; secrets masked")]
+    text: Annotated[str, means("the text of the line, or what the packet dumped there says; secrets masked")]
 
 
 class Finding(Struct, frozen=True):
@@ -51,15 +52,10 @@ class Finding(Struct, frozen=True):
 
     id: Annotated[str, means("id of the finding; see `tracelens rules`")]
     kind: Kind
-    phase: Annotated[
-        Annotated[str, Meta(extra_json_schema={"enum": [*_PHASES, "transport", "client", "done"]})] | None,
-        means("where a cause strikes; null for noise and notices"),
-    ]
+    phase: Annotated[CausePhase | None, means("where a cause strikes; null for noise and notices")]
     summary: Annotated[str, means("the finding in a sentence")]
     basis: Annotated[Basis, means("what the finding rests on: decoded packets, texts, or what did not come")]
-    evidence: Annotated[
-        tuple[Quote, ...], means("the places that prove it, the one that it stands on first; at most 200")
-    ]
+    evidence: Annotated[tuple[Quote, ...], means("the places that prove it, the decisive one first; at most 200")]
     advice: Annotated[tuple[Advice, ...], means("who should do what")]
     rivals: Annotated[tuple[Rival, ...], means("causes that look alike, and what ruled each out or would decide")]
 
@@ -90,6 +86,11 @@ class Versions(Struct, frozen=True):
     first: str | None
     last: str | None
 
+    @property
+    def span(self) -> str | None:
+        """One release, or the first and the last; None where no release fits."""
+        return self.first if self.first == self.last else f"{self.first} to {self.last}"
+
 
 class Trace(Struct, frozen=True):
     """The trace as a whole, counted."""
@@ -102,12 +103,8 @@ class Trace(Struct, frozen=True):
     unknown_records: Annotated[int, means("libssh2 records whose text no grammar knows")]
     foreign_lines: Annotated[int, means("lines that are no part of a trace")]
     clock_restarts: Annotated[int, means("how often the clock began anew")]
-    counted_only: Annotated[
-        int, means("records that were counted and not read one by one, there being so many like them")
-    ]
-    unparted_sessions: Annotated[
-        int, means("sessions that were left with the one before them because too many were open")
-    ]
+    counted_only: Annotated[int, means("records that were only counted, because so many are alike")]
+    unparted_sessions: Annotated[int, means("sessions not separated from the one before: too many were open")]
     newlines: Annotated[Literal["normal", "doubled", "none"], means("what ends a record: one newline, two, or none")]
 
 
@@ -148,6 +145,11 @@ class Operation(Struct, frozen=True):
     started: Seconds
     ended: Seconds
 
+    @property
+    def lasted(self) -> float | None:
+        """Seconds from its start to its end; None where the trace does not say."""
+        return _seconds(self.started, self.ended)
+
 
 class Phase(Struct, frozen=True):
     """A stretch of a session."""
@@ -159,6 +161,11 @@ class Phase(Struct, frozen=True):
     first_line: Line
     last_line: Line
 
+    @property
+    def lasted(self) -> float | None:
+        """Seconds from its start to its end; None where the trace does not say."""
+        return _seconds(self.started, self.ended)
+
 
 class Step(Struct, frozen=True, rename={"sender": "from"}):
     """A message or an error, in the order of the trace; repeats next to each other are one step."""
@@ -168,10 +175,10 @@ class Step(Struct, frozen=True, rename={"sender": "from"}):
     time: Seconds
     last_time: Seconds
     sender: Literal["client", "server"]
-    what: Annotated[str, means("the message's name and what it says, or the text that tells of it")]
+    what: Annotated[str, means("the message's name and content, or the text that reports it")]
     phase: PhaseName
     kind: Literal["message", "error"]
-    count: Annotated[int, Meta(ge=1, description="how many messages next to each other the step stands for")]
+    count: Annotated[int, Meta(ge=1, description="how many repeated messages the step is")]
 
 
 class Error(Struct, frozen=True):
@@ -207,7 +214,7 @@ class Ask(Struct, frozen=True):
 
 
 class SkippedRule(Struct, frozen=True):
-    """A rule that could not be asked, and the trace contexts that it needs."""
+    """A rule that could not be applied, and the trace contexts that it needs."""
 
     id: str
     needs: tuple[str, ...]
@@ -219,6 +226,9 @@ class ShownSecret(Struct, frozen=True):
     kind: str
     line: Line
     value: str
+
+
+_AGREED = means("list -> what was agreed on; has all eight lists", propertyNames=_LISTED, required=list(LISTS))
 
 
 class Session(Struct, frozen=True, omit_defaults=True):
@@ -236,14 +246,7 @@ class Session(Struct, frozen=True, omit_defaults=True):
     client_banner: str | None
     server_banner: str | None
     user: str | None
-    algorithms: Annotated[
-        dict[str, str | None],
-        means(
-            "list -> what was agreed on; each of the eight lists is there",
-            propertyNames={"enum": list(LISTS)},
-            required=list(LISTS),
-        ),
-    ]
+    algorithms: Annotated[dict[str, str | None], _AGREED]
     offers: Offers
     host_key_fingerprints: Annotated[dict[str, str], means("hash -> fingerprint")]
     auth: Annotated[tuple[Attempt, ...], means("every attempt to log in (RFC 4252)")]
@@ -257,12 +260,8 @@ class Session(Struct, frozen=True, omit_defaults=True):
     ask: Annotated[Ask | None, means("what to ask the other side for")]
     noise: Annotated[dict[str, int], means("id of the noise -> how many events")]
     noise_findings: tuple[Finding, ...]
-    skipped_rules: Annotated[
-        tuple[SkippedRule, ...], means("rules that could not be asked, and the trace contexts that they need")
-    ]
-    secrets: Annotated[
-        tuple[ShownSecret, ...] | None, means("the secrets themselves; only where they were asked for")
-    ] = None
+    skipped_rules: Annotated[tuple[SkippedRule, ...], means("rules without the trace contexts that they need")]
+    secrets: Annotated[tuple[ShownSecret, ...] | None, means("the secrets themselves; only on request")] = None
 
     @property
     def root(self) -> Finding | None:
@@ -280,9 +279,19 @@ class Session(Struct, frozen=True, omit_defaults=True):
         return next((error for error in self.errors if error.fate == "final"), None)
 
     @property
+    def undecided(self) -> list[Error]:
+        """The errors of which the trace does not show what became."""
+        return [error for error in self.errors if error.fate == "undecided"]
+
+    @property
+    def notices(self) -> list[Finding]:
+        """What was noticed beside the root cause."""
+        return [found for found in self.findings if found.kind == "notice"]
+
+    @property
     def lasted(self) -> float | None:
-        """Seconds from its start to its end; None where the trace has no clock."""
-        return None if self.started is None or self.ended is None else self.ended - self.started
+        """Seconds from its start to its end; None where the trace does not say."""
+        return _seconds(self.started, self.ended)
 
 
 class Difference(Struct, frozen=True):
@@ -296,7 +305,7 @@ class Comparison(Struct, frozen=True):
     """A failed session beside one that went well, or beside the failed one before it."""
 
     sessions: Annotated[tuple[int, int], means("their numbers")]
-    differs: Annotated[tuple[Difference, ...], means("what of the things they were given differs")]
+    differs: Annotated[tuple[Difference, ...], means("the settings that differ")]
     summary: str
 
 
@@ -349,7 +358,7 @@ class Document(Struct, frozen=True, omit_defaults=True):
     """
 
     schema: Literal["tracelens/analysis/1"]
-    tracelens: Annotated[str, means("the version that made it")]
+    tracelens: Annotated[str, means("the version that wrote it")]
     analyses: tuple[Analysis, ...]
     unusable: Annotated[tuple[Unusable, ...], means("inputs that could not be analyzed, or not as a whole")]
     report: Annotated[Origin | None, means("in reports: how the document came about")] = None

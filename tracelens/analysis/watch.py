@@ -81,7 +81,7 @@ def follow(
                     begun = clock()
                     analysis, problem = _analyzed(handle, path)
                     # The first one also loads what the next ones have at hand.
-                    due = clock() + _SHARE * (clock() - begun) if looked else 0.0
+                    due = clock() + _SHARE * looked * (clock() - begun)
                     looked = True
                     size, since = length, clock()
                     change = change or "grew"

@@ -1,10 +1,11 @@
 """Traces and analyses as data frames, one table at a time; alone imports pandas.
 
-A column name means one thing in every table and has one type, given in `columns.COLUMNS`. Tables come as a sequence of
-frames, so that the one with a row a record never stands in memory as a whole.
+A column name means one thing in every table and has one type, listed in `columns.COLUMNS`. Tables come as a sequence of
+frames, so that the one with a row for each record is never in memory as a whole.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracelens import analysis, inputs
@@ -73,15 +74,9 @@ class Timeline:
 
 def framed(columns: tuple[str, ...], values: Iterable[Row]) -> "Iterator[pd.DataFrame]":
     """Rows -> frames of at most `ROWS` rows, at least one frame, with the types of `COLUMNS`."""
-    batch: list[Row] = []
-    yielded = False
-    for row in values:
-        batch.append(row)
-        if len(batch) == ROWS:
-            yield frame(columns, batch)
-            batch = []
-            yielded = True
-    if batch or not yielded:
+    rows = iter(values)
+    yield frame(columns, list(islice(rows, ROWS)))
+    while batch := list(islice(rows, ROWS)):
         yield frame(columns, batch)
 
 

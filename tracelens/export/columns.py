@@ -6,12 +6,9 @@ Row = tuple[Any, ...]
 
 # pandas' type -> what the documentation calls it.
 TYPES = {
-    "Int64": "integer",
-    "Float64": "number",
-    "string": "text",
-    "boolean": "boolean",
+    "Int64": "integer", "Float64": "number", "string": "text", "boolean": "boolean",
     "datetime64[us, UTC]": "time (UTC)",
-}
+}  # fmt: skip
 
 LISTS = ("kex", "hostkey", "cipher_cs", "cipher_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc")
 
@@ -27,10 +24,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "latency": ("Float64", "seconds from the request to its answer; empty where no answer came, or no clock"),
     "waited": ("Float64", "seconds of it spent waiting for the server"),
     "phase": ("string", "banner, kex, auth, channel, sftp, scp or done"),
-    "source": (
-        "string",
-        "text (a record), packet (an SSH packet), sftp (an SFTP packet), run (folded records)",
-    ),
+    "source": ("string", "text (a record), packet (an SSH packet), sftp (an SFTP packet), run (folded records)"),
     "direction": ("string", "in (from the server) or out"),
     "context": ("string", "libssh2's trace context; empty for a dump"),
     "event": ("string", "name of the event or packet"),
@@ -153,10 +147,8 @@ def page() -> str:
     """All tables and columns, as Markdown."""
     lines = ["# Tables", "", "A column's name means one thing and has one type in every table."]
     for title, tables in (("Of a trace (`tracelens timeline`)", TABLES), ("Of a scan (`tracelens scan`)", SCAN)):
-        lines += ["", f"{title}:", ""]
-        lines += [
-            f"- `{name}`: a row is {ABOUT[name]}. Columns: {', '.join(columns)}." for name, columns in tables.items()
-        ]
+        rows = [f"- `{name}`: a row is {ABOUT[name]}. Columns: {', '.join(names)}." for name, names in tables.items()]
+        lines += ["", f"{title}:", "", *rows]
     lines += ["", "| column | type | it means |", "| --- | --- | --- |"]
     lines += [f"| `{name}` | {TYPES[kind]} | {meaning} |" for name, (kind, meaning) in COLUMNS.items()]
     return "\n".join(lines) + "\n"

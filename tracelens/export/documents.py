@@ -1,4 +1,4 @@
-"""An analysis -> rows of the tables that are made from it; needs no pandas."""
+"""An analysis -> rows of its tables; needs no pandas."""
 
 from collections.abc import Callable, Iterator
 
@@ -46,10 +46,9 @@ def operations(analysis: Analysis) -> Iterator[Row]:
     """The rows of `operations`."""
     for s in analysis.sessions:
         for o in s.operations:
-            started, ended = o.started, o.ended
-            latency = round(ended - started, 6) if started is not None and ended is not None else None
+            latency = round(o.lasted, 6) if o.lasted is not None else None
             yield (
-                s.number, o.line, o.last_line, started, ended, latency, o.verb, o.path or None,
+                s.number, o.line, o.last_line, o.started, o.ended, latency, o.verb, o.path or None,
                 o.target or None, o.request_id, o.outcome, o.status, o.message,
             )  # fmt: skip
 
@@ -58,15 +57,9 @@ def phases(analysis: Analysis) -> Iterator[Row]:
     """The rows of `phases`."""
     for s in analysis.sessions:
         for p in s.phases:
-            yield (
-                s.number, p.first_line, p.last_line, p.started, p.ended, p.waited, p.name,
-            )  # fmt: skip
+            yield (s.number, p.first_line, p.last_line, p.started, p.ended, p.waited, p.name)
 
 
 ROWS: dict[str, Callable[[Analysis], Iterator[Row]]] = {
-    "attempts": attempts,
-    "operations": operations,
-    "phases": phases,
-    "sessions": sessions,
-    "findings": findings,
+    rows.__name__: rows for rows in (attempts, operations, phases, sessions, findings)
 }

@@ -14,7 +14,7 @@ from tracelens.sessions.state import HIDDEN_FIELDS, State, shown
 from tracelens.ssh.sftp import SftpPacket
 from tracelens.ssh.wire import Secret
 
-# A size that no column holds: a broken header's, which `problem` tells.
+# A size that no column holds: a broken header's, which `problem` reports.
 _LARGEST = 1 << 63
 Seen = Event | Run | Packet | SftpPacket
 

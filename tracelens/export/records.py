@@ -132,7 +132,7 @@ def _of_rows(rows: list[Row]) -> Any:
 
 
 def _of_lines(lines: Lines) -> Any:
-    """Their texts are cut out of the block by Arrow: what stands between two texts, and each text, in turn."""
+    """Their texts are cut out of the block by Arrow: what is between two texts, and each text, in turn."""
     import numpy as np
     import pyarrow as pa
 

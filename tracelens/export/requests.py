@@ -52,24 +52,20 @@ class _Request(Struct):
     status: int | None = None
 
 
+# What a request waits under: its kind, its direction, and SFTP's id or the channel in its answer.
+_Key = tuple[str, str, int | None]
 # Answer -> the requests that it can answer (RFC 4253 to 4256, 4419). On a connection and on a channel answers come in
 # the order of the requests.
+_LOGIN = ("userauth_request", "info_response")
 _ANSWERS: dict[str, tuple[str, ...]] = {
     "service_accept": ("service_request",),
     "kex_31": ("kex_30", "kex_34"),
     "kex_33": ("kex_32",),
-    "userauth_success": ("userauth_request", "info_response"),
-    "userauth_failure": ("userauth_request", "info_response"),
-    "pk_ok": ("userauth_request",),
-    "info_request": ("userauth_request", "info_response"),
-    "passwd_changereq": ("userauth_request",),
-    "userauth_60": ("userauth_request",),
-    "request_success": ("global_request",),
-    "request_failure": ("global_request",),
-    "channel_open_confirmation": ("channel_open",),
-    "channel_open_failure": ("channel_open",),
-    "channel_success": ("channel_request",),
-    "channel_failure": ("channel_request",),
+    **dict.fromkeys(("userauth_success", "userauth_failure", "info_request"), _LOGIN),
+    **dict.fromkeys(("pk_ok", "passwd_changereq", "userauth_60"), ("userauth_request",)),
+    **dict.fromkeys(("request_success", "request_failure"), ("global_request",)),
+    **dict.fromkeys(("channel_open_confirmation", "channel_open_failure"), ("channel_open",)),
+    **dict.fromkeys(("channel_success", "channel_failure"), ("channel_request",)),
 }
 _ASKING = {name for names in _ANSWERS.values() for name in names}
 _REFUSALS = {"userauth_failure", "request_failure", "channel_open_failure", "channel_failure"}
@@ -79,12 +75,12 @@ _SFTP_ANSWERS = {"version", "status", "handle", "data", "name", "attrs", "extend
 class _Ledger(Struct):
     """The requests of one session, and those of them that wait for their answer.
 
-    An answer's dump stands before the line that announces it, so the clock of that line is when it came.
+    An answer's dump comes before the line that announces it, so the clock of that line is its time.
     """
 
     show_secrets: bool
     requests: list[_Request] = field(default_factory=list)
-    _waiting: dict[tuple[str, str, int | None], list[_Request]] = field(default_factory=dict)
+    _waiting: dict[_Key, list[_Request]] = field(default_factory=dict)
     _channels: dict[int, int] = field(default_factory=dict)  # the server's channel number -> the client's
     _just_answered: list[_Request] = field(default_factory=list)
 
@@ -103,32 +99,29 @@ class _Ledger(Struct):
             self._packet(state, item)
 
     def _sftp(self, state: State, packet: SftpPacket) -> None:
-        number = packet.fields.get("id")
+        fields, out = packet.fields, packet.direction == "out"
         if packet.name not in _SFTP_ANSWERS:
-            name = str(packet.fields.get("request", packet.name)) if packet.name == "extended" else packet.name
-            key = ("sftp", "out" if packet.direction == "out" else "in", number)
-            self._ask(key, self._request(state, packet, "sftp", name, number))
+            name = str(fields.get("request", packet.name)) if packet.name == "extended" else packet.name
+            self._ask(state, packet, name, ("sftp", "out" if out else "in", fields.get("id")))
             return
-        key = ("sftp", "in" if packet.direction == "out" else "out", number)
-        status = packet.fields.get("status")
+        status = fields.get("status")
         # Status 1 ends a file or a directory: that is no refusal.
-        self._answered(key, packet.line, packet.time, packet.name, refused=status not in (None, 0, 1), status=status)
+        key = ("sftp", "in" if out else "out", fields.get("id"))
+        self._answer(packet, key, refused=status not in (None, 0, 1), status=status)
 
     def _packet(self, state: State, packet: Packet) -> None:
         fields, other = packet.fields, "in" if packet.direction == "out" else "out"
         recipient = fields.get("recipient")
         if packet.name in _ASKING and fields.get("want_reply", True) and packet.problem is None:
             name = str(fields.get("request") or fields.get("method") or packet.name)
-            channel = self._channel(packet)
-            request = self._request(state, packet, "packet", name, None, channel)
-            self._ask((packet.name, packet.direction, channel), request)
+            self._ask(state, packet, name, (packet.name, packet.direction, self._channel(packet)))
         if packet.name == "channel_open_confirmation" and isinstance(recipient, int):
             self._channels[fields.get("sender", recipient)] = recipient
         refused = packet.name in _REFUSALS
         for kind in _ANSWERS.get(packet.name, ()):
             if kind == "info_response" and packet.direction == "out":
                 continue
-            if self._answered((kind, other, recipient), packet.line, packet.time, packet.name, refused=refused):
+            if self._answer(packet, (kind, other, recipient), refused=refused):
                 break
 
     def _channel(self, packet: Packet) -> int | None:
@@ -138,41 +131,24 @@ class _Ledger(Struct):
             return self._channels.get(channel, channel)  # the answer has the client's number, the request the server's
         return channel
 
-    def _ask(self, key: tuple[str, str, int | None], request: _Request) -> None:
+    def _ask(self, state: State, packet: Packet | SftpPacket, name: str, key: _Key) -> None:
+        """Adds a request, which waits for its answer."""
+        sftp = isinstance(packet, SftpPacket)
+        source, id, channel = ("sftp", key[2], None) if sftp else ("packet", None, key[2])
+        text = as_text(revealed(packet.fields) if self.show_secrets else packet.fields)
+        request = _Request(packet.line, state.clock, state.phase, source, packet.direction, name, id, channel, text)
         self.requests.append(request)
         self._waiting.setdefault(key, []).append(request)
 
-    def _answered(
-        self,
-        key: tuple[str, str, int | None],
-        line: int,
-        time: float | None,
-        answer: str,
-        *,
-        refused: bool,
-        status: int | None = None,
-    ) -> bool:
+    def _answer(self, packet: Packet | SftpPacket, key: _Key, *, refused: bool, status: int | None = None) -> bool:
+        """Whether a request waited for this answer; it is then answered."""
         waiting = self._waiting.get(key)
         if not waiting:
             return False
         request = waiting.pop(0)
         if not waiting:
             del self._waiting[key]
-        request.last_line, request.ended, request.answer, request.status = line, time, answer, status
+        request.last_line, request.ended, request.answer, request.status = packet.line, packet.time, packet.name, status
         request.outcome = "refused" if refused else "granted"
         self._just_answered.append(request)
         return True
-
-    def _request(
-        self,
-        state: State,
-        packet: Packet | SftpPacket,
-        source: str,
-        name: str,
-        number: int | None,
-        channel: int | None = None,
-    ) -> _Request:
-        text = as_text(revealed(packet.fields) if self.show_secrets else packet.fields)
-        return _Request(
-            packet.line, state.clock, state.phase, source, packet.direction, name, number, channel, text
-        )  # fmt: skip

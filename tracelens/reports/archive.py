@@ -2,38 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
-from tracelens import __version__, rules
-from tracelens.reports.content import printable
+from tracelens import rules
+from tracelens.reports.content import Limits, about, printable
 from tracelens.reports.formats import Options
-from tracelens.reports.model import Limits
 
 _WIDTH, _HEIGHT = 860, 220
 # So many causes have a colour of their own; the others share one.
 _COLOURS = 7
 _OTHERS = "others"
-
-
-class Files(Struct, frozen=True):
-    """How many inputs a scan had, by their status; the damaged ones were read in part."""
-
-    total: int
-    ok: int
-    not_a_trace: int
-    unreadable: int
-    damaged: int
-
-
-class Sessions(Struct, frozen=True):
-    """How many sessions a scan found, by their verdict."""
-
-    total: int
-    cause: int
-    healthy: int
-    unexplained: int
-    insufficient: int
 
 
 class Cause(Struct, frozen=True):
@@ -71,13 +51,13 @@ class NotRead(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """A scan's `summary.json`; times are ISO dates with time."""
+    """A scan's `summary.json`: files by status, sessions by verdict; times are ISO dates with time."""
 
     schema: str
     tracelens: str
-    files: Files
+    files: dict[str, int]
     bytes: int
-    sessions: Sessions
+    sessions: dict[str, int]
     first_seen: str | None
     last_seen: str | None
     causes: list[Cause]
@@ -132,94 +112,39 @@ class Part(Struct, frozen=True):
     count: int
 
 
-class Bar(Struct, frozen=True):
-    """A period's bar, its parts from the bottom up."""
-
-    x: float
-    width: float
-    start: str
-    parts: list[Part]
-
-
 class Bars(Struct, frozen=True):
-    """Stacked bars, a bar a period, in units of the view box; the legend has a part of no height for each colour."""
+    """Stacked bars in units of the view box: the start of each period and its parts, the lowest first.
 
-    bars: list[Bar]
-    legend: list[Part]
+    The legend has the causes in the order of their colours, and how many sessions each has.
+    """
+
+    bars: list[tuple[str, list[Part]]]
+    legend: list[tuple[str, int]]
     highest: int
+    step: float
+    bar_width: float
     width: int = _WIDTH
     height: int = _HEIGHT
 
 
-class SoftwareRow(Struct, frozen=True):
-    """A row of the tables of servers and of clients."""
-
-    name: str
-    sessions: int
-    failed: int
-    share: str
-    causes: str
-
-
-class Content(Struct, frozen=True):
-    """What the templates read; `omitted` counts what each list leaves out, `kept` is how many examples are shown."""
-
-    title: str
-    masking: str
-    command: str
-    version: str
-    rules: str
-    made_by: str
-    files: Files
-    bytes: int
-    sessions: Sessions
-    span: list[str]
-    since: str | None
-    causes: list[Cause]
-    chart: Bars | None
-    trends: list[Trend]
-    servers: list[SoftwareRow]
-    clients: list[SoftwareRow]
-    signatures: list[Signature]
-    not_read: list[NotRead]
-    omitted: dict[str, int]
-    kept: int
-
-
-def content(name: str, found: Overview, options: Options, limits: Limits) -> Content:
-    """What a report about the archive of this name says; what the limits leave out is counted."""
+def content(name: str, found: Overview, options: Options, limits: Limits) -> dict[str, Any]:
+    """What the templates read of the archive of this name; `omitted` counts what the limits leave out of each list."""
     found = printable(found)
     summary, rows = found.summary, limits.rows
     lists: dict[str, Sequence[object]] = {
-        "causes": summary.causes,
-        "trends": found.trends,
-        "servers": found.servers,
-        "clients": found.clients,
-        "signatures": summary.signatures,
-        "not_read": summary.not_read,
+        **{name: getattr(summary, name) for name in ("causes", "signatures", "not_read")},
+        **{name: getattr(found, name) for name in ("trends", "servers", "clients")},
     }
-    return Content(
-        title=printable(name),
-        masking=options.masking,
-        command=printable(options.command),
-        version=__version__,
-        rules=rules.version(),
-        made_by=summary.tracelens,
-        files=summary.files,
-        bytes=summary.bytes,
-        sessions=summary.sessions,
-        span=[day(summary.first_seen), day(summary.last_seen)],
-        since=found.since,
-        causes=summary.causes[:rows],
-        chart=_chart(found.periods),
-        trends=found.trends[:rows],
-        servers=[_software(row) for row in found.servers[:rows]],
-        clients=[_software(row) for row in found.clients[:rows]],
-        signatures=summary.signatures[:rows],
-        not_read=summary.not_read[:rows],
-        omitted={name: max(len(entries) - rows, 0) for name, entries in lists.items()},
-        kept=2 if limits.evidence > 8 else 1,
-    )
+    return {
+        "title": printable(name),
+        "summary": summary,
+        "since": found.since,
+        "chart": _chart(found.periods),
+        **{name: entries[:rows] for name, entries in lists.items()},
+        "omitted": {name: max(len(entries) - rows, 0) for name, entries in lists.items()},
+        "kept": 2 if limits.evidence > 8 else 1,
+        **about(options),
+    }
 
 
 def day(time: str | None) -> str:
@@ -232,11 +157,10 @@ def meaning(id: str) -> str:
     return (rules.page(id) or "").partition("\n")[0]
 
 
-def _software(row: Software) -> SoftwareRow:
-    causes = [f"{name} {count}" for name, count in row.causes.items() if not name.startswith("(")]
-    more = f", {len(causes) - 5} more" if len(causes) > 5 else ""
-    share = f"{100 * row.failed / row.sessions:.0f} %"
-    return SoftwareRow(row.name, row.sessions, row.failed, share, ", ".join(causes[:5]) + more)
+def listed(causes: Mapping[str, int]) -> str:
+    """The causes of the sessions with a software, and how many each has."""
+    named = [f"{name} {count}" for name, count in causes.items() if not name.startswith("(")]
+    return ", ".join(named[:5]) + (f", {len(named) - 5} more" if len(named) > 5 else "")
 
 
 def _chart(periods: Sequence[Period]) -> Bars | None:
@@ -247,15 +171,12 @@ def _chart(periods: Sequence[Period]) -> Bars | None:
         return None
     named = sorted(totals, key=lambda cause: (-totals[cause], cause))[:_COLOURS]
     highest = max(causes.total() for causes in counted) or 1
+    bars = [(period.start, _parts(causes, named, highest)) for period, causes in zip(periods, counted, strict=True)]
+    legend = [(cause, totals[cause]) for cause in named]
+    if rest := totals.total() - sum(count for _, count in legend):
+        legend.append((_OTHERS, rest))
     step = _WIDTH / len(periods)
-    bars = []
-    for number, (period, causes) in enumerate(zip(periods, counted, strict=True)):
-        x, width = round(number * step + 1, 1), round(min(max(step - 2, 1), 60), 1)
-        bars.append(Bar(x, width, period.start, _parts(causes, named, highest)))
-    legend = [Part(colour, 0, 0, cause, totals[cause]) for colour, cause in enumerate(named)]
-    if rest := totals.total() - sum(totals[cause] for cause in named):
-        legend.append(Part(_COLOURS, 0, 0, _OTHERS, rest))
-    return Bars(bars, legend, highest)
+    return Bars(bars, legend, highest, step, round(min(max(step - 2, 1), 60), 1))
 
 
 def _failed(causes: Mapping[str, int]) -> Counter[str]:

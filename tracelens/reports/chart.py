@@ -1,6 +1,6 @@
 """A session as a sequence chart: which marks to draw, and where. The template only draws them.
 
-Units are those of the SVG's view box; the number of marks is bounded whatever the trace's size.
+Units are those of the SVG's view box; the number of marks is bounded.
 """
 
 from collections.abc import Sequence
@@ -8,10 +8,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tracelens.analysis import Session, Step
+from tracelens.analysis import Phase, Session, Step
 from tracelens.reports.labels import PHASE_NAMES, clock, seconds
 
-MARKS = 48
 WIDTH = 860
 _ROW, _HEAD, _PHASE = 26, 44, 24
 _LABEL = 78
@@ -38,7 +37,7 @@ class Row(Struct, frozen=True):
 
 
 class Chart(Struct, frozen=True):
-    """A sequence chart: `client` and `server` are where their lines stand."""
+    """A sequence chart: `client` and `server` are the places of their lines."""
 
     rows: list[Row]
     height: int
@@ -48,24 +47,21 @@ class Chart(Struct, frozen=True):
 
 
 class Span(Struct, frozen=True):
-    """A phase and the time that it took; `x` and the widths are for a bar that is `WIDTH` wide."""
+    """A phase in the bar of phases, and the seconds that it took; `x` and the widths are for a bar `WIDTH` wide."""
 
-    name: str
-    label: str
-    took: str
-    waited: str
+    phase: Phase
+    took: float
     share: str
     x: float
     width: float
     waited_width: float
-    lines: str
-    seconds: float
 
 
-def sequence(session: Session, failing_line: int | None, marks: int = MARKS) -> Chart | None:
+def sequence(session: Session, marks: int) -> Chart | None:
     """The sequence chart of a session, with at most about `marks` steps; None without steps."""
     if not session.steps:
         return None
+    failing_line = _failing_line(session)
     total = (session.ended or 0) - (session.started or 0)
     threshold = max(total * _SHARE, _SHORTEST)
     rows: list[Row] = []
@@ -74,10 +70,11 @@ def sequence(session: Session, failing_line: int | None, marks: int = MARKS) -> 
     kept = _kept(session.steps, failing_line, marks)
     for number, following in zip(kept, [*kept[1:], 0], strict=True):
         step = session.steps[number]
-        pause = _pause(before, step)
-        if before is not None and pause is not None and pause >= threshold:
-            rows.append(_wait(before, pause, total, y))
-            y += rows[-1].height + 4
+        if before is not None and before.last_time is not None and step.time is not None:
+            pause = step.time - before.last_time
+            if pause >= threshold:
+                rows.append(_wait(before, pause, total, y))
+                y += rows[-1].height + 4
         if step.phase != phase:
             phase = step.phase
             rows.append(Row("phase", y, _PHASE, PHASE_NAMES[phase], phase))
@@ -89,23 +86,17 @@ def sequence(session: Session, failing_line: int | None, marks: int = MARKS) -> 
             rows.append(Row("cut", y, _ROW, f"{skipped} step{'' if skipped == 1 else 's'} not drawn"))
             y += _ROW
             before = None
-    y += _silence(rows, session, session.steps[-1], y, threshold)
+    if silence := _silence(session, y, threshold):
+        rows.append(silence)
+        y += silence.height + 4
     return Chart(rows, y + 10)
 
 
 def _mark(step: Step, y: int, failing_line: int | None) -> Row:
     text = step.what if step.count == 1 else f"{step.count} x {step.what}"
-    return Row(
-        step.kind,
-        y,
-        _ROW,
-        text if len(text) <= _LABEL else text[: _LABEL - 1] + "…",
-        step.phase,
-        step.sender == "client",
-        clock(step.time),
-        step.line,
-        step.line == failing_line,
-    )
+    text = text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
+    right, failing = step.sender == "client", step.line == failing_line
+    return Row(step.kind, y, _ROW, text, step.phase, right, clock(step.time), step.line, failing)
 
 
 def _asks(step: Step) -> bool:
@@ -115,28 +106,18 @@ def _asks(step: Step) -> bool:
 
 def _wait(before: Step, pause: float, total: float, y: int) -> Row:
     height = min(18 + int(60 * pause / total), 70) if total else 20
-    if _asks(before):
-        return Row("wait", y, height, f"{seconds(pause)} waiting for the server", on="server")
-    return Row("wait", y, height, f"{seconds(pause)} until the client goes on")
+    what = "waiting for the server" if _asks(before) else "until the client goes on"
+    return Row("wait", y, height, f"{seconds(pause)} {what}", on="server" if _asks(before) else "client")
 
 
-def _silence(rows: list[Row], session: Session, last: Step, y: int, threshold: float) -> int:
-    """Draws the time after the last step, where it was long; the height of that."""
-    if session.ended is None or last.last_time is None:
-        return 0
-    pause = session.ended - last.last_time
-    if pause < max(threshold, 0.5):
-        return 0
-    asks = _asks(last)
-    text = f"{seconds(pause)}: {'no answer came' if asks else 'nothing more happened'} until the trace's end"
-    rows.append(Row("wait", y, 44, text, on="server" if asks else "client"))
-    return 48
-
-
-def _pause(before: Step | None, step: Step) -> float | None:
-    if before is None or before.last_time is None or step.time is None:
+def _silence(session: Session, y: int, threshold: float) -> Row | None:
+    """The time after the last step, where it was long."""
+    last = session.steps[-1]
+    if session.ended is None or last.last_time is None or session.ended - last.last_time < max(threshold, 0.5):
         return None
-    return step.time - before.last_time
+    what = "no answer came" if _asks(last) else "nothing more happened"
+    text = f"{seconds(session.ended - last.last_time)}: {what} until the trace's end"
+    return Row("wait", y, 44, text, on="server" if _asks(last) else "client")
 
 
 def _kept(steps: Sequence[Step], failing_line: int | None, marks: int) -> list[int]:
@@ -154,31 +135,36 @@ def _kept(steps: Sequence[Step], failing_line: int | None, marks: int) -> list[i
 
 def spans(session: Session) -> list[Span]:
     """The time of each phase; empty where the trace has no clock."""
-    phases = [
-        (phase, phase.started, phase.ended)
-        for phase in session.phases
-        if phase.started is not None and phase.ended is not None
-    ]
-    if not phases:
+    phases = [(phase, phase.started, phase.lasted) for phase in session.phases]
+    timed = [(phase, started, took) for phase, started, took in phases if started is not None and took is not None]
+    if not timed:
         return []
-    begin = phases[0][1]
-    total = max(phases[-1][2] - begin, 1e-9)
+    begin = timed[0][1]
+    total = max((timed[-1][0].ended or 0) - begin, 1e-9)
     rows = []
-    for phase, started, ended in phases:
-        took = max(ended - started, 0.0)
-        width = WIDTH * took / total
-        rows.append(
-            Span(
-                name=phase.name,
-                label=PHASE_NAMES[phase.name],
-                took=seconds(took),
-                waited=seconds(phase.waited),
-                share=f"{100 * took / total:.0f} %",
-                x=round(WIDTH * (started - begin) / total, 1),
-                width=round(max(width, 1.0), 1),
-                waited_width=round(width * min(phase.waited / took, 1.0), 1) if took else 0,
-                lines=f"{phase.first_line}-{phase.last_line}",
-                seconds=round(took, 6),
-            )
-        )
+    for phase, started, took in timed:
+        took = max(took, 0.0)
+        x, width = WIDTH * (started - begin) / total, WIDTH * took / total
+        waited = round(width * min(phase.waited / took, 1.0), 1) if took else 0
+        rows.append(Span(phase, took, f"{100 * took / total:.0f} %", round(x, 1), round(max(width, 1.0), 1), waited))
     return rows
+
+
+def failing_x(session: Session) -> float | None:
+    """Where the bar of phases is marked: at the step by which the session failed."""
+    line = _failing_line(session)
+    step = next((s for s in session.steps if s.line == line), None)
+    timed = [(p.started, p.ended) for p in session.phases if p.started is not None and p.ended is not None]
+    if step is None or step.time is None or not timed:
+        return None
+    begin, end = timed[0][0], timed[-1][1]
+    share = (step.time - begin) / (end - begin) if end > begin else 0.0
+    return round(WIDTH * min(max(share, 0.0), 1.0), 1)
+
+
+def _failing_line(session: Session) -> int | None:
+    """The line of the step by which the session failed: an error's where there is one, else the first proof's."""
+    final = session.final_error.line if session.final_error else None
+    steps = {step.line for step in session.steps}
+    proofs = [quote.line for quote in session.root.evidence] if session.root else []
+    return next((line for line in (final, *proofs) if line in steps), final)

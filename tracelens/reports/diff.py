@@ -15,7 +15,7 @@ from tracelens.analysis import Operation, Session, Step
 from tracelens.reports.labels import LISTS, OUTCOMES, PHASE_NAMES, PHASES, seconds
 from tracelens.reports.text import escaped
 
-# A phase is said to be slower from this factor and this many seconds on.
+# A phase counts as slower from this factor and this many seconds on.
 _FACTOR, _SLOWER = 3.0, 0.5
 _NUMBERS = re.compile(r"\b(?:0x)?[0-9a-f]*\d[0-9a-f]*\b")
 _NAME = re.compile(r"[A-Z_]{3,}(?: message \d+)?(?: (?:\(partial success\)|-?\d+\b))?|error -\d+")
@@ -81,14 +81,9 @@ def compare(good: Session, bad: Session) -> Result:
 
 
 def _side(session: Session) -> Side:
-    return Side(
-        verdict=session.verdict,
-        cause=session.root_cause,
-        summary=session.root.summary if session.root else None,
-        client=session.client_banner,
-        server=session.server_banner,
-        reached=PHASES[session.phase],
-    )
+    summary = session.root.summary if session.root else None
+    ends = (session.client_banner, session.server_banner)
+    return Side(session.verdict, session.root_cause, summary, *ends, PHASES[session.phase])
 
 
 def _decisive(differences: list[Difference], bad: Session) -> Difference | None:
@@ -130,7 +125,7 @@ def _place(steps: list[Step]) -> Place | None:
 
 
 def _key(step: Step) -> tuple[str, str]:
-    """What makes two steps the same one: who said it, and which message; not its ids, names of files or sizes."""
+    """What makes two steps the same one: its sender and which message it is; not its ids, names of files or sizes."""
     what = step.what
     if what.startswith(("Sending Banner", "Received Banner")):
         return step.sender, what[:8]
@@ -143,20 +138,17 @@ def _key(step: Step) -> tuple[str, str]:
 
 
 def _software(good: Session, bad: Session) -> Iterator[Difference]:
-    for what, own, other in (
-        ("client software", good.client_banner, bad.client_banner),
-        ("server software", good.server_banner, bad.server_banner),
-    ):
+    for side in ("client", "server"):
+        own, other = (getattr(session, f"{side}_banner") for session in (good, bad))
         if own != other:
-            yield _difference("banner", what, own or "not seen", other or "not seen", 1 if other else 2)
+            weight = 1 if other else 2
+            yield _difference("banner", f"{side} software", own or "not seen", other or "not seen", weight)
 
 
 def _offers(good: Session, bad: Session) -> Iterator[Difference]:
     seen: set[tuple[str, str, str]] = set()
-    for side, own, other in (
-        ("client", good.offers.client, bad.offers.client),
-        ("server", good.offers.server, bad.offers.server),
-    ):
+    for side in ("client", "server"):
+        own, other = (getattr(session.offers, side) for session in (good, bad))
         if own is None or other is None:
             if (own is None) != (other is None) and bad.phase in ("banner", "kex"):
                 words = ["sent" if offer is not None else "not seen" for offer in (own, other)]
@@ -168,26 +160,22 @@ def _offers(good: Session, bad: Session) -> Iterator[Difference]:
                 continue
             found = _list_difference(label, side, before, after, _fails(bad, name))
             # Both directions mostly differ alike: one of them is enough.
-            label_of_both = label.partition(",")[0]
-            if (side, label_of_both, found.good + found.bad) not in seen:
-                seen.add((side, label_of_both, found.good + found.bad))
+            key = (side, label.partition(",")[0], found.good + found.bad)
+            if key not in seen:
+                seen.add(key)
                 yield found
 
 
 def _list_difference(label: str, side: str, before: Names, after: Names, fails: bool) -> Difference:
-    only_before = tuple(a for a in before if a not in after)
-    only_after = tuple(a for a in after if a not in before)
-    weight = 3 if fails else 1
-    what = f"{label}: what the {side} offers"
-    if not only_before and not only_after:
+    weight, what = 3 if fails else 1, f"{label}: what the {side} offers"
+    if set(before) == set(after):
         return _difference("kex", what, f"other order: {_listed(before)}", _listed(after), weight)
-    return _difference(
-        "kex",
-        what,
-        f"only here: {_listed(only_before)}" if only_before else f"nothing more ({len(before)} names)",
-        f"only here: {_listed(only_after)}" if only_after else f"nothing more ({len(after)} names)",
-        weight,
-    )
+    return _difference("kex", what, _only(before, after), _only(after, before), weight)
+
+
+def _only(own: Names, other: Names) -> str:
+    names = tuple(name for name in own if name not in other)
+    return f"only here: {_listed(names)}" if names else f"nothing more ({len(own)} names)"
 
 
 def _fails(session: Session, name: str) -> bool:
@@ -240,13 +228,8 @@ def _offered(session: Session) -> str:
 
 
 def _ledger(session: Session) -> str:
-    parts = []
-    for attempt in session.auth:
-        if attempt.method == "none":
-            continue
-        algorithm = f" ({attempt.algorithm})" if attempt.algorithm else ""
-        parts.append(f"{attempt.method}{algorithm} {OUTCOMES[attempt.outcome]}")
-    return "; ".join(parts)
+    tried = [(a, f" ({a.algorithm})" if a.algorithm else "") for a in session.auth if a.method != "none"]
+    return "; ".join(f"{a.method}{algorithm} {OUTCOMES[a.outcome]}" for a, algorithm in tried)
 
 
 def _channels(good: Session, bad: Session) -> Iterator[Difference]:
@@ -302,13 +285,9 @@ def _end(operation: Operation) -> str:
 
 
 def _ends(good: Session, bad: Session) -> Iterator[Difference]:
-    own, other = (_last_error(s) for s in (good, bad))
+    own, other = (session.final_error.text if session.final_error else "none" for session in (good, bad))
     if own != other:
         yield _difference(bad.phase, "the error that ends it", own, other, 0)
-
-
-def _last_error(session: Session) -> str:
-    return session.final_error.text if session.final_error else "none"
 
 
 def _times(good: Session, bad: Session) -> Iterator[Difference]:
@@ -322,8 +301,8 @@ def _times(good: Session, bad: Session) -> Iterator[Difference]:
 def _took(session: Session) -> dict[str, float]:
     times: dict[str, float] = {}
     for phase in session.phases:
-        if phase.started is not None and phase.ended is not None:
-            times[phase.name] = times.get(phase.name, 0.0) + phase.ended - phase.started
+        if phase.lasted is not None:
+            times[phase.name] = times.get(phase.name, 0.0) + phase.lasted
     return times
 
 
@@ -338,24 +317,19 @@ def to_text(result: Result, good: str, bad: str) -> str:
         lines.append(f"{label:<6}{escaped(name)}: {side.verdict}{cause}")
         if side.summary:
             lines.append(f"      {escaped(side.summary)}")
-    found = result.divergence
-    lines.append("")
-    if found is None:
-        lines.append("Both take the same steps.")
-    else:
+    if found := result.divergence:
         after = found.after
-        lines.append(
-            f"They part after {after.what} (line {after.line} of the good one)." if after else "They part at once."
-        )
+        where = f" after {after.what} (line {after.line} of the good one)." if after else " at once."
+        lines += ["", f"They part{where}"]
         for label, step in (("good", found.good), ("bad", found.bad)):
             text = f"the {step.sender}: {step.what} (line {step.line})" if step else "nothing more"
             lines.append(f"  {label:<6}{text}")
+    else:
+        lines += ["", "Both take the same steps."]
     lines.append("")
     if not result.differences:
         lines.append("Nothing that matters differs.")
     for difference in result.differences:
         mark = "  <- look here first" if difference.first else ""
-        lines.append(f"{difference.what}{mark}")
-        lines.append(f"  good  {difference.good}")
-        lines.append(f"  bad   {difference.bad}")
+        lines += [f"{difference.what}{mark}", f"  good  {difference.good}", f"  bad   {difference.bad}"]
     return "\n".join(lines) + "\n"

@@ -11,6 +11,8 @@ from tracelens.analysis import Analysis, Session
 from tracelens.reports.formats import Options
 
 _VERSION = "8.11.0"
+_SOURCE = {"module": "tracelens", "dataset": "tracelens.session"}
+_OBSERVER = {"product": "tracelens", "version": __version__}
 _OUTCOMES = {"cause": "failure", "unexplained": "failure", "healthy": "success", "insufficient": "unknown"}
 
 
@@ -30,8 +32,7 @@ def _session(session: Session, analysis: Analysis) -> dict[str, object]:
         "type": ["connection", "error" if session.failed else "info"],
         "action": "ssh-session",
         "outcome": _OUTCOMES[session.verdict],
-        "module": "tracelens",
-        "dataset": "tracelens.session",
+        **_SOURCE,
         "provider": "libssh2",
     }
     if root:
@@ -44,7 +45,7 @@ def _session(session: Session, analysis: Analysis) -> dict[str, object]:
         "message": first or f"SSH session {session.verdict}",
         "log": {"file": {"path": analysis.name}},
         "network": {"protocol": "ssh", "transport": "tcp"},
-        "observer": {"product": "tracelens", "version": __version__},
+        "observer": _OBSERVER,
         "tracelens": _own(session, analysis),
     }
     if session.user:
@@ -59,31 +60,22 @@ def _session(session: Session, analysis: Analysis) -> dict[str, object]:
 
 
 def _own(session: Session, analysis: Analysis) -> dict[str, object]:
+    same = ("verdict", "phase", "server_banner", "algorithms", "first_line", "last_line")
     return {
         "session": session.number,
-        "verdict": session.verdict,
-        "phase": session.phase,
-        "server_banner": session.server_banner,
-        "algorithms": session.algorithms,
-        "first_line": session.first_line,
-        "last_line": session.last_line,
+        **{name: getattr(session, name) for name in same},
         "sha256": analysis.source.sha256,
         "advice": [f"{a.who}: {a.action}" for found in session.findings[:1] for a in found.advice],
-        "notices": [found.id for found in session.findings if found.kind == "notice"],
+        "notices": [found.id for found in session.notices],
     }
 
 
 def _unusable(name: str, reason: str) -> dict[str, object]:
     return {
         "ecs": {"version": _VERSION},
-        "event": {
-            "kind": "pipeline_error",
-            "module": "tracelens",
-            "dataset": "tracelens.session",
-            "outcome": "failure",
-        },
+        "event": {"kind": "pipeline_error", **_SOURCE, "outcome": "failure"},
         "message": f"{name}: {reason}",
         "error": {"message": reason},
         "log": {"file": {"path": name}},
-        "observer": {"product": "tracelens", "version": __version__},
+        "observer": _OBSERVER,
     }

@@ -7,9 +7,10 @@ status in any of its spellings, a line of a trace, an error text, or a code of S
 import difflib
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
+import msgspec
 from msgspec import Struct
 
 from tracelens import rules
@@ -31,11 +32,11 @@ class Section(Struct, frozen=True):
     lines: tuple[str, ...]
 
 
-class Explanation(Struct, frozen=True):
+class Explanation(Struct, frozen=True, rename={"body": "sections"}):
     """One page.
 
     Attributes:
-        title: what was asked about, by its proper name.
+        title: the proper name of what the query is about.
         kind: `finding`, `libssh2-error`, `intersystems-status`, `error-text`, `trace-line`, `ssh-disconnect`,
             `channel-open-failure` or `sftp-status`.
         body: the page itself.
@@ -49,12 +50,8 @@ class Explanation(Struct, frozen=True):
 
     def to_json(self) -> dict[str, object]:
         """The page as plain data."""
-        return {
-            "title": self.title,
-            "kind": self.kind,
-            "sections": [{"heading": part.heading, "lines": list(part.lines)} for part in self.body],
-            "see_also": list(self.see_also),
-        }
+        plain: dict[str, object] = msgspec.json.decode(msgspec.json.encode(self))
+        return plain
 
     def to_text(self, width: int = 100) -> str:
         """The page as plain text, wrapped; a finding's page keeps its own lines."""
@@ -89,9 +86,8 @@ _FAMILIES = (
         "disconnect",
         codes.DISCONNECT_REASONS,
         re.compile(r"\bdisconnect(?:ing|ed)?\b" + _N, re.IGNORECASE),
-        "The reason that one side gives when it ends an SSH connection (packet 1). In a trace, "
-        "`Disconnect(n): text` is the server's and carries its own words; `Disconnecting: reason=n` is the "
-        "client's goodbye.",
+        "The reason that one side gives when it ends an SSH connection (packet 1). In a trace, `Disconnect(n): text` "
+        "is the server's and carries its own words; `Disconnecting: reason=n` is the client's goodbye.",
         {
             2: ("auth-too-many-failures", "transport-server-disconnect"),
             3: ("kex-server-disconnect", "kex-no-common-algorithm"),
@@ -111,20 +107,19 @@ _FAMILIES = (
         "SFTP status",
         codes.SFTP_STATUSES,
         re.compile(
-            r"(?:\b(?:sftp|(?:ssh_)?fxp?)[\s_]*(?:error|status)|\bsftp\b|\A(?:status|fxp?\b))" + _N,
-            re.IGNORECASE,
+            r"(?:\b(?:sftp|(?:ssh_)?fxp?)[\s_]*(?:error|status)|\bsftp\b|\A(?:status|fxp?\b))" + _N, re.IGNORECASE
         ),
-        "The status with which an SFTP server ends an operation. libssh2 reports it as error -31 and keeps "
-        "it for libssh2_sftp_last_error(), there named LIBSSH2_FX_...; the server's sentence stands only in "
-        "the hex dumps (mask bit 2).",
+        "The status with which an SFTP server ends an operation. libssh2 reports it as error -31 and keeps it for "
+        "libssh2_sftp_last_error(), there named LIBSSH2_FX_...; the server's sentence stands only in the hex dumps "
+        "(mask bit 2).",
         {0: (), 1: ("noise-sftp-end",), 3: ("sftp-permission-denied",)}
         | dict.fromkeys((2, 10), ("sftp-no-such-file",))
         | dict.fromkeys((14, 15), ("sftp-no-space",)),
         ("sftp-operation-failed",),
         {
             1: "Reading a file or a folder always ends with it: no failure.",
-            4: "The catch-all: a full disk, a target that exists, a folder that is not empty. Only the "
-            "server's sentence says which.",
+            4: "The catch-all: a full disk, a target that exists, a folder that is not empty. Only the server's "
+            "sentence says which.",
         },
     ),
     _Family(
@@ -208,8 +203,7 @@ def _read_status(query: str) -> Explanation | None:
         f"InterSystems status {status:08X} = {STATUS_BASE:08X} + {-code}: libssh2 error {code}. It is also "
         f"printed as {status - (1 << 32)} and as FFFFFFFF{status:08X}; all of them are the same number."
     ]
-    place = _PLACE.search(query)
-    if place:
+    if place := _PLACE.search(query):
         lead.append(f"{place[0]} is a place in InterSystems' own source, not in your code.")
     return _error_page("intersystems-status", code, text, lead)
 
@@ -238,12 +232,10 @@ def _read_number(query: str) -> Explanation | None:
     if found[1] or not number:
         return page
     others = [(family, family.table[number]) for family in _FAMILIES if number in family.table]
-    lines = (
-        f"libssh2's errors are negative: {number} was read as -{number}.",
-        *(f"{family.spoken} {number}: {code.name}. {code.meaning}" for family, code in others),
-    )
-    see = tuple(f"{family.spoken} {number}" for family, _ in others)
-    body = (*page.body, Section("If another number was meant", lines))
+    lines = [f"{family.spoken} {number}: {code.name}. {code.meaning}" for family, code in others]
+    lines.insert(0, f"libssh2's errors are negative: {number} was read as -{number}.")
+    see = (f"{family.spoken} {number}" for family, _ in others)
+    body = (*page.body, Section("If another number was meant", tuple(lines)))
     return Explanation(page.title, page.kind, body, (*page.see_also, *see))
 
 
@@ -276,16 +268,7 @@ def _read_line(query: str) -> Explanation | None:
     return Explanation(f"{bit.context}: {found[2].strip()}", "trace-line", (Section("What it is", lines),))
 
 
-_READERS: tuple[Callable[[str], Explanation | None], ...] = (
-    _read_finding,
-    _read_status,
-    _read_pair,
-    _read_family,
-    _read_number,
-    _read_name,
-    _read_text,
-    _read_line,
-)
+_READERS = (_read_finding, _read_status, _read_pair, _read_family, _read_number, _read_name, _read_text, _read_line)
 
 # Pages.
 
@@ -340,11 +323,10 @@ def _to_do(where: str, advice: list[str], otherwise: str) -> Section:
 
 def _lines(code: int | None, advice: Iterable[tuple[tuple[int, ...], Sequence[str]]]) -> list[str]:
     """All lines of advice; where the code is not known, with the codes that each is about."""
-    return [
-        line if code is not None or not about else f"With {' or '.join(map(str, about))}: {line}"
-        for about, lines in advice
-        for line in lines
-    ]
+    about = (
+        ("" if code is not None or not of else f"With {' or '.join(map(str, of))}: ", lines) for of, lines in advice
+    )
+    return [lead + line for lead, lines in about for line in lines]
 
 
 def _family_page(family: _Family, number: int) -> Explanation:
@@ -352,16 +334,12 @@ def _family_page(family: _Family, number: int) -> Explanation:
     lines = [f"{code.name} ({number}): {code.meaning}", family.about]
     if number in family.notes:
         lines.append(family.notes[number])
-    see = family.see.get(number, family.otherwise)
-    return Explanation(
-        f"{family.spoken} {number}: {code.name}",
-        family.kind,
-        (
-            Section("What it is", tuple(lines)),
-            Section("How to see more", (f"{_TRACE_IT} before Connect", trace_mask.c_call(511))),
-        ),
-        see,
+    body = (
+        Section("What it is", tuple(lines)),
+        Section("How to see more", (f"{_TRACE_IT} before Connect", trace_mask.c_call(511))),
     )
+    see = family.see.get(number, family.otherwise)
+    return Explanation(f"{family.spoken} {number}: {code.name}", family.kind, body, see)
 
 
 def _page_of_name(name: str, begins: bool) -> Explanation | None:

@@ -1,4 +1,4 @@
-"""The formats in which analyses are given, by name and by a file's ending."""
+"""The formats of analyses, by name and by a file's ending."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -25,11 +25,11 @@ ENDINGS = {
 
 
 class Options(Struct, frozen=True):
-    """What a report is to say of itself.
+    """What a report says of itself.
 
     Attributes:
         masking: how secrets and names were treated, in words.
-        command: the command that was given.
+        command: the user's command.
         unusable: names of inputs that could not be used, and why.
         brief: whether Markdown is kept to a page a session.
         report: whether JSON says how it came about.
@@ -48,7 +48,7 @@ def of_path(path: Path | None) -> str | None:
 
 
 def render(format: str, analyses: Sequence[Analysis], options: Options) -> str:
-    """Analyses in one of the formats that are one document whatever the number of inputs: all but text.
+    """Analyses in a format that has one document for all inputs, which is each but text.
 
     Args:
         format: "json", "markdown", "html", "sarif", "junit" or "ecs".

@@ -25,15 +25,13 @@ def render(analyses: Sequence[Analysis], options: Options) -> str:
 
 def _suite(root: ET.Element, analysis: Analysis) -> None:
     sessions, name = analysis.sessions, escaped(analysis.name)
-    suite = ET.SubElement(
-        root,
-        "testsuite",
-        name=name,
-        tests=str(len(sessions)),
-        failures=str(sum(session.failed for session in sessions)),
-        errors="0",
-        skipped=str(sum(session.verdict == "insufficient" for session in sessions)),
-    )
+    counts = {
+        "tests": len(sessions),
+        "failures": sum(session.failed for session in sessions),
+        "errors": 0,
+        "skipped": sum(session.verdict == "insufficient" for session in sessions),
+    }
+    suite = ET.SubElement(root, "testsuite", {"name": name, **{key: str(count) for key, count in counts.items()}})
     for session in sessions:
         case = ET.SubElement(suite, "testcase", name=f"session {session.number}", classname=name)
         if session.lasted is not None:

@@ -76,6 +76,12 @@ VERDICTS = {
     "insufficient": "not enough to tell",
     "healthy": "healthy",
 }
+BADGES = {
+    "cause": "FAILED",
+    "unexplained": "FAILED",
+    "insufficient": "NOT ENOUGH TO TELL",
+    "healthy": "HEALTHY",
+}
 NOISE = {
     "noise-retried": "error -37, retried: never a cause",
     "noise-partial-auth": "login error on the way to a further method or to success",
@@ -84,6 +90,7 @@ NOISE = {
     "noise-recovered": "error that the session got over",
 }
 
+_LONGEST = 400
 _ERROR = re.compile(r"(?:Failure Event: |the connection ends: |error )?(-\d{1,2}) - ")
 
 
@@ -103,20 +110,21 @@ def clock(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
 
 
+def cut(text: str) -> str:
+    """A long text's beginning."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+
+
 # The beginning of a quoted text -> what such a line is; the first that fits.
-_SHOWS = tuple(
-    (re.compile(pattern), meaning)
-    for pattern, meaning in (
-        (r"(?:subsystem )?request|starting request|\S+ for user ", "What the client asked for."),
-        (r"no answer until", "Silence: the client waited up to here, and nothing came."),
-        (r"key file|Loading|Computing", "What the client read before it asked the server."),
-        (r"key offered|client offers|client:|asked here", "What the client sent."),
-        (
-            r"the server|server |USERAUTH_FAILURE|CHANNEL_OPEN_FAILURE|SFTP status|.*\b(?:refused|disconnects)\b",
-            "The server's answer.",
-        ),
-    )
-)
+_SHOWS = {
+    re.compile(r"(?:subsystem )?request|starting request|\S+ for user "): "What the client asked for.",
+    re.compile(r"no answer until"): "Silence: the client waited up to here, and nothing came.",
+    re.compile(r"key file|Loading|Computing"): "What the client read before it asked the server.",
+    re.compile(r"key offered|client offers|client:|asked here"): "What the client sent.",
+    re.compile(
+        r"the server|server |USERAUTH_FAILURE|CHANNEL_OPEN_FAILURE|SFTP status|.*\b(?:refused|disconnects)\b"
+    ): "The server's answer.",
+}
 
 
 def shows(quote: Quote, session: Session | None) -> str:
@@ -128,7 +136,7 @@ def shows(quote: Quote, session: Session | None) -> str:
         meaning = f"libssh2's error {known.name}: {known.meaning}" if known else "an error that libssh2 raised"
         fate = f" ({FATES['final']})" if final else ""
         return f"{meaning.rstrip('.')}{fate}."
-    for pattern, meaning in _SHOWS:
+    for pattern, meaning in _SHOWS.items():
         if pattern.match(quote.text):
             return meaning
     step = next((s for s in session.steps if s.line == quote.line), None) if session else None

@@ -10,13 +10,6 @@ from tracelens.reports.labels import LISTS
 _MARKERS = ("ext-info-", "kex-strict-")
 
 
-class Name(Struct, frozen=True):
-    """A name in an offer, and whether the other side has it too."""
-
-    name: str
-    common: bool
-
-
 class Row(Struct, frozen=True):
     """One list of both offers, names in the order of the offer; None where the trace does not show an offer.
 
@@ -25,8 +18,8 @@ class Row(Struct, frozen=True):
     """
 
     list: str
-    client: tuple[Name, ...] | None
-    server: tuple[Name, ...] | None
+    client: tuple[str, ...] | None
+    server: tuple[str, ...] | None
     common: tuple[str, ...]
     agreed: str | None
     state: str
@@ -63,11 +56,7 @@ def _row(session: Session, name: str, label: str) -> Row:
         state = "unknown"
     else:
         state = "in common" if common else "none in common"
-    return Row(label, _names(client, common), _names(server, common), common, agreed, state)
-
-
-def _names(offer: tuple[str, ...] | None, common: tuple[str, ...]) -> tuple[Name, ...] | None:
-    return None if offer is None else tuple(Name(name, name in common) for name in offer)
+    return Row(label, client, server, common, agreed, state)
 
 
 def _needs_no_mac(session: Session, name: str) -> bool:

@@ -10,22 +10,23 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
-from msgspec import Struct
-from msgspec.structs import asdict
 
 from tracelens.analysis import Analysis
-from tracelens.reports import archive
+from tracelens.libssh2 import trace_mask
+from tracelens.reports import archive, chart, labels
+from tracelens.reports import content as contents
 from tracelens.reports.archive import Overview
-from tracelens.reports.content import content
+from tracelens.reports.content import Limits, content
 from tracelens.reports.formats import Options
-from tracelens.reports.labels import SIDES
-from tracelens.reports.model import Limits
+from tracelens.reports.offers import compared
+from tracelens.reports.untraced import untraced
 
 _FOLDER = Path(__file__).parent / "templates"
-# Above this many bytes a report of a large input is made again with less in it.
+# Above this many bytes a report of a large input is rendered again with less in it.
 LARGEST = 290_000
 _SPAN = re.compile(r"`([^`\n]+)`")
 # What is markup anywhere; `_` inside a word, and `&` that begins no entity, are not. Then what is at a line's begin.
@@ -57,11 +58,11 @@ def page(template: str, **values: object) -> str:
     return _template(template).render(values)
 
 
-def _within_bounds(template: str, filled: Callable[[Limits], Struct]) -> str:
-    """The template filled with as much as fits."""
+def _within_bounds(template: str, values: Callable[[Limits], dict[str, Any]]) -> str:
+    """The template with as much content as fits."""
     limits = Limits()
     while True:
-        text = page(template, **asdict(filled(limits)))
+        text = page(template, **values(limits))
         tighter = limits.halved()
         if len(text.encode()) <= LARGEST or tighter == limits:
             return text
@@ -69,7 +70,7 @@ def _within_bounds(template: str, filled: Callable[[Limits], Struct]) -> str:
 
 
 @cache
-def _template(name: str) -> jinja2.Template:
+def _template(template: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
@@ -78,20 +79,17 @@ def _template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    words = {"side": SIDES.__getitem__, "day": archive.day, "meaning": archive.meaning}
-    environment.filters.update({"prose": _prose, "md": _md, "code": _code, "cell": _cell, **words})
-    style, script = (_asset(part) for part in ("report.css", "report.js"))
-    environment.globals["style"] = Markup(style)  # noqa: S704  our own files
-    environment.globals["script"] = Markup(script)  # noqa: S704  our own files
-    environment.globals["policy"] = (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; "
-        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
-    )
-    return environment.get_template(name)
-
-
-def _asset(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
+    environment.filters.update(_FILTERS)
+    style, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    policy = "default-src 'none'; base-uri 'none'; form-action 'none'"
+    environment.globals |= {
+        "bar_width": chart.WIDTH,
+        "badges": labels.BADGES,
+        "style": Markup(style),  # noqa: S704  our own files
+        "script": Markup(script),  # noqa: S704  our own files
+        "policy": f"{policy}; style-src '{_hash(style)}'; script-src '{_hash(script)}'",
+    }
+    return environment.get_template(template)
 
 
 def _hash(text: str) -> str:
@@ -123,7 +121,7 @@ def _words(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """A text as a Markdown code span, whatever it holds."""
+    """A text as a Markdown code span, with a fence that no run of backticks in it ends."""
     flat = " ".join(str(text).split()) or " "
     longest = max((len(run) for run in re.findall(r"`+", flat)), default=0)
     fence = "`" * (longest + 1)
@@ -134,3 +132,16 @@ def _code(text: str) -> str:
 def _cell(text: str) -> str:
     """What goes into a cell of a Markdown table: a column's border in it is escaped, code spans included."""
     return re.sub(r"(?<!\\)\|", r"\\|", str(text))
+
+
+_FILTERS: dict[str, Callable[..., object]] = {
+    "prose": _prose, "md": _md, "code": _code, "cell": _cell, "cut": labels.cut,
+    "clock": labels.clock, "seconds": labels.seconds, "outcome": labels.outcome, "shows": labels.shows,
+    "side": labels.SIDES.__getitem__, "fate": lambda fate: labels.FATES.get(fate, fate),
+    "basis": labels.BASES.__getitem__, "phase_name": labels.PHASE_NAMES.__getitem__,
+    "headline": contents.headline, "paragraphs": contents.paragraphs, "actions": contents.actions,
+    "listed_errors": contents.listed_errors, "environment": contents.environment, "untraced": untraced,
+    "offers": compared, "sequence": chart.sequence, "spans": chart.spans, "failing_x": chart.failing_x,
+    "objectscript": trace_mask.objectscript, "c_call": trace_mask.c_call,
+    "day": archive.day, "meaning": archive.meaning, "listed": archive.listed,
+}  # fmt: skip

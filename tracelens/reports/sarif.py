@@ -19,30 +19,23 @@ def render(analyses: Sequence[Analysis], options: Options) -> str:
     """One SARIF log with one run."""
     findings = [(found, analysis, session) for analysis in analyses for found, session in _findings(analysis)]
     used = sorted({found.id for found, *_ in findings})
+    driver = {
+        "name": "tracelens",
+        "version": __version__,
+        "semanticVersion": __version__,
+        "rules": [_rule(id) for id in used],
+        "properties": {"ruleSet": rules.version()},
+    }
+    problems = [f"{escaped(name)}: {escaped(reason)}" for name, reason in options.unusable]
+    notifications = [{"level": "error", "message": {"text": problem}} for problem in problems]
     run = {
-        "tool": {
-            "driver": {
-                "name": "tracelens",
-                "version": __version__,
-                "semanticVersion": __version__,
-                "rules": [_rule(id) for id in used],
-                "properties": {"ruleSet": rules.version()},
-            }
-        },
+        "tool": {"driver": driver},
         "artifacts": [_artifact(analysis.source) for analysis in analyses],
         "results": [
             {**_result(found, _uri(analysis.name), session), "ruleIndex": used.index(found.id)}
             for found, analysis, session in findings
         ],
-        "invocations": [
-            {
-                "executionSuccessful": not options.unusable,
-                "toolExecutionNotifications": [
-                    {"level": "error", "message": {"text": f"{escaped(name)}: {escaped(reason)}"}}
-                    for name, reason in options.unusable
-                ],
-            }
-        ],
+        "invocations": [{"executionSuccessful": not problems, "toolExecutionNotifications": notifications}],
     }
     return json_text({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
@@ -93,11 +86,6 @@ def _result(found: Finding, uri: str, session: Session | None) -> dict[str, obje
 
 
 def _place(quote: Quote, uri: str) -> dict[str, object]:
-    text = escaped(quote.text)
-    return {
-        "physicalLocation": {
-            "artifactLocation": {"uri": uri},
-            "region": {"startLine": max(quote.line, 1), "snippet": {"text": text}},
-        },
-        "message": {"text": text},
-    }
+    text = {"text": escaped(quote.text)}
+    region = {"startLine": max(quote.line, 1), "snippet": text}
+    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}, "message": text}

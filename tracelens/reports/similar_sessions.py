@@ -9,7 +9,7 @@ _DIGITS = re.compile("[0-9]+")
 
 
 def story(session: Session) -> tuple[object, ...]:
-    """What is said of a session but for its lines, times and noise."""
+    """What a report says of a session, without its lines, times and noise."""
     findings = [(f.id, f.summary if f.kind == "cause" else "") for f in session.findings]
     ends = (session.client_banner, session.server_banner, session.user)
     errors = [_DIGITS.sub("0", e.text) for e in session.errors if e.fate in ("final", "undecided")]
@@ -18,7 +18,7 @@ def story(session: Session) -> tuple[object, ...]:
 
 
 def groups(sessions: Sequence[Session]) -> list[list[Session]]:
-    """The sessions by their story, in the order in which each was first told."""
+    """The sessions by their story, in the order in which each first occurs."""
     found: dict[tuple[object, ...], list[Session]] = {}
     for session in sessions:
         found.setdefault(story(session), []).append(session)

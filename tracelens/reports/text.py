@@ -12,25 +12,19 @@ from typing import TypeVar
 
 from tracelens.analysis import Advice, Analysis, Ask, Error, Finding, Quote, Session
 from tracelens.libssh2 import trace_mask
-from tracelens.reports.labels import (
-    BASES_IN_TEXT,
-    FATES_IN_TEXT,
-    NOISE,
-    PHASES,
-    SIDES_IN_TEXT,
-    VERDICTS,
-    outcome,
-)
+from tracelens.reports.labels import BASES_IN_TEXT, FATES_IN_TEXT, NOISE, PHASES, SIDES_IN_TEXT, VERDICTS, cut, outcome
 from tracelens.reports.similar_sessions import groups
 
 WIDTH = 80
 _LABEL = 13
-_QUOTE_LENGTH = 400
 _NEWLINES = {
     "normal": "",
     "doubled": "; a blank line after each line: the trace handler adds newlines of its own",
     "none": "; no newline between records: the trace handler must add one",
 }
+_CLOCK = (
+    "up to libssh2 1.11.1 the digits after the point are those of the wall clock, the seconds count from the first line"
+)
 _ANY_UNDECIDED = "the program may have gone on, and well"
 _UNDECIDED = {
     "auth": "a second method may have followed and gone well",
@@ -164,7 +158,7 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
     if session.ask is not None:
         yield from _ask(session.ask, verbosity)
     yield from _undecided(session)
-    for label, found in _labelled("Notice", (f for f in session.findings if f.kind == "notice")):
+    for label, found in _labelled("Notice", session.notices):
         yield from _field(label, f"{found.summary} ({found.id})")
         if verbosity:
             yield from _advice("", found.advice)
@@ -176,9 +170,8 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
 
 
 def _undecided(session: Session) -> Iterator[str]:
-    undecided = [e for e in session.errors if e.fate == "undecided"]
-    if undecided:
-        yield from _quotes("Undecided", undecided[:2])
+    if session.undecided:
+        yield from _quotes("Undecided", session.undecided[:2])
         yield from _field("", f"{_UNDECIDED.get(session.phase, _ANY_UNDECIDED)}: this trace would not show it")
 
 
@@ -194,7 +187,7 @@ def _verdict(session: Session, paint: Paint) -> str:
 
 
 def _cause(root: Finding, verbosity: int, paint: Paint) -> Iterator[str]:
-    """The root cause; of its rivals those that another trace would decide, all of them where more is wanted."""
+    """The root cause; of its rivals those that another trace would decide, or all of them."""
     yield from _field("Cause", root.id, paint, "strong")
     yield from _field("", root.summary)
     yield from _quotes("Proof", root.evidence if verbosity else root.evidence[:4])
@@ -209,18 +202,14 @@ def _cause(root: Finding, verbosity: int, paint: Paint) -> Iterator[str]:
 
 
 def _ask(ask: Ask, verbosity: int) -> Iterator[str]:
-    """What to ask the server's admin for: the first line of its log, all of it where more is wanted."""
+    """What to ask the server's admin for: the first line of its log, or all of them."""
     for label, entry in _labelled("Server log", ask.log if verbosity else ask.log[:1]):
         yield from _field(label, f"{entry.look_for}: {entry.why}")
     if not verbosity:
         return
     started, ended = ask.window.started, ask.window.ended
     if started is not None and ended is not None:
-        yield from _field(
-            "",
-            f"between {started:.3f} and {ended:.3f} s on the trace's clock; up to libssh2 1.11.1 the digits after the "
-            "point are those of the wall clock, the seconds count from the first line",
-        )
+        yield from _field("", f"between {started:.3f} and {ended:.3f} s on the trace's clock; {_CLOCK}")
     for command in ask.reproduce:
         yield f"  Try        {escaped(command)}"  # in one piece, to be copied
 
@@ -247,12 +236,10 @@ def _facts(session: Session) -> Iterator[str]:
         what = f"{operation.verb} {operation.path} {operation.outcome}{status}"
         yield from _field(label, f"line {operation.line}: {what}")
     for number, phase in enumerate(session.phases):
-        if phase.started is not None and phase.ended is not None:
-            yield from _field(
-                "Time" if number == 0 else "",
-                f"{phase.name} {phase.ended - phase.started:.3f} s, {phase.waited:.3f} s of it waiting "
-                f"(lines {phase.first_line}-{phase.last_line})",
-            )
+        if phase.lasted is not None:
+            times = f"{phase.lasted:.3f} s, {phase.waited:.3f} s of it waiting"
+            lines = f"(lines {phase.first_line}-{phase.last_line})"
+            yield from _field("Time" if number == 0 else "", f"{phase.name} {times} {lines}")
 
 
 def _trace(analysis: Analysis, verbosity: int) -> Iterator[str]:
@@ -264,9 +251,8 @@ def _trace(analysis: Analysis, verbosity: int) -> Iterator[str]:
     if unseen:
         yield from _field("Not seen", f"{', '.join(unseen)}: not traced, or nothing happened there")
     if verbosity:
-        first, last = trace.libssh2.first, trace.libssh2.last
-        span = first if first == last else f"{first} to {last}"
-        wording = f"wording of libssh2 {span}" if first else "wording of no single libssh2 release"
+        span = trace.libssh2.span
+        wording = f"wording of libssh2 {span}" if span else "wording of no single libssh2 release"
         count = f"{trace.records} records, {trace.dumps} dumps, {trace.foreign_lines} foreign lines"
         yield from _field("Trace", f"{count}; {wording}{_NEWLINES[trace.newlines]}")
     if trace.clock_restarts:
@@ -277,27 +263,24 @@ def _trace(analysis: Analysis, verbosity: int) -> Iterator[str]:
 def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[str]:
     """A label and its text, wrapped under itself; escaped first, painted last."""
     lines = _wrapped(escaped(text), WIDTH - _LABEL)
-    shown = [paint(line, role) if role else line for line in lines]
-    first = f"  {label:<{_LABEL - 2}}{shown[0]}"
-    return [first.rstrip(), *(" " * _LABEL + line for line in shown[1:])]
+    first, *others = _indented(label, "", [paint(line, role) if role else line for line in lines])
+    return [first.rstrip(), *others]
 
 
 def _quotes(label: str, evidence: Sequence[Quote | Error]) -> Iterator[str]:
-    for number, quote in enumerate(evidence):
+    for shown, quote in _labelled(label, evidence):
         text = _LIST.sub(lambda found: found[0].replace(",", ", "), escaped(quote.text))
-        if len(text) > _QUOTE_LENGTH:
-            text = text[:_QUOTE_LENGTH] + " ..."
-        place = f"line {quote.line}"
-        lines = _wrapped(text, WIDTH - _LABEL - len(place) - 2)
-        yield f"  {label if number == 0 else '':<{_LABEL - 2}}{place}  {lines[0]}"
-        for line in lines[1:]:
-            yield " " * (_LABEL + len(place) + 2) + line
+        lead = f"line {quote.line}  "
+        yield from _indented(shown, lead, _wrapped(cut(text), WIDTH - _LABEL - len(lead)))
 
 
 def _advice(label: str, advice: Sequence[Advice]) -> Iterator[str]:
-    for number, entry in enumerate(advice):
-        who = SIDES_IN_TEXT[entry.who]
-        lines = _wrapped(escaped(entry.action), WIDTH - _LABEL - 9)
-        yield f"  {label if number == 0 else '':<{_LABEL - 2}}{who:<9}{lines[0]}"
-        for line in lines[1:]:
-            yield " " * (_LABEL + 9) + line
+    for shown, entry in _labelled(label, advice):
+        lead = f"{SIDES_IN_TEXT[entry.who]:<9}"
+        yield from _indented(shown, lead, _wrapped(escaped(entry.action), WIDTH - _LABEL - len(lead)))
+
+
+def _indented(label: str, lead: str, lines: Sequence[str]) -> Iterator[str]:
+    yield f"  {label:<{_LABEL - 2}}{lead}{lines[0]}"
+    for line in lines[1:]:
+        yield " " * (_LABEL + len(lead)) + line

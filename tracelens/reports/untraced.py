@@ -3,6 +3,7 @@
 import re
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tracelens.analysis import Analysis, Session
 from tracelens.libssh2 import trace_mask
@@ -17,26 +18,16 @@ _BY_TRACE = re.compile(r"\bmask\b|\bpacket [0-9]|\bdumps?\b|\bbit\b")
 _SILENT = ("transport-timeout", "banner-timeout", "banner-closed")
 
 
-class Missing(Struct, frozen=True):
-    """A bit of the trace mask that is not in the trace, and what stays unknown without it."""
-
-    context: str
-    bit: int
-    without: str
-
-
 class Untraced(Struct, frozen=True):
-    """What is missing, and the call that traces it `again`, where that would help.
+    """What is missing, and the mask that traces it `again`, where that would help.
 
-    `ahead` are the subsystems that no session came far enough to need.
+    `missing` are bits of the trace mask; `ahead` are the subsystems that no session came far enough to need.
     """
 
     again: bool
-    missing: list[Missing]
+    missing: list[trace_mask.Bit]
     ahead: list[str]
     mask: int
-    objectscript: str
-    c: str
 
 
 def untraced(analysis: Analysis) -> Untraced:
@@ -48,24 +39,26 @@ def untraced(analysis: Analysis) -> Untraced:
     reached = max((_ORDER[s.phase] for s in sessions), default=0)
     silent = any(s.root_cause in _SILENT for s in sessions)
     needless = ["Publickey"] + ["Socket"] * (not silent) + ["SCP"] * ("Conn" in trace.contexts)
-    missing, ahead = [], []
+    missing: list[trace_mask.Bit] = []
+    ahead = []
     for bit in trace_mask.BITS:
         if bit.context in (*trace.contexts, *needless) or (bit.value == 2 and trace.dumps):
             continue
         if _SPEAKS_FROM.get(bit.context, 0) > reached:
             ahead.append(f"{bit.context} ({bit.value})")
         else:
-            missing.append(Missing(bit.context, bit.value, bit.without))
+            missing.append(bit)
     if "Transport" in trace.contexts and not trace.dumps:
-        missing.insert(0, Missing("hex dumps", 2, trace_mask.BITS[0].without.removeprefix("no hex dumps: ")))
+        bit = trace_mask.BITS[0]
+        missing.insert(0, replace(bit, context="hex dumps", without=bit.without.removeprefix("no hex dumps: ")))
     mask = _WITH_SOCKETS if silent else FULL_MASK
     incomplete = any(notice.id == "trace-mask-incomplete" for notice in analysis.notices)
     again = not sessions or (bool(missing) and (incomplete or any(map(_may_change, sessions))))
-    return Untraced(again, missing, ahead, mask, trace_mask.objectscript(mask), trace_mask.c_call(mask))
+    return Untraced(again, missing, ahead, mask)
 
 
 def _may_change(session: Session) -> bool:
-    """Whether further tracing could change what is said of a session."""
+    """Whether another trace could change the diagnosis of a session."""
     if session.verdict == "healthy":
         return False
     if session.root is None:
