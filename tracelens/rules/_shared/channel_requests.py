@@ -2,8 +2,6 @@
 
 from tracelens.sessions import Failure, Quote, Request, Session
 
-SUBSYSTEM = ("Unable to request SFTP subsystem", "Unable to request publickey subsystem")
-
 
 def refused(session: Session) -> Failure | None:
     """The failure, if it is a refused request (RFC 4254, 4 and 5.4)."""
@@ -13,7 +11,7 @@ def refused(session: Session) -> Failure | None:
     request = failed.request
     if failed.code in (-22, -32) or (failed.kind == "refusal" and request is not None and request.granted is False):
         return failed
-    return failed if failed.says(*SUBSYSTEM) else None
+    return failed if failed.is_("channel.subsystem_refused") else None
 
 
 def request_of(failed: Failure) -> Request | None:
@@ -26,7 +24,7 @@ def is_subsystem(session: Session, failed: Failure) -> bool:
     request = request_of(failed)
     if request is not None:
         return request.name == "subsystem"
-    return any(f.line >= failed.line and f.says(*SUBSYSTEM) for f in session.failures)
+    return any(f.line >= failed.line and f.is_("channel.subsystem_refused") for f in session.failures)
 
 
 def answer(failed: Failure) -> tuple[Quote, ...]:

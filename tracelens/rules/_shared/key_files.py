@@ -30,8 +30,8 @@ FILE_REFUSED = r"Unable to initialize private key"
 UNPARSED = r"^$|Wrong passphrase or invalid|Not an OpenSSH key|unrecognized private key"
 # What stands before the reason where the public key is computed from the private one.
 BEFORE = r"^Unable to (?:extract|load) \w+ (?:SK )?key from (?:private key(?: file| in memory)?|memory)[:.]?\s?"
-# How libssh2 closes such an attempt; some of the texts before it do not tell their phase.
-CLOSING = ("Callback returned error", "Unable to initialize private key", "Unable to extract public key")
+# How libssh2 closes such an attempt; some of the texts before it do not show their phase.
+_CLOSING = ("key.not_signed", "key.file_refused", "key.public_not_extracted")
 CERTAIN: tuple[tuple[Kind, str], ...] = (("unreadable", UNREADABLE), ("passphrase", NOT_OPENED), ("format", FORMAT))
 CONVERT = "convert a copy with `ssh-keygen -p -m PEM -f COPY_OF_KEY`"
 CHECK = "`ssh-keygen -y -f PRIVATE_KEY` asks for the passphrase and prints the public key"
@@ -42,7 +42,7 @@ def local(session: Session) -> list[Failure]:
     failed = session.ending.failed
     if failed is None or failed.kind != "error":
         return []
-    if failed.phase != "auth" and not any(f.line > failed.line and f.says(*CLOSING) for f in session.failures):
+    if failed.phase != "auth" and not any(f.line > failed.line and f.is_(*_CLOSING) for f in session.failures):
         return []
     if went_on(session, failed.line):
         return []
@@ -76,7 +76,7 @@ def kind(session: Session) -> tuple[Kind, Failure, bool] | None:
     unparsed = next((f for f in errors if re.search(UNPARSED, reason(f))), None)
     if unparsed is not None:
         # From 1.9 on both parsers looked at the file, and OpenSSH's own would have told a wrong passphrase.
-        return ("format" if any(f.says("Not an OpenSSH") for f in errors) else "passphrase"), unparsed, False
+        return ("format" if any(f.is_("key.not_openssh") for f in errors) else "passphrase"), unparsed, False
     refused = next((f for f in errors if re.search(FILE_REFUSED, f.message)), None)
     if refused is None:
         return None
@@ -90,7 +90,7 @@ def reason(failure: Failure) -> str:
 
 
 def about_key(failure: Failure) -> bool:
-    if failure.code in (-6, -18, -37) or failure.says("Waiting for", "agent", "userauth list", "userauth banner"):
+    if failure.code in (-6, -18, -37) or failure.is_("waiting", "agent", "auth.methods_not_listed", "auth.banner"):
         return False
     words = reason(failure)
     return any(re.search(pattern, words) for pattern in (UNREADABLE, NOT_OPENED, FORMAT, FILE_REFUSED, UNPARSED))

@@ -10,15 +10,11 @@ from msgspec import Struct
 
 from tracelens.sessions import Attempt, Failure, Quote, Session
 
-# The error texts by which libssh2 says that the server refused (packet 51), and the method of each. Texts such as
-# "Waiting for USERAUTH response" carry the same codes, -18 and -19, and mean that no answer came.
-REFUSED = {
-    "Authentication failed (username/password)": "password",
-    "Authentication failed (keyboard-interactive)": "keyboard-interactive",
-    "Username/PublicKey combination invalid": "publickey",
-    "Invalid signature for supplied public key": "publickey",
-}
-SIGNED = "Invalid signature for supplied public key"
+# The errors that mean a refusal by the server (packet 51). "Waiting for USERAUTH response" and similar texts have the
+# same codes, -18 and -19, and mean that no answer came.
+_REFUSED = ("auth.password_refused", "auth.keyboard_refused", "auth.key_refused", "auth.signature_refused")
+# The errors of libssh2's agent.c and agent_win.c; -42 is their own code.
+_AGENT = ("agent", "pageant", "agent_variable", "agent_socket", "agent_request")
 
 
 class Refusal(Struct, frozen=True):
@@ -35,7 +31,7 @@ class Refusal(Struct, frozen=True):
     @property
     def signed(self) -> bool:
         """Whether the key had been found acceptable, so that it was the signature that was refused."""
-        return self.method == "publickey" and (self.attempt.signed or self.failure.says(SIGNED))
+        return self.method == "publickey" and (self.attempt.signed or self.failure.is_("auth.signature_refused"))
 
 
 class _Login(NamedTuple):
@@ -74,11 +70,11 @@ def _refusals(session: Session) -> Iterator[Refusal]:
             yield Refusal(failure, attempt)
         if failure.kind != "error" or failure.fate == "cleanup":
             continue
-        method = next((method for text, method in REFUSED.items() if failure.says(text)), None)
+        method = failure.error.method if failure.is_(*_REFUSED) else None
         if method is None:
             continue
         if attempt is None or attempt.method not in (method, "hostbased"):
-            signed = failure.says(SIGNED)
+            signed = failure.is_("auth.signature_refused")
             attempt = Attempt(method, failure.line, failure.time, session.login.user, "refused", signed=signed)
             attempt.end_line = failure.line
         yield Refusal(failure, attempt)
@@ -121,16 +117,9 @@ def went_on(session: Session, line: int) -> bool:
 
 def about_agent(failure: Failure) -> bool:
     """Whether an error came from talking to the SSH agent."""
-    if failure.kind != "error" or failure.says("auth-agent", "agent forward"):
+    if failure.kind != "error" or failure.is_("agent.forwarding"):
         return False
-    return failure.code == -42 or failure.says(*AGENT)
-
-
-# libssh2's agent.c and agent_win.c, 1.2.7 to its main branch; -42 is the agents' own code.
-AGENT = (
-    "agent", "auth sock", "AUTH_SOCK", "pageant", "failed creating socket", "failed connecting", "async I/O event",
-    "illegal request", "illegal input", "Identity method contains null byte",
-)  # fmt: skip
+    return failure.code == -42 or failure.is_(*_AGENT)
 
 
 def lists(session: Session) -> list[tuple[int, tuple[str, ...]]]:

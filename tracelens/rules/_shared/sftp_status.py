@@ -4,32 +4,11 @@ from tracelens.rules.base import Advice, Found, Rival
 from tracelens.sessions import Failure, Quote, Session
 from tracelens.ssh.codes import sftp_status
 
-# Error -31 with these words is about a packet that is wrong in itself, not about a status in it.
-PROTOCOL = (
-    "badness",
-    "too short",
-    "too small",
-    "too big",
-    "Out of sync",
-    "Unexpected Offset",
-    "Invalid SSH_FXP",
-    "no name entries",
-    "internal error",
-    "Invalid READLINK",
-    "(code)",
-    "(id)",
-    "(type)",
-    "(filename)",
-    "name count",
-    "short response",
-    "Read Packet At",
-)
 # Texts that libssh2 prints for one status only (sftp.c, rename; 1.0 to today).
 _WORDED = {"File already exists": 11, "Operation Not Supported": 8, "Server does not support": 8}
 SPECIFIC = (2, 3, 10, 14, 15)
 WHERE = (
-    "the status stands only in the dumps (channel data, packet 94, SFTP type 101): a trace with mask 222 "
-    "or 511 would "
+    "the status stands only in the dumps (channel data, packet 94, SFTP type 101): a trace with mask 222 or 511 would "
     "decide, as would libssh2_sftp_last_error()"
 )
 
@@ -44,7 +23,7 @@ def ended_by(session: Session) -> tuple[Failure, int | None] | None:
         return None
     status = failed.operation.status if failed.operation is not None else None
     status = status if status is not None else worded
-    if status is None and (failed.code != -31 or failed.says(*PROTOCOL, "SSH_FXP_VERSION")):
+    if status is None and (failed.code != -31 or failed.is_("sftp.malformed", "too_short", "sftp.version")):
         return None
     return failed, status
 

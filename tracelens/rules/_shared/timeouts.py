@@ -24,7 +24,7 @@ _AWAITED = ("SSH_FXP_VERSION", "response from SFTP subsystem")
 
 def told_of_disconnect(session: Session, failed: Failure) -> Quote | None:
     """The "socket disconnect" of a received SSH_MSG_DISCONNECT: libssh2 prints it for nothing else."""
-    told = [f for f in session.failures if f.code == -13 and f.says("socket disconnect") and f.line <= failed.line]
+    told = [f for f in session.failures if f.code == -13 and f.is_("socket.closed") and f.line <= failed.line]
     return told[0].quote if told and failed.code in LOST else None
 
 
@@ -33,7 +33,7 @@ def is_lost(session: Session, failed: Failure) -> bool:
     if failed.kind != "error" or failed.code is None:
         return False
     if failed.code in LOST:
-        return not failed.says("socket disconnect", "agent", "socket provided", "strict KEX")
+        return not failed.is_("socket.closed", "agent", "socket.invalid", "kex.strict_violation")
     if failed.code == -21 and failed.message == "Unable to startup channel":
         return not any(c.refused_line for c in session.channels)
     if failed.code == -30:
@@ -54,7 +54,7 @@ def awaits_version(session: Session, line: int) -> bool:
     if session.sftp.version is not None or any(o.outcome != "pending" for o in session.operations):
         return False
     if (session.data.writes >= ANSWERED and not session.dumped) or any(
-        f.says("status message") and f.line >= line for f in session.failures
+        f.is_("sftp.status_message", "sftp.status_short") and f.line >= line for f in session.failures
     ):
         return False
     if session.sftp.asked_line:

@@ -66,13 +66,13 @@ def agent_failed(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None or not about_agent(failed):
         return None
-    if failed.code == -51 and failed.says("sign"):
+    if failed.code == -51 and failed.is_("agent.not_signed", "agent.sign_request"):
         return None
-    if failed.says("auth sock", "AUTH_SOCK"):
+    if failed.is_("agent_variable"):
         todo = "set SSH_AUTH_SOCK for the program itself (a service, such as IRIS, does not have a login shell's), or "
-    elif failed.says("sign"):
+    elif failed.is_("agent.not_signed", "agent.sign_request"):
         todo = "unlock the agent, confirm its question, and see that `ssh-add -l` still lists the key, or "
-    elif failed.says("list id", "recv", "send"):
+    elif failed.is_("agent.keys_not_listed", "agent.not_received", "agent.not_sent"):
         todo = "restart the agent and load the key again (`ssh-add -l` must list it), or "
     else:
         todo = "start the agent (ssh-agent, Pageant) for the account that the program runs under and load the key, or "
@@ -84,7 +84,7 @@ def agent_failed(session: Session) -> Found | None:
             Rival(
                 "auth-publickey-rejected",
                 "ruled out: the server had called the key acceptable, the agent did not sign"
-                if failed.says("sign")
+                if failed.is_("agent.not_signed", "agent.sign_request")
                 else "ruled out: no key of the agent reached the server in this attempt",
             ),
         ),

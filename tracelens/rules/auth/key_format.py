@@ -81,18 +81,18 @@ def unsupported_format(session: Session) -> Found | None:
 
 def _remedy(session: Session, failure: Failure) -> str:
     version = session.banner.client_version
-    if failure.says("backend"):
+    if failure.is_("key.no_backend"):
         return (
             "this crypto backend cannot compute the public key: AuthenticateWithKeyPair needs the public key file too"
         )
-    if failure.says("No signing signature"):
+    if failure.is_("key.no_signature_method"):
         return "use a key type that the server takes (server-sig-algs in packet 7 lists them), such as Ed25519 or ECDSA"
-    if failure.says("public key", "Invalid key data") and not failure.says("private key"):
+    if failure.is_("key.public") and not failure.is_("key.private"):
         return (
             "the public key file must hold one line in OpenSSH format (`ssh-rsa AAAA... comment`): "
             "`ssh-keygen -y -f PRIVATE_KEY` writes it, `ssh-keygen -i -f FILE` converts an SSH2 public key"
         )
-    if failure.says("No handler"):
+    if failure.is_("key.no_handler"):
         return (
             "this libssh2 does not know the key type: use an RSA key, or libssh2 1.9.0 or later with OpenSSL for "
             "ECDSA "

@@ -50,7 +50,7 @@ def passphrase(session: Session) -> Found | None:
         return None
     _, failure, sure = found
     path = path_of(session, public=False)
-    missing = failure.says("without passphrase")
+    missing = failure.is_("key.passphrase_missing")
     what = "no passphrase was given" if missing else "the passphrase is wrong" + ("" if sure else " or missing")
     rival = (
         "ruled out: the text is about decrypting the key"

@@ -45,7 +45,7 @@ def unreadable(session: Session) -> Found | None:
     if found is None or found[0] != "unreadable":
         return None
     failure = found[1]
-    public = failure.says("public key file", "public key from file") and not failure.says("from private key")
+    public = failure.is_("key.public_file") and not failure.is_("key.from_private")
     which, path = ("public" if public else "private"), path_of(session, public=public)
     return Found(
         f"The {which} key file could not be opened or read{f': {path}' if path else ''}.",

@@ -84,9 +84,9 @@ def expired(session: Session) -> Found | None:
         return None
     since = asked.change_requested if asked else failed.line
     end = bare or next((f for f in session.failures if f.line > since and f.fate != "cleanup"), failed)
-    if end.says("(username/password)"):
+    if end.is_("auth.password_refused"):
         ending = "and refused the one that it got"
-    elif end.says("callback failed"):
+    elif end.is_("auth.password_change_failed"):
         ending = "and the program's change callback gave none"
     elif bare is not None:
         ending = "and this program has no way to give one"

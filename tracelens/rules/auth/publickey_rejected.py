@@ -1,4 +1,4 @@
-from tracelens.rules._shared.login_attempts import SIGNED, listed, the_list, vouches_for_any_key, who
+from tracelens.rules._shared.login_attempts import listed, the_list, vouches_for_any_key, who
 from tracelens.rules._shared.public_keys import key_refused, shown_key
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Session
@@ -103,7 +103,7 @@ def rejected(session: Session) -> Found | None:
             *(_mismatch_rival() if any_key else ()),
             *(
                 (Rival("auth-second-factor-missing", "an earlier -19 may have been a success; mask 142 would decide"),)
-                if any(f.fate == "undecided" and f.says(SIGNED) for f in session.failures)
+                if any(f.fate == "undecided" and f.is_("auth.signature_refused") for f in session.failures)
                 else ()
             ),
             *(

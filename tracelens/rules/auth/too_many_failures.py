@@ -133,7 +133,7 @@ def _said(session: Session, refusals: list[Failure]) -> Quote | None:
     said = session.server_disconnect()
     if said is None:
         # "socket disconnect" is printed for a received disconnect and nothing else.
-        told = (f for f in session.failures if f.code == -13 and f.says("socket disconnect"))
+        told = (f for f in session.failures if f.code == -13 and f.is_("socket.closed"))
         return next((f.quote for f in told if refused), None)
     words = said.description.replace("(null)", "").strip()
     silent_limit = re.match(WORDLESS, words) and (_promptly(session, refusals) if words else refused)
@@ -164,7 +164,7 @@ def cut(session: Session, refused: list[Failure], *, least: int = 2) -> Quote | 
         if failure.line <= last.line or failure.kind != "error" or failure.fate == "cleanup":
             continue
         ended = failure.code in (-43, -13, -7, -1) or re.search(LOST, failure.message)
-        if not ended or failure.phase != "auth" or failure.says("agent"):
+        if not ended or failure.phase != "auth" or failure.is_("agent"):
             continue
         known = failure.time is not None and last.time is not None
         if known and (failure.time or 0.0) - (last.time or 0.0) > PROMPT_SECONDS:
