@@ -38,18 +38,18 @@ def must_change(session: Session) -> Quote | None:
     return _first(session, _AGED, 0)
 
 
-def barred(session: Session, since: int) -> Quote | None:
+def account_refusal(session: Session, since: int) -> Quote | None:
     """Where the server says, from a line on, that the account may not be used."""
     return _first(session, _BARRED, since)
 
 
-def told(session: Session, since: int) -> tuple[Quote, ...]:
+def last_messages(session: Session, since: int) -> tuple[Quote, ...]:
     """What the server told the user last, from a line on: for people to read."""
     found = [quote for quote in session.login.messages if quote.line >= since]
     return tuple(_quoted(quote, aside=True) for quote in found[-_QUOTED:])
 
 
-def let_in(name: str) -> tuple[Advice, ...]:
+def account_advice(name: str) -> tuple[Advice, ...]:
     """Who must do what where the account may not be used."""
     user = shlex.quote(name)
     return (

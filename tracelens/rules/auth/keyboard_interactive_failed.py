@@ -1,6 +1,6 @@
 from tracelens.rules._shared.login_attempts import listed, refusals, the_list, who
 from tracelens.rules._shared.prompts import OUTRANKED, refused
-from tracelens.rules._shared.server_messages import barred, let_in, told
+from tracelens.rules._shared.server_messages import account_advice, account_refusal, last_messages
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
@@ -113,19 +113,19 @@ def failed(session: Session) -> Found | None:
             if listed(session, "keyboard-interactive")
             else "the list of methods (mask 142) would decide"
         )
-    words = barred(session, attempt.line)
+    words = account_refusal(session, attempt.line)
     if words is not None:
         return Found(
             f"The server refused {who(session, attempt)} (keyboard-interactive): the account may not be used.",
             (words, refusal.failure.quote, *the_list(session, attempt)),
-            let_in(attempt.user or session.login.user or "USER"),
+            account_advice(attempt.user or session.login.user or "USER"),
             (Rival("auth-keyboard-interactive-not-allowed", not_allowed),),
         )
     return Found(
         summary,
         (
             refusal.failure.quote,
-            *told(session, attempt.line),
+            *last_messages(session, attempt.line),
             Quote(attempt.line, f"keyboard-interactive for {who(session, attempt)}", aside=True),
             *the_list(session, attempt),
         ),

@@ -1,6 +1,6 @@
 from tracelens.rules._shared.login_attempts import listed, the_list, who
 from tracelens.rules._shared.passwords import OUTRANKED, refused
-from tracelens.rules._shared.server_messages import barred, let_in, told
+from tracelens.rules._shared.server_messages import account_advice, account_refusal, last_messages
 from tracelens.rules._shared.timeouts import is_lost
 from tracelens.rules.auth.too_many_failures import cut
 from tracelens.rules.base import Found, Rival, cause, client, server
@@ -106,17 +106,17 @@ def rejected(session: Session) -> Found | None:
             Rival("auth-too-many-failures", "the server hung up with the next attempt; its log and limit would decide"),
         )
     name = attempt.user or session.login.user or "USER"
-    words = barred(session, attempt.line)
+    words = account_refusal(session, attempt.line)
     if words is not None:
         return Found(
             f"The server refused {who(session, attempt)}: the account may not be used.",
             (words, refusal.failure.quote, *the_list(session, attempt)),
-            let_in(name),
+            account_advice(name),
             rivals,
         )
     return Found(
         f"The server takes passwords and refused {who(session, attempt)} with this one.",
-        (refusal.failure.quote, *told(session, attempt.line), *the_list(session, attempt)),
+        (refusal.failure.quote, *last_messages(session, attempt.line), *the_list(session, attempt)),
         (
             client(
                 f"check user name and password, AuthenticateWithUsername({name!r}, ...) / "
@@ -139,13 +139,13 @@ def _turned_away(session: Session) -> Found | None:
     failed, attempt = session.ending.failed, session.login.last_attempt
     if failed is None or failed.phase != "auth" or attempt is None or attempt.method != "password":
         return None
-    words = barred(session, attempt.line)
+    words = account_refusal(session, attempt.line)
     if words is None or not attempt.pending or not is_lost(session, failed):
         return None
     name = attempt.user or session.login.user or "USER"
     return Found(
         f"The server turns {who(session, attempt)} away and hangs up: the account may not be used.",
         (words, failed.quote),
-        let_in(name),
+        account_advice(name),
         (Rival("transport-connection-lost", "ruled out: the server says why before it hangs up"),),
     )

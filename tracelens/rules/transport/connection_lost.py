@@ -1,5 +1,5 @@
 from tracelens.rules._shared.login_attempts import who
-from tracelens.rules._shared.server_messages import barred, let_in, told
+from tracelens.rules._shared.server_messages import account_advice, account_refusal, last_messages
 from tracelens.rules._shared.timeouts import IDLE, awaited, disconnect_error, idle, is_lost, pause, unseen_close
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Quote, Session
@@ -86,7 +86,7 @@ def connection_lost(session: Session) -> Found | None:
     if not is_lost(session, failed) or disconnect_error(session, failed) is not None:
         return None
     attempt = failed.attempt
-    sentence = barred(session, attempt.line) if attempt is not None else None
+    sentence = account_refusal(session, attempt.line) if attempt is not None else None
     if sentence is not None:
         return _barred(session, failed, sentence)
     what, request = awaited(session, failed)
@@ -95,7 +95,7 @@ def connection_lost(session: Session) -> Found | None:
     disguise = "" if failed.code in _RESET else " (the error's own words hide it)"
     return Found(
         f"The TCP connection ended without an SSH disconnect, while the client waited for {what}{after}{disguise}.",
-        (failed.quote, *(told(session, attempt.line) if attempt is not None else ()), *request),
+        (failed.quote, *(last_messages(session, attempt.line) if attempt is not None else ()), *request),
         _advice(session, failed),
         _rivals(session, failed),
     )
@@ -109,7 +109,7 @@ def _barred(session: Session, failed: Failure, sentence: Quote) -> Found | None:
     return Found(
         f"The server ended the connection in the login: the account of {who(session, attempt)} may not be used.",
         (sentence, failed.quote, *awaited(session, failed)[1]),
-        let_in(attempt.user or session.login.user or "USER"),
+        account_advice(attempt.user or session.login.user or "USER"),
         (Rival("transport-server-disconnect", "no disconnect was traced; the server said why in another way"),),
     )
 
