@@ -2,7 +2,7 @@ from tracelens.rules._shared.login_attempts import listed, the_list, who
 from tracelens.rules._shared.passwords import OUTRANKED, refused
 from tracelens.rules._shared.server_messages import account_advice, account_refusal, last_messages
 from tracelens.rules._shared.timeouts import is_lost
-from tracelens.rules.auth.too_many_failures import cut
+from tracelens.rules.auth.too_many_failures import connection_cut
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
@@ -101,7 +101,7 @@ def rejected(session: Session) -> Found | None:
         rivals += (Rival("auth-password-expired", "a refused change of it reads the same; mask 142 would decide"),)
     if not session.uses("Failure Event"):
         rivals += (Rival("auth-too-many-failures", "what ended the session was not traced; mask 142 would decide"),)
-    if cut(session, [refusal.failure], least=1) is not None:
+    if connection_cut(session, [refusal.failure], least=1) is not None:
         rivals += (
             Rival("auth-too-many-failures", "the server hung up with the next attempt; its log and limit would decide"),
         )
