@@ -1,6 +1,6 @@
 import re
 
-from tracelens.rules._shared.login_attempts import refusals, who
+from tracelens.rules._shared.login_attempts import Refusal, refusals, who
 from tracelens.rules._shared.timeouts import LOST, NO_ANSWER
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Disconnect, Failure, Quote, Session
@@ -89,11 +89,10 @@ def too_many(session: Session) -> Found | None:
     proof = _limit_message(session, failures) or connection_cut(session, failures)
     if proof is None:
         return None
-    tried = ",".join(dict.fromkeys(a.method for a in session.login.attempts if a.method != "none"))
-    tried = tried or ",".join(dict.fromkeys(r.method for r in refused)) or "nothing"
+    count, methods = len(refused), _methods(session, refused)
     is_key = bool(refused) and refused[0].method == "publickey"
     return Found(
-        f"The server hung up after too many failed attempts of {who(session)} ({len(refused)} refused here: {tried}).",
+        f"The server hung up after too many failed attempts of {who(session)} ({count} refused here: {methods}).",
         (proof, *(Quote(r.failure.line, f"{r.method} refused") for r in refused[:4])),
         (
             client(
@@ -118,6 +117,12 @@ def too_many(session: Session) -> Found | None:
             ),
         ),
     )
+
+
+def _methods(session: Session, refused: list[Refusal]) -> str:
+    """The methods that were tried."""
+    methods = [a.method for a in session.login.attempts if a.method != "none"] or [r.method for r in refused]
+    return ",".join(dict.fromkeys(methods)) or "nothing"
 
 
 def _limit_message(session: Session, refused: list[Failure]) -> Quote | None:
