@@ -114,8 +114,9 @@ def failed(session: Session) -> Found | None:
         ),
         (
             client(
-                "check what the prompt callback answers, prompt by prompt: the server may ask for a password, a one-time "
-                "code, or both, in more than one round; a code is valid for seconds only, so check the clock too"
+                "check what the prompt callback answers, prompt by prompt: the server may ask for a password, a "
+                "one-time code, or both, in more than one round; a code is valid for seconds only, so check the "
+                "clock too"
             ),
             server(
                 f"look in sshd's and PAM's log for \"keyboard-interactive/pam\" failures of {user}; without UsePAM "
