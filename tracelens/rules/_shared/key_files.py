@@ -70,10 +70,15 @@ def _errors(session: Session) -> list[Failure]:
     attempt = failed.attempt
     if attempt is not None and (attempt.method != "publickey" or attempt.partial is not None):
         return []
+    return [f for f in _errors_since_refusal(session, failed) if f.line >= failed.line or _is_about_key(f)]
+
+
+def _errors_since_refusal(session: Session, failed: Failure) -> list[Failure]:
+    """The errors of the same attempt since the last refusal before the failure."""
     # With mask 128 alone no attempt is known, and some texts do not show the phase.
-    before = max((r.failure.line for r in refusals(session) if r.failure.line < failed.line), default=0)
-    errors = (f for f in session.failures if f.line > before and f.attempt is attempt and f.kind == "error")
-    return [f for f in errors if f.fate != "cleanup" and (f.line >= failed.line or _is_about_key(f))]
+    start = max((r.failure.line for r in refusals(session) if r.failure.line < failed.line), default=0)
+    errors = (f for f in session.failures if f.kind == "error" and f.fate != "cleanup")
+    return [f for f in errors if f.line > start and f.attempt is failed.attempt]
 
 
 def _is_in_login(session: Session, failed: Failure) -> bool:

@@ -158,23 +158,30 @@ def accepted(session: Session, refusal: Refusal) -> bool | None:
     attempt = refusal.attempt
     if attempt.partial is not None:
         return attempt.partial
-    known = lists(session)
-    here = bisect_left(known, attempt.line, key=itemgetter(0))
-    before = known[here - 1][1] if here else None
-    there = bisect_right(known, max(attempt.end_line, refusal.failure.line), key=itemgetter(0))
-    after = known[there][1] if there < len(known) else None
+    before, after = _lists_around(session, refusal)
     if before and after and attempt.method in before and attempt.method not in after:
         return refusal.signed or bool(set(after) - set(before)) or None
-    if not refusal.signed:
-        return None
-    paired = attempt.named_as_pair
+    return (refusal.signed and _is_key_first(session, refusal, before)) or None
+
+
+def _lists_around(session: Session, refusal: Refusal) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """The last list of methods before a refused attempt, and the first one after it."""
+    known, attempt = lists(session), refusal.attempt
+    start = bisect_left(known, attempt.line, key=itemgetter(0))
+    end = bisect_right(known, max(attempt.end_line, refusal.failure.line), key=itemgetter(0))
+    return known[start - 1][1] if start else None, known[end][1] if end < len(known) else None
+
+
+def _is_key_first(session: Session, refusal: Refusal, before: tuple[str, ...] | None) -> bool:
+    """Whether a refused signature looks like the first factor of a server that wants a key first."""
+    is_pair = refusal.attempt.named_as_pair
     if before == ("publickey",):
-        return None if paired is False else True
+        return is_pair is not False
+    is_right = bool(is_pair) and not vouches_for_any_key(session)
     if before is not None:
-        return True if paired and session.banner.server_openssh is None and not vouches_for_any_key(session) else None
+        return is_right and session.banner.server_openssh is None
     # No list at all: who goes on with another method, and is refused there, had one accepted before or two mistakes.
-    other = _Login.of(session).last_other > refusal.failure.line
-    return True if other or (paired and not vouches_for_any_key(session)) else None
+    return is_right or _Login.of(session).last_other > refusal.failure.line
 
 
 def vouches_for_any_key(session: Session) -> bool:
