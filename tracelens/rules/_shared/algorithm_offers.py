@@ -198,9 +198,8 @@ def _old_server(session: Session, name: str, theirs: tuple[str, ...], called: st
     if without:
         advice.append(
             client(
-                f"until then {called} can still do {without[0]}, if the program lets it: "
-                f"libssh2_session_method_pref() for {_constants(session, kind)} (IRIS: SetPreferredAlgorithms). "
-                f"{_price(without[0])}"
+                f"until then {called} can still do {without[0]}, if the program lets it: libssh2_session_method_pref() "
+                f"for {_constants(session, kind)} (IRIS: SetPreferredAlgorithms). {_price(without[0])}"
             )
         )
     elif stopgap:

@@ -45,8 +45,8 @@ def account_refusal(session: Session, since: int) -> Quote | None:
 
 def last_messages(session: Session, since: int) -> tuple[Quote, ...]:
     """What the server told the user last, from a line on: for people to read."""
-    found = [quote for quote in session.login.messages if quote.line >= since]
-    return tuple(_quoted(quote, aside=True) for quote in found[-_QUOTED:])
+    messages = [quote for quote in session.login.messages if quote.line >= since]
+    return tuple(_quoted(message, aside=True) for message in messages[-_QUOTED:])
 
 
 def account_advice(name: str) -> tuple[Advice, ...]:
@@ -77,6 +77,8 @@ def _words(session: Session) -> Iterator[Quote]:
     yield from (Quote(d.line, d.description) for d in session.disconnects if not d.sent)
 
 
-def _quoted(said: Quote, *, aside: bool = False) -> Quote:
-    lines = " / ".join(said.text.splitlines())
-    return Quote(said.line, f"the server says: {lines if len(lines) <= _LENGTH else lines[:_LENGTH] + ' ...'!r}", aside)
+def _quoted(message: Quote, *, aside: bool = False) -> Quote:
+    lines = " / ".join(message.text.splitlines())
+    return Quote(
+        message.line, f"the server says: {lines if len(lines) <= _LENGTH else lines[:_LENGTH] + ' ...'!r}", aside
+    )

@@ -1,4 +1,4 @@
-from tracelens.rules._shared.login_attempts import about_agent
+from tracelens.rules._shared.login_attempts import is_agent_error
 from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.base import Found, Rival, cause, client
 from tracelens.sessions import Session
@@ -64,7 +64,7 @@ def agent_failed(session: Session) -> Found | None:
     ```
     """
     failed = session.ending.failed
-    if failed is None or not about_agent(failed):
+    if failed is None or not is_agent_error(failed):
         return None
     if failed.code == -51 and failed.is_("agent.not_signed", "agent.sign_request"):
         return None

@@ -1,7 +1,7 @@
 import shlex
 
-from tracelens.rules._shared.login_attempts import listed, vouches_for_any_key, who
-from tracelens.rules._shared.public_keys import key_files, key_refused, shown_key
+from tracelens.rules._shared.login_attempts import accepts_any_key, listed, who
+from tracelens.rules._shared.public_keys import key_quote, pair_quote, refused_key
 from tracelens.rules.base import Advice, Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
@@ -71,15 +71,15 @@ def mismatch(session: Session) -> Found | None:
     [libssh2] 0.955251 Failure Event: -19 - Invalid signature for supplied public key, or bad username/public key combination
     ```
     """  # noqa: E501  a trace line is as long as it is
-    refusal = key_refused(session)
+    refusal = refused_key(session)
     if refusal is None or not refusal.signed or refusal.attempt.partial:
         return None
     attempt = refusal.attempt
-    if vouches_for_any_key(session) or listed(session, "publickey") is False:
+    if accepts_any_key(session) or listed(session, "publickey") is False:
         return None
     is_refused = attempt.partial is False
-    user, files = who(session, attempt), key_files(attempt)
-    if files:
+    user, pair = who(session, attempt), pair_quote(attempt)
+    if pair is not None:
         no_pair = f"{attempt.private_file!r} is not the other half of {attempt.key_file or ''!r}"
     else:
         no_pair = "the private key is not its other half"
@@ -91,8 +91,8 @@ def mismatch(session: Session) -> Found | None:
         (
             refusal.failure.quote,
             Quote(attempt.end_line, "USERAUTH_FAILURE, no partial success") if is_refused else None,
-            *(shown_key(attempt) if attempt.fingerprint or not files else ()),
-            *files,
+            key_quote(attempt) if attempt.fingerprint or pair is None else None,
+            pair,
         ),
         _advice(attempt),
         (
@@ -110,7 +110,7 @@ def mismatch(session: Session) -> Found | None:
 
 def _advice(attempt: Attempt) -> tuple[Advice, ...]:
     private, public = "PRIVATE_KEY", "the public key file"
-    if key_files(attempt):
+    if pair_quote(attempt) is not None:
         private, public = shlex.quote(attempt.private_file or ""), attempt.key_file or ""
     return (
         client(

@@ -1,5 +1,5 @@
-from tracelens.rules._shared.login_attempts import listed, refusals, the_list, who
-from tracelens.rules._shared.prompts import OUTRANKED, refused
+from tracelens.rules._shared.login_attempts import list_quote, listed, refusals, who
+from tracelens.rules._shared.prompts import OUTRANKED, refused_answers
 from tracelens.rules._shared.server_messages import account_advice, account_refusal, last_messages
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Failure, Quote, Session
@@ -89,18 +89,18 @@ def failed(session: Session) -> Found | None:
     attempt = _unanswered(session, failed)
     if attempt is not None:
         return _no_answer(session, attempt, failed)
-    refusal = refused(session)
+    refusal = refused_answers(session)
     if refusal is None:
         return None
     attempt = refusal.attempt
-    user, methods = who(session, attempt), the_list(session, attempt)
+    user, methods = who(session, attempt), list_quote(session, attempt)
     summary, not_allowed = _story(session, attempt, user)
     rival = Rival("auth-keyboard-interactive-not-allowed", not_allowed)
     sentence = account_refusal(session, attempt.line)
     if sentence is not None:
         return Found(
             f"The server refused {user} (keyboard-interactive): the account may not be used.",
-            (sentence, refusal.failure.quote, *methods),
+            (sentence, refusal.failure.quote, methods),
             account_advice(attempt.user or session.login.user or "USER"),
             (rival,),
         )
@@ -110,7 +110,7 @@ def failed(session: Session) -> Found | None:
             refusal.failure.quote,
             *last_messages(session, attempt.line),
             Quote(attempt.line, f"keyboard-interactive for {user}", aside=True),
-            *methods,
+            methods,
         ),
         (
             client(
@@ -141,8 +141,8 @@ def _story(session: Session, attempt: Attempt, user: str) -> tuple[str, str]:
         summary = f"The server refused what the prompt callback answered for {user} (keyboard-interactive)."
         return summary, "ruled out: the callback was asked" if invoked else _NO_LIST
     summary = f"The server refused {user} without asking anything (keyboard-interactive)."
-    is_listed = listed(session, "keyboard-interactive")
-    return summary, "ruled out: the server lists the method" if is_listed else _NO_LIST
+    is_offered = listed(session, "keyboard-interactive")
+    return summary, "ruled out: the server lists the method" if is_offered else _NO_LIST
 
 
 def _no_answer(session: Session, attempt: Attempt, failed: Failure) -> Found:

@@ -1,7 +1,7 @@
 import re
 
 from tracelens.rules._shared.login_attempts import refusals
-from tracelens.rules._shared.public_keys import key_refused, shown_key
+from tracelens.rules._shared.public_keys import key_quote, refused_key
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
@@ -119,7 +119,7 @@ def rsa_sha1(session: Session) -> Found | None:
     [libssh2] 0.199119 Failure Event: -18 - Username/PublicKey combination invalid
     ```
     """
-    refusal = key_refused(session)
+    refusal = refused_key(session)
     if refusal is None or refusal.attempt.partial:
         return _hung_up(session)
     why = _why_refused(session, refusal.attempt)
@@ -149,7 +149,7 @@ def _finding(session: Session, attempt: Attempt, proof: Quote, why: str) -> Foun
     has = "has only ssh-rsa" if is_old else "fell back to ssh-rsa (an agent without SHA-2?)"
     return Found(
         f"The RSA key was offered with its old SHA-1 signature (ssh-rsa), which this server refuses: {why}.",
-        (proof, *shown_key(attempt)),
+        (proof, key_quote(attempt)),
         (
             client(
                 f"upgrade: rsa-sha2-256 and rsa-sha2-512 came with libssh2 1.11.0, {old} {has}; or use an ECDSA or, "

@@ -1,5 +1,5 @@
-from tracelens.rules._shared.login_attempts import Refusal, accepted, decisive, lists
-from tracelens.rules._shared.public_keys import key_files
+from tracelens.rules._shared.login_attempts import Refusal, accepted, decisive_refusal, method_lists
+from tracelens.rules._shared.public_keys import pair_quote
 from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
@@ -64,7 +64,7 @@ def second_factor_missing(session: Session) -> Found | None:
     [libssh2] 0.154344 Failure Event: -19 - Invalid signature for supplied public key, or bad username/public key combination
     ```
     """  # noqa: E501  a trace line is as long as it is
-    refusal = decisive(session)
+    refusal = decisive_refusal(session)
     if refusal is None:
         return None
     first = _accepted_first(session, refusal)
@@ -112,7 +112,7 @@ def _rivals(session: Session, attempt: Attempt, certain: bool) -> tuple[Rival | 
 
 def _later_list(session: Session, first: Refusal) -> tuple[str, ...]:
     """The first later list of methods without the accepted one."""
-    later = (methods for line, methods in lists(session) if line > first.failure.line)
+    later = (methods for line, methods in method_lists(session) if line > first.failure.line)
     return next((methods for methods in later if first.attempt.method not in methods), ())
 
 
@@ -132,10 +132,11 @@ def _accepted_first(session: Session, refusal: Refusal) -> Refusal | None:
 
 def _proof(session: Session, attempt: Attempt) -> Quote:
     """What makes a partial success likely where its flag was not traced."""
-    known = [(line, methods) for line, methods in lists(session) if line < attempt.line]
+    known = [(line, methods) for line, methods in method_lists(session) if line < attempt.line]
     if known and known[-1][1] == (attempt.method,):
         return Quote(known[-1][0], f"the server offered only: {attempt.method}")
-    if attempt.named_as_pair:
-        return key_files(attempt)[0]
+    pair = pair_quote(attempt) if attempt.named_as_pair else None
+    if pair is not None:
+        return pair
     line, methods = known[-1] if known else (attempt.line, (attempt.method,))
     return Quote(line, f"the server offered: {','.join(methods)}")
