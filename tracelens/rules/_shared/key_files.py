@@ -1,4 +1,4 @@
-"""What went wrong with a key file on the client's own disk, before the server was asked anything more."""
+"""Problems with key files on the client's own disk, from libssh2's errors."""
 
 import re
 from typing import Literal
@@ -7,7 +7,7 @@ from tracelens.rules._shared.login_attempts import refusals, went_on
 from tracelens.sessions import Failure, Quote, Session
 
 Kind = Literal["unreadable", "passphrase", "format"]
-# libssh2's texts, by what they say for certain (userauth.c, pem.c, openssl.c, libgcrypt.c, wincng.c, mbedtls.c).
+# libssh2's texts with a certain meaning (userauth.c, pem.c, openssl.c, libgcrypt.c, wincng.c, mbedtls.c).
 _UNREADABLE = (
     r"Unable to open|Unable to read public key|Opening the private key file failed|Bad (?:read|seek)"
     r"|Error determining size|Read/write of file failed"

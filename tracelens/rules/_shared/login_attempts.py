@@ -1,4 +1,4 @@
-"""How a login ended: which refusal decides, what the lists of methods say, and what was accepted in silence."""
+"""How a login ended: the refusal that decides, the lists of methods, and methods accepted without a message."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _AGENT = ("agent", "pageant", "agent_variable", "agent_socket", "agent_request")
 
 
 class Refusal(Struct, frozen=True):
-    """An attempt that the server answered with USERAUTH_FAILURE; `attempt` is made up where only errors were traced."""
+    """An attempt that the server answered with USERAUTH_FAILURE; `attempt` may be built from the error alone."""
 
     failure: Failure
     attempt: Attempt

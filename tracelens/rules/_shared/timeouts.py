@@ -1,4 +1,4 @@
-"""What was asked and not answered, for how long, and which error texts hide a lost connection."""
+"""Requests without an answer, how long they waited, and error texts that hide a lost connection."""
 
 from tracelens.rules.base import Rival
 from tracelens.sessions import ANSWERED, Attempt, Failure, Quote, Session
@@ -31,7 +31,7 @@ def disconnect_error(session: Session, failed: Failure) -> Quote | None:
 
 
 def is_lost(session: Session, failed: Failure) -> bool:
-    """Whether the error says, in whatever words, that the TCP connection ended."""
+    """Whether the error, whatever its words, means that the TCP connection ended."""
     if failed.kind != "error" or failed.code is None:
         return False
     if failed.code in LOST:
@@ -65,7 +65,7 @@ def awaits_version(session: Session, line: int) -> bool:
 
 
 def pause(session: Session, failed: Failure) -> float | None:
-    """How long (seconds) the answer was awaited before the failure, at most; None where the trace has no clock."""
+    """How long (seconds) at most the client waited before the failure; None without a clock in the trace."""
     if failed.kind == "silence":
         return session.ending.waited
     if failed.time is None:
@@ -143,7 +143,7 @@ def _since(line: int, time: float | None, words: str) -> tuple[Quote, ...]:
 
 
 def unseen_banner(session: Session, failed: Failure) -> tuple[Rival, ...]:
-    """The rivals of a failed key exchange where no banner was traced: nobody knows what the peer spoke."""
+    """The rivals of a failed key exchange if no banner was traced: the peer may not speak SSH 2."""
     if failed.phase != "kex" or session.banner.server is not None or session.kex.offers.get("server"):
         return ()
     because = "the peer's banner (mask bit 2) would decide: libssh2 begins its key exchange whatever it says"
@@ -151,7 +151,7 @@ def unseen_banner(session: Session, failed: Failure) -> tuple[Rival, ...]:
 
 
 def unseen_close(session: Session, failed: Failure) -> tuple[Rival, ...]:
-    """The rival of a silence or an end on a channel where nothing would show the channel's end."""
+    """The rival of a silence or an end on a channel if the trace would not show the channel's end."""
     if failed.phase not in ("channel", "sftp", "scp") or session.uses("Conn") or session.dumped:
         return ()
     because = (
