@@ -1,7 +1,6 @@
 """What a session consists of: attempts, channels, operations, failures, waits and phases."""
 
 import re
-from functools import lru_cache
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -188,16 +187,6 @@ class Failure(Struct):
     def is_(self, *names: str) -> bool:
         """Whether the text has one of these names of `libssh2/error_texts.tsv`, such as "auth.password_refused"."""
         return not classify(self.message).names.isdisjoint(names)
-
-    def says(self, *parts: str) -> bool:
-        """Whether the message holds one of the parts, upper and lower case alike."""
-        return _holds(self.message, parts)
-
-
-@lru_cache(1024)  # every rule asks, and traces repeat their errors
-def _holds(text: str, parts: tuple[str, ...]) -> bool:
-    low = text.lower()
-    return any(part.lower() in low for part in parts)
 
 
 class Wait(Struct):

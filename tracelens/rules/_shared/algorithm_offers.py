@@ -1,4 +1,4 @@
-"""Two offers that do not meet: which side is too old, who narrowed a list, what would agree, and at what price."""
+"""Offers without a common algorithm: which side is too old, who narrowed a list, what would agree, and its price."""
 
 from tracelens.rules.base import Advice, client, server, vendor
 from tracelens.sessions import AEAD, LISTS, Session
@@ -17,7 +17,7 @@ from tracelens.ssh.algorithms import (
     usable,
 )
 
-# Kind of list -> what it is called, sshd_config's keyword for it, libssh2's constant for it.
+# Kind of list -> its name in a sentence, its keyword in sshd_config, its constant in libssh2.
 NAMES = {
     "kex": ("key-exchange method", "KexAlgorithms", "LIBSSH2_METHOD_KEX"),
     "hostkey": ("host-key algorithm", "HostKeyAlgorithms", "LIBSSH2_METHOD_HOSTKEY"),
@@ -36,13 +36,13 @@ def kind_of(name: str) -> str:
 
 
 def shown(names: tuple[str, ...], most: int = 4) -> str:
-    """A few of the names, as a sentence may hold them."""
+    """The first names, for a sentence."""
     few = ", ".join(names[:most])
     return (f"{few} and {len(names) - most} more" if len(names) > most else few) or "(nothing)"
 
 
 def client_release(session: Session) -> tuple[int, ...] | None:
-    """The client's libssh2: as its banner says, else the oldest that has all that it offers."""
+    """The client's libssh2: that of its banner, else the oldest version with all algorithms of its offer."""
     if session.banner.client_version is not None:
         return session.banner.client_version
     return least_version(a for names in session.kex.offers.get("client", {}).values() for a in names)
@@ -51,12 +51,12 @@ def client_release(session: Session) -> tuple[int, ...] | None:
 def agreement(session: Session, version: tuple[int, ...]) -> dict[str, str | None]:
     """What a libssh2 version, left to its defaults, and this server would agree on; None for a list that fails."""
     theirs = session.kex.offers.get("server", {})
-    found: dict[str, str | None] = {}
+    agreed: dict[str, str | None] = {}
     for name in LISTS:
-        if name.startswith("mac_") and found[f"cipher_{name[4:]}"] in AEAD:
+        if name.startswith("mac_") and agreed[f"cipher_{name[4:]}"] in AEAD:
             continue
-        found[name] = negotiate(usable(defaults(version, kind_of(name))), theirs.get(name, ()))
-    return found
+        agreed[name] = negotiate(usable(defaults(version, kind_of(name))), theirs.get(name, ()))
+    return agreed
 
 
 def _failing(session: Session, version: tuple[int, ...]) -> list[str]:
@@ -173,7 +173,7 @@ def _narrowed(session: Session, name: str, without: tuple[str, ...], called: str
 
 
 def _family(algorithm: str) -> str:
-    """What the name of a relative holds that a build has whenever it has this algorithm."""
+    """A part of the names of algorithms that every build with this algorithm has too."""
     relatives = {"ed25519": "curve25519", "curve25519": "ed25519", "ecdsa-": "ecdh-", "ecdh-": "ecdsa-"}
     return next((other for own, other in relatives.items() if own in algorithm and "sk-" not in algorithm), algorithm)
 
@@ -198,9 +198,8 @@ def _old_server(session: Session, name: str, theirs: tuple[str, ...], called: st
     if without:
         advice.append(
             client(
-                f"until then {called} can still do {without[0]}, if the program lets it: "
-                f"libssh2_session_method_pref() for {_constants(session, kind)} (IRIS: SetPreferredAlgorithms). "
-                f"{_price(without[0])}"
+                f"until then {called} can still do {without[0]}, if the program lets it: libssh2_session_method_pref() "
+                f"for {_constants(session, kind)} (IRIS: SetPreferredAlgorithms). {_price(without[0])}"
             )
         )
     elif stopgap:
@@ -237,7 +236,7 @@ def _fit(session: Session, name: str) -> list[str]:
 
 
 def proposal(session: Session, name: str) -> str:
-    """The line of sshd_config, or its like, that would meet this client, and what it costs in security."""
+    """The server setting that would fit this client, such as a line of sshd_config, and its price in security."""
     kind = kind_of(name)
     called, keyword, _ = NAMES[kind]
     ours, theirs = usable(session.kex.offers["client"][name]), session.kex.offers["server"][name]

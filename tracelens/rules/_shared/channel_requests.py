@@ -1,11 +1,9 @@
-"""What the two rules about refused channel requests share."""
+"""Refused channel requests: the failure, its request and the server's answer."""
 
 from tracelens.sessions import Failure, Quote, Request, Session
 
-SUBSYSTEM = ("Unable to request SFTP subsystem", "Unable to request publickey subsystem")
 
-
-def refused(session: Session) -> Failure | None:
+def refused_request(session: Session) -> Failure | None:
     """The failure, if it is a refused request (RFC 4254, 4 and 5.4)."""
     failed = session.ending.failed
     if failed is None or failed.phase not in ("channel", "sftp", "scp") or failed.kind == "disconnect":
@@ -13,11 +11,11 @@ def refused(session: Session) -> Failure | None:
     request = failed.request
     if failed.code in (-22, -32) or (failed.kind == "refusal" and request is not None and request.granted is False):
         return failed
-    return failed if failed.says(*SUBSYSTEM) else None
+    return failed if failed.is_("channel.subsystem_refused") else None
 
 
 def request_of(failed: Failure) -> Request | None:
-    """The request that was refused, where it was traced."""
+    """The request that was refused, if it was traced."""
     return failed.request if failed.request is not None and failed.request.granted is not True else None
 
 
@@ -26,12 +24,12 @@ def is_subsystem(session: Session, failed: Failure) -> bool:
     request = request_of(failed)
     if request is not None:
         return request.name == "subsystem"
-    return any(f.line >= failed.line and f.says(*SUBSYSTEM) for f in session.failures)
+    return any(f.line >= failed.line and f.is_("channel.subsystem_refused") for f in session.failures)
 
 
-def answer(failed: Failure) -> tuple[Quote, ...]:
-    """The server's refusal itself, where it was traced."""
+def answer(failed: Failure) -> Quote | None:
+    """The server's refusal itself, if it was traced."""
     request = request_of(failed)
     if request is None or not request.answer_line or request.granted is not False:
-        return ()
-    return (Quote(request.answer_line, f"the server refuses {request.name!r} (packet 100, or 82 for a port)"),)
+        return None
+    return Quote(request.answer_line, f"the server refuses {request.name!r} (packet 100, or 82 for a port)")

@@ -1,11 +1,12 @@
-"""A password was tried and refused: what the server's lists of methods say about why."""
+"""Passwords that the server refused."""
 
-from tracelens.rules._shared.login_attempts import Refusal, decisive
+from tracelens.rules._shared.login_attempts import Refusal, decisive_refusal
 from tracelens.sessions import Session
 
 OUTRANKED = ("auth-too-many-failures", "auth-password-expired", "auth-second-factor-missing")
 
 
-def refused(session: Session) -> Refusal | None:
-    refusal = decisive(session)
+def refused_password(session: Session) -> Refusal | None:
+    """The refusal of a password, if it made the login fail."""
+    refusal = decisive_refusal(session)
     return refusal if refusal is not None and refusal.method == "password" else None

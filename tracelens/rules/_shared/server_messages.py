@@ -1,8 +1,7 @@
 """What the server told the user during the login: its banners (RFC 4252, 5.4) and prompts (RFC 4256, 3.2).
 
-It is text for people, often the only place where the reason stands. Whole sentences that speak to this user are known:
-those of Linux-PAM's modules, OpenSSH, sssd and AIX, in English. All others are quoted and decide nothing, above all the
-house rules that a banner shows to everybody.
+This text for people is often the only place with the reason. Whole English sentences of Linux-PAM's modules, OpenSSH,
+sssd and AIX to this user decide; all others are only quoted, above all the house rules in a banner for everybody.
 """
 
 import re
@@ -26,31 +25,31 @@ _BARRED = (
     r"|(?:\d[\d-]* )?there have been too many unsuccessful login attempts[.!;]?"
 )
 _SENTENCE = r"[^.!?;\n]+[.!?;]?"
-# A password that has expired and is taken some more times all the same.
+# An expired password that still works for some more logins.
 _GRACE = "(?i)grace"
 _QUOTED, _LENGTH = 2, 300
 
 
 def must_change(session: Session) -> Quote | None:
-    """Where the server says that the password must be changed now."""
+    """The server's message that the password must be changed now."""
     if any(re.search(_GRACE, quote.text) for quote in _words(session)):
         return None
     return _first(session, _AGED, 0)
 
 
-def barred(session: Session, since: int) -> Quote | None:
-    """Where the server says, from a line on, that the account may not be used."""
+def account_refusal(session: Session, since: int) -> Quote | None:
+    """The server's message, from a line on, that the account may not be used."""
     return _first(session, _BARRED, since)
 
 
-def told(session: Session, since: int) -> tuple[Quote, ...]:
-    """What the server told the user last, from a line on: for people to read."""
-    found = [quote for quote in session.login.messages if quote.line >= since]
-    return tuple(_quoted(quote, aside=True) for quote in found[-_QUOTED:])
+def last_messages(session: Session, since: int) -> tuple[Quote, ...]:
+    """The server's last messages to the user from a line on, for people to read."""
+    messages = [quote for quote in session.login.messages if quote.line >= since]
+    return tuple(_quoted(message, aside=True) for message in messages[-_QUOTED:])
 
 
-def let_in(name: str) -> tuple[Advice, ...]:
-    """Who must do what where the account may not be used."""
+def account_advice(name: str) -> tuple[Advice, ...]:
+    """Advice about an account that may not be used."""
     user = shlex.quote(name)
     return (
         server(
@@ -72,11 +71,13 @@ def _first(session: Session, words: str, since: int) -> Quote | None:
 
 
 def _words(session: Session) -> Iterator[Quote]:
-    """What may decide: not what a prompt says before anything was answered, but a disconnect's words too."""
+    """The texts that may decide: messages (without prompts before the first answer) and disconnects."""
     yield from (quote for quote in session.login.messages if not quote.aside)
     yield from (Quote(d.line, d.description) for d in session.disconnects if not d.sent)
 
 
-def _quoted(said: Quote, *, aside: bool = False) -> Quote:
-    lines = " / ".join(said.text.splitlines())
-    return Quote(said.line, f"the server says: {lines if len(lines) <= _LENGTH else lines[:_LENGTH] + ' ...'!r}", aside)
+def _quoted(message: Quote, *, aside: bool = False) -> Quote:
+    lines = " / ".join(message.text.splitlines())
+    return Quote(
+        message.line, f"the server says: {lines if len(lines) <= _LENGTH else lines[:_LENGTH] + ' ...'!r}", aside
+    )

@@ -1,11 +1,11 @@
-"""What was asked and not answered, for how long, and which error texts hide a lost connection."""
+"""Requests without an answer, how long they waited, and error texts that hide a lost connection."""
 
 from tracelens.rules.base import Rival
-from tracelens.sessions import ANSWERED, Failure, Quote, Session
+from tracelens.sessions import ANSWERED, Attempt, Failure, Quote, Session
 
-# The causes that fit any silence: whatever says more of the same failure outranks them.
+# The causes that fit any silence: every rule that explains more of the same failure outranks them.
 NO_ANSWER = ("transport-timeout", "transport-connection-lost")
-# How libssh2 says that the TCP connection is gone; -13 also stands beside a received disconnect.
+# The errors of a TCP connection that is gone; -13 also comes with a received disconnect.
 LOST = (-43, -13, -7, -1)
 TIMED_OUT = (-9, -30)
 # A wait this short (seconds) is no timeout, whatever the text says: the peer went away.
@@ -22,18 +22,20 @@ _HIDDEN = {
 _AWAITED = ("SSH_FXP_VERSION", "response from SFTP subsystem")
 
 
-def told_of_disconnect(session: Session, failed: Failure) -> Quote | None:
+def disconnect_error(session: Session, failed: Failure) -> Quote | None:
     """The "socket disconnect" of a received SSH_MSG_DISCONNECT: libssh2 prints it for nothing else."""
-    told = [f for f in session.failures if f.code == -13 and f.says("socket disconnect") and f.line <= failed.line]
-    return told[0].quote if told and failed.code in LOST else None
+    if failed.code not in LOST:
+        return None
+    errors = (f for f in session.failures if f.code == -13 and f.is_("socket.closed"))
+    return next((f.quote for f in errors if f.line <= failed.line), None)
 
 
 def is_lost(session: Session, failed: Failure) -> bool:
-    """Whether the error says, in whatever words, that the TCP connection ended."""
+    """Whether the error, whatever its words, means that the TCP connection ended."""
     if failed.kind != "error" or failed.code is None:
         return False
     if failed.code in LOST:
-        return not failed.says("socket disconnect", "agent", "socket provided", "strict KEX")
+        return not failed.is_("socket.closed", "agent", "socket.invalid", "kex.strict_violation")
     if failed.code == -21 and failed.message == "Unable to startup channel":
         return not any(c.refused_line for c in session.channels)
     if failed.code == -30:
@@ -53,9 +55,9 @@ def awaits_version(session: Session, line: int) -> bool:
     """Whether the client had asked for the SFTP version, and waits for it (draft-ietf-secsh-filexfer-02, 4)."""
     if session.sftp.version is not None or any(o.outcome != "pending" for o in session.operations):
         return False
-    if (session.data.writes >= ANSWERED and not session.dumped) or any(
-        f.says("status message") and f.line >= line for f in session.failures
-    ):
+    if session.data.writes >= ANSWERED and not session.dumped:
+        return False
+    if any(f.is_("sftp.status_message", "sftp.status_short") and f.line >= line for f in session.failures):
         return False
     if session.sftp.asked_line:
         return True
@@ -63,24 +65,20 @@ def awaits_version(session: Session, line: int) -> bool:
 
 
 def pause(session: Session, failed: Failure) -> float | None:
-    """How long (seconds) the answer was awaited before the failure, at most; None where the trace has no clock."""
+    """How long (seconds) at most the client waited before the failure; None without a clock in the trace."""
     if failed.kind == "silence":
         return session.ending.waited
     if failed.time is None:
         return None
-    begun = [p.started for p in session.phases[-1:]]
-    operation, attempt = failed.operation, failed.attempt
-    if operation is not None:
-        begun.append(operation.time)
-    if attempt is not None:
-        begun.append(attempt.time)
-    bounds = [failed.time - t for t in begun if t is not None]
+    starts = [p.started for p in session.phases[-1:]]
+    starts += [step.time for step in (failed.operation, failed.attempt) if step is not None]
+    bounds = [failed.time - t for t in starts if t is not None]
     bounds += [w.seconds for w in session.waits.values() if w.what == last_wait(session, failed.line)]
     return max(min(bounds), 0.0) if bounds else None
 
 
 def idle(session: Session, failed: Failure) -> float:
-    """How long (seconds) nothing was asked before the SFTP request that failed; 0 where that is not known."""
+    """How long (seconds) there was no request before the SFTP request that failed; 0 where that is not known."""
     operation = failed.operation
     if operation is None or operation.time is None:
         return 0.0
@@ -88,9 +86,9 @@ def idle(session: Session, failed: Failure) -> float:
     return max(operation.time - max(ended), 0.0) if ended else 0.0
 
 
-def asked(session: Session, failed: Failure) -> tuple[str, tuple[Quote, ...]]:
-    """What the client waited for, in words, and the place where it was asked."""
-    operation, attempt = failed.operation, failed.attempt
+def awaited(session: Session, failed: Failure) -> tuple[str, tuple[Quote, ...]]:
+    """What the client waited for, in words, and the place where it asked for it."""
+    operation = failed.operation
     if operation is not None and operation.outcome != "done" and operation.status is None:
         words = f"{operation.verb} {operation.path}".strip()
         return f"the answer to {words}", _since(operation.line, operation.time, words)
@@ -98,21 +96,34 @@ def asked(session: Session, failed: Failure) -> tuple[str, tuple[Quote, ...]]:
         line = session.kex.offer_lines.get("client", 0)
         return "the server's part of the key exchange", _since(line, None, "key exchange begins")
     if failed.phase == "auth":
-        if attempt is None:
-            return "the answer to the login", _since(session.login.service_line, None, "service ssh-userauth")
-        who = f"{attempt.method} as {attempt.user}" if attempt.user else attempt.method
-        return f"the answer to the login ({who})", _since(attempt.line, attempt.time, f"login by {who}")
-    channel = failed.channel or (session.channels[-1] if session.channels else None)
+        return _login_awaited(session, failed.attempt)
+    return _channel_awaited(session, failed) or _data_awaited(session, failed)
+
+
+def _login_awaited(session: Session, attempt: Attempt | None) -> tuple[str, tuple[Quote, ...]]:
+    if attempt is None:
+        return "the answer to the login", _since(session.login.service_line, None, "service ssh-userauth")
+    login = f"{attempt.method} as {attempt.user}" if attempt.user else attempt.method
+    return f"the answer to the login ({login})", _since(attempt.line, attempt.time, f"login by {login}")
+
+
+def _channel_awaited(session: Session, failed: Failure) -> tuple[str, tuple[Quote, ...]] | None:
+    """The step of a channel's start that had no answer yet; None after the start."""
+    channel = failed.channel or next(reversed(session.channels), None)
     if channel is not None and channel.number >= 0 and not channel.opened and not channel.refused_line:
         return "the channel to be opened", _since(channel.line, None, f"channel {channel.number} is asked for")
     if awaits_version(session, failed.line):
         return "the SFTP server's first packet", _since(session.sftp.line, None, "SFTP is started")
-    request = next((r for r in reversed(channel.requests) if r.granted is None), None) if channel else None
-    if request is not None and session.sftp.version is None and not session.scp.line:
-        words = f"{request.name} {request.message}".strip()
-        return f"the answer to the channel request {words!r}", _since(request.line, None, f"request: {words}")
     if session.scp.line:
         return "the remote scp", _since(session.scp.line, None, "scp is started")
+    request = next((r for r in reversed(channel.requests) if r.granted is None), None) if channel else None
+    if request is None or session.sftp.version is not None:
+        return None
+    words = f"{request.name} {request.message}".strip()
+    return f"the answer to the channel request {words!r}", _since(request.line, None, f"request: {words}")
+
+
+def _data_awaited(session: Session, failed: Failure) -> tuple[str, tuple[Quote, ...]]:
     last = last_wait(session, failed.line)
     if last:
         return f"an answer (libssh2: {last!r})", ()
@@ -124,6 +135,7 @@ def asked(session: Session, failed: Failure) -> tuple[str, tuple[Quote, ...]]:
 
 
 def _since(line: int, time: float | None, words: str) -> tuple[Quote, ...]:
+    """The place of a request, if it was traced."""
     if not line:
         return ()
     clock = f" at {time:.3f} s on the trace's clock" if time is not None else ""
@@ -131,7 +143,7 @@ def _since(line: int, time: float | None, words: str) -> tuple[Quote, ...]:
 
 
 def unseen_banner(session: Session, failed: Failure) -> tuple[Rival, ...]:
-    """The rivals of a failed key exchange where no banner was traced: nobody knows what the peer spoke."""
+    """The rivals of a failed key exchange if no banner was traced: the peer may not speak SSH 2."""
     if failed.phase != "kex" or session.banner.server is not None or session.kex.offers.get("server"):
         return ()
     because = "the peer's banner (mask bit 2) would decide: libssh2 begins its key exchange whatever it says"
@@ -139,7 +151,7 @@ def unseen_banner(session: Session, failed: Failure) -> tuple[Rival, ...]:
 
 
 def unseen_close(session: Session, failed: Failure) -> tuple[Rival, ...]:
-    """The rival of a silence or an end on a channel where nothing would show the channel's end."""
+    """The rival of a silence or an end on a channel if the trace would not show the channel's end."""
     if failed.phase not in ("channel", "sftp", "scp") or session.uses("Conn") or session.dumped:
         return ()
     because = (

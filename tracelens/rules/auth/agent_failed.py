@@ -1,11 +1,11 @@
-from tracelens.rules._shared.login_attempts import about_agent
+from tracelens.rules._shared.login_attempts import is_agent_error
 from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.base import Found, Rival, cause, client
 from tracelens.sessions import Session
 
-OTHERWISE = "authenticate with key files: AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
-# A missing agent is nobody's failure: where another way reached the server, that one's answer counts.
-ANSWERED = (
+_OTHERWISE = "authenticate with key files: AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
+# Causes in which another method reached the server: its answer counts more than a missing agent.
+_ANSWERED = (
     "auth-password-rejected",
     "auth-password-not-allowed",
     "auth-password-expired",
@@ -21,7 +21,7 @@ ANSWERED = (
 )
 
 
-@cause("auth-agent-failed", phase="auth", yields_to=ANSWERED, outranks=NO_ANSWER, server_log=None)
+@cause("auth-agent-failed", phase="auth", yields_to=_ANSWERED, outranks=NO_ANSWER, server_log=None)
 def agent_failed(session: Session) -> Found | None:
     """The SSH agent could not be reached or refused.
 
@@ -64,27 +64,28 @@ def agent_failed(session: Session) -> Found | None:
     ```
     """
     failed = session.ending.failed
-    if failed is None or not about_agent(failed):
+    if failed is None or not is_agent_error(failed):
         return None
-    if failed.code == -51 and failed.says("sign"):
+    is_signing = failed.is_("agent.not_signed", "agent.sign_request")
+    if failed.code == -51 and is_signing:
         return None
-    if failed.says("auth sock", "AUTH_SOCK"):
+    if failed.is_("agent_variable"):
         todo = "set SSH_AUTH_SOCK for the program itself (a service, such as IRIS, does not have a login shell's), or "
-    elif failed.says("sign"):
+    elif is_signing:
         todo = "unlock the agent, confirm its question, and see that `ssh-add -l` still lists the key, or "
-    elif failed.says("list id", "recv", "send"):
+    elif failed.is_("agent.keys_not_listed", "agent.not_received", "agent.not_sent"):
         todo = "restart the agent and load the key again (`ssh-add -l` must list it), or "
     else:
         todo = "start the agent (ssh-agent, Pageant) for the account that the program runs under and load the key, or "
     return Found(
         f"The SSH agent could not be used: {failed.message}.",
         (failed.quote,),
-        (client(todo + OTHERWISE),),
+        (client(todo + _OTHERWISE),),
         (
             Rival(
                 "auth-publickey-rejected",
                 "ruled out: the server had called the key acceptable, the agent did not sign"
-                if failed.says("sign")
+                if is_signing
                 else "ruled out: no key of the agent reached the server in this attempt",
             ),
         ),

@@ -1,6 +1,4 @@
-import re
-
-from tracelens.rules._shared.key_files import CHECK, CONVERT, FILE_REFUSED, file, kind
+from tracelens.rules._shared.key_files import CHECK, CONVERT, file_quote, key_problem
 from tracelens.rules.base import Found, Rival, cause, client
 from tracelens.sessions import Failure, Session
 
@@ -48,59 +46,52 @@ def unsupported_format(session: Session) -> Found | None:
     [libssh2] 0.584404 Failure Event: -16 - Invalid key data, not base64 encoded
     ```
     """
-    found = kind(session)
-    if found is None or found[0] != "format":
+    problem = key_problem(session)
+    if problem is None or problem[0] != "format":
         return None
-    _, failure, sure = found
+    _, failure, certain = problem
     return Found(
         "A key file was read, but its format or key type is not supported by this libssh2."
-        if sure
+        if certain
         else "The private key could not be loaded: this libssh2 cannot read its format, or the passphrase is wrong.",
-        (failure.quote, *file(session)),
+        (failure.quote, file_quote(session)),
         (client(_remedy(session, failure)),),
         (
             Rival(
                 "auth-key-passphrase",
                 "ruled out: the text is about what the file holds, not about decrypting it"
-                if sure
+                if certain
                 else f"a wrong passphrase gives the same text; {CHECK}, and that would decide",
             ),
-            *(
-                (
-                    Rival(
-                        "auth-key-unreadable",
-                        "this version says the same of a missing file; a look at the path would decide",
-                    ),
-                )
-                if not sure and re.search(FILE_REFUSED, failure.message)
-                else ()
-            ),
+            Rival(
+                "auth-key-unreadable", "this version says the same of a missing file; a look at the path would decide"
+            )
+            if not certain and failure.is_("key.file_refused")
+            else None,
         ),
     )
 
 
 def _remedy(session: Session, failure: Failure) -> str:
     version = session.banner.client_version
-    if failure.says("backend"):
+    if failure.is_("key.no_backend"):
         return (
             "this crypto backend cannot compute the public key: AuthenticateWithKeyPair needs the public key file too"
         )
-    if failure.says("No signing signature"):
+    if failure.is_("key.no_signature_method"):
         return "use a key type that the server takes (server-sig-algs in packet 7 lists them), such as Ed25519 or ECDSA"
-    if failure.says("public key", "Invalid key data") and not failure.says("private key"):
+    if failure.is_("key.public") and not failure.is_("key.private"):
         return (
             "the public key file must hold one line in OpenSSH format (`ssh-rsa AAAA... comment`): "
             "`ssh-keygen -y -f PRIVATE_KEY` writes it, `ssh-keygen -i -f FILE` converts an SSH2 public key"
         )
-    if failure.says("No handler"):
+    if failure.is_("key.no_handler"):
         return (
-            "this libssh2 does not know the key type: use an RSA key, or libssh2 1.9.0 or later with OpenSSL for "
-            "ECDSA "
+            "this libssh2 does not know the key type: use an RSA key, or libssh2 1.9.0 or later with OpenSSL for ECDSA "
             "and Ed25519"
         )
     old = f"libssh2 {'.'.join(map(str, version))}" if version and version < (1, 9) else "libssh2 before 1.9"
     return (
-        f"the private key must be PEM (-----BEGIN RSA PRIVATE KEY-----): {CONVERT} ({old} and the WinCNG and "
-        "libgcrypt "
+        f"the private key must be PEM (-----BEGIN RSA PRIVATE KEY-----): {CONVERT} ({old} and the WinCNG and libgcrypt "
         "backends read only PEM); a PuTTY key (.ppk) is exported by PuTTYgen as an OpenSSH key"
     )

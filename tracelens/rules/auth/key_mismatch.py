@@ -1,9 +1,9 @@
 import shlex
 
-from tracelens.rules._shared.login_attempts import listed, vouches_for_any_key, who
-from tracelens.rules._shared.public_keys import key_files, key_refused, shown_key
-from tracelens.rules.base import Found, Rival, cause, client, server
-from tracelens.sessions import Quote, Session
+from tracelens.rules._shared.login_attempts import accepts_any_key, listed, who
+from tracelens.rules._shared.public_keys import key_quote, pair_quote, refused_key
+from tracelens.rules.base import Advice, Found, Rival, cause, client, server
+from tracelens.sessions import Attempt, Quote, Session
 
 
 @cause(
@@ -71,55 +71,62 @@ def mismatch(session: Session) -> Found | None:
     [libssh2] 0.955251 Failure Event: -19 - Invalid signature for supplied public key, or bad username/public key combination
     ```
     """  # noqa: E501  a trace line is as long as it is
-    refusal = key_refused(session)
+    refusal = refused_key(session)
     if refusal is None or not refusal.signed or refusal.attempt.partial:
         return None
     attempt = refusal.attempt
-    if vouches_for_any_key(session) or listed(session, "publickey") is False:
+    if accepts_any_key(session) or listed(session, "publickey") is False:
         return None
-    server_is = session.banner.server
-    if server_is is None:
-        known = (
-            "some servers (mod_sftp, Conch) call every key acceptable; the server's banner (mask bit 2) would decide"
-        )
-    elif session.banner.server_openssh is not None:
-        known = "ruled out: OpenSSH calls only a key acceptable that is authorized"
+    is_refused = attempt.partial is False
+    user, pair = who(session, attempt), pair_quote(attempt)
+    if pair is not None:
+        no_pair = f"{attempt.private_file!r} is not the other half of {attempt.key_file or ''!r}"
     else:
-        known = f"if {server_is} calls every key acceptable, the key may be unknown; the server's log would decide"
-    unsure = (
-        ()
-        if attempt.partial is False
-        else (
-            Rival(
+        no_pair = "the private key is not its other half"
+    return Found(
+        f"The server knows the public key of {user} but refused the signature: {no_pair}."
+        if is_refused
+        else f"The server called the public key of {user} acceptable and took the signature for no login: most likely "
+        f"{no_pair}.",
+        (
+            refusal.failure.quote,
+            Quote(attempt.end_line, "USERAUTH_FAILURE, no partial success") if is_refused else None,
+            key_quote(attempt) if attempt.fingerprint or pair is None else None,
+            pair,
+        ),
+        _advice(attempt),
+        (
+            None
+            if is_refused
+            else Rival(
                 "auth-second-factor-missing",
                 "the last byte of packet 51 (mask bit 2) would decide: 1 is partial success, the key is fine and "
                 "the server wants another method as well",
             ),
-        )
-    )
-    whose = who(session, attempt)
-    files = key_files(attempt)
-    public, private = attempt.key_file or "", attempt.private_file or ""
-    no_pair = f"{private!r} is not the other half of {public!r}" if files else "the private key is not its other half"
-    return Found(
-        f"The server knows the public key of {whose} but refused the signature: {no_pair}."
-        if attempt.partial is False
-        else f"The server called the public key of {whose} acceptable and took the signature for no login: most likely "
-        f"{no_pair}.",
-        (
-            refusal.failure.quote,
-            *((Quote(attempt.end_line, "USERAUTH_FAILURE, no partial success"),) if attempt.partial is False else ()),
-            *(shown_key(attempt) if attempt.fingerprint or not files else ()),
-            *files,
+            Rival("auth-publickey-rejected", _unknown_key(session)),
         ),
-        (
-            client(
-                f"compare: `ssh-keygen -y -f {shlex.quote(private) if files else 'PRIVATE_KEY'}` must print the same "
-                f"key as stands in {public if files else 'the public key file'}; then pass the two files of one pair "
-                "to AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
-                + ("" if attempt.partial is False else "; if they are a pair, go on with the next method")
-            ),
-            server('look in sshd\'s log (LogLevel DEBUG1) for "key_verify failed" or "incorrect signature"'),
-        ),
-        (*unsure, Rival("auth-publickey-rejected", known)),
     )
+
+
+def _advice(attempt: Attempt) -> tuple[Advice, ...]:
+    private, public = "PRIVATE_KEY", "the public key file"
+    if pair_quote(attempt) is not None:
+        private, public = shlex.quote(attempt.private_file or ""), attempt.key_file or ""
+    return (
+        client(
+            f"compare: `ssh-keygen -y -f {private}` must print the same key as stands in {public}; then pass the two "
+            "files of one pair to AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
+            + ("" if attempt.partial is False else "; if they are a pair, go on with the next method")
+        ),
+        server('look in sshd\'s log (LogLevel DEBUG1) for "key_verify failed" or "incorrect signature"'),
+    )
+
+
+def _unknown_key(session: Session) -> str:
+    """What rules out, or would decide, that the server does not know the key."""
+    name = session.banner.server
+    if name is None:
+        return "some servers (mod_sftp, Conch) call every key acceptable; the server's banner (mask bit 2) would decide"
+    if session.banner.server_openssh is not None:
+        return "ruled out: OpenSSH calls only a key acceptable that is authorized"
+    return f"if {name} calls every key acceptable, the key may be unknown; the server's log would decide"

@@ -1,4 +1,4 @@
-from tracelens.rules._shared.key_files import CHECK, CONVERT, file, kind, path_of
+from tracelens.rules._shared.key_files import CHECK, CONVERT, file_quote, key_problem, path_of
 from tracelens.rules.base import Found, Rival, cause, client
 from tracelens.sessions import Session
 
@@ -45,22 +45,22 @@ def passphrase(session: Session) -> Found | None:
     [libssh2] 0.901649 Failure Event: -19 - Callback returned error
     ```
     """
-    found = kind(session)
-    if found is None or found[0] != "passphrase":
+    problem = key_problem(session)
+    if problem is None or problem[0] != "passphrase":
         return None
-    _, failure, sure = found
+    _, failure, certain = problem
     path = path_of(session, public=False)
-    missing = failure.says("without passphrase")
-    what = "no passphrase was given" if missing else "the passphrase is wrong" + ("" if sure else " or missing")
+    missing = failure.is_("key.passphrase_missing")
+    what = "no passphrase was given" if missing else "the passphrase is wrong" + ("" if certain else " or missing")
     rival = (
         "ruled out: the text is about decrypting the key"
-        if sure
+        if certain
         else f"a file that it cannot parse gives the same text; {CHECK}: that would decide; if it works, {CONVERT}"
     )
     return Found(
         f"The private key{f' {path}' if path else ''} could not be unlocked: {what}"
-        + ("." if sure else ", or the file is no key that this library can read."),
-        (failure.quote, *file(session)),
+        + ("." if certain else ", or the file is no key that this library can read."),
+        (failure.quote, file_quote(session)),
         (
             client(
                 "give the right passphrase: AuthenticateWithKeyPair(user, public, private, passphrase) / "

@@ -1,4 +1,4 @@
-from tracelens.rules._shared.key_files import file, kind, path_of
+from tracelens.rules._shared.key_files import file_quote, key_problem, path_of
 from tracelens.rules.base import Found, Rival, cause, client
 from tracelens.sessions import Session
 
@@ -41,22 +41,20 @@ def unreadable(session: Session) -> Found | None:
     [libssh2] 0.392524 Failure Event: -16 - Unable to open public key file
     ```
     """
-    found = kind(session)
-    if found is None or found[0] != "unreadable":
+    problem = key_problem(session)
+    if problem is None or problem[0] != "unreadable":
         return None
-    failure = found[1]
-    public = failure.says("public key file", "public key from file") and not failure.says("from private key")
+    failure = problem[1]
+    public = failure.is_("key.public_file") and not failure.is_("key.from_private")
     which, path = ("public" if public else "private"), path_of(session, public=public)
     return Found(
         f"The {which} key file could not be opened or read{f': {path}' if path else ''}.",
-        (failure.quote, *file(session)),
+        (failure.quote, file_quote(session)),
         (
             client(
-                f"check path, spelling and permissions of the {which} key file{f' {path}' if path else ''} for "
-                "the account "
-                "that the program (on IRIS: the instance's operating-system user) runs under; "
-                "AuthenticateWithKeyPair takes "
-                "the public key file first"
+                f"check path, spelling and permissions of the {which} key file{f' {path}' if path else ''} for the "
+                "account that the program (on IRIS: the instance's operating-system user) runs under; "
+                "AuthenticateWithKeyPair takes the public key file first"
             ),
         ),
         (Rival("auth-key-format", "ruled out: the file was never read"),),

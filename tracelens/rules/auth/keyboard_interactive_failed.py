@@ -1,16 +1,17 @@
-from tracelens.rules._shared.login_attempts import listed, refusals, the_list, who
-from tracelens.rules._shared.prompts import OUTRANKED, refused
-from tracelens.rules._shared.server_messages import barred, let_in, told
+from tracelens.rules._shared.login_attempts import list_quote, listed, refusals, who
+from tracelens.rules._shared.prompts import OUTRANKED, refused_answers
+from tracelens.rules._shared.server_messages import account_advice, account_refusal, last_messages
 from tracelens.rules.base import Found, Rival, cause, client, server
-from tracelens.sessions import Attempt, Quote, Session
+from tracelens.sessions import Attempt, Failure, Quote, Session
 
-UNSEEN_PROMPTS = "the prompts can ask for a new password; packet 60 (mask bit 2) would decide"
+_NO_LIST = "the list of methods (mask 142) would decide"
+_UNSEEN_PROMPTS = "the prompts can ask for a new password; packet 60 (mask bit 2) would decide"
 
 
-def _unanswered(session: Session) -> Attempt | None:
+def _unanswered(session: Session, failed: Failure) -> Attempt | None:
     """The attempt whose prompts got no answer before the session ended."""
-    last, failed = session.login.last_attempt, session.ending.failed
-    if failed is None or failed.phase != "auth" or last is None:
+    last = session.login.last_attempt
+    if failed.phase != "auth" or last is None:
         return None
     if last.method != "keyboard-interactive" or last.prompts is None or last.outcome in ("accepted", "partial"):
         return None
@@ -82,91 +83,86 @@ def failed(session: Session) -> Found | None:
     [libssh2] 2.588238 Failure Event: -18 - Authentication failed (keyboard-interactive)
     ```
     """
-    waiting = _unanswered(session)
-    if waiting is not None:
-        return _no_answer(session, waiting)
-    refusal = refused(session)
+    failed = session.ending.failed
+    if failed is None:
+        return None
+    attempt = _unanswered(session, failed)
+    if attempt is not None:
+        return _no_answer(session, attempt, failed)
+    refusal = refused_answers(session)
     if refusal is None:
         return None
     attempt = refusal.attempt
-    invoked = session.saw("userauth.keyboard_interactive_callback")
-    if attempt.prompts or attempt.answered:
-        asked = f"{attempt.prompts} prompts" if (attempt.prompts or 0) > 1 else "the server's prompt"
-        summary = (
-            f"The client answered {asked} for {who(session, attempt)}, and the server refused (keyboard-interactive)."
-        )
-        not_allowed = "ruled out: the server sent prompts"
-    elif attempt.prompts == 0 and session.packets.get("info_request"):
-        summary = (
-            f"The server showed a text and asked nothing, then refused {who(session, attempt)} (keyboard-interactive)."
-        )
-        not_allowed = "ruled out: the server began the dialogue"
-    elif invoked or session.uses("Userauth") is False:
-        summary = (
-            f"The server refused what the prompt callback answered for {who(session, attempt)} (keyboard-interactive)."
-        )
-        not_allowed = "ruled out: the callback was asked" if invoked else "the list of methods (mask 142) would decide"
-    else:
-        summary = f"The server refused {who(session, attempt)} without asking anything (keyboard-interactive)."
-        not_allowed = (
-            "ruled out: the server lists the method"
-            if listed(session, "keyboard-interactive")
-            else "the list of methods (mask 142) would decide"
-        )
-    words = barred(session, attempt.line)
-    if words is not None:
+    user, methods = who(session, attempt), list_quote(session, attempt)
+    summary, not_allowed = _story(session, attempt, user)
+    rival = Rival("auth-keyboard-interactive-not-allowed", not_allowed)
+    sentence = account_refusal(session, attempt.line)
+    if sentence is not None:
         return Found(
-            f"The server refused {who(session, attempt)} (keyboard-interactive): the account may not be used.",
-            (words, refusal.failure.quote, *the_list(session, attempt)),
-            let_in(attempt.user or session.login.user or "USER"),
-            (Rival("auth-keyboard-interactive-not-allowed", not_allowed),),
+            f"The server refused {user} (keyboard-interactive): the account may not be used.",
+            (sentence, refusal.failure.quote, methods),
+            account_advice(attempt.user or session.login.user or "USER"),
+            (rival,),
         )
     return Found(
         summary,
         (
             refusal.failure.quote,
-            *told(session, attempt.line),
-            Quote(attempt.line, f"keyboard-interactive for {who(session, attempt)}", aside=True),
-            *the_list(session, attempt),
+            *last_messages(session, attempt.line),
+            Quote(attempt.line, f"keyboard-interactive for {user}", aside=True),
+            methods,
         ),
         (
             client(
                 "check what the prompt callback answers, prompt by prompt: the server may ask for a password, a "
-                "one-time code, or both, in "
-                "more than one round; a code is valid for seconds only, so check the clock too"
+                "one-time code, or both, in more than one round; a code is valid for seconds only, so check the "
+                "clock too"
             ),
             server(
-                "look in sshd's and PAM's log for \"keyboard-interactive/pam\" failures of "
-                f"{who(session, attempt)}; without UsePAM sshd has nothing to ask"
+                f"look in sshd's and PAM's log for \"keyboard-interactive/pam\" failures of {user}; without UsePAM "
+                "sshd has nothing to ask"
             ),
         ),
-        (
-            Rival("auth-keyboard-interactive-not-allowed", not_allowed),
-            *(() if session.dumped else (Rival("auth-password-expired", UNSEEN_PROMPTS),)),
-        ),
+        (rival, None if session.dumped else Rival("auth-password-expired", _UNSEEN_PROMPTS)),
     )
 
 
-def _no_answer(session: Session, attempt: Attempt) -> Found:
-    failed = session.ending.failed
-    assert failed is not None
-    failed = next((f for f in session.failures if f.line > attempt.line and f.fate != "cleanup"), failed)
-    silent = failed.kind in ("silence", "closed")
+def _story(session: Session, attempt: Attempt, user: str) -> tuple[str, str]:
+    """How the dialogue went, and what rules out (or would decide) that the method is not allowed."""
+    if attempt.prompts or attempt.answered:
+        prompts = f"{attempt.prompts} prompts" if (attempt.prompts or 0) > 1 else "the server's prompt"
+        summary = f"The client answered {prompts} for {user}, and the server refused (keyboard-interactive)."
+        return summary, "ruled out: the server sent prompts"
+    if attempt.prompts == 0 and session.packets.get("info_request"):
+        summary = f"The server showed a text and asked nothing, then refused {user} (keyboard-interactive)."
+        return summary, "ruled out: the server began the dialogue"
+    invoked = session.saw("userauth.keyboard_interactive_callback")
+    if invoked or session.uses("Userauth") is False:
+        summary = f"The server refused what the prompt callback answered for {user} (keyboard-interactive)."
+        return summary, "ruled out: the callback was asked" if invoked else _NO_LIST
+    summary = f"The server refused {user} without asking anything (keyboard-interactive)."
+    is_offered = listed(session, "keyboard-interactive")
+    return summary, "ruled out: the server lists the method" if is_offered else _NO_LIST
+
+
+def _no_answer(session: Session, attempt: Attempt, failed: Failure) -> Found:
+    errors = (f for f in session.failures if f.line > attempt.line and f.fate != "cleanup")
+    end = next(errors, failed)
+    is_silent = end.kind in ("silence", "closed")
     return Found(
         "The server sent a prompt (keyboard-interactive) that the client never answered"
-        + (", and there the trace ends." if silent else ", until the connection ended."),
-        (Quote(attempt.line, f"keyboard-interactive for {who(session, attempt)}", aside=True), failed.quote),
+        + (", and there the trace ends." if is_silent else ", until the connection ended."),
+        (Quote(attempt.line, f"keyboard-interactive for {who(session, attempt)}", aside=True), end.quote),
         (
             client(
-                "the prompt callback must return with an answer: one that waits for a person or a code holds the "
-                "whole login; "
-                "AuthenticateWithKeyboardInteractive needs all answers ready"
+                "the prompt callback must return with an answer: one that waits for a person or a code holds the whole "
+                "login; AuthenticateWithKeyboardInteractive needs all answers ready"
             ),
             server("LoginGraceTime (sshd: 120 s) is how long the server waits for the login as a whole"),
         ),
         (
             Rival(
-                "transport-timeout" if silent else "transport-connection-lost",
+                "transport-timeout" if is_silent else "transport-connection-lost",
                 "ruled out: it was the client's turn, the last prompt (packet 60) has no answer (packet 61)",
             ),
         ),

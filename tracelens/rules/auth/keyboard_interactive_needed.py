@@ -1,5 +1,5 @@
-from tracelens.rules._shared.login_attempts import listed, the_list
-from tracelens.rules._shared.passwords import OUTRANKED, refused
+from tracelens.rules._shared.login_attempts import list_quote, listed
+from tracelens.rules._shared.passwords import OUTRANKED, refused_password
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
@@ -45,19 +45,18 @@ def prompts_needed(session: Session) -> Found | None:
     [libssh2] 2.260415 Failure Event: -18 - Authentication failed (username/password)
     ```
     """
-    refusal = refused(session)
+    refusal = refused_password(session)
     if refusal is None or listed(session, "password") is not False:
         return None
     if not listed(session, "keyboard-interactive"):
         return None
     return Found(
         "A password was tried, but this server asks for it by prompts: keyboard-interactive.",
-        (refusal.failure.quote, *the_list(session, refusal.attempt)),
+        (refusal.failure.quote, list_quote(session, refusal.attempt)),
         (
             client(
                 "use AuthenticateWithKeyboardInteractive (Caché 2018.1 and later, IRIS) or "
-                "libssh2_userauth_keyboard_interactive(), "
-                "and answer the prompt with the password"
+                "libssh2_userauth_keyboard_interactive(), and answer the prompt with the password"
             ),
             server("or allow plain passwords: `PasswordAuthentication yes` in sshd_config"),
         ),

@@ -1,5 +1,5 @@
-from tracelens.rules._shared.login_attempts import listed, offers, the_list
-from tracelens.rules._shared.prompts import OUTRANKED, refused
+from tracelens.rules._shared.login_attempts import list_quote, listed, methods_left
+from tracelens.rules._shared.prompts import OUTRANKED, refused_answers
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
@@ -43,7 +43,7 @@ def not_allowed(session: Session) -> Found | None:
     [libssh2] 0.178876 Failure Event: -18 - Authentication failed (keyboard-interactive)
     ```
     """
-    refusal = refused(session)
+    refusal = refused_answers(session)
     if refusal is None or listed(session, "keyboard-interactive") is not False:
         return None
     attempt = refusal.attempt
@@ -51,8 +51,8 @@ def not_allowed(session: Session) -> Found | None:
     if attempt.prompts or (called is not None and called.line >= attempt.line):
         return None
     return Found(
-        f"keyboard-interactive was tried; the server does not have it, it offers: {offers(session, attempt)}.",
-        (refusal.failure.quote, *the_list(session, attempt)),
+        f"keyboard-interactive was tried; the server does not have it, it offers: {methods_left(session, attempt)}.",
+        (refusal.failure.quote, list_quote(session, attempt)),
         (
             client(
                 "use a method that the server offers: AuthenticateWithUsername for password, "

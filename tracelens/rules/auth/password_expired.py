@@ -5,7 +5,7 @@ from tracelens.rules._shared.timeouts import NO_ANSWER, is_lost
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Failure, Quote, Session
 
-AGED = "the server speaks of the password's age, not of its being wrong"
+_ABOUT_AGE = "the server speaks of the password's age, not of its being wrong"
 
 
 @cause(
@@ -65,51 +65,49 @@ def expired(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None:
         return None
-    words = must_change(session)
-    if words is not None and (ending := _not_changed(session, failed, words)):
-        return _aged(session, f"says that it must be changed, and {ending}", (words, failed.quote), AGED)
+    demand = must_change(session)
+    if demand is not None and (ending := _ending_after(demand, session, failed)):
+        return _finding(session, f"says that it must be changed, and {ending}", (demand, failed.quote), _ABOUT_AGE)
     if failed.phase != "auth":
         return None
-    bare = next(
-        (
-            f
-            for f in session.failures
-            if f.line >= failed.line
-            and (f.code == -15 or (f.code == -18 and f.message.strip() == "Authentication failed"))
-        ),
-        None,
-    )
-    asked = next((a for a in session.login.attempts if a.change_requested and a.outcome != "accepted"), None)
-    if (asked is None and bare is None) or (asked is not None and _changed(session, asked)):
+    attempt = next((a for a in session.login.attempts if a.change_requested and a.outcome != "accepted"), None)
+    if attempt is None:
+        error = _change_error(session, failed)
+        because = "a refused password reads `Authentication failed (username/password)`"
+        return _finding(session, _story(error, error), (error.quote,), because) if error is not None else None
+    if _changed(session, attempt):
         return None
-    since = asked.change_requested if asked else failed.line
-    end = bare or next((f for f in session.failures if f.line > since and f.fate != "cleanup"), failed)
-    if end.says("(username/password)"):
+    line, error = attempt.change_requested, _change_error(session, failed)
+    end = error or next((f for f in session.failures if f.line > line and f.fate != "cleanup"), failed)
+    request = Quote(line, "the server requests a password change (packet 60 after a password)")
+    because = "the server did not refuse the password, it asked for a new one"
+    return _finding(session, _story(end, error), (request, end.quote), because)
+
+
+def _change_error(session: Session, failed: Failure) -> Failure | None:
+    """The error of a client without an answer to the request for a new password."""
+    errors = (f for f in session.failures if f.line >= failed.line)
+    return next((f for f in errors if f.code == -15 or (f.code == -18 and f.is_("auth.refused"))), None)
+
+
+def _story(end: Failure, change_error: Failure | None) -> str:
+    if end.is_("auth.password_refused"):
         ending = "and refused the one that it got"
-    elif end.says("callback failed"):
+    elif end.is_("auth.password_change_failed"):
         ending = "and the program's change callback gave none"
-    elif bare is not None:
+    elif change_error is not None:
         ending = "and this program has no way to give one"
     else:
         ending = "and the login ended there"
-    proof = (
-        (Quote(asked.change_requested, "the server requests a password change (packet 60 after a password)"),)
-        if asked
-        else ()
-    )
-    if asked:
-        ruled_out = "the server did not refuse the password, it asked for a new one"
-    else:
-        ruled_out = "a refused password reads `Authentication failed (username/password)`"
-    return _aged(session, f"asks for a new one, {ending}", (*proof, end.quote), ruled_out)
+    return f"asks for a new one, {ending}"
 
 
-def _aged(session: Session, story: str, proof: tuple[Quote, ...], ruled_out: str) -> Found:
-    asked = next((a for a in session.login.attempts if a.change_requested), None)
-    name = (asked.user if asked else None) or session.login.user or "USER"
+def _finding(session: Session, story: str, evidence: tuple[Quote, ...], because: str) -> Found:
+    attempt = next((a for a in session.login.attempts if a.change_requested), None)
+    name = (attempt.user if attempt else None) or session.login.user or "USER"
     return Found(
         f"The password has expired: the server {story}.",
-        proof,
+        evidence,
         (
             client(
                 f"set a new password by another way (`ssh {name}@HOST` asks for one), or use a program that "
@@ -120,34 +118,38 @@ def _aged(session: Session, story: str, proof: tuple[Quote, ...], ruled_out: str
                 f"set a new password, or take the account out of password ageing (`chage -M -1 {shlex.quote(name)}`)"
             ),
         ),
-        (Rival("auth-password-rejected", f"ruled out: {ruled_out}"),),
+        (Rival("auth-password-rejected", f"ruled out: {because}"),),
     )
 
 
-def _not_changed(session: Session, failed: Failure, words: Quote) -> str:
-    """How it went on after the server said that the password must be changed; empty where something else failed."""
+def _ending_after(demand: Quote, session: Session, failed: Failure) -> str:
+    """What the server did after it demanded a new password; empty if something else failed."""
     last = session.login.last_attempt
     if last is None:
         return ""
-    prompts = last.method == "keyboard-interactive"
     if failed.phase == "auth":
-        ended = "refuses what it gets" if not is_lost(session, failed) else "hangs up"
-        return ended if words.line >= last.line and last.method != "publickey" else ""
-    said = session.server_disconnect()
-    if said is not None and said.line == words.line:
+        if demand.line < last.line or last.method == "publickey":
+            return ""
+        return "hangs up" if is_lost(session, failed) else "refuses what it gets"
+    message = session.server_disconnect()
+    if message is not None and message.line == demand.line:
         return "hangs up"
-    if prompts or failed.phase not in ("channel", "sftp") or session.scp.line or session.sftp.version is not None:
+    if last.method == "keyboard-interactive" or failed.phase not in ("channel", "sftp"):
         return ""
-    # What ends at once, with nothing refused and nothing done, has no terminal to ask at.
-    channels = [c for c in session.channels if c.number >= 0]
-    refused = any(c.refused_line or any(r.granted is False for r in c.requests) for c in channels)
-    ended_at_once = bool(channels) and all(c.exit_line or c.close_line or c.eof_line for c in channels)
-    if refused or not ended_at_once:
+    if session.scp.line or session.sftp.version is not None or not _ended_at_once(session):
         return ""
     return "lets nobody do anything before"
 
 
-def _changed(session: Session, asked: Attempt) -> bool:
-    """Whether the server took the new password, be it that it wants another method as well."""
-    later = (a for a in session.login.attempts if a.line > asked.change_requested and a.method == "password")
-    return any(a.outcome in ("accepted", "partial") for a in (asked, *later))
+def _ended_at_once(session: Session) -> bool:
+    """Whether all channels ended with nothing refused and nothing done: there is no terminal to ask at."""
+    channels = [c for c in session.channels if c.number >= 0]
+    if any(c.refused_line or any(r.granted is False for r in c.requests) for c in channels):
+        return False
+    return bool(channels) and all(c.exit_line or c.close_line or c.eof_line for c in channels)
+
+
+def _changed(session: Session, attempt: Attempt) -> bool:
+    """Whether the server accepted the new password, even if it wants another method as well."""
+    later = (a for a in session.login.attempts if a.line > attempt.change_requested and a.method == "password")
+    return any(a.outcome in ("accepted", "partial") for a in (attempt, *later))

@@ -1,5 +1,5 @@
-from tracelens.rules._shared.login_attempts import listed, offers, the_list, who
-from tracelens.rules._shared.passwords import OUTRANKED, refused
+from tracelens.rules._shared.login_attempts import list_quote, listed, methods_left, who
+from tracelens.rules._shared.passwords import OUTRANKED, refused_password
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
@@ -46,23 +46,21 @@ def not_allowed(session: Session) -> Found | None:
     [libssh2] 0.160884 Failure Event: -18 - Authentication failed (username/password)
     ```
     """
-    refusal = refused(session)
+    refusal = refused_password(session)
     if refusal is None or listed(session, "password") is not False or listed(session, "keyboard-interactive"):
         return None
-    methods = offers(session, refusal.attempt)
+    methods = methods_left(session, refusal.attempt)
     return Found(
         f"A password was tried; the server takes none, it offers: {methods}.",
-        (refusal.failure.quote, *the_list(session, refusal.attempt)),
+        (refusal.failure.quote, list_quote(session, refusal.attempt)),
         (
             client(
-                "use a method that the server offers, mostly a key pair: AuthenticateWithKeyPair(user, public "
-                "key file, private key file, "
-                "passphrase) or libssh2_userauth_publickey_fromfile()"
+                "use a method that the server offers, mostly a key pair: AuthenticateWithKeyPair(user, public key "
+                "file, private key file, passphrase) or libssh2_userauth_publickey_fromfile()"
             ),
             server(
                 f"put a key of {who(session, refusal.attempt)} into authorized_keys, or allow passwords: "
-                "`PasswordAuthentication yes` in "
-                "sshd_config"
+                "`PasswordAuthentication yes` in sshd_config"
             ),
         ),
         (

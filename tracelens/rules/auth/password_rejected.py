@@ -1,12 +1,12 @@
-from tracelens.rules._shared.login_attempts import listed, the_list, who
-from tracelens.rules._shared.passwords import OUTRANKED, refused
-from tracelens.rules._shared.server_messages import barred, let_in, told
+from tracelens.rules._shared.login_attempts import Refusal, list_quote, listed, who
+from tracelens.rules._shared.passwords import OUTRANKED, refused_password
+from tracelens.rules._shared.server_messages import account_advice, account_refusal, last_messages
 from tracelens.rules._shared.timeouts import is_lost
-from tracelens.rules.auth.too_many_failures import cut
+from tracelens.rules.auth.too_many_failures import connection_cut
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
-NO_LIST = "no list of methods was traced; mask 142 would show it, and the list would decide"
+_NO_LIST = "no list of methods was traced; mask 142 would show it, and the list would decide"
 
 
 @cause(
@@ -80,49 +80,30 @@ def rejected(session: Session) -> Found | None:
     [libssh2] 2.518858 Failure Event: -18 - Authentication failed (username/password)
     ```
     """
-    refusal = refused(session)
+    refusal = refused_password(session)
     if refusal is None:
         return _turned_away(session)
-    if listed(session, "password") is False:
+    is_offered = listed(session, "password")
+    if is_offered is False:
         return None
-    attempt = refusal.attempt
-    if listed(session, "password") is None:
-        rivals: tuple[Rival, ...] = (
-            Rival("auth-password-not-allowed", NO_LIST),
-            Rival("auth-keyboard-interactive-needed", NO_LIST),
-        )
-    else:
-        rivals = (Rival("auth-keyboard-interactive-needed", "ruled out: the server lists password among its methods"),)
-    if attempt.partial is None:
-        rivals += (
-            Rival("auth-second-factor-missing", "the last byte of packet 51 (mask bit 2) would decide: 1 is partial"),
-        )
-    if not session.dumped and not session.uses("Userauth"):
-        rivals += (Rival("auth-password-expired", "a refused change of it reads the same; mask 142 would decide"),)
-    if not session.uses("Failure Event"):
-        rivals += (Rival("auth-too-many-failures", "what ended the session was not traced; mask 142 would decide"),)
-    if cut(session, [refusal.failure], least=1) is not None:
-        rivals += (
-            Rival("auth-too-many-failures", "the server hung up with the next attempt; its log and limit would decide"),
-        )
+    attempt, rivals = refusal.attempt, _rivals(session, refusal, is_offered)
     name = attempt.user or session.login.user or "USER"
-    words = barred(session, attempt.line)
-    if words is not None:
+    sentence = account_refusal(session, attempt.line)
+    if sentence is not None:
         return Found(
             f"The server refused {who(session, attempt)}: the account may not be used.",
-            (words, refusal.failure.quote, *the_list(session, attempt)),
-            let_in(name),
+            (sentence, refusal.failure.quote, list_quote(session, attempt)),
+            account_advice(name),
             rivals,
         )
     return Found(
         f"The server takes passwords and refused {who(session, attempt)} with this one.",
-        (refusal.failure.quote, *told(session, attempt.line), *the_list(session, attempt)),
+        (refusal.failure.quote, *last_messages(session, attempt.line), list_quote(session, attempt)),
         (
             client(
-                f"check user name and password, AuthenticateWithUsername({name!r}, ...) / "
-                "libssh2_userauth_password(): a domain prefix, "
-                "a changed password, a locked account, blanks at the end, characters outside ASCII (UTF-8 is "
-                "expected)"
+                f"check user name and password, AuthenticateWithUsername({name!r}, ...) / libssh2_userauth_password(): "
+                "a domain prefix, a changed password, a locked account, blanks at the end, characters outside ASCII "
+                "(UTF-8 is expected)"
             ),
             server(
                 f'look in sshd\'s log for "Failed password for {name}", "Invalid user {name}" or "not allowed '
@@ -134,18 +115,41 @@ def rejected(session: Session) -> Found | None:
     )
 
 
+def _rivals(session: Session, refusal: Refusal, is_offered: bool | None) -> tuple[Rival | None, ...]:
+    is_cut = connection_cut(session, [refusal.failure], least=1) is not None
+    return (
+        None if is_offered else Rival("auth-password-not-allowed", _NO_LIST),
+        Rival(
+            "auth-keyboard-interactive-needed",
+            "ruled out: the server lists password among its methods" if is_offered else _NO_LIST,
+        ),
+        Rival("auth-second-factor-missing", "the last byte of packet 51 (mask bit 2) would decide: 1 is partial")
+        if refusal.attempt.partial is None
+        else None,
+        Rival("auth-password-expired", "a refused change of it reads the same; mask 142 would decide")
+        if not session.dumped and not session.uses("Userauth")
+        else None,
+        None
+        if session.uses("Failure Event")
+        else Rival("auth-too-many-failures", "what ended the session was not traced; mask 142 would decide"),
+        Rival("auth-too-many-failures", "the server hung up with the next attempt; its log and limit would decide")
+        if is_cut
+        else None,
+    )
+
+
 def _turned_away(session: Session) -> Found | None:
     """Where the server says in a banner that the account may not be used, and hangs up instead of an answer."""
     failed, attempt = session.ending.failed, session.login.last_attempt
     if failed is None or failed.phase != "auth" or attempt is None or attempt.method != "password":
         return None
-    words = barred(session, attempt.line)
-    if words is None or not attempt.pending or not is_lost(session, failed):
+    sentence = account_refusal(session, attempt.line)
+    if sentence is None or not attempt.pending or not is_lost(session, failed):
         return None
     name = attempt.user or session.login.user or "USER"
     return Found(
         f"The server turns {who(session, attempt)} away and hangs up: the account may not be used.",
-        (words, failed.quote),
-        let_in(name),
+        (sentence, failed.quote),
+        account_advice(name),
         (Rival("transport-connection-lost", "ruled out: the server says why before it hangs up"),),
     )

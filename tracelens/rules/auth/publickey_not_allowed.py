@@ -1,5 +1,5 @@
-from tracelens.rules._shared.login_attempts import listed, offers, the_list
-from tracelens.rules._shared.public_keys import key_refused, shown_key
+from tracelens.rules._shared.login_attempts import list_quote, listed, methods_left
+from tracelens.rules._shared.public_keys import key_quote, refused_key
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
@@ -44,18 +44,17 @@ def not_allowed(session: Session) -> Found | None:
     [libssh2] 0.239310 Failure Event: -18 - Username/PublicKey combination invalid
     ```
     """
-    refusal = key_refused(session)
+    refusal = refused_key(session)
     if refusal is None or refusal.attempt.partial or listed(session, refusal.method) is not False:
         return None
-    methods = offers(session, refusal.attempt)
+    methods = methods_left(session, refusal.attempt)
     return Found(
         f"A key was tried ({refusal.method}); the server takes none, it offers: {methods}.",
-        (refusal.failure.quote, *the_list(session, refusal.attempt), *shown_key(refusal.attempt)),
+        (refusal.failure.quote, list_quote(session, refusal.attempt), key_quote(refusal.attempt)),
         (
             client(
                 "use a method that the server offers: AuthenticateWithUsername for password, "
-                "AuthenticateWithKeyboardInteractive for "
-                "keyboard-interactive"
+                "AuthenticateWithKeyboardInteractive for keyboard-interactive"
             ),
             server("or allow keys: `PubkeyAuthentication yes` in sshd_config, publickey in AuthenticationMethods"),
         ),

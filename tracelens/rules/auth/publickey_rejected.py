@@ -1,7 +1,14 @@
-from tracelens.rules._shared.login_attempts import SIGNED, listed, the_list, vouches_for_any_key, who
-from tracelens.rules._shared.public_keys import key_refused, shown_key
+from tracelens.rules._shared.login_attempts import accepts_any_key, list_quote, listed, who
+from tracelens.rules._shared.public_keys import key_quote, refused_key
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Session
+
+_MISMATCH = Rival(
+    "auth-key-mismatch",
+    "`ssh-keygen -y -f PRIVATE_KEY` would decide: it must print the same key as the public key file",
+)
+_SECOND_FACTOR = Rival("auth-second-factor-missing", "an earlier -19 may have been a success; mask 142 would decide")
+_NOT_ALLOWED = Rival("auth-publickey-not-allowed", "the list of methods (mask 142) would decide")
 
 
 @cause(
@@ -77,20 +84,19 @@ def rejected(session: Session) -> Found | None:
     [libssh2] 0.149004 Failure Event: -18 - Username/PublicKey combination invalid
     ```
     """
-    refusal = key_refused(session)
+    refusal = refused_key(session)
     if refusal is None or refusal.attempt.partial:
         return None
-    attempt, any_key = refusal.attempt, vouches_for_any_key(session)
+    attempt, any_key = refusal.attempt, accepts_any_key(session)
     name = attempt.user or session.login.user or "USER"
-    said = ", though it had called the key acceptable, as this server does with any" if any_key else ""
+    though = ", though it had called the key acceptable, as this server does with any" if any_key else ""
     return Found(
-        f"The server does not accept this public key for {who(session, attempt)}{said}.",
-        (refusal.failure.quote, *shown_key(attempt), *the_list(session, attempt)),
+        f"The server does not accept this public key for {who(session, attempt)}{though}.",
+        (refusal.failure.quote, key_quote(attempt), list_quote(session, attempt)),
         (
             client(
-                "send the public key (one line, OpenSSH format) to the server's admin, never the private one; "
-                "check user name and key files of "
-                "AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
+                "send the public key (one line, OpenSSH format) to the server's admin, never the private one; check "
+                "user name and key files of AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()"
             ),
             server(
                 f"put the key into ~{name}/.ssh/authorized_keys and check owner and permissions up to the home "
@@ -100,26 +106,11 @@ def rejected(session: Session) -> Found | None:
         ),
         (
             _sha1_rival(session, attempt),
-            *(_mismatch_rival() if any_key else ()),
-            *(
-                (Rival("auth-second-factor-missing", "an earlier -19 may have been a success; mask 142 would decide"),)
-                if any(f.fate == "undecided" and f.says(SIGNED) for f in session.failures)
-                else ()
-            ),
-            *(
-                (Rival("auth-publickey-not-allowed", "the list of methods (mask 142) would decide"),)
-                if listed(session, refusal.method) is None
-                else ()
-            ),
-        ),
-    )
-
-
-def _mismatch_rival() -> tuple[Rival, ...]:
-    return (
-        Rival(
-            "auth-key-mismatch",
-            "`ssh-keygen -y -f PRIVATE_KEY` would decide: it must print the same key as the public key file",
+            _MISMATCH if any_key else None,
+            _SECOND_FACTOR
+            if any(f.fate == "undecided" and f.is_("auth.signature_refused") for f in session.failures)
+            else None,
+            _NOT_ALLOWED if listed(session, refusal.method) is None else None,
         ),
     )
 

@@ -1,45 +1,50 @@
 import re
 
 from tracelens.rules._shared.login_attempts import refusals
-from tracelens.rules._shared.public_keys import key_refused, shown_key
+from tracelens.rules._shared.public_keys import key_quote, refused_key
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
 # OpenSSH 8.8 (2021-09-26) switched ssh-rsa signatures off; DSA keys went with 7.0.
-WITHOUT_SHA1 = (8, 8)
+_WITHOUT_SHA1 = (8, 8)
 # Paramiko 5.0 (2026) has no ssh-rsa; 4.0 still had it.
-WITHOUT_SHA1_PARAMIKO = 5
+_PARAMIKO_WITHOUT_SHA1 = 5
 # SSH_DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE (RFC 4250, 4.2.2).
-NO_MORE_METHODS = 14
-SSHD = (
+_NO_MORE_METHODS = 14
+_OPENSSH_ADVICE = (
     "stopgap only, SHA-1 is broken: `PubkeyAcceptedAlgorithms +ssh-rsa` in sshd_config (before OpenSSH 8.5: "
     'PubkeyAcceptedKeyTypes); sshd\'s log says "signature algorithm ssh-rsa not in PubkeyAcceptedAlgorithms"'
 )
-PARAMIKO = 'no setting of Paramiko brings ssh-rsa back; its log says "Auth rejected: unsupported or mangled public key"'
+_PARAMIKO_ADVICE = (
+    'no setting of Paramiko brings ssh-rsa back; its log says "Auth rejected: unsupported or mangled public key"'
+)
 
 
-def why_refused(session: Session, attempt: Attempt) -> str | None:
-    """Why the server must have refused the SHA-1 signature of an RSA key; None where nothing says so."""
-    version, server_is = session.banner.client_version, session.banner.server_openssh
+def _why_refused(session: Session, attempt: Attempt) -> str | None:
+    """Why the server must have refused the SHA-1 signature of an RSA key; None if nothing shows it."""
+    openssh = session.banner.server_openssh
+    is_without_sha1 = openssh is not None and openssh >= _WITHOUT_SHA1
     if attempt.algorithm is None:
         # Files only: an agent may hold keys that libssh2 itself knows nothing of.
-        only_old_types = version is not None and version < (1, 9) and "_DEV" not in (session.banner.client or "")
         if attempt.accepted_key or attempt.signed or session.login.agent_line:
             return None
-        if only_old_types and server_is is not None and server_is >= WITHOUT_SHA1:
+        if is_without_sha1 and _has_old_types_only(session):
             return "libssh2 before 1.9 has ssh-rsa and ssh-dss only, and OpenSSH takes neither since 8.8"
         return None
     if attempt.algorithm != "ssh-rsa":
         return None
-    accepted = session.kex.extensions.get("server-sig-algs")
-    if accepted is not None and "ssh-rsa" not in accepted.split(","):
+    algorithms = session.kex.extensions.get("server-sig-algs")
+    if algorithms is not None and "ssh-rsa" not in algorithms.split(","):
         return "the server's list of signature algorithms (server-sig-algs) lacks ssh-rsa"
     # sshd looks at the algorithm before the key: a PK_OK for ssh-rsa shows that it is switched on. Its own list proves
     # nothing: older versions send all names that they know.
-    known = any(a.accepted_key and a.algorithm == "ssh-rsa" for a in session.login.attempts)
-    if server_is is not None and server_is >= WITHOUT_SHA1 and not known:
-        return "OpenSSH refuses ssh-rsa signatures since 8.8"
-    return None
+    is_on = any(a.accepted_key and a.algorithm == "ssh-rsa" for a in session.login.attempts)
+    return "OpenSSH refuses ssh-rsa signatures since 8.8" if is_without_sha1 and not is_on else None
+
+
+def _has_old_types_only(session: Session) -> bool:
+    version = session.banner.client_version
+    return version is not None and version < (1, 9) and "_DEV" not in (session.banner.client or "")
 
 
 @cause(
@@ -114,44 +119,49 @@ def rsa_sha1(session: Session) -> Found | None:
     [libssh2] 0.199119 Failure Event: -18 - Username/PublicKey combination invalid
     ```
     """
-    refusal = key_refused(session)
-    if refusal is not None and not refusal.attempt.partial:
-        why = why_refused(session, refusal.attempt)
-        return _found(session, refusal.attempt, refusal.failure.quote, why) if why else None
-    attempt, said = session.login.last_attempt, session.server_disconnect()
-    if attempt is None or said is None or session.ending.failed is None or session.ending.failed.phase != "auth":
+    refusal = refused_key(session)
+    if refusal is None or refusal.attempt.partial:
+        return _hung_up(session)
+    why = _why_refused(session, refusal.attempt)
+    return _finding(session, refusal.attempt, refusal.failure.quote, why) if why else None
+
+
+def _hung_up(session: Session) -> Found | None:
+    """The finding about a Paramiko that hangs up on a key of type ssh-rsa."""
+    failed, attempt, message = session.ending.failed, session.login.last_attempt, session.server_disconnect()
+    if failed is None or failed.phase != "auth" or attempt is None or message is None:
         return None
-    if attempt.algorithm != "ssh-rsa" or attempt.accepted_key or not attempt.pending or said.reason != NO_MORE_METHODS:
+    if attempt.algorithm != "ssh-rsa" or attempt.accepted_key or not attempt.pending:
         return None
     paramiko = re.search(r"paramiko_(\d+)", session.banner.server or "")
-    if paramiko is None or int(paramiko[1]) < WITHOUT_SHA1_PARAMIKO or any(refusals(session)):
+    if message.reason != _NO_MORE_METHODS or paramiko is None or int(paramiko[1]) < _PARAMIKO_WITHOUT_SHA1:
         return None
-    quote = Quote(said.line, f"disconnect from the server, reason {said.reason}: {said.description.strip()}")
-    return _found(session, attempt, quote, f"Paramiko has none since {WITHOUT_SHA1_PARAMIKO}.0, and hangs up")
+    if refusals(session):
+        return None
+    quote = Quote(message.line, f"disconnect from the server, reason {message.reason}: {message.description.strip()}")
+    return _finding(session, attempt, quote, f"Paramiko has none since {_PARAMIKO_WITHOUT_SHA1}.0, and hangs up")
 
 
-def _found(session: Session, attempt: Attempt, proof: Quote, why: str) -> Found:
-    version, of_paramiko = session.banner.client_version, "paramiko" in (session.banner.server or "")
+def _finding(session: Session, attempt: Attempt, proof: Quote, why: str) -> Found:
+    version, is_paramiko = session.banner.client_version, "paramiko" in (session.banner.server or "")
     old = f"libssh2 {'.'.join(map(str, version))}" if version else "this libssh2"
-    has = (
-        "has only ssh-rsa" if version is None or version < (1, 11) else "fell back to ssh-rsa (an agent without SHA-2?)"
-    )
+    is_old = version is None or version < (1, 11)
+    has = "has only ssh-rsa" if is_old else "fell back to ssh-rsa (an agent without SHA-2?)"
     return Found(
         f"The RSA key was offered with its old SHA-1 signature (ssh-rsa), which this server refuses: {why}.",
-        (proof, *shown_key(attempt)),
+        (proof, key_quote(attempt)),
         (
             client(
-                f"upgrade: rsa-sha2-256 and rsa-sha2-512 came with libssh2 1.11.0, {old} {has}; or use an ECDSA "
-                "or, from "
-                "libssh2 1.9.0 on, an Ed25519 key"
+                f"upgrade: rsa-sha2-256 and rsa-sha2-512 came with libssh2 1.11.0, {old} {has}; or use an ECDSA or, "
+                "from libssh2 1.9.0 on, an Ed25519 key"
             ),
-            server(PARAMIKO if of_paramiko else SSHD),
+            server(_PARAMIKO_ADVICE if is_paramiko else _OPENSSH_ADVICE),
         ),
         (
             Rival(
                 "auth-publickey-rejected",
                 "ruled out: Paramiko looks at the algorithm before it looks for the key"
-                if of_paramiko
+                if is_paramiko
                 else "a key that is not authorized is refused alike; sshd's log would decide: it names the signature "
                 "algorithm, or not",
             ),

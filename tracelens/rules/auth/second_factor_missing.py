@@ -1,15 +1,15 @@
-from tracelens.rules._shared.login_attempts import Refusal, accepted, decisive, lists
-from tracelens.rules._shared.public_keys import key_files
+from tracelens.rules._shared.login_attempts import Refusal, accepted, decisive_refusal, method_lists
+from tracelens.rules._shared.public_keys import pair_quote
 from tracelens.rules._shared.timeouts import NO_ANSWER
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Attempt, Quote, Session
 
-HOW = {
+_CALLS = {
     "password": "AuthenticateWithUsername / libssh2_userauth_password()",
     "publickey": "AuthenticateWithKeyPair / libssh2_userauth_publickey_fromfile()",
     "keyboard-interactive": "AuthenticateWithKeyboardInteractive / libssh2_userauth_keyboard_interactive()",
 }
-ANY_KEY = "some servers (mod_sftp, Conch) call every key acceptable; the server's banner (mask bit 2) would decide"
+_ANY_KEY = "some servers (mod_sftp, Conch) call every key acceptable; the server's banner (mask bit 2) would decide"
 
 
 @cause(
@@ -64,32 +64,27 @@ def second_factor_missing(session: Session) -> Found | None:
     [libssh2] 0.154344 Failure Event: -19 - Invalid signature for supplied public key, or bad username/public key combination
     ```
     """  # noqa: E501  a trace line is as long as it is
-    refusal = decisive(session)
+    refusal = decisive_refusal(session)
     if refusal is None:
         return None
     first = _accepted_first(session, refusal)
     if first is None:
         return None
     attempt, certain = first.attempt, first.attempt.partial is True
-    remaining = attempt.remaining or next(
-        (m for line, m in lists(session) if line > first.failure.line and attempt.method not in m), ()
-    )
-    if any(
-        a.line > attempt.line and a.pending and a.method in (remaining or (a.method,)) for a in session.login.attempts
-    ):
+    remaining = attempt.remaining or _later_list(session, first)
+    next_methods = remaining or (attempt.method,)
+    if any(a.line > attempt.line and a.pending and a.method in next_methods for a in session.login.attempts):
         return None  # the next method was under way: what ended that one counts
     wanted = ",".join(remaining) or "another method"
-    call = HOW.get(remaining[0] if remaining else "", "the call of the method that its admin names")
-    proof = (
-        Quote(attempt.end_line, f"USERAUTH_FAILURE with partial success, methods that can continue: {wanted}")
-        if certain
-        else _sign(session, attempt)
-    )
-    same = "auth-key-mismatch" if attempt.method == "publickey" else "auth-password-rejected"
+    call = _CALLS.get(remaining[0] if remaining else "", "the call of the method that its admin names")
+    if certain:
+        summary = f"{attempt.method} was accepted; the server wants {wanted} as well, and nothing of that was tried."
+        proof = Quote(attempt.end_line, f"USERAUTH_FAILURE with partial success, methods that can continue: {wanted}")
+    else:
+        summary = f"{attempt.method} was most likely accepted, and the server wants {wanted} as well."
+        proof = _proof(session, attempt)
     return Found(
-        f"{attempt.method} was accepted; the server wants {wanted} as well, and nothing of that was tried."
-        if certain
-        else f"{attempt.method} was most likely accepted, and the server wants {wanted} as well.",
+        summary,
         (proof, first.failure.quote),
         (
             client(
@@ -100,17 +95,25 @@ def second_factor_missing(session: Session) -> Found | None:
                 'or ask for one method only: AuthenticationMethods in sshd_config ("publickey,password" means both)'
             ),
         ),
-        (
-            Rival(same, "ruled out: the last byte of packet 51 says partial success, so the method was accepted")
-            if certain
-            else Rival(same, "the last byte of packet 51 (mask bit 2) would decide: 1 is partial success, 0 a refusal"),
-            *(
-                (Rival("auth-publickey-rejected", ANY_KEY),)
-                if attempt.method == "publickey" and not certain and session.banner.server is None
-                else ()
-            ),
-        ),
+        _rivals(session, attempt, certain),
     )
+
+
+def _rivals(session: Session, attempt: Attempt, certain: bool) -> tuple[Rival | None, ...]:
+    is_key = attempt.method == "publickey"
+    refused = "auth-key-mismatch" if is_key else "auth-password-rejected"
+    if certain:
+        because = "ruled out: the last byte of packet 51 says partial success, so the method was accepted"
+        return (Rival(refused, because),)
+    because = "the last byte of packet 51 (mask bit 2) would decide: 1 is partial success, 0 a refusal"
+    may_be_any = is_key and session.banner.server is None
+    return Rival(refused, because), Rival("auth-publickey-rejected", _ANY_KEY) if may_be_any else None
+
+
+def _later_list(session: Session, first: Refusal) -> tuple[str, ...]:
+    """The first later list of methods without the accepted one."""
+    later = (methods for line, methods in method_lists(session) if line > first.failure.line)
+    return next((methods for methods in later if first.attempt.method not in methods), ())
 
 
 def _accepted_first(session: Session, refusal: Refusal) -> Refusal | None:
@@ -127,12 +130,13 @@ def _accepted_first(session: Session, refusal: Refusal) -> Refusal | None:
     return None
 
 
-def _sign(session: Session, attempt: Attempt) -> Quote:
-    """What speaks for a partial success where its flag was not traced."""
-    known = [(line, methods) for line, methods in lists(session) if line < attempt.line]
+def _proof(session: Session, attempt: Attempt) -> Quote:
+    """What makes a partial success likely where its flag was not traced."""
+    known = [(line, methods) for line, methods in method_lists(session) if line < attempt.line]
     if known and known[-1][1] == (attempt.method,):
         return Quote(known[-1][0], f"the server offered only: {attempt.method}")
-    if attempt.named_as_pair:
-        return key_files(attempt)[0]
+    pair = pair_quote(attempt) if attempt.named_as_pair else None
+    if pair is not None:
+        return pair
     line, methods = known[-1] if known else (attempt.line, (attempt.method,))
     return Quote(line, f"the server offered: {','.join(methods)}")

@@ -1,21 +1,21 @@
 import re
 
-from tracelens.rules._shared.login_attempts import refusals, who
-from tracelens.rules._shared.timeouts import NO_ANSWER
+from tracelens.rules._shared.login_attempts import Refusal, refusals, who
+from tracelens.rules._shared.timeouts import LOST, NO_ANSWER
 from tracelens.rules.base import Found, Rival, cause, client, server
-from tracelens.sessions import Failure, Quote, Session
+from tracelens.sessions import Disconnect, Failure, Quote, Session
 
 # What servers say when their limit is reached: OpenSSH, Go, Twisted, MINA, ProFTPD and others agree on little more.
-SAID = (
+_LIMIT_WORDS = (
     r"(?is)^(?!.*time).*(?:(?:too many|max|exceed|number of).*(?:auth|log[io]n|attempt|fail|tries|password)"
     r"|(?:auth|log[io]n|attempt|tries).*(?:exceeded|limit reached))"
 )
-# How a connection that ended shows in an authentication step; -18, -19 and -9 only with these texts.
-LOST = r"Waiting for .*response|Failed waiting|Would block waiting|transport read|Unable to send (?:userauth|keyboard)"
-# Words that only say that it is over: ProFTPD's, whatever its reason.
-WORDLESS = r"(?i)^(?:application disconnected)?$"
-# A server that closes because of its limit does so at once; a longer pause before is LoginGraceTime or a lost line.
-PROMPT_SECONDS = 10.0
+# The errors -18, -19 and -9 of a login step that mean the end of the connection.
+_CUT = r"Waiting for .*response|Failed waiting|Would block waiting|transport read|Unable to send (?:userauth|keyboard)"
+# Words that give no reason: those of ProFTPD.
+_WORDLESS = r"(?i)^(?:application disconnected)?$"
+# A server that closes because of its limit does so at once; a longer pause (seconds) is LoginGraceTime or a lost line.
+_PROMPT = 10.0
 
 
 @cause(
@@ -85,89 +85,94 @@ def too_many(session: Session) -> Found | None:
     if failed is None or failed.phase != "auth":
         return None
     refused = [r for r in refusals(session) if not r.attempt.partial]
-    proof = _said(session, [r.failure for r in refused]) or cut(session, [r.failure for r in refused])
+    failures = [r.failure for r in refused]
+    proof = _limit_message(session, failures) or connection_cut(session, failures)
     if proof is None:
         return None
-    tried = ",".join(dict.fromkeys(a.method for a in session.login.attempts if a.method != "none"))
-    tried = tried or ",".join(dict.fromkeys(r.method for r in refused)) or "nothing"
-    first = refused[0] if refused else None
+    count, methods = len(refused), _methods(session, refused)
+    is_key = bool(refused) and refused[0].method == "publickey"
     return Found(
-        f"The server hung up after too many failed attempts of {who(session)} ({len(refused)} refused here: {tried}).",
+        f"The server hung up after too many failed attempts of {who(session)} ({count} refused here: {methods}).",
         (proof, *(Quote(r.failure.line, f"{r.method} refused") for r in refused[:4])),
         (
             client(
-                "mend the reason of the first refusal and try fewer things: an agent with many keys, or a loop "
-                "over passwords, uses the "
-                "attempts up; Connect anew for the next try"
+                "mend the reason of the first refusal and try fewer things: an agent with many keys, or a loop over "
+                "passwords, uses the attempts up; Connect anew for the next try"
             ),
             server(
                 "MaxAuthTries in sshd_config sets the number (6 by default, each key counts); the log says "
-                '"maximum authentication attempts '
-                'exceeded"'
+                '"maximum authentication attempts exceeded"'
             ),
         ),
         (
             Rival(
-                "auth-publickey-rejected"
-                if first is not None and first.method == "publickey"
-                else "auth-password-rejected",
+                "auth-publickey-rejected" if is_key else "auth-password-rejected",
                 "it came first, attempt by attempt; what ended the session is the server that hung up",
             ),
-            *(
-                ()
-                if session.server_disconnect()
-                else (
-                    Rival(
-                        "transport-server-disconnect",
-                        "the words of the disconnect (mask bit 2) or the server's log would decide",
-                    ),
-                )
+            None
+            if session.server_disconnect()
+            else Rival(
+                "transport-server-disconnect",
+                "the words of the disconnect (mask bit 2) or the server's log would decide",
             ),
         ),
     )
 
 
-def _said(session: Session, refusals: list[Failure]) -> Quote | None:
-    """The server's disconnect, where it is about attempts."""
-    refused = len(refusals)
-    said = session.server_disconnect()
-    if said is None:
+def _methods(session: Session, refused: list[Refusal]) -> str:
+    """The methods that were tried."""
+    methods = [a.method for a in session.login.attempts if a.method != "none"] or [r.method for r in refused]
+    return ",".join(dict.fromkeys(methods)) or "nothing"
+
+
+def _limit_message(session: Session, refused: list[Failure]) -> Quote | None:
+    """The server's disconnect, if it is about the number of attempts."""
+    message = session.server_disconnect()
+    if message is None:
         # "socket disconnect" is printed for a received disconnect and nothing else.
-        told = (f for f in session.failures if f.code == -13 and f.says("socket disconnect"))
-        return next((f.quote for f in told if refused), None)
-    words = said.description.replace("(null)", "").strip()
-    silent_limit = re.match(WORDLESS, words) and (_promptly(session, refusals) if words else refused)
-    silent_limit = silent_limit and said.reason in (2, 11, None)
-    no_more = said.reason == 14 and refused and (refused > 1 or not words or "no more" in words.lower())
-    if re.search(SAID, words) or no_more or silent_limit:
-        return Quote(said.line, f"the server disconnects (reason {said.reason}): {words}")
+        errors = (f for f in session.failures if f.code == -13 and f.is_("socket.closed"))
+        return next((f.quote for f in errors if refused), None)
+    words = message.description.replace("(null)", "").strip()
+    if re.search(_LIMIT_WORDS, words) or _is_limit(session, message, words, refused):
+        return Quote(message.line, f"the server disconnects (reason {message.reason}): {words}")
     return None
 
 
-def _promptly(session: Session, refusals: list[Failure]) -> bool:
+def _is_limit(session: Session, message: Disconnect, words: str, refused: list[Failure]) -> bool:
+    """Whether a disconnect without words about a limit fits one."""
+    if message.reason == 14:
+        return bool(refused) and (len(refused) > 1 or not words or "no more" in words.lower())
+    if message.reason not in (2, 11, None) or not re.match(_WORDLESS, words):
+        return False
+    return _is_prompt(session, refused) if words else bool(refused)
+
+
+def _is_prompt(session: Session, refused: list[Failure]) -> bool:
     """Whether the received disconnect came at once with the attempt after two refusals or more."""
-    if len(refusals) < 2:
+    if len(refused) < 2:
         return False
-    last = refusals[-1]
+    last = refused[-1]
     end = next((f for f in session.failures if f.line > last.line and f.code == -13), None)
-    if end is None:
-        return False
-    return end.time is None or last.time is None or end.time - last.time <= PROMPT_SECONDS
+    return end is not None and _pause(last, end) <= _PROMPT
 
 
-def cut(session: Session, refused: list[Failure], *, least: int = 2) -> Quote | None:
+def _pause(last: Failure, end: Failure) -> float:
+    """The time (seconds) between the last refusal and the end; 0 without a clock."""
+    return end.time - last.time if end.time is not None and last.time is not None else 0.0
+
+
+def connection_cut(session: Session, refused: list[Failure], *, least: int = 2) -> Quote | None:
     """The end of the connection that came at once with the next attempt, after at least so many refusals."""
     if len(refused) < least or session.server_disconnect() is not None:
         return None
     last = refused[-1]
-    for failure in session.failures:
-        if failure.line <= last.line or failure.kind != "error" or failure.fate == "cleanup":
-            continue
-        ended = failure.code in (-43, -13, -7, -1) or re.search(LOST, failure.message)
-        if not ended or failure.phase != "auth" or failure.says("agent"):
-            continue
-        known = failure.time is not None and last.time is not None
-        if known and (failure.time or 0.0) - (last.time or 0.0) > PROMPT_SECONDS:
-            return None
-        return Quote(failure.line, f"the connection ends: {failure.code} - {failure.message}")
-    return None
+    end = next((f for f in session.failures if f.line > last.line and _is_cut(f)), None)
+    if end is None or _pause(last, end) > _PROMPT:
+        return None
+    return Quote(end.line, f"the connection ends: {end.code} - {end.message}")
+
+
+def _is_cut(failure: Failure) -> bool:
+    if failure.kind != "error" or failure.fate == "cleanup" or failure.phase != "auth" or failure.is_("agent"):
+        return False
+    return failure.code in LOST or bool(re.search(_CUT, failure.message))

@@ -1,4 +1,4 @@
-from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, asked
+from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, awaited
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
@@ -83,7 +83,7 @@ def closed_early(session: Session) -> Found | None:
     if channel is not None:
         line = channel.exit_line or channel.close_line or channel.eof_line
         end = Quote(line, f"the server ends channel {channel.number}{how}")
-    what, request = asked(session, failed)
+    what, request = awaited(session, failed)
     return Found(
         f"The server closed the channel while the client waited for {what}{how}.",
         (failed.quote if failed.kind != "closed" else None, end, *request),

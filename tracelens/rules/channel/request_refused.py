@@ -1,4 +1,4 @@
-from tracelens.rules._shared.channel_requests import answer, is_subsystem, refused, request_of
+from tracelens.rules._shared.channel_requests import answer, is_subsystem, refused_request, request_of
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
 
@@ -91,7 +91,7 @@ def request_refused(session: Session) -> Found | None:
     [libssh2] 0.225300 Failure Event: -22 - Unable to complete request for channel request-pty
     ```
     """
-    failed = refused(session)
+    failed = refused_request(session)
     if failed is None or is_subsystem(session, failed):
         return None
     request = request_of(failed)
@@ -105,7 +105,7 @@ def request_refused(session: Session) -> Found | None:
         f"The server refused the channel request {name!r}.",
         (
             failed.quote,
-            *answer(failed),
+            answer(failed),
             Quote(request.line, f"request: {request.name} {request.message}".strip(), aside=True)
             if request and is_shown
             else None,

@@ -1,4 +1,4 @@
-from tracelens.rules._shared.channel_requests import answer, is_subsystem, refused, request_of
+from tracelens.rules._shared.channel_requests import answer, is_subsystem, refused_request, request_of
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Quote, Session
 
@@ -54,7 +54,7 @@ def subsystem_refused(session: Session) -> Found | None:
     [libssh2] 0.225500 Failure Event: -21 - Unable to request SFTP subsystem
     ```
     """
-    failed = refused(session)
+    failed = refused_request(session)
     if failed is None or not is_subsystem(session, failed):
         return None
     request = request_of(failed)
@@ -66,7 +66,7 @@ def subsystem_refused(session: Session) -> Found | None:
         f"The login went well, but the server does not have the subsystem {name!r}.",
         (
             failed.quote,
-            *answer(failed),
+            answer(failed),
             Quote(request.line, f"subsystem request: {name}", aside=True) if request else None,
         ),
         (

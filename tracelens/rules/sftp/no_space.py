@@ -1,4 +1,4 @@
-from tracelens.rules._shared.sftp_status import ended_by, found
+from tracelens.rules._shared.sftp_status import status_failure, status_finding
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
@@ -56,12 +56,12 @@ def no_space(session: Session) -> Found | None:
     [libssh2] 0.226300 Failure Event: -31 - SFTP Protocol Error
     ```
     """
-    outcome = ended_by(session)
+    outcome = status_failure(session)
     if outcome is None or outcome[1] not in (14, 15):
         return None
     failed, status = outcome
     what = "the file system is full" if status == 14 else "the user's quota is used up"
-    return found(
+    return status_finding(
         failed,
         status,
         f"The server has no space: {what}",

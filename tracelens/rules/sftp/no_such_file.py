@@ -1,4 +1,4 @@
-from tracelens.rules._shared.sftp_status import ended_by, found, path
+from tracelens.rules._shared.sftp_status import path, status_failure, status_finding
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
@@ -61,13 +61,13 @@ def no_such_file(session: Session) -> Found | None:
     [libssh2] 0.226400 SFTP: got FXP_STATUS 2
     ```
     """
-    outcome = ended_by(session)
+    outcome = status_failure(session)
     if outcome is None or outcome[1] not in (2, 10):
         return None
     failed, status = outcome
     verb = failed.operation.verb if failed.operation is not None else ""
     folder = "; for an upload the folder must exist, make it first" if verb in MAKES else ""
-    return found(
+    return status_finding(
         failed,
         status,
         "The file or folder does not exist on the server",

@@ -1,4 +1,4 @@
-from tracelens.rules._shared.sftp_status import SPECIFIC, WHERE, ended_by, found
+from tracelens.rules._shared.sftp_status import SPECIFIC, WHERE, status_failure, status_finding
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 from tracelens.ssh.codes import sftp_status
@@ -91,7 +91,7 @@ def operation_failed(session: Session) -> Found | None:
     [libssh2] 0.226300 Failure Event: -31 - SFTP Protocol Error
     ```
     """
-    outcome = ended_by(session)
+    outcome = status_failure(session)
     if outcome is None or outcome[1] in SPECIFIC:
         return None
     failed, status = outcome
@@ -100,7 +100,7 @@ def operation_failed(session: Session) -> Found | None:
         "look in the SFTP server's log (`Subsystem sftp internal-sftp -l VERBOSE`) for the operation and its error"
     )
     advice = (client(_hint(status) or BY_VERB.get(verb, ANY)), *(() if status is not None else (_RECAPTURE,)), log)
-    return found(failed, status, "The server could not do the operation", advice, _rivals(status, verb))
+    return status_finding(failed, status, "The server could not do the operation", advice, _rivals(status, verb))
 
 
 def _hint(status: int | None) -> str | None:

@@ -1,4 +1,4 @@
-from tracelens.rules._shared.sftp_status import ended_by, found, path
+from tracelens.rules._shared.sftp_status import path, status_failure, status_finding
 from tracelens.rules.base import Found, Rival, cause, client, server
 from tracelens.sessions import Session
 
@@ -58,13 +58,13 @@ def permission_denied(session: Session) -> Found | None:
     [libssh2] 0.226300 Failure Event: -31 - SFTP Protocol Error
     ```
     """
-    outcome = ended_by(session)
+    outcome = status_failure(session)
     if outcome is None or outcome[1] != 3:
         return None
     failed = outcome[0]
     verb = failed.operation.verb if failed.operation is not None else ""
     user = session.login.user or "this user"
-    return found(
+    return status_finding(
         failed,
         3,
         "The server denied the operation: permission",

@@ -1,6 +1,6 @@
 from tracelens.rules._shared.login_attempts import who
-from tracelens.rules._shared.server_messages import barred, let_in, told
-from tracelens.rules._shared.timeouts import IDLE, asked, idle, is_lost, pause, told_of_disconnect, unseen_close
+from tracelens.rules._shared.server_messages import account_advice, account_refusal, last_messages
+from tracelens.rules._shared.timeouts import IDLE, awaited, disconnect_error, idle, is_lost, pause, unseen_close
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Quote, Session
 
@@ -83,19 +83,19 @@ def connection_lost(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None or failed.phase == "banner" or session.server_disconnect() is not None:
         return None
-    if not is_lost(session, failed) or told_of_disconnect(session, failed) is not None:
+    if not is_lost(session, failed) or disconnect_error(session, failed) is not None:
         return None
     attempt = failed.attempt
-    sentence = barred(session, attempt.line) if attempt is not None else None
+    sentence = account_refusal(session, attempt.line) if attempt is not None else None
     if sentence is not None:
         return _barred(session, failed, sentence)
-    what, request = asked(session, failed)
+    what, request = awaited(session, failed)
     waited = pause(session, failed)
     after = f" {waited:.1f} s after it was asked for" if waited is not None and waited >= SHORTEST else ""
     disguise = "" if failed.code in _RESET else " (the error's own words hide it)"
     return Found(
         f"The TCP connection ended without an SSH disconnect, while the client waited for {what}{after}{disguise}.",
-        (failed.quote, *(told(session, attempt.line) if attempt is not None else ()), *request),
+        (failed.quote, *(last_messages(session, attempt.line) if attempt is not None else ()), *request),
         _advice(session, failed),
         _rivals(session, failed),
     )
@@ -108,8 +108,8 @@ def _barred(session: Session, failed: Failure, sentence: Quote) -> Found | None:
         return None  # auth-password-rejected reports it
     return Found(
         f"The server ended the connection in the login: the account of {who(session, attempt)} may not be used.",
-        (sentence, failed.quote, *asked(session, failed)[1]),
-        let_in(attempt.user or session.login.user or "USER"),
+        (sentence, failed.quote, *awaited(session, failed)[1]),
+        account_advice(attempt.user or session.login.user or "USER"),
         (Rival("transport-server-disconnect", "no disconnect was traced; the server said why in another way"),),
     )
 

@@ -1,4 +1,4 @@
-from tracelens.rules._shared.timeouts import told_of_disconnect
+from tracelens.rules._shared.timeouts import disconnect_error
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.rules.kex.server_disconnect import NO_COMMON
 from tracelens.sessions import Disconnect, Failure, Quote, Session
@@ -86,7 +86,7 @@ def server_disconnect(session: Session) -> Found | None:
     if failed is None:
         return None
     message = session.server_disconnect()
-    hint = told_of_disconnect(session, failed)
+    hint = disconnect_error(session, failed)
     is_near = message is not None and failed.code in LOST and message.line <= failed.line + 5
     if failed.kind != "disconnect" and hint is None and not is_near:
         return None
