@@ -49,8 +49,7 @@ def analyze(
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", help="Write to this file instead of standard output.")] = None,
     verbose: Annotated[
-        int,
-        typer.Option("-v", count=True, help="-v all evidence; -vv also every noise event and the rivals."),
+        int, typer.Option("-v", count=True, help="-v all evidence; -vv also every noise event and the rivals.")
     ] = 0,
     jobs: Annotated[
         int | None,

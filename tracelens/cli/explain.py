@@ -15,8 +15,7 @@ def explain(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="WHAT",
-            help="A finding id, a libssh2 error name or number, an InterSystems status, an error line.",
+            metavar="WHAT", help="A finding id, a libssh2 error name or number, an InterSystems status, an error line."
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

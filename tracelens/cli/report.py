@@ -38,8 +38,7 @@ app = one_command()
 @app.command()
 def report(
     inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT...", help="Traces as analyze takes them, or the folder of one scan."),
+        list[str], typer.Argument(metavar="INPUT...", help="Traces as analyze takes them, or the folder of one scan.")
     ],
     output: Annotated[
         Path | None, typer.Option("-o", help="Write to this file; its ending names the format: html, md, json.")
@@ -48,12 +47,10 @@ def report(
         ReportFormat | None, typer.Option("-f", "--format", help="Overrules the ending; without -o, md is printed.")
     ] = None,
     anonymize: Annotated[
-        bool,
-        typer.Option("--anonymize", help="Give users, hosts, paths and keys pseudonyms, as redact does."),
+        bool, typer.Option("--anonymize", help="Give users, hosts, paths and keys pseudonyms, as redact does.")
     ] = False,
     since: Annotated[
-        datetime | None,
-        typer.Option("--since", formats=["%Y-%m-%d"], help="Of a scan: from when on a cause is new."),
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Of a scan: from when on a cause is new.")
     ] = None,
     brief: Annotated[bool, typer.Option("--brief", help="Markdown of at most a page.")] = False,
 ) -> None:

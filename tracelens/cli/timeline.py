@@ -47,10 +47,7 @@ def timeline(
             "-o", help="Write to this file; its ending names the format. Without it, a table on the terminal."
         ),
     ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option("-f", "--format", help=f"{FORMATS}; overrules the ending."),
-    ] = None,
+    format: Annotated[str | None, typer.Option("-f", "--format", help=f"{FORMATS}; overrules the ending.")] = None,
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Show passwords and what else is masked otherwise.")
     ] = False,
