@@ -83,7 +83,7 @@ class TestS3:
         assert document["source"]["name"] == "s3://cases/packed/b.log.gz"
         found = [p for p in inputs.list_files([f"{bucket}/*/t000*.log"]) if isinstance(p, inputs.InputFile)]
         assert sorted(p.path[-9:] for p in found) == [f"t000{n}.log" for n in range(10)]
-        assert all(p.size and p.mark for p in found)
+        assert all(p.size and p.fingerprint for p in found)
 
     def test_what_is_not_there_is_one_line(self, bucket: str, tmp_path: Path) -> None:
         done = subprocess.run(
