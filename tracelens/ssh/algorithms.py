@@ -6,7 +6,6 @@ and OpenSSH's release notes for deprecations. The tables are as of November 2026
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,8 +55,7 @@ def release_name(version: tuple[int, ...]) -> str:
     return "libssh2's main branch" if version > LATEST else f"libssh2 {'.'.join(map(str, version))}"
 
 
-@cache
-def _offers() -> dict[tuple[int, ...], dict[str, tuple[str, ...]]]:
+def _read_offers() -> dict[tuple[int, ...], dict[str, tuple[str, ...]]]:
     """The default offers by release."""
     parts: dict[str, str] = {}
     offers: dict[tuple[int, ...], dict[str, tuple[str, ...]]] = {}
@@ -71,13 +69,16 @@ def _offers() -> dict[tuple[int, ...], dict[str, tuple[str, ...]]]:
     return offers
 
 
+DEFAULTS = _read_offers()
+
+
 def defaults(version: tuple[int, ...], kind: str) -> tuple[str, ...]:
     """The default offer of a libssh2 version for a list ("kex", "hostkey", "cipher", "mac", "comp")."""
     if kind == "comp":
         return ("none",)
     if version > LATEST:
-        return _offers()[HEAD][kind]
-    row = _offers()[max((v for v in _offers() if v <= version), default=min(_offers()))]
+        return DEFAULTS[HEAD][kind]
+    row = DEFAULTS[max((v for v in DEFAULTS if v <= version), default=min(DEFAULTS))]
     return tuple(name for name in row[kind] if release(SINCE[name]) <= version or name in MARKERS)
 
 
