@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tracelens.ssh import algorithms, codes
+from tracelens.ssh import algorithms, codes, messages, sftp
 
 TABLES = {
     "libssh2": (codes.LIBSSH2_ERRORS, codes.libssh2_error, range(-54, 1)),
@@ -77,3 +77,15 @@ def test_each_part_of_an_offer_is_used_and_each_name_is_known():
     used = {name for _, _, names in rows for name in names.split()}
     assert {name for name in used if name.startswith("$")} == parts
     assert used - parts <= {*algorithms.SINCE, *algorithms.MARKERS}
+
+
+@pytest.mark.parametrize(("table", "formats"), [("messages.tsv", messages.FORMATS), ("sftp.tsv", sftp.FORMATS)])
+def test_each_line_of_the_formats_is_a_message_or_a_case_of_one(table, formats):
+    keys = [line.split("\t")[0] for line in lines_of(table)]
+    cases = {key.partition("=")[0] for key in keys if "=" in key}
+    choices = {word[:-1] for line in lines_of(table) for word in line.split("\t")[-1].split() if word.endswith("?")}
+    assert len(set(keys)) == len(keys)
+    assert cases == choices
+    assert [int(key) for key in keys if key.isdigit()] == list(formats)
+    rest = [key.removeprefix("60 ") for key in keys if not key.isdigit() and "=" not in key]
+    assert rest == (list(messages.USERAUTH_60) if table == "messages.tsv" else [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -204,11 +205,6 @@ class Choice(Struct, frozen=True):
 FieldList = tuple[Field | Choice, ...]
 
 
-def field_list(**readers: Callable[[WireReader], Any]) -> FieldList:
-    """Fields by name, in their order on the wire."""
-    return tuple(Field(name, read) for name, read in readers.items())
-
-
 class MessageFormat(Struct, frozen=True):
     """The format of a message.
 
@@ -223,6 +219,35 @@ class MessageFormat(Struct, frozen=True):
     fields: FieldList = ()
     exact: bool = True
     head: int = 0x10000
+
+
+Types = Mapping[str, Callable[[WireReader], Any]]
+_TYPES: Types = {
+    "text": WireReader.text, "names": WireReader.name_list, "number": WireReader.uint32, "long": WireReader.uint64,
+    "flag": WireReader.boolean, "length": WireReader.skip_string, "secret": WireReader.secret,
+    "handle": WireReader.hexadecimal,
+}  # fmt: skip
+
+
+def read_formats(table: str, more_types: Types, head: int = 0x10000) -> dict[str, MessageFormat]:
+    """The formats in a table beside this module, by the first column; `messages.tsv` explains the columns."""
+    types = {**_TYPES, **more_types}
+    cases: dict[str, dict[str | bool, FieldList]] = {}
+    formats = {}
+    for line in Path(__file__).with_name(table).read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        key, name, size, values, *_ = [*line.split("\t"), "", "", ""]
+        items: list[Field | Choice] = []
+        for value in values.removesuffix("...").split():
+            field, _, kind = value.partition(":")
+            items.append(Field(field, types[kind]) if kind else Choice(field[:-1], cases.setdefault(field[:-1], {})))
+        by, is_case, case = key.partition("=")
+        if is_case:
+            cases[by][case == "True" if case in ("True", "False") else case] = tuple(items)
+        else:
+            formats[key] = MessageFormat(name, tuple(items), not values.endswith("..."), int(size or head))
+    return formats
 
 
 def read_fields(fields: FieldList, reader: WireReader, values: dict[str, Any], exact: bool = True) -> str | None:
