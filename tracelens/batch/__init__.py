@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
 from tracelens.batch import engines, results
@@ -108,8 +108,7 @@ def scan(
         run = _Run(store, selection, watch)
         run.enlist([os.fspath(path) for path in inputs], target, rehash=rehash)
         run.work(engine, jobs, scheduler)
-        summary = results.write(store, target)
-        return Scan(target, summary, run.progress)
+        return Scan(target, to_builtins(results.write(store, target)), run.progress)
     finally:
         store.close()
 

@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import convert
 
+from tracelens.batch.results import SCHEMA
 from tracelens.errors import UnreadableInput
 from tracelens.reports.archive import Overview, Period, Software, Summary, Trend
 
-_SCHEMA = "tracelens/scan/1"
 _COLUMNS = ["modified", "verdict", "root_cause", "server_software", "client_banner"]
 # More bars than this nobody can tell apart.
 _BARS = 60
@@ -37,7 +37,7 @@ def overview(folder: Path, since: datetime | None = None) -> Overview:
         sessions = pq.read_table(folder / "sessions.parquet", columns=_COLUMNS)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UnreadableInput(str(folder), f"not the results of a scan: {error}") from error
-    if summary.get("schema") != _SCHEMA:
+    if summary.get("schema") != SCHEMA:
         raise UnreadableInput(str(folder), f"not the results of a scan of this version: {summary.get('schema')}")
     what = [
         cause or _NO_CAUSE.get(verdict, verdict)

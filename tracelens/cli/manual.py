@@ -1,20 +1,17 @@
 """`tracelens manual`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from tracelens.cli.app import app as whole
-from tracelens.cli.app import one_command
+from tracelens.cli.app import app
+from tracelens.cli.options import OutputFile
 from tracelens.cli.output import write_result
 
-app = one_command()
 
-
-@app.command()
 def manual(
-    output: Annotated[Path | None, typer.Option("-o", help="Write to this file instead of standard output.")] = None,
+    output: OutputFile = None,
 ) -> None:
     """Write the manual as one HTML page: commands, rules, tables and their columns, the JSON's schema."""
     import tracelens
@@ -28,7 +25,7 @@ def manual(
 
 def _commands() -> list[tuple[str, str]]:
     """Each command and its help, at 100 columns whatever the terminal is."""
-    group: Any = typer.main.get_command(whole)
+    group: Any = typer.main.get_command(app)
     wide: dict[str, Any] = {"resilient_parsing": True, "terminal_width": 100, "max_content_width": 100}
     context: Any = group.make_context("tracelens", [], **wide)
     made = [("tracelens", group.get_help(context))]

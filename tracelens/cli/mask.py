@@ -4,19 +4,16 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import one_command
+from tracelens.cli.options import AsJson
 from tracelens.cli.output import exit_with_error, json_text, print_result
 
-app = one_command()
 
-
-@app.command(context_settings={"ignore_unknown_options": True})
 def mask(
     what: Annotated[
         list[str] | None,
         typer.Argument(metavar="[NUMBER or NAMES]", help="A mask (511), names (auth,error), or a purpose (sftp)."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a trace mask collects, and which one to set for a purpose, in ObjectScript and in C."""
     from tracelens.libssh2 import trace_mask

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import one_command
+from tracelens.cli.options import TableFormat
 from tracelens.cli.output import exit_with_error, print_result
-from tracelens.cli.timeline import FORMATS
 
 
 def _columns(value: bool) -> None:
@@ -18,15 +17,11 @@ def _columns(value: bool) -> None:
         raise typer.Exit
 
 
-app = one_command()
-
-
-@app.command()
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT; --columns says over what.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `tracelens scan -o` wrote.")],
     output: Annotated[Path | None, typer.Option("-o", help="Write to this file; its ending names the format.")] = None,
-    format: Annotated[str | None, typer.Option("-f", "--format", help=f"{FORMATS}; overrules the ending.")] = None,
+    format: TableFormat = None,
     columns: Annotated[
         bool, typer.Option("--columns", callback=_columns, is_eager=True, help="Print what can be asked, and exit.")
     ] = False,

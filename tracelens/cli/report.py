@@ -10,7 +10,6 @@ import typer
 from msgspec.structs import asdict, replace
 
 from tracelens.cli.analyze import MASKED, analyses
-from tracelens.cli.app import one_command
 from tracelens.cli.output import exit_with_error, json_text, write_result
 from tracelens.errors import UnsafeCopy
 
@@ -24,18 +23,10 @@ ANONYMOUS = (
 )
 
 
-class ReportFormat(StrEnum):
-    """What `report` writes."""
-
-    html = "html"
-    md = "md"
-    json = "json"
+ReportFormat = StrEnum("ReportFormat", "html md json")
+"""What `report` writes."""
 
 
-app = one_command()
-
-
-@app.command()
 def report(
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT...", help="Traces as analyze takes them, or the folder of one scan.")

@@ -5,21 +5,18 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import one_command
 from tracelens.cli.explain import explain
+from tracelens.cli.options import AsJson
 from tracelens.cli.output import exit_with_error, json_text, print_result
 
-app = one_command()
 
-
-@app.command()
 def rules(
     show: Annotated[str | None, typer.Option("--show", metavar="ID", help="Show the whole page of one rule.")] = None,
     check: Annotated[
         Path | None,
         typer.Option("--check", metavar="FILE", help="Run the rules of a Python file against their own examples."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the rules: what each finds, its phase, and what it needs from the trace."""
     from tracelens import rules as registry

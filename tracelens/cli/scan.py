@@ -8,26 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracelens.cli.app import one_command
 from tracelens.cli.output import exit_with_error, warn
 
 if TYPE_CHECKING:
     from tracelens.batch import Progress, Scan
 
 
-class EngineName(StrEnum):
-    """Where the work is done."""
-
-    local = "local"
-    dask = "dask"
+EngineName = StrEnum("EngineName", "local dask")
+"""Where the work is done."""
 
 
 _TIME = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
 
-app = one_command()
 
-
-@app.command()
 def scan(
     inputs: Annotated[
         list[str],

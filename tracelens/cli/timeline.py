@@ -6,24 +6,11 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import one_command
+from tracelens.cli.options import ShowSecrets, TableFormat
 from tracelens.cli.output import exit_with_error, print_result, warn
 
-FORMATS = "csv, tsv, json, jsonl, parquet, xlsx, md, html, sqlite or duckdb"
-
-
-class Table(StrEnum):
-    """The tables of `timeline`."""
-
-    events = "events"
-    records = "records"
-    packets = "packets"
-    requests = "requests"
-    attempts = "attempts"
-    operations = "operations"
-    phases = "phases"
-    sessions = "sessions"
-    findings = "findings"
+Table = StrEnum("Table", "events records packets requests attempts operations phases sessions findings")
+"""The tables of `timeline`."""
 
 
 def _columns(value: bool) -> None:
@@ -34,10 +21,6 @@ def _columns(value: bool) -> None:
         raise typer.Exit
 
 
-app = one_command()
-
-
-@app.command()
 def timeline(
     input: Annotated[str, typer.Argument(metavar="INPUT", help="A trace file, or - for standard input.")],
     table: Annotated[Table, typer.Option("--table", "-t", help="Which table.")] = Table.events,
@@ -47,10 +30,8 @@ def timeline(
             "-o", help="Write to this file; its ending names the format. Without it, a table on the terminal."
         ),
     ] = None,
-    format: Annotated[str | None, typer.Option("-f", "--format", help=f"{FORMATS}; overrules the ending.")] = None,
-    show_secrets: Annotated[
-        bool, typer.Option("--show-secrets", help="Show passwords and what else is masked otherwise.")
-    ] = False,
+    format: TableFormat = None,
+    show_secrets: ShowSecrets = False,
     columns: Annotated[
         bool,
         typer.Option(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracelens.cli.app import one_command
 from tracelens.cli.output import exit_with_error, print_result, warn
 
 if TYPE_CHECKING:
@@ -19,10 +18,7 @@ if TYPE_CHECKING:
 _SETTLED = 1.0
 _VERDICTS = {"cause": "FAILED", "unexplained": "FAILED", "insufficient": "under way", "healthy": "healthy"}
 
-app = one_command()
 
-
-@app.command()
 def watch(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The trace file; it need not be there yet.")],
     until_done: Annotated[
