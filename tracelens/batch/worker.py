@@ -233,8 +233,8 @@ def diagnose(origin: inputs.Source, file_id: int, number: int) -> ScanInput:
     try:
         result = analysis.analyze(origin)
     except NotATrace as error:
-        looks = _text(f"no libssh2 record in it; {error.looks_like}")
-        return replace(scan_input, status="not-a-trace", sha256=origin.sha256, bytes=origin.bytes, error=looks)
+        why = _text(error.reason)
+        return replace(scan_input, status="not-a-trace", sha256=origin.sha256, bytes=origin.bytes, error=why)
     except UnreadableInput as error:
         return replace(scan_input, damage=error.reason)
     except Exception as error:  # one input must never end the scan of the others
