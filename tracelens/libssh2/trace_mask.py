@@ -11,23 +11,14 @@ from msgspec import Struct
 
 
 class Bit(Struct, frozen=True):
-    """One bit of the mask.
+    """One bit of the mask."""
 
-    Attributes:
-        value: the number to add.
-        context: the subsystem's name in the trace.
-        c_name: libssh2's constant.
-        collects: what it writes.
-        without: what stays unknown if it is off.
-        secrets: the secrets in what it writes; empty if there are none.
-    """
-
-    value: int
-    context: str
-    c_name: str
-    collects: str
-    without: str
-    secrets: str = ""
+    value: int  # the number to add
+    context: str  # the subsystem's name in the trace
+    c_name: str  # libssh2's constant
+    collects: str  # what it writes
+    without: str  # what stays unknown if it is off
+    secrets: str = ""  # the secrets in what it writes; empty if there are none
 
 
 class Purpose(Struct, frozen=True):
@@ -39,19 +30,14 @@ class Purpose(Struct, frozen=True):
 
 
 class Description(Struct, frozen=True):
-    """What a mask collects, what it misses, and how to set it.
-
-    Attributes:
-        unused: the part of the mask that no libssh2 release gives a meaning; bit 1 among it.
-        enough_for: the purposes that it covers.
-    """
+    """What a mask collects, what it misses, and how to set it."""
 
     mask: int
     collected: tuple[Bit, ...]
     missing: tuple[Bit, ...]
     dumps: bool
-    unused: int
-    enough_for: tuple[str, ...]
+    unused: int  # the part of the mask that no libssh2 release gives a meaning; bit 1 among it
+    enough_for: tuple[str, ...]  # the purposes that it covers
     objectscript: str
     c_call: str
 

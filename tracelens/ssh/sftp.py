@@ -72,29 +72,17 @@ FORMATS = {int(key): form for key, form in read_formats("sftp.tsv", _TYPES, _HEA
 
 
 class SftpPacket(Struct, frozen=True):
-    """One SFTP packet (section 3 of the draft).
+    """One SFTP packet (section 3 of the draft)."""
 
-    Args:
-        line: first line of the dump in which it begins.
-        time: timestamp of that dump.
-        direction: `in` or `out`.
-        number: its type.
-        name: its type's name, without the prefix.
-        fields: its decoded values; never a file's contents.
-        size: value of its length field.
-        problem: description of a defect, if any.
-        blank: whether the file's contents in it were blanked out, so that their last bytes are 0.
-    """
-
-    line: int
-    time: float | None
-    direction: str
-    number: int
-    name: str
-    fields: dict[str, Any]
-    size: int
-    problem: str | None
-    blank: bool = False
+    line: int  # first line of the dump in which it begins
+    time: float | None  # timestamp of that dump
+    direction: str  # `in` or `out`
+    number: int  # its type
+    name: str  # its type's name, without the prefix
+    fields: dict[str, Any]  # its decoded values; never a file's contents
+    size: int  # value of its length field
+    problem: str | None  # description of a defect, if any
+    blank: bool = False  # whether the file's contents in it were blanked out, so that their last bytes are 0
 
 
 def strings_in(data: bytes) -> list[StringSpan]:

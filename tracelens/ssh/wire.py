@@ -142,17 +142,11 @@ class WireReader:
 
 
 class StringSpan(Struct, frozen=True):
-    """The position of a string in a message.
+    """The position of a string in a message."""
 
-    Args:
-        start: offset of its first octet; its length field is the four octets before.
-        length: value of the length field, which may exceed the message.
-        kind: "text", "secret", or "opaque" if the format skips the string.
-    """
-
-    start: int
-    length: int
-    kind: str
+    start: int  # offset of its first octet; its length field is the four octets before
+    length: int  # value of the length field, which may exceed the message
+    kind: str  # "text", "secret", or "opaque" if the format skips the string
 
 
 class StringFinder(WireReader):
@@ -206,19 +200,12 @@ FieldList = tuple[Field | Choice, ...]
 
 
 class MessageFormat(Struct, frozen=True):
-    """The format of a message.
+    """The format of a message."""
 
-    Args:
-        name: becomes `Packet.name`.
-        fields: the values in their order on the wire.
-        exact: whether nothing may follow the last value.
-        head: number of leading bytes needed to read the fields.
-    """
-
-    name: str
-    fields: FieldList = ()
-    exact: bool = True
-    head: int = 0x10000
+    name: str  # becomes `Packet.name`
+    fields: FieldList = ()  # the values in their order on the wire
+    exact: bool = True  # whether nothing may follow the last value
+    head: int = 0x10000  # number of leading bytes needed to read the fields
 
 
 Types = Mapping[str, Callable[[WireReader], Any]]
