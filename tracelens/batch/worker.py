@@ -104,27 +104,19 @@ class Task(Struct, frozen=True):
 
 
 class ScanInput(Struct, frozen=True):
-    """One input, also a member of an archive, and the result of its diagnosis.
+    """One input, also a member of an archive, and the result of its diagnosis."""
 
-    Args:
-        file_id: the file's number in the scan; `number`: the member's number in it, counted from 0.
-        sha256: of the decompressed bytes; None if they could not be read.
-        damage: why it could not be read, or only in part.
-        facts: its columns in the tables, as JSON; None if `sha256` was known before.
-        status: None if `sha256` was known before.
-    """
-
-    file_id: int
-    number: int
+    file_id: int  # the file's number in the scan
+    number: int  # the member's number in the file, counted from 0
     name: str
     compression: str | None
     modified: float | None
-    sha256: str | None
+    sha256: str | None  # of the decompressed bytes; None if they could not be read
     bytes: int | None
-    status: Status | None
+    status: Status | None  # None if `sha256` was known before
     error: str | None = None
-    damage: str | None = None
-    facts: str | None = None
+    damage: str | None = None  # why it could not be read, or only in part
+    facts: str | None = None  # its columns in the tables, as JSON; None if `sha256` was known before
     root_causes: tuple[str, ...] = ()
 
 
@@ -244,7 +236,7 @@ def _bug(error: Exception) -> str:
 
 
 def _facts(result: analysis.Analysis) -> dict[str, object]:
-    """What the tables of a scan say of one trace; rows as `columns.SCAN` has them, without their paths."""
+    """The rows of a scan's tables for one trace, with the columns of `columns.SCAN`, without their paths."""
     trace, origin = result.trace, result.source
     sessions = []
     for session, row in zip(result.sessions, documents.sessions(result), strict=True):

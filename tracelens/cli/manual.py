@@ -10,17 +10,15 @@ from tracelens.cli.options import OutputFile
 from tracelens.cli.output import write_result
 
 
-def manual(
-    output: OutputFile = None,
-) -> None:
+def manual(output: OutputFile = None) -> None:
     """Write the manual as one HTML page: commands, rules, tables and their columns, the JSON's schema."""
     import tracelens
     from tracelens import rules
     from tracelens.export.columns import page
-    from tracelens.reports import manual as pages
+    from tracelens.reports import manual as whole_page
 
     schema = (Path(tracelens.__file__).parent / "analysis" / "analysis-1.json").read_text(encoding="utf-8")
-    write_result(pages.render(_commands(), rules.load(), page(), schema), output)
+    write_result(whole_page.render(_commands(), rules.load(), page(), schema), output)
 
 
 def _commands() -> list[tuple[str, str]]:
@@ -28,9 +26,9 @@ def _commands() -> list[tuple[str, str]]:
     group: Any = typer.main.get_command(app)
     wide: dict[str, Any] = {"resilient_parsing": True, "terminal_width": 100, "max_content_width": 100}
     context: Any = group.make_context("tracelens", [], **wide)
-    made = [("tracelens", group.get_help(context))]
+    pages = [("tracelens", group.get_help(context))]
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         inner = command.make_context(f"tracelens {name}", [], **wide)
-        made.append((f"tracelens {name}", command.get_help(inner)))
-    return made
+        pages.append((f"tracelens {name}", command.get_help(inner)))
+    return pages

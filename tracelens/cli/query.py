@@ -27,7 +27,7 @@ def query(
     ] = False,
 ) -> None:
     """Ask a scan's tables in SQL; it reads them and nothing else."""
-    from tracelens.batch.query import query as asked
+    from tracelens.batch.query import query as run
     from tracelens.cli import text_table
     from tracelens.export import formats
 
@@ -35,6 +35,6 @@ def query(
         exit_with_error("-f says how to write a file: name it with -o")
     if output is not None:
         formats.refuse_inputs(output, map(str, folder.glob("*.parquet")))
-        formats.export(asked(sql, folder), output, format, "result")
+        formats.export(run(sql, folder), output, format, "result")
     else:
-        text_table.show(asked(sql, folder))
+        text_table.show(run(sql, folder))

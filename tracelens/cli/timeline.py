@@ -55,16 +55,16 @@ def timeline(
     for found in inputs.find([input]):
         if not isinstance(found, inputs.Source):
             raise found
-        made = export.Timeline(found, table.value, show_secrets=show_secrets)
+        content = export.Timeline(found, table.value, show_secrets=show_secrets)
         if output is not None:
-            formats.export(made.frames, output, format, table.value)
+            formats.export(content.frames, output, format, table.value)
         else:
-            text_table.show(made.frames, _DISPENSABLE, _PROSE)
-        if made.damage is not None:
-            exit_with_error(f"{input}: damaged, the table has its readable part only: {made.damage}")
+            text_table.show(content.frames, _DISPENSABLE, _PROSE)
+        if content.damage is not None:
+            exit_with_error(f"{input}: damaged, the table has its readable part only: {content.damage}")
 
 
-# Columns that a narrow terminal can do without, the least telling first.
+# Columns that a narrow terminal can omit, the least informative first.
 _DISPENSABLE = (
     "last_line", "count", "source", "number", "delta", "context", "direction", "channel", "partial", "fingerprint",
     "comp_sc", "comp_cs", "mac_sc", "cipher_sc", "mac_cs", "cipher_cs", "hostkey", "kex", "client_banner", "phase",
