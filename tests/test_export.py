@@ -14,7 +14,8 @@ import pytest
 from support import CASES, SAMPLES, TRACES, analyze_file, each
 
 from tracelens import export, inputs
-from tracelens.cli.timeline import FORMATS, Table
+from tracelens.cli.options import TABLE_FORMATS
+from tracelens.cli.timeline import Table
 from tracelens.errors import BadOutput
 from tracelens.export import formats
 from tracelens.export.columns import ABOUT, COLUMNS, SCAN, TABLES, TYPES
@@ -42,7 +43,7 @@ class TestColumns:
         assert TABLES.keys() | SCAN.keys() == ABOUT.keys()
         assert {name for columns in [*TABLES.values(), *SCAN.values()] for name in columns} == COLUMNS.keys()
         assert {kind for kind, _ in COLUMNS.values()} <= TYPES.keys()
-        assert set(re.findall(r"\w+", FORMATS)) - {"or"} == set(formats.formats())
+        assert set(re.findall(r"\w+", TABLE_FORMATS)) - {"or"} == set(formats.formats())
 
     @pytest.mark.parametrize("name", TABLES)
     def test_a_column_has_one_type(self, name: str) -> None:

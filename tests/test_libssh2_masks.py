@@ -1,6 +1,7 @@
 """The trace mask: reading one, describing one, choosing one."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -142,3 +143,9 @@ def test_bits_of_a_trace():
 
 def test_names_are_understood():
     assert all(trace_mask.parse(name) for name in trace_mask.names())
+
+
+def test_each_line_of_the_table_is_a_bit_or_a_purpose():
+    text = Path(trace_mask.__file__).with_name("trace_mask.tsv").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if not line.startswith("#")]
+    assert len(rows) == len(trace_mask.BITS) + len(trace_mask.PURPOSES)

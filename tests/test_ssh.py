@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tracelens.ssh import codes
+from tracelens.ssh import algorithms, codes, messages, sftp
 
 TABLES = {
     "libssh2": (codes.LIBSSH2_ERRORS, codes.libssh2_error, range(-54, 1)),
@@ -52,3 +54,38 @@ def test_each_code_says_its_number_a_name_and_one_sentence(name):
 def test_well_known_numbers_have_their_names(code, name):
     assert code is not None
     assert code.name == name
+
+
+def lines_of(table: str) -> list[str]:
+    text = Path(codes.__file__).with_name(table).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def test_each_line_of_the_codes_is_in_a_table():
+    assert sum(len(table) for table, _, _ in TABLES.values()) == len(lines_of("codes.tsv"))
+
+
+def test_each_line_of_the_algorithms_is_one_of_its_own_and_says_something():
+    rows = [line.split("\t") for line in lines_of("algorithms.tsv")]
+    assert len({name for name, *_ in rows}) == len(rows)
+    assert all(len(row) in (2, 4, 7) and any(row[1:]) for row in rows)
+
+
+def test_each_part_of_an_offer_is_used_and_each_name_is_known():
+    rows = [line.split("\t") for line in lines_of("offers.tsv")]
+    parts = {kind for release, kind, _ in rows if release == "part"}
+    used = {name for _, _, names in rows for name in names.split()}
+    assert {name for name in used if name.startswith("$")} == parts
+    assert used - parts <= {*algorithms.SINCE, *algorithms.MARKERS}
+
+
+@pytest.mark.parametrize(("table", "formats"), [("messages.tsv", messages.FORMATS), ("sftp.tsv", sftp.FORMATS)])
+def test_each_line_of_the_formats_is_a_message_or_a_case_of_one(table, formats):
+    keys = [line.split("\t")[0] for line in lines_of(table)]
+    cases = {key.partition("=")[0] for key in keys if "=" in key}
+    choices = {word[:-1] for line in lines_of(table) for word in line.split("\t")[-1].split() if word.endswith("?")}
+    assert len(set(keys)) == len(keys)
+    assert cases == choices
+    assert [int(key) for key in keys if key.isdigit()] == list(formats)
+    rest = [key.removeprefix("60 ") for key in keys if not key.isdigit() and "=" not in key]
+    assert rest == (list(messages.USERAUTH_60) if table == "messages.tsv" else [])

@@ -21,7 +21,7 @@ class TracelensError(Exception):
 
 
 class _NamedError(TracelensError):
-    """An error with the `name` that the user gave, and a `reason`."""
+    """An error with the `name` that the user gave, `archive!member` for a member of an archive, and a `reason`."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name, reason)
@@ -32,30 +32,17 @@ class _NamedError(TracelensError):
         return f"{self.name}: {self.reason}"
 
 
-class NotATrace(TracelensError, ValueError):
-    """The input holds no libssh2 record.
-
-    Args:
-        name: the input as the user named it.
-        looks_like: what it is instead, in words, such as "an `ssh -vvv` log".
-    """
+class NotATrace(_NamedError, ValueError):
+    """The input holds no libssh2 record; `looks_like` says what it is instead, such as "an `ssh -vvv` log"."""
 
     def __init__(self, name: str, looks_like: str) -> None:
         super().__init__(name, looks_like)
-        self.name = name
         self.looks_like = looks_like
-
-    def __str__(self) -> str:
-        return f"{self.name}: no libssh2 record in it; {self.looks_like}"
+        self.reason = f"no libssh2 record in it; {looks_like}"
 
 
 class UnreadableInput(_NamedError, OSError):
-    """The input could not be opened, decompressed or read.
-
-    Args:
-        name: the input as the user named it, `archive!member` for a member of an archive.
-        reason: why, in words.
-    """
+    """The input could not be opened, decompressed or read."""
 
 
 class BadPlugin(TracelensError):
@@ -67,12 +54,7 @@ class EngineFailed(TracelensError):
 
 
 class NotAScan(_NamedError, ValueError):
-    """The folder has no tables of a scan.
-
-    Args:
-        name: the folder as the user named it.
-        reason: what is missing.
-    """
+    """The folder has no tables of a scan."""
 
 
 class BadQuery(TracelensError, ValueError):
@@ -80,18 +62,8 @@ class BadQuery(TracelensError, ValueError):
 
 
 class BadOutput(_NamedError, OSError):
-    """A result could not be written.
-
-    Args:
-        name: the output as the user named it.
-        reason: why, in words.
-    """
+    """A result could not be written."""
 
 
 class UnsafeCopy(_NamedError):
-    """A redacted copy is not proven to be free of secrets, so it is not written.
-
-    Args:
-        name: the input as the user named it.
-        reason: why, in words that hold no secret.
-    """
+    """A redacted copy is not proven to be free of secrets, so it is not written; the reason holds no secret."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
 from tracelens.batch import engines, results
@@ -30,40 +30,24 @@ _CHECKPOINT_SECONDS, _PROGRESS_SECONDS = 1.0, 0.5
 
 
 class Progress(Struct):
-    """The current progress of a scan.
+    """The current progress of a scan."""
 
-    Attributes:
-        files: inputs diagnosed in this run, also in archives.
-        known: inputs that were known before.
-        bytes: decompressed bytes of the inputs.
-        packed: bytes of the files that are read or sent, of `packed_total`.
-        seconds: since the start.
-        causes: root causes found in this run.
-        notes: messages for the user.
-    """
-
-    files: int = 0
-    known: int = 0
-    bytes: int = 0
-    packed: int = 0
+    files: int = 0  # inputs diagnosed in this run, also in archives
+    known: int = 0  # inputs that were known before
+    bytes: int = 0  # decompressed bytes of the inputs
+    packed: int = 0  # bytes of the files that are read or sent, of `packed_total`
     packed_total: int = 0
-    seconds: float = 0.0
-    causes: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0  # since the start
+    causes: Counter[str] = field(default_factory=Counter)  # root causes found in this run
+    notes: list[str] = field(default_factory=list)  # messages for the user
 
 
 class Scan(Struct, frozen=True):
-    """The result of a scan.
+    """The result of a scan."""
 
-    Args:
-        folder: where its tables are.
-        summary: `summary.json`.
-        progress: of this run, at its end.
-    """
-
-    folder: Path
-    summary: dict[str, Any]
-    progress: Progress
+    folder: Path  # where its tables are
+    summary: dict[str, Any]  # `summary.json`
+    progress: Progress  # of this run, at its end
 
     @property
     def complete(self) -> bool:
@@ -108,8 +92,7 @@ def scan(
         run = _Run(store, selection, watch)
         run.enlist([os.fspath(path) for path in inputs], target, rehash=rehash)
         run.work(engine, jobs, scheduler)
-        summary = results.write(store, target)
-        return Scan(target, summary, run.progress)
+        return Scan(target, to_builtins(results.write(store, target)), run.progress)
     finally:
         store.close()
 

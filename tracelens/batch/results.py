@@ -1,17 +1,22 @@
 """A scan's checkpoint -> the files of its folder: Parquet tables and a summary, reproducible byte by byte."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct, field
 
 from tracelens import __version__
 from tracelens.analysis.json_text import json_text
 from tracelens.batch.checkpoint import Checkpoint, ScanRow
 from tracelens.export.columns import COLUMNS, SCAN
 from tracelens.export.formats import replace_with
+
+if TYPE_CHECKING:
+    from tracelens.reports import archive
 
 SCHEMA = "tracelens/scan/1"
 # Rows in memory at a time, which become a row group.
@@ -20,16 +25,11 @@ _ROWS = 20_000
 _UNREADABLE_SHOWN = 100
 _FILES_SHOWN = 10
 _COUNTED = SCAN["files"].index("encoding")
-# Places of what the summary reads in a session's facts, which have no path.
-_SESSION = {name: place for place, name in enumerate(SCAN["sessions"][2:])}
+_CountT = TypeVar("_CountT")
 
 
-def write(store: Checkpoint, folder: Path) -> dict[str, Any]:
+def write(store: Checkpoint, folder: Path) -> "archive.Summary":
     """Write `files.parquet`, `sessions.parquet`, `findings.parquet` and `summary.json`, each whole or not at all.
-
-    Args:
-        store: the scan's checkpoint.
-        folder: the target.
 
     Returns:
         the summary.
@@ -43,17 +43,17 @@ def write(store: Checkpoint, folder: Path) -> dict[str, Any]:
         for row in store.rows():
             modified = _time(row.modified)
             facts = row.facts or {"file": [None] * (len(SCAN["files"]) - _COUNTED), "sessions": [], "findings": []}
-            told = (row.sha256, row.bytes, row.status, row.error, modified, row.compression)
-            tables["files"].add((row.path, *told, *facts["file"]))
+            cells = (row.path, row.sha256, row.bytes, row.status, row.error, modified, row.compression)
+            tables["files"].add((*cells, *facts["file"]))
             for session in facts["sessions"]:
                 tables["sessions"].add((row.path, modified, *session))
             for finding in facts["findings"]:
                 tables["findings"].add((row.path, *finding))
             summary.add(row, modified, facts["sessions"])
-    made = summary.document()
-    text = json_text(made)
+    document = summary.document()
+    text = json_text(document)
     replace_with(folder / "summary.json", lambda path: path.write_text(text, encoding="utf-8", newline="\n"))
-    return made
+    return document
 
 
 def _time(seconds: float | None) -> datetime | None:
@@ -98,7 +98,7 @@ class _Table:
         import pyarrow
 
         columns = list(zip(*self._rows, strict=True)) or [()] * len(self._schema)
-        arrays = [pyarrow.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
+        arrays = [pyarrow.array(values, column.type) for values, column in zip(columns, self._schema, strict=True)]
         self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=self._schema))
         self._rows = []
 
@@ -111,6 +111,27 @@ class _Table:
         self._temporary.unlink(missing_ok=True)
 
 
+class _Count(Struct):
+    """How often a cause or a signature was seen; rows come in the order of their paths."""
+
+    facts: dict[str, Any]
+    sessions: int = 0
+    files: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    examples: list[str] = field(default_factory=list)
+    path: str | None = None
+
+    def add(self, path: str, modified: datetime | None) -> None:
+        self.sessions += 1
+        if path != self.path:
+            self.path = path
+            self.files += 1
+            if self.files <= _FILES_SHOWN:
+                self.examples.append(path)
+        self.first, self.last = _widened(self.first, self.last, modified)
+
+
 class _Summary:
     """Counts inputs and sessions; its size depends on the causes and signatures, not on the files."""
 
@@ -118,91 +139,67 @@ class _Summary:
         self._files: Counter[str] = Counter()
         self._bytes = self._damaged = 0
         self._verdicts: Counter[str] = Counter()
-        self._causes: dict[str, dict[str, Any]] = {}
-        self._signatures: dict[str, dict[str, Any]] = {}
-        self._unreadable: list[dict[str, Any]] = []
-        self._seen: list[datetime | None] = [None, None]
+        self._causes: dict[str, _Count] = {}
+        self._signatures: dict[str, _Count] = {}
+        self._not_read: list[tuple[str, str, str]] = []
+        self._first: datetime | None = None
+        self._last: datetime | None = None
 
     def add(self, row: ScanRow, modified: datetime | None, sessions: list[list[Any]]) -> None:
         self._files[row.status] += 1
         self._bytes += row.bytes or 0
         if row.status != "not-a-trace" and row.error is not None:
             self._damaged += row.status == "ok"
-            if len(self._unreadable) < _UNREADABLE_SHOWN:
-                self._unreadable.append({"path": row.path, "status": row.status, "error": row.error})
-        for session in sessions:
-            self._session(row.path, modified, session)
-        if sessions and modified is not None:
-            first, last = self._seen
-            self._seen = [min(first or modified, modified), max(last or modified, modified)]
+            if len(self._not_read) < _UNREADABLE_SHOWN:
+                self._not_read.append((row.path, row.status, row.error))
+        for values in sessions:
+            session = dict(zip(SCAN["sessions"][2:], values, strict=True))
+            cause, signature = session["root_cause"], session["signature"]
+            self._verdicts[session["verdict"]] += 1
+            if cause is not None:
+                self._causes.setdefault(cause, _Count({"root_cause": cause})).add(row.path, modified)
+            if signature is not None:
+                facts = {name: session[name] for name in ("signature", "root_cause", "server_software")}
+                facts["algorithms"] = {name: session[name] for name in ("kex", "hostkey", "cipher_cs", "mac_cs")}
+                count = _Count(facts | {"error": session["error_text"]})
+                self._signatures.setdefault(signature, count).add(row.path, modified)
+        if sessions:
+            self._first, self._last = _widened(self._first, self._last, modified)
 
-    def _session(self, path: str, modified: datetime | None, session: list[Any]) -> None:
-        def value(name: str) -> Any:
-            return session[_SESSION[name]]
+    def document(self) -> "archive.Summary":
+        from tracelens.reports import archive  # workers do not need it
 
-        self._verdicts[value("verdict")] += 1
-        if value("root_cause") is not None:
-            _count(self._causes, value("root_cause"), path, modified, {"root_cause": value("root_cause")})
-        if value("signature") is not None:
-            algorithms = {name: value(name) for name in ("kex", "hostkey", "cipher_cs", "mac_cs")}
-            told = {
-                "signature": value("signature"),
-                "root_cause": value("root_cause"),
-                "server_software": value("server_software"),
-                "algorithms": algorithms,
-                "error": value("error_text"),
-            }
-            _count(self._signatures, value("signature"), path, modified, told)
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "schema": SCHEMA,
-            "tracelens": __version__,
-            "files": {
-                "total": self._files.total(),
-                "ok": self._files["ok"],
-                "not_a_trace": self._files["not-a-trace"],
-                "unreadable": self._files["unreadable"],
-                "damaged": self._damaged,
-            },
-            "bytes": self._bytes,
-            "sessions": {
-                "total": self._verdicts.total(),
-                **{name: self._verdicts[name] for name in ("cause", "healthy", "unexplained", "insufficient")},
-            },
-            "first_seen": _iso(self._seen[0]),
-            "last_seen": _iso(self._seen[1]),
-            "causes": _ranked(self._causes),
-            "signatures": _ranked(self._signatures),
-            "not_read": self._unreadable,
-        }
+        files, verdicts = self._files, self._verdicts
+        verdict_names = ("cause", "healthy", "unexplained", "insufficient")
+        return archive.Summary(
+            schema=SCHEMA,
+            tracelens=__version__,
+            files=archive.Files(files.total(), files["ok"], files["not-a-trace"], files["unreadable"], self._damaged),
+            bytes=self._bytes,
+            sessions=archive.Sessions(verdicts.total(), *(verdicts[name] for name in verdict_names)),
+            first_seen=_iso(self._first),
+            last_seen=_iso(self._last),
+            causes=_ranked(self._causes, archive.Cause),
+            signatures=_ranked(self._signatures, archive.Signature),
+            not_read=[archive.NotRead(*cells) for cells in self._not_read],
+        )
 
 
-def _count(
-    counts: dict[str, dict[str, Any]], key: str, path: str, modified: datetime | None, told: dict[str, Any]
-) -> None:
-    entry = counts.get(key)
-    if entry is None:
-        entry = counts[key] = told | {"sessions": 0, "files": 0, "first": None, "last": None, "in": []}
-    entry["sessions"] += 1
-    if entry.get("path") != path:  # rows come in the order of their paths
-        entry["path"] = path
-        entry["files"] += 1
-        if len(entry["in"]) < _FILES_SHOWN:
-            entry["in"].append(path)
-    if modified is not None:
-        entry["first"] = min(entry["first"] or modified, modified)
-        entry["last"] = max(entry["last"] or modified, modified)
+def _widened(
+    first: datetime | None, last: datetime | None, time: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """A span of time that includes one more time, if that is known."""
+    return (first, last) if time is None else (min(first or time, time), max(last or time, time))
 
 
-def _ranked(counts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _ranked(counts: dict[str, _Count], kind: Callable[..., _CountT]) -> list[_CountT]:
     """The most frequent first; of equals in the order of their names."""
-    result = []
-    for _, entry in sorted(counts.items(), key=lambda pair: (-pair[1]["sessions"], pair[0])):
-        shown = {name: value for name, value in entry.items() if name not in ("first", "last", "in", "path")}
-        seen = {"first_seen": _iso(entry["first"]), "last_seen": _iso(entry["last"])}
-        result.append(shown | seen | {"examples": entry["in"]})
-    return result
+    ranked = [count for _, count in sorted(counts.items(), key=lambda pair: (-pair[1].sessions, pair[0]))]
+    times = [{"first_seen": _iso(count.first), "last_seen": _iso(count.last)} for count in ranked]
+    return [
+        kind(**count.facts, **time, sessions=count.sessions, files=count.files, examples=count.examples)
+        for count, time in zip(ranked, times, strict=True)
+    ]
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Which failures are the same one: a stable signature of root cause, server software, algorithms and error text."""
+"""A failed session -> its signature, the same for equal root cause, server software, algorithms and error text."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ import re
 
 from tracelens.analysis import Session
 
-# What differs from one occurrence to the next: quoted words, paths, addresses, numbers.
+# Parts that differ between occurrences of the same error: quoted words, paths, addresses, numbers.
 _PARTS = (
     (re.compile(r'"[^"]*"|\'[^\']*\'|`[^`]*`'), "'…'"),
     (re.compile(r"(?<![\w/])(?:[A-Za-z]:)?(?:[/\\][^\s/\\:;,()]+)+[/\\]?"), "PATH"),
@@ -18,7 +18,7 @@ _GREETING = re.compile(r"SSH-[\d.]+-(\S+)")
 
 
 def normalized(text: str) -> str:
-    """An error's text without what differs from one occurrence to the next; its error number stays."""
+    """An error's text without the parts that differ between occurrences; its error number stays."""
     numbered = _NUMBERED.match(text)
     head = numbered[0] if numbered else ""
     rest = text[len(head) :]
@@ -28,7 +28,7 @@ def normalized(text: str) -> str:
 
 
 def software(banner: str | None) -> str | None:
-    """The server's software as its banner names it (RFC 4253, 4.2), such as OpenSSH_9.2p1; None for what is no SSH."""
+    """The server's software named in its banner (RFC 4253, 4.2), such as OpenSSH_9.2p1; None if it is not SSH."""
     match = _GREETING.match(banner or "")
     return match[1] if match else None
 
@@ -40,14 +40,14 @@ def error_of(session: Session) -> str | None:
 
 
 def signature(session: Session) -> str | None:
-    """Sixteen hex digits, the same for the same failure everywhere; None for a session that did not fail."""
+    """Sixteen hex digits, equal for equal failures in all scans; None for a session that did not fail."""
     if not session.failed:
         return None
     error = error_of(session)
-    same = [
+    parts = [
         session.root_cause,
         software(session.server_banner),
         list(session.algorithms.values()),
         normalized(error) if error is not None else None,
     ]
-    return hashlib.sha256(json.dumps(same, ensure_ascii=False).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A scan's tables -> the counts that a report about the archive wants. Alone reads them for that."""
+"""A scan's tables -> the counts for a report about the archive; only this module reads them for a report."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,25 +9,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import convert
 
+from tracelens.batch.results import SCHEMA
 from tracelens.errors import UnreadableInput
 from tracelens.reports.archive import Overview, Period, Software, Summary, Trend
 
-_SCHEMA = "tracelens/scan/1"
 _COLUMNS = ["modified", "verdict", "root_cause", "server_software", "client_banner"]
-# More bars than this nobody can tell apart.
-_BARS = 60
+_BARS = 60  # with more bars, a reader cannot distinguish them
 _NO_CAUSE = {"healthy": "(healthy)", "unexplained": "(unexplained)", "insufficient": "(not enough to tell)"}
 
 
 def overview(folder: Path, since: datetime | None = None) -> Overview:
-    """What happened in an archive.
+    """Count what happened in an archive; sessions without a cause count under their verdict, in brackets.
 
     Args:
         folder: the results of a scan.
-        since: where "new" begins; by default the last quarter of the time that the archive spans.
-
-    Returns:
-        the counts; sessions without a cause count under their verdict, in brackets.
+        since: causes first seen from then on are "new"; by default the last quarter of the archive's time span.
 
     Raises:
         UnreadableInput: the tables are not those of a scan.
@@ -37,13 +33,13 @@ def overview(folder: Path, since: datetime | None = None) -> Overview:
         sessions = pq.read_table(folder / "sessions.parquet", columns=_COLUMNS)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UnreadableInput(str(folder), f"not the results of a scan: {error}") from error
-    if summary.get("schema") != _SCHEMA:
+    if summary.get("schema") != SCHEMA:
         raise UnreadableInput(str(folder), f"not the results of a scan of this version: {summary.get('schema')}")
-    what = [
+    labels = [
         cause or _NO_CAUSE.get(verdict, verdict)
         for cause, verdict in zip(sessions["root_cause"].to_pylist(), sessions["verdict"].to_pylist(), strict=True)
     ]
-    sessions = sessions.append_column("what", pa.array(what, pa.string()))
+    sessions = sessions.append_column("what", pa.array(labels, pa.string()))
     days = _days(sessions)
     split = since or _last_quarter(days)
     return Overview(
@@ -60,7 +56,7 @@ Days = dict[tuple[datetime, str], int]
 
 
 def _days(sessions: pa.Table) -> Days:
-    """(Day, cause) -> sessions; those of unknown time are in none."""
+    """(Day, cause) -> sessions; sessions of unknown time are left out."""
     dated = sessions.filter(pc.is_valid(sessions["modified"]))
     dated = dated.append_column("day", pc.floor_temporal(dated["modified"], unit="day"))
     counted = dated.group_by(["day", "what"]).aggregate([([], "count_all")])
@@ -76,7 +72,7 @@ def _last_quarter(days: Days) -> datetime | None:
 
 
 def _periods(days: Days) -> list[Period]:
-    """Causes by day, or by a number of days that makes at most `_BARS` periods."""
+    """Causes per period: a day, or as few days as keep the number of periods within `_BARS`."""
     if not days:
         return []
     first, last = min(days)[0], max(days)[0]

@@ -32,19 +32,12 @@ MAX_SENT_BYTES = 16 << 20
 
 
 class Selection(Struct, frozen=True):
-    """The inputs to diagnose.
+    """The inputs to diagnose."""
 
-    Args:
-        include: patterns; one must match a trace's name, its last part, or its archive. Empty: all.
-        exclude: patterns; none may match.
-        since: earliest file time, seconds since 1970; an input without a time is included.
-        until: latest file time.
-    """
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    since: float | None = None
-    until: float | None = None
+    include: tuple[str, ...] = ()  # patterns; one must match a trace's name, its last part, or its archive. Empty: all
+    exclude: tuple[str, ...] = ()  # patterns; none may match
+    since: float | None = None  # earliest file time, seconds since 1970; an input without a time is included
+    until: float | None = None  # latest file time
 
     def names(self, name: str) -> bool:
         """Whether the name is selected."""
@@ -68,51 +61,34 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 class FileJob(Struct, frozen=True):
-    """A file that the worker opens, with all its members.
+    """A file that the worker opens, with all its members."""
 
-    Args:
-        file_id: its number in the scan.
-        path: how to open it.
-        name: as the user named it.
-        size: in bytes; None if unknown.
-        known: digests of inputs of this size that were diagnosed before.
-    """
-
-    file_id: int
-    path: str
-    name: str
-    size: int | None
-    known: tuple[str, ...] = ()
+    file_id: int  # its number in the scan
+    path: str  # how to open it
+    name: str  # as the user named it
+    size: int | None  # in bytes; None if unknown
+    known: tuple[str, ...] = ()  # digests of inputs of this size that were diagnosed before
 
 
 class ArchiveJob(Struct, frozen=True):
-    """Members of an archive that are too large to be sent: the worker reads them from the archive.
-
-    Args:
-        members: their numbers in the archive, counted from 0, and their names.
-    """
+    """Members of an archive that are too large to be sent: the worker reads them from the archive."""
 
     file_id: int
     path: str
     name: str
-    members: tuple[tuple[int, str], ...]
+    members: tuple[tuple[int, str], ...]  # their numbers in the archive, counted from 0, and their names
 
 
 class BytesJob(Struct, frozen=True):
-    """A member of an archive, with its bytes.
-
-    Args:
-        number: its number in the archive, counted from 0.
-        damage: why the bytes are incomplete; None if they are complete.
-    """
+    """A member of an archive, with its bytes."""
 
     file_id: int
-    number: int
+    number: int  # its number in the archive, counted from 0
     name: str
     compression: str | None
     modified: float | None
     data: bytes
-    damage: str | None
+    damage: str | None  # why the bytes are incomplete; None if they are complete
 
 
 Job = FileJob | ArchiveJob | BytesJob
@@ -128,27 +104,19 @@ class Task(Struct, frozen=True):
 
 
 class ScanInput(Struct, frozen=True):
-    """One input, also a member of an archive, and the result of its diagnosis.
+    """One input, also a member of an archive, and the result of its diagnosis."""
 
-    Args:
-        file_id: the file's number in the scan; `number`: the member's number in it, counted from 0.
-        sha256: of the decompressed bytes; None if they could not be read.
-        damage: why it could not be read, or only in part.
-        facts: its columns in the tables, as JSON; None if `sha256` was known before.
-        status: None if `sha256` was known before.
-    """
-
-    file_id: int
-    number: int
+    file_id: int  # the file's number in the scan
+    number: int  # the member's number in the file, counted from 0
     name: str
     compression: str | None
     modified: float | None
-    sha256: str | None
+    sha256: str | None  # of the decompressed bytes; None if they could not be read
     bytes: int | None
-    status: Status | None
+    status: Status | None  # None if `sha256` was known before
     error: str | None = None
-    damage: str | None = None
-    facts: str | None = None
+    damage: str | None = None  # why it could not be read, or only in part
+    facts: str | None = None  # its columns in the tables, as JSON; None if `sha256` was known before
     root_causes: tuple[str, ...] = ()
 
 
@@ -233,8 +201,8 @@ def diagnose(origin: inputs.Source, file_id: int, number: int) -> ScanInput:
     try:
         result = analysis.analyze(origin)
     except NotATrace as error:
-        looks = _text(f"no libssh2 record in it; {error.looks_like}")
-        return replace(scan_input, status="not-a-trace", sha256=origin.sha256, bytes=origin.bytes, error=looks)
+        why = _text(error.reason)
+        return replace(scan_input, status="not-a-trace", sha256=origin.sha256, bytes=origin.bytes, error=why)
     except UnreadableInput as error:
         return replace(scan_input, damage=error.reason)
     except Exception as error:  # one input must never end the scan of the others
@@ -268,7 +236,7 @@ def _bug(error: Exception) -> str:
 
 
 def _facts(result: analysis.Analysis) -> dict[str, object]:
-    """What the tables of a scan say of one trace; rows as `columns.SCAN` has them, without their paths."""
+    """The rows of a scan's tables for one trace, with the columns of `columns.SCAN`, without their paths."""
     trace, origin = result.trace, result.source
     sessions = []
     for session, row in zip(result.sessions, documents.sessions(result), strict=True):

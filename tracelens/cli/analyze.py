@@ -4,12 +4,11 @@ import os
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracelens.cli.app import one_command
+from tracelens.cli.options import PRINTED_AS, Inputs, OutputFile, ShowSecrets
 from tracelens.cli.output import print_result, reason, warn, write_result
 from tracelens.errors import TracelensError
 
@@ -22,43 +21,22 @@ MASKED = (
 _COLOURS = {"bad": "red", "good": "green", "dim": "yellow"}
 
 
-class AnalysisFormat(StrEnum):
-    """How `analyze` prints."""
-
-    text = "text"
-    json = "json"
-    markdown = "markdown"
-    html = "html"
-    sarif = "sarif"
-    junit = "junit"
-    ecs = "ecs"
+AnalysisFormat = StrEnum("AnalysisFormat", "text json markdown html sarif junit ecs")
+"""How `analyze` prints."""
 
 
-app = one_command()
-
-
-@app.command()
 def analyze(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT...", help="Trace files, folders, globs, archives, or - for standard input."),
-    ],
-    format: Annotated[
-        AnalysisFormat | None,
-        typer.Option("-f", "--format", help="How to print; by default as -o's ending says, else text."),
-    ] = None,
-    output: Annotated[Path | None, typer.Option("-o", help="Write to this file instead of standard output.")] = None,
+    inputs: Inputs,
+    format: Annotated[AnalysisFormat | None, PRINTED_AS] = None,
+    output: OutputFile = None,
     verbose: Annotated[
-        int,
-        typer.Option("-v", count=True, help="-v all evidence; -vv also every noise event and the rivals."),
+        int, typer.Option("-v", count=True, help="-v all evidence; -vv also every noise event and the rivals.")
     ] = 0,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", min=1, help="How many processes may read a large file; by default one a core."),
     ] = None,
-    show_secrets: Annotated[
-        bool, typer.Option("--show-secrets", help="Show passwords and what else is masked otherwise.")
-    ] = False,
+    show_secrets: ShowSecrets = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 where a root cause was found.")] = False,
 ) -> None:
     """Say what failed in each trace, what proves it, and who must do what."""

@@ -8,11 +8,14 @@ from typer.core import TyperGroup
 
 from tracelens import __version__
 
-# In the order in which the help lists them. The command NAME is that of `app` in the module tracelens.cli.NAME.
+# In the order in which the help lists them. The command NAME is the function NAME in the module tracelens.cli.NAME.
 COMMANDS = (
     "analyze", "report", "diff", "watch", "lnav", "timeline", "scan", "query", "redact", "explain", "mask", "rules",
     "manual",
 )  # fmt: skip
+# Commands whose argument may begin with a dash, as the error number -18 does.
+_DASHED = ("explain", "mask")
+_PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}  # rich takes as long as --help
 
 
 class Commands(TyperGroup):
@@ -28,12 +31,10 @@ class Commands(TyperGroup):
             # Typer suggests a close name out of this mapping.
             self.commands.update((name, self.get_command(ctx, name)) for name in COMMANDS)
             return None
-        return typer.main.get_command(import_module(f"tracelens.cli.{cmd_name}").app)
-
-
-def one_command() -> typer.Typer:
-    """A Typer application for a single command."""
-    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        command = typer.Typer(add_completion=False, **_PLAIN)
+        settings = {"ignore_unknown_options": True} if cmd_name in _DASHED else None
+        command.command(context_settings=settings)(getattr(import_module(f"tracelens.cli.{cmd_name}"), cmd_name))
+        return typer.main.get_command(command)
 
 
 app = typer.Typer(
@@ -41,8 +42,7 @@ app = typer.Typer(
     cls=Commands,
     help="Reads libssh2 trace files and says what failed, where the proof stands, and who must do what.",
     no_args_is_help=True,
-    rich_markup_mode=None,  # importing rich takes as long as the rest of --help
-    pretty_exceptions_enable=False,
+    **_PLAIN,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

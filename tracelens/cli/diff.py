@@ -9,25 +9,17 @@ from msgspec.structs import asdict
 
 from tracelens import __version__
 from tracelens.cli.analyze import MASKED, analyses
-from tracelens.cli.app import one_command
+from tracelens.cli.options import PRINTED_AS, OutputFile
 from tracelens.cli.output import exit_with_error, json_text, write_result
 
 if TYPE_CHECKING:
     from tracelens.analysis import Session
 
 
-class DiffFormat(StrEnum):
-    """How `diff` prints."""
-
-    text = "text"
-    json = "json"
-    html = "html"
+DiffFormat = StrEnum("DiffFormat", "text json html")
+"""How `diff` prints."""
 
 
-app = one_command()
-
-
-@app.command()
 def diff(
     good: Annotated[str, typer.Argument(metavar="GOOD", help="A trace of a session that works.")],
     bad: Annotated[str, typer.Argument(metavar="BAD", help="A trace of one that fails.")],
@@ -39,11 +31,8 @@ def diff(
             help="Which session of each trace; by default the first healthy one of GOOD, the first failed one of BAD.",
         ),
     ] = None,
-    format: Annotated[
-        DiffFormat | None,
-        typer.Option("-f", "--format", help="How to print; by default as -o's ending says, else text."),
-    ] = None,
-    output: Annotated[Path | None, typer.Option("-o", help="Write to this file instead of standard output.")] = None,
+    format: Annotated[DiffFormat | None, PRINTED_AS] = None,
+    output: OutputFile = None,
 ) -> None:
     """Say where a failing session first leaves the way of a working one, and what differs that matters."""
     from tracelens.export.formats import refuse_inputs

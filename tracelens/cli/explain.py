@@ -4,22 +4,18 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import one_command
+from tracelens.cli.options import AsJson
 from tracelens.cli.output import exit_with_error, json_text, print_result
 
-app = one_command()
 
-
-@app.command(context_settings={"ignore_unknown_options": True})
 def explain(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="WHAT",
-            help="A finding id, a libssh2 error name or number, an InterSystems status, an error line.",
+            metavar="WHAT", help="A finding id, a libssh2 error name or number, an InterSystems status, an error line."
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Explain a finding id, a number, a name or a whole error line. Works offline."""
     from tracelens.reports import explain as explaining

@@ -2,13 +2,9 @@
 
 from pathlib import Path
 
-from tracelens.cli.app import one_command
 from tracelens.cli.output import print_result
 
-app = one_command()
 
-
-@app.command()
 def lnav() -> None:
     """Print the format file that lets lnav (lnav.org) read libssh2 traces: `tracelens lnav > libssh2.json`."""
     import tracelens

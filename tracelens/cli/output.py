@@ -47,7 +47,4 @@ def exit_with_error(text: str) -> NoReturn:
 
 def reason(error: TracelensError) -> str:
     """Return why an input could not be used, without its name."""
-    looks_like = getattr(error, "looks_like", None)
-    if looks_like is not None:
-        return f"no libssh2 record in it; {looks_like}"
     return str(getattr(error, "reason", error))

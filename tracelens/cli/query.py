@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import one_command
+from tracelens.cli.options import TableFormat
 from tracelens.cli.output import exit_with_error, print_result
-from tracelens.cli.timeline import FORMATS
 
 
 def _columns(value: bool) -> None:
@@ -18,21 +17,17 @@ def _columns(value: bool) -> None:
         raise typer.Exit
 
 
-app = one_command()
-
-
-@app.command()
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT; --columns says over what.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `tracelens scan -o` wrote.")],
     output: Annotated[Path | None, typer.Option("-o", help="Write to this file; its ending names the format.")] = None,
-    format: Annotated[str | None, typer.Option("-f", "--format", help=f"{FORMATS}; overrules the ending.")] = None,
+    format: TableFormat = None,
     columns: Annotated[
         bool, typer.Option("--columns", callback=_columns, is_eager=True, help="Print what can be asked, and exit.")
     ] = False,
 ) -> None:
     """Ask a scan's tables in SQL; it reads them and nothing else."""
-    from tracelens.batch.query import query as asked
+    from tracelens.batch.query import query as run
     from tracelens.cli import text_table
     from tracelens.export import formats
 
@@ -40,6 +35,6 @@ def query(
         exit_with_error("-f says how to write a file: name it with -o")
     if output is not None:
         formats.refuse_inputs(output, map(str, folder.glob("*.parquet")))
-        formats.export(asked(sql, folder), output, format, "result")
+        formats.export(run(sql, folder), output, format, "result")
     else:
-        text_table.show(asked(sql, folder))
+        text_table.show(run(sql, folder))

@@ -8,22 +8,16 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracelens.cli.app import one_command
+from tracelens.cli.options import Inputs
 from tracelens.cli.output import exit_with_error, json_text, reason, warn
 from tracelens.secrets import MAX_ENCODED_SECRETS
 
 if TYPE_CHECKING:
     from tracelens.redact import Redaction
 
-app = one_command()
 
-
-@app.command()
 def redact(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT...", help="Trace files, folders, globs, archives, or - for standard input."),
-    ],
+    inputs: Inputs,
     output: Annotated[
         Path | None,
         typer.Option("-o", help="Write to this file; a new folder where there are several traces; - for stdout."),

@@ -10,7 +10,6 @@ import typer
 from msgspec.structs import asdict, replace
 
 from tracelens.cli.analyze import MASKED, analyses
-from tracelens.cli.app import one_command
 from tracelens.cli.output import exit_with_error, json_text, write_result
 from tracelens.errors import UnsafeCopy
 
@@ -24,22 +23,13 @@ ANONYMOUS = (
 )
 
 
-class ReportFormat(StrEnum):
-    """What `report` writes."""
-
-    html = "html"
-    md = "md"
-    json = "json"
+ReportFormat = StrEnum("ReportFormat", "html md json")
+"""What `report` writes."""
 
 
-app = one_command()
-
-
-@app.command()
 def report(
     inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT...", help="Traces as analyze takes them, or the folder of one scan."),
+        list[str], typer.Argument(metavar="INPUT...", help="Traces as analyze takes them, or the folder of one scan.")
     ],
     output: Annotated[
         Path | None, typer.Option("-o", help="Write to this file; its ending names the format: html, md, json.")
@@ -48,12 +38,10 @@ def report(
         ReportFormat | None, typer.Option("-f", "--format", help="Overrules the ending; without -o, md is printed.")
     ] = None,
     anonymize: Annotated[
-        bool,
-        typer.Option("--anonymize", help="Give users, hosts, paths and keys pseudonyms, as redact does."),
+        bool, typer.Option("--anonymize", help="Give users, hosts, paths and keys pseudonyms, as redact does.")
     ] = False,
     since: Annotated[
-        datetime | None,
-        typer.Option("--since", formats=["%Y-%m-%d"], help="Of a scan: from when on a cause is new."),
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Of a scan: from when on a cause is new.")
     ] = None,
     brief: Annotated[bool, typer.Option("--brief", help="Markdown of at most a page.")] = False,
 ) -> None:
@@ -68,8 +56,7 @@ def report(
     if len(inputs) == 1 and _is_scan(folder):
         if anonymize or brief:
             exit_with_error("--anonymize and --brief are for traces; a scan's report names files and software")
-        refuse_inputs(output, [str(table) for table in (*folder.glob("*.parquet"), *folder.glob("*.json"))])
-        write_result(_of_archive(folder, name, since), output)
+        _write_archive(folder, name, since, output)
         return
     if since is not None:
         exit_with_error("--since is for the folder of a scan")
@@ -77,8 +64,8 @@ def report(
     unusable: list[tuple[str, str]] = []
     traces = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
     if traces:
-        flags = [flag for flag, on in (("--anonymize", anonymize), ("--brief", brief)) if on]
-        command = " ".join(["tracelens report", *flags, "-f", "md" if name == "markdown" else name])
+        flags = "--anonymize " * anonymize + "--brief " * brief
+        command = f"tracelens report {flags}-f {'md' if name == 'markdown' else name}"
         masking = ANONYMOUS if anonymize else MASKED
         options = formats.Options(masking, command, unusable, brief=brief, report=True)
         write_result(formats.render(name, traces, options), output)
@@ -99,17 +86,20 @@ def _is_scan(folder: Path) -> bool:
     return (folder / "summary.json").is_file() and (folder / "sessions.parquet").is_file()
 
 
-def _of_archive(folder: Path, format: str, since: datetime | None) -> str:
+def _write_archive(folder: Path, format: str, since: datetime | None, output: Path | None) -> None:
     from tracelens.batch.summary import overview
-
-    archive = overview(folder, since)
-    if format == "json":
-        return json_text({"schema": "tracelens/archive/1", **asdict(archive)})
+    from tracelens.export.formats import refuse_inputs
     from tracelens.reports import render
     from tracelens.reports.formats import Options
 
-    options = Options(MASKED, f"tracelens report --since {since.date()}" if since else "tracelens report")
-    return render.of_archive(format, folder.resolve().name, archive, options)
+    refuse_inputs(output, [str(table) for table in (*folder.glob("*.parquet"), *folder.glob("*.json"))])
+    archive = overview(folder, since)
+    if format == "json":
+        text = json_text({"schema": "tracelens/archive/1", **asdict(archive)})
+    else:
+        options = Options(MASKED, f"tracelens report --since {since.date()}" if since else "tracelens report")
+        text = render.of_archive(format, folder.resolve().name, archive, options)
+    write_result(text, output)
 
 
 def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> "list[Analysis]":

@@ -5,21 +5,18 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import one_command
 from tracelens.cli.explain import explain
+from tracelens.cli.options import AsJson
 from tracelens.cli.output import exit_with_error, json_text, print_result
 
-app = one_command()
 
-
-@app.command()
 def rules(
     show: Annotated[str | None, typer.Option("--show", metavar="ID", help="Show the whole page of one rule.")] = None,
     check: Annotated[
         Path | None,
         typer.Option("--check", metavar="FILE", help="Run the rules of a Python file against their own examples."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the rules: what each finds, its phase, and what it needs from the trace."""
     from tracelens import rules as registry
@@ -30,25 +27,19 @@ def rules(
     if show is not None:
         explain([show], as_json)
         return
-    found = registry.load()
+    every_rule = registry.load()
     if as_json:
         rows = [
-            {
-                "id": r.id,
-                "kind": r.kind,
-                "phase": r.phase,
-                "needs": sorted(r.needs),
-                "yields_to": sorted(r.yields_to),
-                "summary": r.page.partition("\n")[0],
-            }
-            for r in found
+            {"id": r.id, "kind": r.kind, "phase": r.phase, "needs": sorted(r.needs), "yields_to": sorted(r.yields_to)}
+            | {"summary": r.page.partition("\n")[0]}
+            for r in every_rule
         ]
         print_result(json_text(rows))
         return
     lines = []
     for kind in ("cause", "noise", "notice"):
         lines.append(f"{kind.capitalize()}s" if kind != "noise" else "Noise")
-        for rule in (r for r in found if r.kind == kind):
+        for rule in (r for r in every_rule if r.kind == kind):
             needs = f" [needs {', '.join(sorted(rule.needs))}]" if rule.needs else ""
             lines.append(f"  {rule.id}{needs}\n      {rule.page.partition(chr(10))[0]}")
         lines.append("")
@@ -56,7 +47,7 @@ def rules(
 
 
 def _check(path: Path, as_json: bool) -> None:
-    """Prints each check of a rule file; exit status 2 where one failed or the file does not load."""
+    """Print each check of a rule file; exit with 2 if one failed or the file does not load."""
     from tracelens.errors import TracelensError
     from tracelens.rules import selfcheck
 
@@ -69,16 +60,9 @@ def _check(path: Path, as_json: bool) -> None:
         print_result(json_text(rows))
     else:
         width = max(len(o.rule) for o in outcomes)
-        print_result(
-            "".join(
-                f"{'ok  ' if o.good else 'BAD '} {o.rule:<{width}}  {_told(o.what, o.good, o.found)}\n"
-                for o in outcomes
-            )
-        )
+        for o in outcomes:
+            result = o.what if o.good else f"{o.what} -- no: {o.found}"
+            print_result(f"{'ok  ' if o.good else 'BAD '} {o.rule:<{width}}  {result}\n")
     bad = sum(not o.good for o in outcomes)
     if bad:
         exit_with_error(f"{path}: {bad} of {len(outcomes)} checks failed")
-
-
-def _told(what: str, good: bool, found: str) -> str:
-    return what if good else f"{what} -- no: {found}"

@@ -8,26 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracelens.cli.app import one_command
 from tracelens.cli.output import exit_with_error, warn
 
 if TYPE_CHECKING:
     from tracelens.batch import Progress, Scan
 
 
-class EngineName(StrEnum):
-    """Where the work is done."""
-
-    local = "local"
-    dask = "dask"
+EngineName = StrEnum("EngineName", "local dask")
+"""Where the work is done."""
 
 
 _TIME = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
 
-app = one_command()
 
-
-@app.command()
 def scan(
     inputs: Annotated[
         list[str],
@@ -63,7 +56,7 @@ def scan(
     selection = Selection(tuple(include or ()), tuple(exclude or ()), _epoch(since), _epoch(until))
     with _Bar() as bar:
         try:
-            done = tracelens.scan(
+            result = tracelens.scan(
                 inputs,
                 output,
                 engine=engine.value,
@@ -77,8 +70,8 @@ def scan(
             bar.end()
             warn(f"stopped; what was done is kept in {output}, and the same command takes it up")
             raise
-    sys.stderr.write(_closing(done))
-    if not done.complete:
+    sys.stderr.write(_closing(result))
+    if not result.complete:
         raise typer.Exit(2)
 
 
@@ -89,11 +82,11 @@ def _epoch(time: datetime | None) -> float | None:
 
 
 class _Bar:
-    """Progress on a terminal; elsewhere nothing but what is worth a line."""
+    """A progress bar on a terminal; elsewhere only the notes are printed."""
 
     def __init__(self) -> None:
         self._bar: Any = None
-        self._said = 0
+        self._printed_notes = 0
 
     def __enter__(self) -> "_Bar":
         if sys.stderr.isatty():
@@ -104,44 +97,44 @@ class _Bar:
                 BarColumn(20),
                 TextColumn("{task.percentage:>3.0f} %"),
                 TimeRemainingColumn(compact=True),
-                TextColumn("{task.fields[told]}", markup=False),
+                TextColumn("{task.fields[summary]}", markup=False),
                 console=Console(stderr=True),
                 transient=True,
             )
             self._bar.start()
-            self._task = self._bar.add_task("", total=None, told="")
+            self._task = self._bar.add_task("", total=None, summary="")
         return self
 
     def __exit__(self, *rest: object) -> None:
         self.end()
 
     def end(self) -> None:
-        """Takes the bar from the screen."""
+        """Remove the bar from the screen."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
     def show(self, progress: "Progress") -> None:
-        """Shows how far it is."""
-        for note in progress.notes[self._said :]:
+        """Show the progress and its new notes."""
+        for note in progress.notes[self._printed_notes :]:
             if self._bar is None:
                 warn(note)
             else:
                 self._bar.console.print(f"tracelens: {note}", markup=False, highlight=False)
-        self._said = len(progress.notes)
+        self._printed_notes = len(progress.notes)
         if self._bar is None:
             return
         rate = progress.files / progress.seconds if progress.seconds else 0.0
         causes = ", ".join(f"{count} {id}" for id, count in progress.causes.most_common(3))
-        told = f"{progress.files:,} files  {_size(progress.bytes)}  {rate:,.0f}/s  {causes}"
-        self._bar.update(self._task, total=progress.packed_total or None, completed=progress.packed, told=told)
+        line = f"{progress.files:,} files  {_size(progress.bytes)}  {rate:,.0f}/s  {causes}"
+        self._bar.update(self._task, total=progress.packed_total or None, completed=progress.packed, summary=line)
 
 
-def _closing(done: "Scan") -> str:
-    """The block that a scan ends with."""
+def _closing(result: "Scan") -> str:
+    """The summary that is printed at the end of a scan."""
     from tracelens.reports.text import escaped
 
-    summary, progress = done.summary, done.progress
+    summary, progress = result.summary, result.progress
     files, sessions = summary["files"], summary["sessions"]
     lines = [
         f"{files['total']:,} inputs: {files['ok']:,} traces, {files['not_a_trace']:,} not a trace, "
@@ -154,8 +147,8 @@ def _closing(done: "Scan") -> str:
     if summary["first_seen"]:
         lines.append(f"file times from {summary['first_seen']} to {summary['last_seen']}")
     for cause in summary["causes"][:10]:
-        seen = f"  {cause['first_seen'][:10]} to {cause['last_seen'][:10]}" if cause["first_seen"] else ""
-        lines.append(f"  {cause['sessions']:>7,}  {cause['root_cause']:<40}{seen}")
+        span = f"  {cause['first_seen'][:10]} to {cause['last_seen'][:10]}" if cause["first_seen"] else ""
+        lines.append(f"  {cause['sessions']:>7,}  {cause['root_cause']:<40}{span}")
     if len(summary["causes"]) > 10:
         lines.append(f"           and {len(summary['causes']) - 10} causes more, in summary.json")
     for entry in summary["not_read"][:10]:
@@ -167,7 +160,7 @@ def _closing(done: "Scan") -> str:
     rate = f", {progress.files / progress.seconds:,.0f} inputs/s" if progress.seconds and progress.files else ""
     lines.append(
         f"{progress.files:,} diagnosed now, {max(files['total'] - progress.files, 0):,} known before; "
-        f"{progress.seconds:,.1f} s{rate}; tables in {escaped(str(done.folder))}"
+        f"{progress.seconds:,.1f} s{rate}; tables in {escaped(str(result.folder))}"
     )
     return "\n".join(lines) + "\n"
 

@@ -6,24 +6,11 @@ from typing import Annotated
 
 import typer
 
-from tracelens.cli.app import one_command
+from tracelens.cli.options import ShowSecrets, TableFormat
 from tracelens.cli.output import exit_with_error, print_result, warn
 
-FORMATS = "csv, tsv, json, jsonl, parquet, xlsx, md, html, sqlite or duckdb"
-
-
-class Table(StrEnum):
-    """The tables of `timeline`."""
-
-    events = "events"
-    records = "records"
-    packets = "packets"
-    requests = "requests"
-    attempts = "attempts"
-    operations = "operations"
-    phases = "phases"
-    sessions = "sessions"
-    findings = "findings"
+Table = StrEnum("Table", "events records packets requests attempts operations phases sessions findings")
+"""The tables of `timeline`."""
 
 
 def _columns(value: bool) -> None:
@@ -34,10 +21,6 @@ def _columns(value: bool) -> None:
         raise typer.Exit
 
 
-app = one_command()
-
-
-@app.command()
 def timeline(
     input: Annotated[str, typer.Argument(metavar="INPUT", help="A trace file, or - for standard input.")],
     table: Annotated[Table, typer.Option("--table", "-t", help="Which table.")] = Table.events,
@@ -47,13 +30,8 @@ def timeline(
             "-o", help="Write to this file; its ending names the format. Without it, a table on the terminal."
         ),
     ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option("-f", "--format", help=f"{FORMATS}; overrules the ending."),
-    ] = None,
-    show_secrets: Annotated[
-        bool, typer.Option("--show-secrets", help="Show passwords and what else is masked otherwise.")
-    ] = False,
+    format: TableFormat = None,
+    show_secrets: ShowSecrets = False,
     columns: Annotated[
         bool,
         typer.Option(
@@ -77,16 +55,16 @@ def timeline(
     for found in inputs.find([input]):
         if not isinstance(found, inputs.Source):
             raise found
-        made = export.Timeline(found, table.value, show_secrets=show_secrets)
+        content = export.Timeline(found, table.value, show_secrets=show_secrets)
         if output is not None:
-            formats.export(made.frames, output, format, table.value)
+            formats.export(content.frames, output, format, table.value)
         else:
-            text_table.show(made.frames, _DISPENSABLE, _PROSE)
-        if made.damage is not None:
-            exit_with_error(f"{input}: damaged, the table has its readable part only: {made.damage}")
+            text_table.show(content.frames, _DISPENSABLE, _PROSE)
+        if content.damage is not None:
+            exit_with_error(f"{input}: damaged, the table has its readable part only: {content.damage}")
 
 
-# Columns that a narrow terminal can do without, the least telling first.
+# Columns that a narrow terminal can omit, the least informative first.
 _DISPENSABLE = (
     "last_line", "count", "source", "number", "delta", "context", "direction", "channel", "partial", "fingerprint",
     "comp_sc", "comp_cs", "mac_sc", "cipher_sc", "mac_cs", "cipher_cs", "hostkey", "kex", "client_banner", "phase",

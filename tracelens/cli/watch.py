@@ -8,21 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracelens.cli.app import one_command
 from tracelens.cli.output import exit_with_error, print_result, warn
 
 if TYPE_CHECKING:
     from tracelens.analysis import Analysis, Session
     from tracelens.analysis.watch import Look
 
-# A session that ended may be followed by another one: so many seconds of silence end the watch.
-_SETTLED = 1.0
+_SETTLED = 1.0  # seconds of silence that end the watch after a session ended; another session may follow
 _VERDICTS = {"cause": "FAILED", "unexplained": "FAILED", "insufficient": "under way", "healthy": "healthy"}
 
-app = one_command()
 
-
-@app.command()
 def watch(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The trace file; it need not be there yet.")],
     until_done: Annotated[
@@ -62,11 +57,11 @@ def _until(looks: "Iterator[Look]", idle: float, *, until_done: bool) -> "Iterat
 
 
 def _plain(looks: "Iterator[Look]", file: Path, replaced: "list[Analysis]") -> "Look | None":
-    """A line whenever something changes; the last look."""
+    """Print a line for each change; return the last look."""
     shown: set[str] = set()
     look = None
     for look in looks:
-        _talk(look, file)
+        _warn_of_change(look, file)
         if look.last is not None:
             replaced.append(look.last)
         if look.change in ("truncated", "rotated"):
@@ -79,7 +74,7 @@ def _plain(looks: "Iterator[Look]", file: Path, replaced: "list[Analysis]") -> "
 
 
 def _live(looks: "Iterator[Look]", file: Path, replaced: "list[Analysis]") -> "Look | None":
-    """A view that is drawn anew in its place; the last look."""
+    """Redraw one panel with each look; return the last look."""
     from rich.console import Console
     from rich.live import Live
     from rich.panel import Panel
@@ -100,13 +95,13 @@ def _live(looks: "Iterator[Look]", file: Path, replaced: "list[Analysis]") -> "L
     return look
 
 
-def _talk(look: "Look", file: Path) -> None:
+def _warn_of_change(look: "Look", file: Path) -> None:
     if look.change in ("truncated", "rotated"):
         warn(f"{file}: was {look.change}; it begins anew")
 
 
 def lines(analysis: "Analysis | None", waiting: float | None = None) -> list[str]:
-    """What there is to report of each session: its phase, what it waits for, and what is found so far."""
+    """The lines of each session: its phase, what it waits for, and its findings so far."""
     from tracelens.reports.text import escaped
 
     return [escaped(line) for session in (analysis.sessions if analysis else ()) for line in _lines(session, waiting)]
@@ -116,15 +111,15 @@ def _lines(session: "Session", waiting: float | None) -> Iterator[str]:
     from tracelens.reports.labels import PHASE_NAMES
 
     name = f"session {session.number}"
-    # Of a session that goes on, the phase where it is; its verdict is of what was seen so far.
+    # An open session is in its last phase; its verdict covers only the records so far.
     now = f"{name}: {PHASE_NAMES[session.phases[-1].name if session.open and session.phases else session.phase]}"
     last = session.steps[-1] if session.open and session.steps else None
     if last is not None and last.sender == "client" and last.kind == "message":
         since = f" ({waiting:.0f} s)" if waiting is not None and waiting >= 1 else ""
         now += f"; waits for the server's answer to {last.what}{since}"
     yield now
-    for found in session.findings:
-        yield f"{name}: {found.id}: {found.summary}"
+    for finding in session.findings:
+        yield f"{name}: {finding.id}: {finding.summary}"
     if session.unexplained is not None:
         yield f"{name}: {session.unexplained.text} (line {session.unexplained.line})"
     if not session.open:

@@ -18,26 +18,16 @@ class Limits(Struct, frozen=True):
     """How far one input may unpack, and how much of an endless one is read.
 
     The environment variable TRACELENS_LIMITS overrides them: `TRACELENS_LIMITS=depth=12,ratio=50000`.
-
-    Args:
-        depth: layers (archives and compression) around a trace.
-        members: entries in all archives of one input.
-        expanded_bytes: bytes decompressed from one input, all layers together.
-        ratio: decompressed to compressed size, checked from 64 MiB on.
-        kept_bytes: size of the temporary copy of an input that must be read twice and is not a plain file.
-        piped_bytes: bytes of standard input or a FIFO.
-        silent_bytes: bytes at the start of standard input or a FIFO without a sign of a record.
-        secrets: different secrets in the inputs of one `redact`.
     """
 
-    depth: int = 8
-    members: int = 100_000
-    expanded_bytes: int = 64 << 30
-    ratio: int = 10_000
-    kept_bytes: int = 16 << 30
-    piped_bytes: int = 64 << 30
-    silent_bytes: int = 64 << 20
-    secrets: int = 100_000
+    depth: int = 8  # layers (archives and compression) around a trace
+    members: int = 100_000  # entries in all archives of one input
+    expanded_bytes: int = 64 << 30  # bytes decompressed from one input, all layers together
+    ratio: int = 10_000  # decompressed to compressed size, checked from 64 MiB on
+    kept_bytes: int = 16 << 30  # size of the temporary copy of an input that must be read twice and is not a plain file
+    piped_bytes: int = 64 << 30  # bytes of standard input or a FIFO
+    silent_bytes: int = 64 << 20  # bytes at the start of standard input or a FIFO without a sign of a record
+    secrets: int = 100_000  # different secrets in the inputs of one `redact`
 
     @classmethod
     def in_force(cls) -> Self:

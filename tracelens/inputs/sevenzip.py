@@ -16,18 +16,12 @@ _BLOCK = 16 << 20  # decompressed bytes at a time; with few, py7zr reads far ahe
 
 
 class PackedFile(NamedTuple):
-    """A file of the archive, which must be read to its end before the next one is requested.
+    """A file of the archive, which must be read to its end before the next one is requested."""
 
-    Args:
-        name: its path in the archive.
-        modified: file time, seconds since 1970; None if the archive has none.
-        is_link: whether it is a symbolic link or a junction.
-        read: returns up to that many bytes, none at the end; raises any exception if the data is damaged.
-    """
-
-    name: str
-    modified: float | None
-    is_link: bool
+    name: str  # its path in the archive
+    modified: float | None  # file time, seconds since 1970; None if the archive has none
+    is_link: bool  # whether it is a symbolic link or a junction
+    # Returns up to that many bytes, none at the end; raises any exception if the data is damaged.
     read: Callable[[int], bytes]
 
 

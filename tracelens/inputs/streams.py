@@ -8,20 +8,13 @@ from tracelens.errors import UnreadableInput
 
 
 class InputFile(NamedTuple):
-    """A file or object behind the inputs, not opened yet.
+    """A file or object behind the inputs, not opened yet."""
 
-    Args:
-        path: how to open it, also in another process.
-        name: as it is printed.
-        size: in bytes; None if unknown.
-        modified: file time in seconds since 1970; None if unknown.
-        fingerprint: changes when the contents change, as far as can be known without reading them; None if unknown.
-    """
-
-    path: str
-    name: str
-    size: int | None = None
-    modified: float | None = None
+    path: str  # how to open it, also in another process
+    name: str  # as it is printed
+    size: int | None = None  # in bytes; None if unknown
+    modified: float | None = None  # file time in seconds since 1970; None if unknown
+    # Changes when the contents change, as far as can be known without reading them; None if unknown.
     fingerprint: str | None = None
 
 

@@ -9,19 +9,12 @@ from msgspec import Struct
 
 
 class ErrorText(Struct, frozen=True):
-    """What an error text means.
+    """What an error text means."""
 
-    Attributes:
-        name: the name of the first row that matches, such as "auth.password_refused"; empty where none does.
-        phase: the phase in which libssh2 prints it, None where several do.
-        method: the login method that it is about, None where it is about none in particular.
-        names: the names of all rows that match, and what stands before the dot in each.
-    """
-
-    name: str = ""
-    phase: str | None = None
-    method: str | None = None
-    names: frozenset[str] = frozenset()
+    name: str = ""  # the name of the first row that matches, such as "auth.password_refused"; empty where none does
+    phase: str | None = None  # the phase in which libssh2 prints it, None where several do
+    method: str | None = None  # the login method that it is about, None where it is about none in particular
+    names: frozenset[str] = frozenset()  # the names of all rows that match, and what stands before the dot in each
 
     @property
     def awaited_method(self) -> str | None:

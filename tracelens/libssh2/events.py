@@ -37,43 +37,30 @@ KEPT = 16 * 1024  # distinct texts, and distinct shapes, in the tables
 
 
 class Event(Struct, frozen=True):
-    """A trace record, parsed.
+    """A trace record, parsed."""
 
-    Attributes:
-        line: its line in the trace, counted from 1.
-        time: seconds on the trace's own clock; None where the record has no stamp.
-        context: libssh2's name of the subsystem, such as "Key Ex".
-        name: grammar and message, such as "transport.banner_received"; "transport.unknown" where the grammar
-            does not know the text.
-        fields: the message's values by name. Equal texts share one mapping: read it, never write to it.
-        text: the record's text as it was printed.
-    """
-
-    line: int
-    time: float | None
-    context: str
+    line: int  # its line in the trace, counted from 1
+    time: float | None  # seconds on the trace's own clock; None where the record has no stamp
+    context: str  # libssh2's name of the subsystem, such as "Key Ex"
+    # Grammar and message, such as "transport.banner_received"; "transport.unknown" where the grammar does not know the
+    # text.
     name: str
+    # The message's values by name. Equal texts share one mapping: read it, never write to it.
     fields: Mapping[str, Value]
-    text: str
+    text: str  # the record's text as it was printed
 
 
 class _TextShape(Struct, frozen=True):
-    """How to read texts that differ in their digit runs only.
+    """How to read texts that differ in their digit runs only."""
 
-    Attributes:
-        name: the event's name.
-        fields: the fields of one text of this shape; those without digits are the same in every text.
-        numbers: per decimal field its name, the index of its run, and its sign.
-        texts: per other field with digit runs its name, its terminal, its pieces and the text after the last run. A
-            piece is the text before a run, the run's index, and the digits at the run's start that belong to the
-            literal before the field (`0%lo`).
-        fixed: index and digits of the runs that are part of a literal: other digits make another shape.
-    """
-
-    name: str
-    fields: Mapping[str, Value]
-    numbers: tuple[tuple[str, int, int], ...]
+    name: str  # the event's name
+    fields: Mapping[str, Value]  # the fields of one text of this shape; those without digits are the same in every text
+    numbers: tuple[tuple[str, int, int], ...]  # per decimal field its name, the index of its run, and its sign
+    # Per other field with digit runs its name, its terminal, its pieces and the text after the last run. A piece is
+    # the text before a run, the run's index, and the digits at the run's start that belong to the literal before the
+    # field (`0%lo`).
     texts: tuple[tuple[str, str, tuple[tuple[str, int, str], ...], str], ...]
+    # Index and digits of the runs that are part of a literal: other digits make another shape.
     fixed: tuple[tuple[int, str], ...]
 
 

@@ -47,25 +47,15 @@ _FITS = {
 
 
 class Row(Struct, frozen=True):
-    """One message of libssh2's source.
+    """One message of libssh2's source."""
 
-    Attributes:
-        kind: `debug`, `error` or `dump`.
-        context: the subsystem of a debug text, the name of an error (`any`: the number is a variable).
-        code: the error's number, None where any number may come with the text.
-        text: the printf format.
-        first: the first release that has it.
-        last: the last one.
-        sources: the C files that print it.
-    """
-
-    kind: str
-    context: str
-    code: int | None
-    text: str
-    first: str
-    last: str
-    sources: str
+    kind: str  # `debug`, `error` or `dump`
+    context: str  # the subsystem of a debug text, the name of an error (`any`: the number is a variable)
+    code: int | None  # the error's number, None where any number may come with the text
+    text: str  # the printf format
+    first: str  # the first release that has it
+    last: str  # the last one
+    sources: str  # the C files that print it
 
 
 @cache
@@ -121,23 +111,14 @@ def texts_for(code: int) -> list[str]:
 
 
 class Reading(Struct, frozen=True):
-    """What an error text means together with certain numbers.
+    """What an error text means together with certain numbers."""
 
-    Attributes:
-        codes: the numbers; empty for any.
-        text: a pattern that the whole text must match, in any case; empty for any text with these numbers.
-        means: what it means.
-        iris: what to do in IRIS or Caché, in ObjectScript's words.
-        c: what to do in any other program, in libssh2's words.
-        see: the findings that it leads to, the likeliest first.
-    """
-
-    codes: tuple[int, ...]
-    text: str
-    means: tuple[str, ...]
-    iris: tuple[str, ...]
-    c: tuple[str, ...]
-    see: tuple[str, ...]
+    codes: tuple[int, ...]  # the numbers; empty for any
+    text: str  # a pattern that the whole text must match, in any case; empty for any text with these numbers
+    means: tuple[str, ...]  # what it means
+    iris: tuple[str, ...]  # what to do in IRIS or Caché, in ObjectScript's words
+    c: tuple[str, ...]  # what to do in any other program, in libssh2's words
+    see: tuple[str, ...]  # the findings that it leads to, the likeliest first
 
 
 def readings(code: int | None, text: str) -> list[Reading]:

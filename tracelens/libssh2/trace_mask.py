@@ -5,28 +5,20 @@ libssh2 takes the mask in `libssh2_trace()`, IRIS and Caché in `%Net.SSH.Sessio
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from msgspec import Struct
 
 
 class Bit(Struct, frozen=True):
-    """One bit of the mask.
+    """One bit of the mask."""
 
-    Attributes:
-        value: the number to add.
-        context: the subsystem's name in the trace.
-        c_name: libssh2's constant.
-        collects: what it writes.
-        without: what stays unknown if it is off.
-        secrets: the secrets in what it writes; empty if there are none.
-    """
-
-    value: int
-    context: str
-    c_name: str
-    collects: str
-    without: str
-    secrets: str = ""
+    value: int  # the number to add
+    context: str  # the subsystem's name in the trace
+    c_name: str  # libssh2's constant
+    collects: str  # what it writes
+    without: str  # what stays unknown if it is off
+    secrets: str = ""  # the secrets in what it writes; empty if there are none
 
 
 class Purpose(Struct, frozen=True):
@@ -38,25 +30,14 @@ class Purpose(Struct, frozen=True):
 
 
 class Description(Struct, frozen=True):
-    """What a mask collects, what it misses, and how to set it.
-
-    Attributes:
-        mask: the mask.
-        collected: the bits that are on.
-        missing: the bits that are off.
-        dumps: whether packets are dumped in hex.
-        unused: the part of the mask that no libssh2 release gives a meaning; bit 1 among it.
-        enough_for: the purposes that it covers.
-        objectscript: the line that sets it in IRIS or Caché.
-        c_call: the call that sets it in a program.
-    """
+    """What a mask collects, what it misses, and how to set it."""
 
     mask: int
     collected: tuple[Bit, ...]
     missing: tuple[Bit, ...]
     dumps: bool
-    unused: int
-    enough_for: tuple[str, ...]
+    unused: int  # the part of the mask that no libssh2 release gives a meaning; bit 1 among it
+    enough_for: tuple[str, ...]  # the purposes that it covers
     objectscript: str
     c_call: str
 
@@ -80,121 +61,26 @@ class Description(Struct, frozen=True):
         }
 
 
-BITS: tuple[Bit, ...] = (
-    Bit(
-        2,
-        "Transport",
-        "LIBSSH2_TRACE_TRANS",
-        "banners, packet types and lengths, disconnects, and every packet as a hex dump",
-        "no hex dumps: the server's algorithm offer, the partial-success flag, the server's own words in SFTP"
-        " statuses and disconnects, prompts and paths can't be read",
-        "the dumps hold passwords, answers to prompts, file names and file contents in clear",
-    ),
-    Bit(
-        4,
-        "Key Ex",
-        "LIBSSH2_TRACE_KEX",
-        "the client's algorithm offer, what was agreed on, host-key fingerprints, new keys",
-        "which algorithms the client offered and how far key exchange came stay unknown",
-    ),
-    Bit(
-        8,
-        "Userauth",
-        "LIBSSH2_TRACE_AUTH",
-        "authentication attempts, the methods that the server permits, key files that were loaded",
-        "which methods were tried, and which the server wanted, stay unknown",
-        "names of key files and comments in keys",
-    ),
-    Bit(
-        16,
-        "Conn",
-        "LIBSSH2_TRACE_CONN",
-        "channels: opening, requests, data sizes, windows, exit status, closing",
-        "whether a channel opened, what was requested on it and who closed it stay unknown",
-        "commands, environment variables and X11 cookies as they were sent",
-    ),
-    Bit(
-        32,
-        "SCP",
-        "LIBSSH2_TRACE_SCP",
-        "scp transfers: mode, size, times and the far side's answers",
-        "scp transfers show only as channel traffic",
-        "names of files",
-    ),
-    Bit(
-        64,
-        "SFTP",
-        "LIBSSH2_TRACE_SFTP",
-        "SFTP requests, answers and statuses, names of files",
-        "SFTP operations show only as channel traffic",
-        "names of files and folders",
-    ),
-    Bit(
-        128,
-        "Failure Event",
-        "LIBSSH2_TRACE_ERROR",
-        "every error that libssh2 raises, the harmless -37 included",
-        "no error is shown: the first fatal one has to be guessed from what stopped",
-    ),
-    Bit(
-        256,
-        "Publickey",
-        "LIBSSH2_TRACE_PUBLICKEY",
-        "the publickey subsystem (managing keys on the server); not needed for logging in with a key",
-        "nothing that a login or a transfer needs",
-    ),
-    Bit(
-        512,
-        "Socket",
-        "LIBSSH2_TRACE_SOCKET",
-        "every read and write on the socket, with sizes; many lines",
-        "silence, a slow peer and text that is no SSH banner are harder to tell apart",
-    ),
-)
+_ROWS = [
+    line.split("\t")
+    for line in Path(__file__).with_name("trace_mask.tsv").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
+_BIT_ROWS, _PURPOSE_ROWS = [row for row in _ROWS if len(row) > 4], [row for row in _ROWS if len(row) == 4]
 
+BITS = tuple(Bit(int(value), context, f"LIBSSH2_TRACE_{name}", *texts) for value, context, name, _, *texts in _BIT_ROWS)
 ALL = sum(bit.value for bit in BITS)
-
 _UNUSED_LOW_BIT = 1  # part of 511, the usual mask for "all but Socket"
 
-PURPOSES: dict[str, Purpose] = {
-    purpose.name: purpose
-    for purpose in (
-        Purpose("errors", 128, "only the errors, next to no volume; says what failed, seldom why"),
-        Purpose("connect", 134, "no connection: banner, key exchange, host key"),
-        Purpose("kex", 134, "no common algorithm, or the server leaves during key exchange"),
-        Purpose("auth", 142, "the login fails: password, key, prompts, a second factor"),
-        Purpose("channel", 158, "a channel, a subsystem or a request is refused"),
-        Purpose("exec", 158, "a remote command does not start or ends early"),
-        Purpose("scp", 190, "an scp transfer fails"),
-        Purpose("sftp", 222, "an SFTP session does not start, or an operation fails"),
-        Purpose("publickey", 414, "the publickey subsystem (managing keys on the server) fails"),
-        Purpose("no-dumps", 508, "no password and no content may be written; hides the server's offer"),
-        Purpose("usual", 511, "the usual setting: all but Socket"),
-        Purpose("network", 1023, "silence, delays and lost connections: everything and each read and write"),
-    )
-}
+PURPOSES = {name: Purpose(name, int(mask), answers) for mask, name, _, answers in _PURPOSE_ROWS}
 """The smallest mask for each purpose, cheapest first."""
 
 _BIT_NAMES = {
-    **{bit.context.casefold().replace(" ", ""): bit.value for bit in BITS},
-    **{bit.c_name.removeprefix("LIBSSH2_TRACE_").casefold(): bit.value for bit in BITS},
-    "keyexchange": 4,
-    "authentication": 8,
-    "sockets": 512,
-    **dict.fromkeys(("connection", "channel", "channels"), 16),
-    **dict.fromkeys(("failureevents", "failure", "failures", "errors"), 128),
+    word: int(value)
+    for value, context, name, others, *_ in _BIT_ROWS
+    for word in (context.casefold().replace(" ", ""), name.casefold(), *others.split())
 }
-_PURPOSE_NAMES = {
-    **{purpose.name: purpose.mask for purpose in PURPOSES.values()},
-    **dict.fromkeys(("banner", "handshake", "hostkey"), 134),
-    **dict.fromkeys(("login", "password", "key", "keys", "userauth", "authentication"), 142),
-    **dict.fromkeys(("shell", "command", "subsystem", "forwarding"), 158),
-    **dict.fromkeys(("transfer", "upload", "download"), 222),
-    **dict.fromkeys(("safe", "nodumps"), 508),
-    **dict.fromkeys(("all", "everything", "timeout", "hang", "slow"), 1023),
-    "error": 128,
-    "default": 511,
-}
+_PURPOSE_NAMES = {word: int(mask) for mask, name, others, _ in _PURPOSE_ROWS for word in (name, *others.split())}
 _FILLER = {
     "a", "an", "and", "bit", "bits", "for", "in", "mask", "of", "or", "problem", "problems", "the", "trace", "with",
 }  # fmt: skip
@@ -254,9 +140,7 @@ def describe(mask: int) -> Description:
         missing=tuple(bit for bit in BITS if not mask & bit.value),
         dumps=bool(mask & 2),
         unused=mask & ~ALL,
-        enough_for=tuple(
-            purpose.name for purpose in PURPOSES.values() if covers(mask, purpose.mask) and purpose.name != "no-dumps"
-        ),
+        enough_for=tuple(p.name for p in PURPOSES.values() if covers(mask, p.mask) and p.name != "no-dumps"),
         objectscript=objectscript(mask),
         c_call=c_call(mask),
     )

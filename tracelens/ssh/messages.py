@@ -1,8 +1,7 @@
-"""The formats of SSH messages, by number (RFC 4250 section 4.1).
+"""The formats of SSH messages, by number (RFC 4250 section 4.1), out of the table `messages.tsv`.
 
-Each entry has a message's name and its values in their order on the wire; their names become the fields of a decoded
-packet. Numbers 30 to 49 belong to the key exchange method and 60 to 79 to the authentication method, so one number
-there has several meanings.
+Numbers 30 to 49 belong to the key exchange method and 60 to 79 to the authentication method, so one number there has
+several meanings.
 """
 
 from __future__ import annotations
@@ -13,18 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracelens.ssh.wire import (
-    Choice,
-    Field,
-    FieldList,
     MessageFormat,
     Secret,
     StringFinder,
     StringSpan,
     Truncated,
     WireReader,
-    field_list,
     read_fields,
-)  # fmt: skip
+    read_formats,
+)
 
 Decoded = tuple[str, dict[str, Any], str | None]
 
@@ -102,112 +98,16 @@ def _rsa_sizes(key: bytes, reader: WireReader) -> dict[str, str | int]:
         return {}
 
 
-def _cookie(reader: WireReader) -> bytes:
-    return reader.take(16)
-
-
-_NAME, _LIST, _NUMBER = WireReader.text, WireReader.name_list, WireReader.uint32
-_FLAG, _LENGTH = WireReader.boolean, WireReader.skip_string
-
-
-_USERAUTH_METHODS: Mapping[str, FieldList] = {
-    "none": (),
-    "password": (
-        *field_list(change=_FLAG, password=WireReader.secret),
-        Choice("change", {False: (), True: field_list(new_password=WireReader.secret)}),
-    ),
-    "publickey": (
-        *field_list(has_signature=_FLAG, algorithm=_NAME, fingerprint=_key),
-        Choice("has_signature", {False: (), True: field_list(_signature=_LENGTH)}),
-    ),
-    "keyboard-interactive": field_list(language=_NAME, submethods=_NAME),
-    "hostbased": field_list(algorithm=_NAME, _host_key=_LENGTH, host=_NAME, client_user=_NAME, _signature=_LENGTH),
-}
-
-_CHANNEL_REQUESTS: Mapping[str, FieldList] = {
-    "exit-status": field_list(status=_NUMBER),
-    "exit-signal": field_list(signal=_NAME, core_dumped=_FLAG, message=_NAME, _language=_LENGTH),
-    "exec": field_list(command=_NAME),
-    "subsystem": field_list(subsystem=_NAME),
-    "env": field_list(variable=_NAME, value=WireReader.secret),
-    "pty-req": field_list(term=_NAME, _columns=_NUMBER, _rows=_NUMBER, _width=_NUMBER, _height=_NUMBER, _modes=_LENGTH),
-    "x11-req": field_list(_single=_FLAG, protocol=_NAME, cookie=WireReader.secret, _screen=_NUMBER),
-    "shell": (),
-    "auth-agent-req@openssh.com": (),
-}
-
-_KEXINIT_LISTS = (
-    "kex", "hostkey", "cipher_cs", "cipher_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc", "lang_cs", "lang_sc",
+_FORMATS = read_formats(
+    "messages.tsv",
+    {
+        "pairs": _pairs, "prompts": _prompts, "answers": _answers, "key": _key, "kex_reply": _kex_reply,
+        "cookie": lambda reader: reader.take(16),
+    },
 )  # fmt: skip
-_KEXINIT: FieldList = (
-    Field("_cookie", _cookie),
-    *(Field(name, _LIST) for name in _KEXINIT_LISTS),
-    Field("first_kex_packet_follows", _FLAG),
-)
-_OPENED = field_list(sender=_NUMBER, window=_NUMBER, max_packet=_NUMBER)
-_RECIPIENT = field_list(recipient=_NUMBER)
-
-FORMATS: Mapping[int, MessageFormat] = {
-    # RFC 4253 section 11 and 12
-    1: MessageFormat("disconnect", field_list(reason=_NUMBER, description=_NAME, language=_NAME)),
-    2: MessageFormat("ignore", field_list(length=_LENGTH), head=5),
-    3: MessageFormat("unimplemented", field_list(sequence=_NUMBER)),
-    4: MessageFormat("debug", field_list(always_display=_FLAG, message=_NAME, language=_NAME)),
-    5: MessageFormat("service_request", field_list(service=_NAME)),
-    6: MessageFormat("service_accept", field_list(service=_NAME)),
-    # RFC 8308 sections 2.3 and 3.2
-    7: MessageFormat("ext_info", field_list(extensions=_pairs), exact=False),
-    8: MessageFormat("newcompress"),
-    # RFC 4253 section 7.1
-    20: MessageFormat("kexinit", _KEXINIT, exact=False),
-    21: MessageFormat("newkeys"),
-    # RFC 4253 section 8, RFC 5656 section 7.1, RFC 4419 section 5
-    30: MessageFormat("kex_30", exact=False, head=1),
-    31: MessageFormat("kex_31", (Field("*", _kex_reply),), exact=False),
-    32: MessageFormat("kex_32", exact=False, head=1),
-    33: MessageFormat("kex_33", (Field("*", _kex_reply),), exact=False),
-    34: MessageFormat("kex_34", field_list(group_min=_NUMBER, group_preferred=_NUMBER, group_max=_NUMBER), exact=False),
-    # RFC 4252 section 6
-    50: MessageFormat(
-        "userauth_request", (*field_list(user=_NAME, service=_NAME, method=_NAME), Choice("method", _USERAUTH_METHODS))
-    ),
-    51: MessageFormat("userauth_failure", field_list(methods=_LIST, partial=_FLAG)),
-    52: MessageFormat("userauth_success"),
-    53: MessageFormat("userauth_banner", field_list(message=_NAME, language=_NAME)),
-    # RFC 4256 section 3.4; number 60 is in USERAUTH_60
-    61: MessageFormat("info_response", field_list(answers=_answers)),
-    # RFC 4254 section 9
-    80: MessageFormat("global_request", field_list(request=_NAME, want_reply=_FLAG), exact=False),
-    81: MessageFormat("request_success", exact=False, head=1),
-    82: MessageFormat("request_failure"),
-    90: MessageFormat("channel_open", (*field_list(kind=_NAME), *_OPENED), exact=False),
-    91: MessageFormat("channel_open_confirmation", (*_RECIPIENT, *_OPENED), exact=False),
-    92: MessageFormat(
-        "channel_open_failure", field_list(recipient=_NUMBER, reason=_NUMBER, description=_NAME), exact=False
-    ),
-    93: MessageFormat("channel_window_adjust", field_list(recipient=_NUMBER, size=_NUMBER)),
-    94: MessageFormat("channel_data", field_list(recipient=_NUMBER, length=_LENGTH), head=9),
-    95: MessageFormat(
-        "channel_extended_data", field_list(recipient=_NUMBER, data_type=_NUMBER, length=_LENGTH), head=13
-    ),
-    96: MessageFormat("channel_eof", _RECIPIENT),
-    97: MessageFormat("channel_close", _RECIPIENT),
-    98: MessageFormat(
-        "channel_request",
-        (*field_list(recipient=_NUMBER, request=_NAME, want_reply=_FLAG), Choice("request", _CHANNEL_REQUESTS)),
-    ),
-    99: MessageFormat("channel_success", _RECIPIENT),
-    100: MessageFormat("channel_failure", _RECIPIENT),
-}
-
-# RFC 4252 sections 7 and 8, RFC 4256 section 3.2, in the order in which they are tried.
-USERAUTH_60: Mapping[str, MessageFormat] = {
-    "publickey": MessageFormat("pk_ok", field_list(algorithm=_NAME, fingerprint=_key)),
-    "keyboard-interactive": MessageFormat(
-        "info_request", field_list(title=_NAME, instruction=_NAME, language=_NAME, prompts=_prompts)
-    ),
-    "password": MessageFormat("passwd_changereq", field_list(prompt=_NAME, language=_NAME)),
-}
+FORMATS: Mapping[int, MessageFormat] = {int(key): form for key, form in _FORMATS.items() if key.isdigit()}
+# By login method, in the order in which they are tried.
+USERAUTH_60 = {key.removeprefix("60 "): form for key, form in _FORMATS.items() if not key.isdigit()}
 # Messages that can hold a secret: logins, answers to prompts, requests on a channel (variables, cookies).
 SECRETIVE = frozenset((50, 61, 98))
 _UNKNOWN_60 = MessageFormat("userauth_60", exact=False)

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
 
-from tracelens.ssh.wire import (
-    Choice,
-    Field,
-    FieldList,
-    MessageFormat,
-    StringFinder,
-    StringSpan,
-    Truncated,
-    WireReader,
-    field_list,
-    read_fields,
-)  # fmt: skip
+from tracelens.ssh.wire import StringFinder, StringSpan, Truncated, Types, WireReader, read_fields, read_formats
 
 MAX_LENGTH = 64 * 1024 * 1024  # bytes of a packet
 _HEAD = 4096  # leading bytes that are kept of a packet
-_WRITE_HEAD = 4 + 1 + 4 + (4 + 256) + 8 + 4  # section 6.3: a handle has 256 bytes at most
 _MAX_QUOTED = 80  # characters of data that is not SFTP
 _CONTENT = (6, 103)  # packets with a file's contents
 _TAIL = 16  # bytes at the end of contents that show whether they were blanked out
@@ -55,7 +43,7 @@ def _extensions(reader: WireReader) -> dict[str, str]:
     return extensions
 
 
-def _names(reader: WireReader) -> dict[str, int | tuple[str, ...]]:
+def _entries(reader: WireReader) -> dict[str, int | tuple[str, ...]]:
     """The entries of a directory, as many as fit in the kept front of the packet."""
     count = reader.uint32()
     names: list[str] = []
@@ -77,84 +65,24 @@ def _optional_text(reader: WireReader) -> str:
     return reader.text() if reader.left else ""
 
 
-_ID = field_list(id=WireReader.uint32)
-_PATH = (*_ID, *field_list(path=WireReader.text))
-_TARGET = (*_PATH, *field_list(target=WireReader.text))
-_HANDLE = (*_ID, *field_list(handle=WireReader.hexadecimal))
-_AT = (*_HANDLE, *field_list(offset=WireReader.uint64))
-_ATTRIBUTES = (Field("*", _attributes),)
-
-_EXTENDED: Mapping[str, FieldList] = {
-    "statvfs@openssh.com": field_list(path=WireReader.text),
-    "fstatvfs@openssh.com": field_list(handle=WireReader.hexadecimal),
-    "fsync@openssh.com": field_list(handle=WireReader.hexadecimal),
-    "posix-rename@openssh.com": field_list(path=WireReader.text, target=WireReader.text),
-    "hardlink@openssh.com": field_list(path=WireReader.text, target=WireReader.text),
-}
-
-# Sections 4, 6, 7 and 8 of the draft; heads count from the packet's length field on.
-FORMATS: Mapping[int, MessageFormat] = {
-    1: MessageFormat("init", field_list(version=WireReader.uint32, extensions=_extensions), head=_HEAD),
-    2: MessageFormat("version", field_list(version=WireReader.uint32, extensions=_extensions), head=_HEAD),
-    3: MessageFormat("open", (*_PATH, *field_list(flags=WireReader.uint32), *_ATTRIBUTES), head=_HEAD),
-    4: MessageFormat("close", _HANDLE, head=_HEAD),
-    5: MessageFormat("read", (*_AT, *field_list(length=WireReader.uint32)), head=_HEAD),
-    6: MessageFormat("write", (*_AT, *field_list(length=WireReader.skip_string)), head=_WRITE_HEAD),
-    7: MessageFormat("lstat", _PATH, head=_HEAD),
-    8: MessageFormat("fstat", _HANDLE, head=_HEAD),
-    9: MessageFormat("setstat", (*_PATH, *_ATTRIBUTES), head=_HEAD),
-    10: MessageFormat("fsetstat", (*_HANDLE, *_ATTRIBUTES), head=_HEAD),
-    11: MessageFormat("opendir", _PATH, head=_HEAD),
-    12: MessageFormat("readdir", _HANDLE, head=_HEAD),
-    13: MessageFormat("remove", _PATH, head=_HEAD),
-    14: MessageFormat("mkdir", (*_PATH, *_ATTRIBUTES), head=_HEAD),
-    15: MessageFormat("rmdir", _PATH, head=_HEAD),
-    16: MessageFormat("realpath", _PATH, head=_HEAD),
-    17: MessageFormat("stat", _PATH, head=_HEAD),
-    18: MessageFormat("rename", _TARGET, exact=False, head=_HEAD),  # later drafts add flags
-    19: MessageFormat("readlink", _PATH, head=_HEAD),
-    20: MessageFormat("symlink", _TARGET, head=_HEAD),
-    101: MessageFormat(
-        "status",
-        (*_ID, *field_list(status=WireReader.uint32, message=_optional_text, language=_optional_text)),
-        exact=False,
-        head=_HEAD,
-    ),
-    102: MessageFormat("handle", _HANDLE, head=_HEAD),
-    103: MessageFormat("data", (*_ID, *field_list(length=WireReader.skip_string)), exact=False, head=13),
-    104: MessageFormat("name", (*_ID, Field("*", _names)), exact=False, head=_HEAD),
-    105: MessageFormat("attrs", (*_ID, *_ATTRIBUTES), head=_HEAD),
-    200: MessageFormat(
-        "extended", (*_ID, *field_list(request=WireReader.text), Choice("request", _EXTENDED)), head=_HEAD
-    ),
-    201: MessageFormat("extended_reply", _ID, exact=False, head=_HEAD),
-}
+_TYPES: Types = {
+    "attributes": _attributes, "extensions": _extensions, "entries": _entries, "optional_text": _optional_text,
+}  # fmt: skip
+FORMATS = {int(key): form for key, form in read_formats("sftp.tsv", _TYPES, _HEAD).items()}
 
 
 class SftpPacket(Struct, frozen=True):
-    """One SFTP packet (section 3 of the draft).
+    """One SFTP packet (section 3 of the draft)."""
 
-    Args:
-        line: first line of the dump in which it begins.
-        time: timestamp of that dump.
-        direction: `in` or `out`.
-        number: its type.
-        name: its type's name, without the prefix.
-        fields: its decoded values; never a file's contents.
-        size: value of its length field.
-        problem: description of a defect, if any.
-        blank: whether the file's contents in it were blanked out, so that their last bytes are 0.
-    """
-
-    line: int
-    time: float | None
-    direction: str
-    number: int
-    name: str
-    fields: dict[str, Any]
-    size: int
-    problem: str | None
-    blank: bool = False
+    line: int  # first line of the dump in which it begins
+    time: float | None  # timestamp of that dump
+    direction: str  # `in` or `out`
+    number: int  # its type
+    name: str  # its type's name, without the prefix
+    fields: dict[str, Any]  # its decoded values; never a file's contents
+    size: int  # value of its length field
+    problem: str | None  # description of a defect, if any
+    blank: bool = False  # whether the file's contents in it were blanked out, so that their last bytes are 0
 
 
 def strings_in(data: bytes) -> list[StringSpan]:

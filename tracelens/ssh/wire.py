@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -141,17 +142,11 @@ class WireReader:
 
 
 class StringSpan(Struct, frozen=True):
-    """The position of a string in a message.
+    """The position of a string in a message."""
 
-    Args:
-        start: offset of its first octet; its length field is the four octets before.
-        length: value of the length field, which may exceed the message.
-        kind: "text", "secret", or "opaque" if the format skips the string.
-    """
-
-    start: int
-    length: int
-    kind: str
+    start: int  # offset of its first octet; its length field is the four octets before
+    length: int  # value of the length field, which may exceed the message
+    kind: str  # "text", "secret", or "opaque" if the format skips the string
 
 
 class StringFinder(WireReader):
@@ -204,25 +199,42 @@ class Choice(Struct, frozen=True):
 FieldList = tuple[Field | Choice, ...]
 
 
-def field_list(**readers: Callable[[WireReader], Any]) -> FieldList:
-    """Fields by name, in their order on the wire."""
-    return tuple(Field(name, read) for name, read in readers.items())
-
-
 class MessageFormat(Struct, frozen=True):
-    """The format of a message.
+    """The format of a message."""
 
-    Args:
-        name: becomes `Packet.name`.
-        fields: the values in their order on the wire.
-        exact: whether nothing may follow the last value.
-        head: number of leading bytes needed to read the fields.
-    """
+    name: str  # becomes `Packet.name`
+    fields: FieldList = ()  # the values in their order on the wire
+    exact: bool = True  # whether nothing may follow the last value
+    head: int = 0x10000  # number of leading bytes needed to read the fields
 
-    name: str
-    fields: FieldList = ()
-    exact: bool = True
-    head: int = 0x10000
+
+Types = Mapping[str, Callable[[WireReader], Any]]
+_TYPES: Types = {
+    "text": WireReader.text, "names": WireReader.name_list, "number": WireReader.uint32, "long": WireReader.uint64,
+    "flag": WireReader.boolean, "length": WireReader.skip_string, "secret": WireReader.secret,
+    "handle": WireReader.hexadecimal,
+}  # fmt: skip
+
+
+def read_formats(table: str, more_types: Types, head: int = 0x10000) -> dict[str, MessageFormat]:
+    """The formats in a table beside this module, by the first column; `messages.tsv` explains the columns."""
+    types = {**_TYPES, **more_types}
+    cases: dict[str, dict[str | bool, FieldList]] = {}
+    formats = {}
+    for line in Path(__file__).with_name(table).read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        key, name, size, values, *_ = [*line.split("\t"), "", "", ""]
+        items: list[Field | Choice] = []
+        for value in values.removesuffix("...").split():
+            field, _, kind = value.partition(":")
+            items.append(Field(field, types[kind]) if kind else Choice(field[:-1], cases.setdefault(field[:-1], {})))
+        by, is_case, case = key.partition("=")
+        if is_case:
+            cases[by][case == "True" if case in ("True", "False") else case] = tuple(items)
+        else:
+            formats[key] = MessageFormat(name, tuple(items), not values.endswith("..."), int(size or head))
+    return formats
 
 
 def read_fields(fields: FieldList, reader: WireReader, values: dict[str, Any], exact: bool = True) -> str | None:

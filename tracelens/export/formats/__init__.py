@@ -28,11 +28,8 @@ def formats() -> list[str]:
 def export(frames: Frames, path: Path, format: str | None, table: str) -> None:
     """Write a table to a file, completely or not at all.
 
-    Args:
-        frames: the table's parts; all have the same columns and types.
-        path: the target; its extension names the format.
-        format: a name in `formats()` that overrides the extension.
-        table: the table's name, for formats that store one.
+    The frames have the same columns and types. The path's extension names the format, unless `format` does; some
+    formats store the table's name.
 
     Raises:
         BadOutput: the format is unknown, or the file could not be written.
@@ -42,6 +39,12 @@ def export(frames: Frames, path: Path, format: str | None, table: str) -> None:
         raise BadOutput(str(path), f"no format {name!r}; known are {', '.join(formats())} (give -f)")
     module = importlib.import_module(f"{__name__}.{name}")
     replace_with(path, lambda temporary: module.write(frames, temporary, table))
+
+
+def rows(frame: "pd.DataFrame", absent: str | None = None) -> Iterator[tuple[Any, ...]]:
+    """The rows of a frame as plain values, with `absent` in empty cells."""
+    cells = frame.astype(object).where(frame.notna(), absent)
+    return zip(*(cells[name] for name in cells.columns), strict=True)
 
 
 def needed(module: str, extra: str) -> Any:
@@ -59,10 +62,7 @@ def needed(module: str, extra: str) -> Any:
 def replace_with(path: Path, write: Callable[[Path], object], *, mode: int = 0o666) -> None:
     """Write a file completely or not at all: `write` fills a temporary file beside it, which then replaces it.
 
-    Args:
-        path: the target; an existing file or link is replaced.
-        write: receives the path of the temporary file.
-        mode: permissions, restricted by the umask.
+    The umask restricts `mode`.
 
     Raises:
         BadOutput: it could not be written, or is a folder, a device or a FIFO.
@@ -92,11 +92,7 @@ def replace_with(path: Path, write: Callable[[Path], object], *, mode: int = 0o6
 
 
 def refuse_inputs(path: Path | None, inputs: Iterable[str]) -> None:
-    """Check that an output is not one of the inputs, also through links.
-
-    Args:
-        path: the output, None for standard output.
-        inputs: as the user named them: files, folders, globs, `-`.
+    """Check that an output is not one of the inputs (files, folders, globs, `-`), also through links.
 
     Raises:
         BadOutput: it is one of them.

@@ -3,9 +3,10 @@
 A text that a spreadsheet would take for a formula gets an apostrophe in front.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tracelens.export.formats import Frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str, **options: Any) -> None:
+def write(frames: Frames, path: Path, table: str, **options: Any) -> None:
     """Write the frames, a header first."""
     with path.open("w", encoding="utf-8", newline="") as file:
         for number, frame in enumerate(frames):

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tracelens.export.formats import Frames
+from tracelens.export.formats import Frames, rows
 
 _STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #1b1b1b; background: #fff }
@@ -34,11 +34,9 @@ def write(frames: Frames, path: Path, table: str) -> None:
         )
         for number, frame in enumerate(frames):
             if number == 0:
-                names = list(frame.columns)
-                head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
+                head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in frame.columns)
                 file.write(f"<thead>\n<tr>{head}</tr>\n</thead>\n<tbody>\n")
-            cells = frame.astype(object).where(frame.notna(), None)
-            for row in zip(*(cells[name] for name in names), strict=True):
+            for row in rows(frame):
                 file.write(f"<tr>{''.join(map(_cell, row))}</tr>\n")
         file.write("</tbody>\n</table>\n</body>\n</html>\n")
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tracelens.export.formats import Frames
+from tracelens.export.formats import Frames, rows
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~<>&])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -17,8 +17,7 @@ def write(frames: Frames, path: Path, table: str) -> None:
             if number == 0:
                 names = list(frame.columns)
                 file.write(f"| {' | '.join(names)} |\n| {' | '.join(['---'] * len(names))} |\n")
-            cells = frame.astype(object).where(frame.notna(), "")
-            for row in zip(*(cells[name] for name in names), strict=True):
+            for row in rows(frame, absent=""):
                 file.write(f"| {' | '.join(map(_cell, row))} |\n")
 
 

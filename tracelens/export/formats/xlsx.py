@@ -1,14 +1,10 @@
 """Excel's workbook, through XlsxWriter: one sheet, texts as texts, so that none is taken for a formula or a link."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tracelens.errors import BadOutput
-from tracelens.export.formats import needed
-
-if TYPE_CHECKING:
-    import pandas as pd
+from tracelens.export.formats import Frames, needed, rows
 
 # Excel's own limits.
 ROWS = 1_048_576
@@ -16,7 +12,7 @@ CELL = 32_767
 _CUT = " [cut: longer than a cell]"
 
 
-def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
+def write(frames: Frames, path: Path, table: str) -> None:
     """Write the frames, row by row.
 
     Raises:
@@ -40,22 +36,17 @@ def write(frames: "Iterator[pd.DataFrame]", path: Path, table: str) -> None:
                 for column, name in enumerate(names):
                     sheet.write_string(0, column, name, bold)
                     sheet.set_column(column, column, 60 if name in ("text", "summary", "fields", "path") else 14)
-            for values in zip(*(_cells(frame[name]) for name in names), strict=True):
+            for values in rows(frame):
                 row += 1
                 if row >= ROWS:
-                    raise BadOutput(
-                        str(path.name), f"more than {ROWS - 1:,} rows, which no sheet holds: write parquet or csv"
-                    )
+                    why = f"more than {ROWS - 1:,} rows, which no sheet holds: write parquet or csv"
+                    raise BadOutput(path.name, why)
                 for column, value in enumerate(values):
                     _put(sheet, row, column, value)
         if row:
             sheet.autofilter(0, 0, row, len(names) - 1)
     finally:
         workbook.close()
-
-
-def _cells(column: "pd.Series[Any]") -> Iterator[Any]:
-    return iter(column.astype(object).where(column.notna(), None))
 
 
 def _put(sheet: Any, row: int, column: int, value: Any) -> None:
