@@ -174,9 +174,15 @@ class _Summary:
         return archive.Summary(
             schema=SCHEMA,
             tracelens=__version__,
-            files=archive.Files(files.total(), files["ok"], files["not-a-trace"], files["unreadable"], self._damaged),
+            files={
+                "total": files.total(),
+                "ok": files["ok"],
+                "not_a_trace": files["not-a-trace"],
+                "unreadable": files["unreadable"],
+                "damaged": self._damaged,
+            },
             bytes=self._bytes,
-            sessions=archive.Sessions(verdicts.total(), *(verdicts[name] for name in verdict_names)),
+            sessions={"total": verdicts.total(), **{name: verdicts[name] for name in verdict_names}},
             first_seen=_iso(self._first),
             last_seen=_iso(self._last),
             causes=_ranked(self._causes, archive.Cause),
