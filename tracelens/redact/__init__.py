@@ -5,7 +5,7 @@
         redaction.write(origin.name, file)  # each input; the second
 
 The first pass collects secrets, the second writes the copy, and then the copy is searched for every secret in every
-form that it can take. What is not proven to be free of them is not original out.
+form that it can take. What is not proven to be free of them is not given out.
 """
 
 import hashlib
@@ -203,7 +203,7 @@ class Redaction:
         file.flush()
         file.seek(0)
         if leaks(iter(lambda: file.read(_BLOCK), b""), needles):
-            raise UnsafeCopy(name, "a secret was found in the finished copy: nothing is original out")
+            raise UnsafeCopy(name, "a secret was found in the finished copy: nothing is given out")
 
     def close(self) -> None:
         """Deletes what was kept of the inputs."""
