@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
-from tracelens.libssh2.repeats import FAILURE
+from tracelens.libssh2.repeats import EAGAIN, FAILURE
 from tracelens.reader.repeats import RESTART
-from tracelens.sessions.error_events import EAGAIN
 from tracelens.sessions.model import RANK
 from tracelens.sessions.state import State
 

@@ -2,10 +2,10 @@
 
 from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
+from tracelens.libssh2.repeats import EAGAIN
 from tracelens.sessions.model import Attempt, Channel, Failure, Operation, Wait
 from tracelens.sessions.state import State, on
 
-EAGAIN = -37
 # Errors closer together than this many seconds are one failure, reported by nested libssh2 calls.
 _CASCADE = 0.005
 

@@ -6,7 +6,7 @@ subset of the mask works. What nothing shows is left unset: "not traced" is not 
 
 from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
-from tracelens.libssh2.repeats import FAILURE
+from tracelens.libssh2.repeats import EAGAIN, FAILURE
 from tracelens.reader import Dump, Run
 from tracelens.reader.packets import RawPacket, decode
 from tracelens.sessions import error_events
@@ -57,7 +57,7 @@ def _waits_after(state: State, event: Event) -> bool:
     return (
         event.name in _POLLS
         or event.name == "transport.banner_sent"
-        or (event.name == FAILURE and event.fields.get("code") == error_events.EAGAIN)
+        or (event.name == FAILURE and event.fields.get("code") == EAGAIN)
     )
 
 

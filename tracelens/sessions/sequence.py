@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from tracelens.libssh2.events import Event
+from tracelens.libssh2.repeats import EAGAIN
 from tracelens.reader import Run
 from tracelens.reader.packets import Packet
 from tracelens.sessions.state import State, shown
@@ -22,7 +23,6 @@ from tracelens.ssh.sftp import SftpPacket
 FIRST = 160
 LAST = 80
 _LONGEST = 160
-_EAGAIN = -37
 
 
 class Step(Struct):
@@ -96,7 +96,7 @@ class Steps:
     def _event(self, state: State, event: Event) -> None:
         name = event.name
         if name == "failure_event.failure":
-            if event.fields.get("code") == _EAGAIN:
+            if event.fields.get("code") == EAGAIN:
                 return
             what = _cut(f"error {event.text}")
             step = Step(event.line, event.time, "client", what, state.phase, "error", 1, event.line, event.time)
