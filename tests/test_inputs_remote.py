@@ -45,6 +45,10 @@ def bucket() -> Iterator[str]:
         host, port = server.get_host_and_port()
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         import boto3
+        import s3fs
+
+        # A worker may set this up twice, and fsspec keeps file systems with the address of the first server.
+        s3fs.S3FileSystem.clear_instance_cache()
 
         client = boto3.client("s3")
         client.create_bucket(Bucket="cases")
