@@ -151,7 +151,8 @@ class Reader(Framer):
             self._add_to_run(counted, line, time, text)
             return
         name, fields = parsed or events.parse(context, text)
-        self._flush_run()
+        if self._run is not None:
+            self._flush_run()
         self._out.append(Event(line, time, context, name, fields, text))
 
     def _continued(self, size: int) -> int:
