@@ -60,7 +60,7 @@ class Finding(Struct, frozen=True):
     rivals: Annotated[tuple[Rival, ...], means("causes that look alike, and what ruled each out or would decide")]
 
 
-class Source(Struct, frozen=True):
+class Source(Struct, frozen=True, omit_defaults=True):
     """The input."""
 
     name: Annotated[str, means("the input as it was named, `archive!member` for a member of an archive")]
@@ -70,6 +70,7 @@ class Source(Struct, frozen=True):
     encoding: str
     compression: Annotated[str | None, means("its layers from the outside in, such as gzip+tar")]
     damage: Annotated[str | None, means("why the input ended early; null where it is whole")]
+    unwrapped: Annotated[tuple[str, ...], means("what was undone before the trace was read, the outermost first")] = ()
 
 
 class Holdings(Struct, frozen=True):

@@ -4,7 +4,7 @@ No secret gets into the document: the values that packets show to be secret are 
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from tracelens import __version__, inputs, rules, secrets
@@ -34,8 +34,8 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
         UnreadableInput: it could not be read, or is damaged from the start.
     """
     head = _Head(origin.chunks())
-    encoding, chunks = inputs.decode(head)
-    reader = _reader(origin, encoding, chunks, jobs)
+    text = inputs.read_text(head)
+    reader = _reader(origin, text, jobs)
     steps = Steps()
     assembler = Assembler(steps.observe)
     damage = _assemble(reader, assembler)
@@ -45,7 +45,7 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
             raise damage
         from tracelens.inputs import sniff
 
-        raise NotATrace(origin.name, sniff.describe(head.text(encoding)))
+        raise NotATrace(origin.name, sniff.describe(head.text(text.encoding)))
     sessions = assembler.sessions(account.contexts)
     in_force = rules.load()
     diagnoses = diagnose(sessions, in_force)
@@ -70,9 +70,10 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
             sha256=origin.sha256,
             bytes=origin.bytes,
             lines=account.lines,
-            encoding=encoding,
+            encoding=text.encoding,
             compression=origin.compression,
             damage=damage.reason if damage is not None else None,
+            unwrapped=text.undone,
         ),
         holds=builder.holdings(sessions, notices),
         trace=builder.trace(trace),
@@ -105,15 +106,13 @@ def _assemble(reader: Reader | parallel.ParallelReader, assembler: Assembler) ->
     return None
 
 
-def _reader(
-    origin: inputs.Source, encoding: str, chunks: Iterator[bytes], jobs: int
-) -> Reader | parallel.ParallelReader:
+def _reader(origin: inputs.Source, text: inputs.Text, jobs: int) -> Reader | parallel.ParallelReader:
     """One that reads alone, or with others where the input is a file that is worth it and can be cut."""
-    if jobs > 1 and origin.path is not None and encoding in ("utf-8", "latin-1"):
+    if jobs > 1 and origin.path is not None and text.encoding in ("utf-8", "latin-1") and not text.undone:
         size = os.path.getsize(origin.path)
         if size >= parallel.LARGE and (cuts := parallel.cuts(origin.path, size)):
-            return parallel.ParallelReader(origin.path, cuts, jobs, chunks)
-    return read(chunks)
+            return parallel.ParallelReader(origin.path, cuts, jobs, text.blocks)
+    return read(text.blocks)
 
 
 class _Head:
@@ -134,9 +133,8 @@ class _Head:
 
     def text(self, encoding: str) -> bytes:
         """The first bytes in an ASCII-compatible encoding."""
-        return (
-            b"".join(inputs.decode(iter([self.bytes]))[1]) if encoding.startswith("utf-") and self.bytes else self.bytes
-        )
+        is_text = encoding.startswith("utf-") and self.bytes
+        return b"".join(inputs.read_text([self.bytes]).blocks) if is_text else self.bytes
 
 
 def _hider(values: Iterable[bytes]) -> Callable[[str], str]:

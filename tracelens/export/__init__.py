@@ -62,11 +62,11 @@ class Timeline:
         yield from documents.ROWS[table](result)
 
     def _followed(self, origin: inputs.Source, table: str) -> Iterator[Row]:
-        reader = read(inputs.decode(origin.chunks())[1])
+        reader = read(inputs.read_text(origin.chunks()).blocks)
         yield from _SEQUENCES[table](reader, self._items(origin, reader, reader), self._show_secrets)
 
     def _records(self, origin: inputs.Source) -> "Iterator[pd.DataFrame]":
-        reader = Reader(inputs.decode(origin.chunks())[1], fold=False)
+        reader = Reader(inputs.read_text(origin.chunks()).blocks, fold=False)
         yield from records.records(
             self._items(origin, reader, reader.with_lines(records.BUT)), ROWS, self._show_secrets
         )

@@ -1,7 +1,7 @@
 """Files, folders, globs, archives, URLs and standard input -> named streams of bytes, decompressed and decoded.
 
     find(["logs/", "old.tar.gz", "-"])  ->  Source, Source, UnreadableInput, ...
-    decode(source.chunks())             ->  "utf-16-le", blocks of UTF-8
+    read_text(source.chunks())          ->  Text("utf-16-le", ("HTML",), blocks of UTF-8)
 
 Inputs are only read. Their first bytes decide what they are, not their names.
 """
@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from tracelens.errors import UnreadableInput
 from tracelens.inputs.archives import unpack
@@ -18,10 +18,11 @@ from tracelens.inputs.encoding import decode
 from tracelens.inputs.files import STDIN, display_name, is_pipe, list_files, list_paths, open_file
 from tracelens.inputs.limits import Limits
 from tracelens.inputs.streams import InputFile, Stream, reason
+from tracelens.inputs.unwrap import unwrap
 
 __all__ = [
-    "STDIN", "InputFile", "Limits", "Source", "decode", "display_name", "find", "is_pipe", "list_files", "list_paths",
-    "open_file",
+    "STDIN", "InputFile", "Limits", "Source", "Text", "decode", "display_name", "find", "is_pipe", "list_files",
+    "list_paths", "open_file", "read_text",
 ]  # fmt: skip
 
 BLOCK_BYTES = 1 << 20
@@ -98,6 +99,20 @@ class Source:
     def expire(self) -> None:
         """Release the stream, because the next source uses the same file."""
         self._stream = None
+
+
+class Text(NamedTuple):
+    """The text of a source: its encoding, what was undone (`unwrap`), and ASCII-compatible blocks."""
+
+    encoding: str
+    undone: tuple[str, ...]
+    blocks: Iterator[bytes]
+
+
+def read_text(chunks: Iterable[bytes]) -> Text:
+    """Decode a source's bytes, and undo what other programs wrapped them in."""
+    encoding, blocks = decode(chunks)
+    return Text(encoding, *unwrap(blocks, encoding))
 
 
 class _Digest:

@@ -30,7 +30,7 @@ class Framer(Buffer, ABC):
     Each token calls one of the abstract methods, which must consume it: set `_pos` to where it ends.
 
     Args:
-        chunks: the trace's bytes, decompressed, in an ASCII-compatible encoding (`inputs.decoded`).
+        chunks: the trace's bytes, decompressed, in an ASCII-compatible encoding (`inputs.read_text`).
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:

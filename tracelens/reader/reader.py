@@ -39,7 +39,7 @@ class Reader(Framer):
     """Iterates over the items of a trace, once.
 
     Args:
-        chunks: the input's bytes, decompressed, in an ASCII-compatible encoding (`inputs.decoded`).
+        chunks: the input's bytes, decompressed, in an ASCII-compatible encoding (`inputs.read_text`).
         fold: whether repeated records are counted in runs.
         bulk_from: after how many bytes whole lines are read in bulk (`bulk`).
         cache: what is known from earlier parts of the same input.

@@ -44,6 +44,7 @@ class _Input:
     def __init__(self, origin: inputs.Source, limits: inputs.Limits, room: int) -> None:
         self.name = origin.name
         self.encoding = ""
+        self.undone: tuple[str, ...] = ()
         self.damage: str | None = None
         self.head = b""  # its first bytes
         self._origin, self._limits = origin, limits
@@ -54,7 +55,7 @@ class _Input:
 
     def first(self) -> Iterator[Token]:
         """The tokens of the text, in an ASCII-compatible encoding."""
-        self.encoding, blocks = inputs.decode(self._until_damage(self._origin.chunks()))
+        self.encoding, self.undone, blocks = inputs.read_text(self._until_damage(self._origin.chunks()))
         for token in Tokens(self._first(blocks)):
             if self._left > 0:
                 self._tokens.append(token)
@@ -112,7 +113,7 @@ class _Input:
                     left -= len(block)
                     yield block
 
-            yield from inputs.decode(blocks())[1]
+            yield from inputs.read_text(blocks()).blocks
         if digest.hexdigest() != self._origin.sha256:
             raise UnreadableInput(self.name, "changed while it was read; try again when nothing writes to it")
 

@@ -1,0 +1,78 @@
+"""Tables in which one column holds a trace: CSV and TSV of log collectors and spreadsheets (RFC 4180)."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+
+from tracelens.errors import UnreadableInput
+from tracelens.inputs.unwrap.sign import SIGN, Undo, by_lines
+
+NAME = "CSV"
+_DELIMITERS = ",;\t|"
+_QUOTED = r'"(?:[^"\n]|"")*(?:\[libssh2\]|ssh2_|[0-9a-f]{4}: [0-9A-F]{2} )'
+_LONGEST_FIELD = 1 << 24
+# Texts of a plain trace contain commas; so many rows of the same width are no accident.
+_ENOUGH_ROWS = 8
+_ROWS = 1024
+
+
+def find(head: bytes) -> Undo | None:
+    """The function that takes the column out if one of a table's columns holds a trace."""
+    text = head.decode("latin-1")
+    text = text[: text.rfind("\n") + 1] or text
+    for delimiter in _DELIMITERS:
+        column = _column(text, delimiter)
+        if column is not None:
+            return partial(_undo, delimiter=delimiter, column=column)
+    return None
+
+
+def _column(text: str, delimiter: str) -> int | None:
+    """The column that holds a trace; None if the text is no table, or reads as well without being cut."""
+    quoted = re.search(rf"(?:^|{re.escape(delimiter)}){_QUOTED}", text, re.MULTILINE)
+    if delimiter not in text and quoted is None:
+        return None
+    csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        rows = list(csv.reader(_lines(text), delimiter=delimiter))
+    except csv.Error:
+        return None
+    places = [
+        (len(row), number)
+        for row in rows
+        for number, field in enumerate(row)
+        if SIGN.search(field.encode("latin-1", "replace"))
+    ]
+    if not places:
+        return None
+    (width, column), count = Counter(places).most_common(1)[0]
+    if count * 10 < len(places) * 9:
+        return None
+    if quoted is not None and (width > 1 or len(re.findall(r'"\r?\n', text)) * 2 > len(rows)):
+        return column
+    follows = column + 1 < width
+    return column if follows and (column > 0 or count >= _ENOUGH_ROWS) and count > 1 else None
+
+
+def _undo(blocks: Iterator[bytes], delimiter: str, column: int) -> Iterator[bytes]:
+    """The column's fields, each on its line or lines."""
+
+    def lines() -> Iterator[str]:
+        for block in by_lines(blocks):
+            yield from _lines(block.decode("latin-1"))
+
+    rows = csv.reader(lines(), delimiter=delimiter)
+    try:
+        while some := list(islice(rows, _ROWS)):
+            fields = [row[column] if column < len(row) else delimiter.join(row) for row in some]
+            yield "".join([field if field.endswith("\n") else field + "\n" for field in fields]).encode("latin-1")
+    except csv.Error as error:
+        raise UnreadableInput("", f"damaged CSV: {error}") from None
+
+
+def _lines(text: str) -> list[str]:
+    """The lines with their newlines; other characters that end a line for Python do not end one here."""
+    return [line + "\n" for line in text.removesuffix("\n").split("\n")]

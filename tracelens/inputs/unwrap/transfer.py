@@ -1,0 +1,62 @@
+"""Transfer encodings of mail (RFC 2045, 6) without the mail around them: quoted-printable and base64."""
+
+import binascii
+import re
+from collections.abc import Iterator
+
+from tracelens.inputs.unwrap.sign import SIGN, Undo, by_lines
+
+QUOTED_PRINTABLE, BASE64 = "quoted-printable", "base64"
+_SOFT_BREAK = re.compile(rb"=[ \t]*\r?$", re.MULTILINE)
+_ESCAPE = re.compile(rb"=(?:[0-9A-F]{2}|[ \t]*\r?\n)")
+_BASE64_LINES = re.compile(rb"\s*(?:[A-Za-z0-9+/]{40,}={0,2}\s+)*[A-Za-z0-9+/]*={0,2}\s*\Z")
+
+
+def find_quoted_printable(head: bytes) -> Undo | None:
+    """The function that undoes quoted-printable if arrows or long lines of a trace are written in it."""
+    if SIGN.search(head) is None:
+        return None
+    if re.search(rb"=3D> ?(?:=\r?\n)?(?:lib)?ssh2_", head) is None:
+        soft = len(_SOFT_BREAK.findall(head))
+        long = max((len(line) for line in head.splitlines()[:-1]), default=0)
+        if not soft or long > 78 or re.search(rb"=(?![0-9A-F]{2}|[ \t]*\r?\n|\Z)", head):
+            return None
+    return _undo_quoted_printable
+
+
+def _undo_quoted_printable(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for block in by_lines(blocks):
+        rest += block
+        # A soft break joins the last line with one that is not there yet.
+        stop = len(rest)
+        while stop and _SOFT_BREAK.search(rest, rest.rfind(b"\n", 0, stop - 1) + 1, stop) is not None:
+            stop = rest.rfind(b"\n", 0, stop - 1) + 1
+        if not stop and len(rest) > 1 << 20:
+            stop = len(rest)
+        yield binascii.a2b_qp(rest[:stop])
+        rest = rest[stop:]
+    yield binascii.a2b_qp(rest)
+
+
+def find_base64(head: bytes) -> Undo | None:
+    """The function that undoes base64 if the text is nothing else, and a trace is in it."""
+    if len(head) < 80 or _BASE64_LINES.match(head) is None:
+        return None
+    letters = re.sub(rb"\s+", b"", head)
+    try:
+        text = binascii.a2b_base64(letters[: len(letters) // 4 * 4])
+    except binascii.Error:
+        return None
+    return _undo_base64 if SIGN.search(text) else None
+
+
+def _undo_base64(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for block in blocks:
+        rest += re.sub(rb"[^A-Za-z0-9+/]+", b"", block)
+        stop = len(rest) // 4 * 4
+        yield binascii.a2b_base64(rest[:stop])
+        rest = rest[stop:]
+    if len(rest) > 1:
+        yield binascii.a2b_base64(rest + b"=" * (-len(rest) % 4))
