@@ -111,15 +111,11 @@ def _folded(source: str, width: int = 76) -> Iterator[str]:
 
 def outlook_page(data: bytes) -> str:
     """A page as Outlook and Word write it: a paragraph a line, its source broken at blanks."""
-    paragraphs = "\n\n".join(
-        "\n".join(
-            _folded(
-                f"<p class=MsoNormal><span lang=EN-US style='font-family:Consolas'>{runs(line)}<o:p></o:p></span></p>"
-            )
-        )
-        for line in lines(data)
-    )
-    return f'<html xmlns:o="urn:schemas-microsoft-com:office:office">\n{HEAD[22:]}</head><body lang=DE>{paragraphs}</body></html>\n'
+    span = "<span lang=EN-US style='font-family:Consolas'>"
+    source = (f"<p class=MsoNormal>{span}{runs(line)}<o:p></o:p></span></p>" for line in lines(data))
+    paragraphs = "\n\n".join("\n".join(_folded(paragraph)) for paragraph in source)
+    head = '<html xmlns:o="urn:schemas-microsoft-com:office:office">\n<head><title>Trace</title></head>\n'
+    return f"{head}<body lang=DE>{paragraphs}</body></html>\n"
 
 
 @form("html-outlook", "message.htm")
