@@ -54,7 +54,8 @@ def traces(folder: Path | None = None) -> list[Path]:
 def plain(path: Path) -> bytes:
     """The bytes of a trace, unpacked and as UTF-8."""
     data = path.read_bytes()
-    data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    while data.startswith(b"\x1f\x8b"):
+        data = gzip.decompress(data)
     return data.decode("utf-16").encode() if data.startswith((b"\xff\xfe", b"\xfe\xff")) else data
 
 
@@ -99,14 +100,17 @@ def _values(one: Facts, other: Facts) -> Iterator[tuple[str | None, str | None]]
 
 
 def judged(path: Path, forms: list[Form]) -> list[Result]:
-    """One trace in each form."""
+    """One trace in each form; nothing if it is no trace as it is."""
     data, results = plain(path), []
     with tempfile.TemporaryDirectory() as folder:
         wanted = {}
         for exact, content in ((True, data), (False, text(data).encode())):
             file = Path(folder, "plain.log")
             file.write_bytes(content)
-            wanted[exact] = facts(file)
+            try:
+                wanted[exact] = facts(file)
+            except (NotATrace, UnreadableInput):
+                return []
         for form in forms:
             wrapped = form.make(data)
             file = Path(folder, form.file)
