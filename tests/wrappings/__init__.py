@@ -2,7 +2,8 @@
 
 forms.py     what a form is, and the list of all forms
 compare.py   what is compared, and what counts as a miss
-collectors.py, columns.py, markup.py, mail.py, office.py, escapes.py, characters.py, losses.py    the forms
+collectors.py, columns.py, markup.py, mail.py, office.py, escapes.py, characters.py, losses.py,
+        nested.py    the forms
 """
 
 from tests.wrappings.forms import FORMS, Form, every_form

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 Make = Callable[[bytes], bytes]
 
-MODULES = ("collectors", "columns", "markup", "mail", "office", "escapes", "characters", "losses")
+MODULES = ("collectors", "columns", "markup", "mail", "office", "escapes", "characters", "losses", "nested")
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ def attached(content: bytes, main: str, sub: str, name: str, cte: str = "base64"
     mail = message()
     del mail["MIME-Version"]
     mail.set_content(ATTACHED)
-    mail.add_attachment(content, maintype=main, subtype=sub, filename=name, cte=cte)
+    params = {"charset": "utf-8"} if main == "text" else None
+    mail.add_attachment(content, maintype=main, subtype=sub, filename=name, cte=cte, params=params)
     return mail
 
 

@@ -52,7 +52,7 @@ form("html-pre", "page.html")(page("<pre>", escaped, "</pre>"))
 form("html-pre-code", "page.html")(
     page('<div class="highlight"><pre class="lang-none"><code>', lambda line: html.escape(line), "</code></pre></div>")
 )
-form("html-pre-bare", "page.html")(page("<PRE>\n", lambda line: line, "\n</PRE>"))
+form("html-pre-unescaped", "page.html", lossy=True)(page("<PRE>\n", lambda line: line, "\n</PRE>"))
 form("html-br", "page.html")(page("<p>", lambda line: f"{escaped(line)}<br>", "</p>", between=""))
 form("html-br-newlines", "page.html")(page("<p>", lambda line: f"{escaped(line)}<br/>", "</p>"))
 form("html-br-fragment", "trace.html")(each(lambda line: f"{runs(line)}<br>"))
