@@ -21,7 +21,7 @@ _IN_TRACE = re.compile(
     rf"|Failure Event:[^\n]?(?:[{_DASHES}]\d|.?\d+.[{_DASHES}])|(?:[{_ARROWS}]|[{_DASHES}]>)[ {_BLANKS}]?(?:lib)?ssh2_"
     rf"|=[>{_MARKS}]+[{_BLANKS}{_MARKS}](?:lib)?ssh2_|ssh2_\w+(?:\(\))?[{_BLANKS}]|\[libssh2\][^\n]*n[\u2019\udc92]t "
     rf"|[0-9a-f]{{4}}:[ {_BLANKS}]*(?:[0-9A-F]{{2}}[ {_BLANKS}{_MARKS}]+)*?[0-9A-F]{{2}} ?[{_BLANKS}{_MARKS}]"
-    rf"|^[{_MARKS}{_BLANKS}]+(?:=>|[0-9a-f]{{4}}:)",
+    rf"|^[{_MARKS}{_BLANKS}]+(?:=>|[0-9a-f]{{4}}:)|\[libssh2\][^\n]*[{_MARKS}]\r?$",
     re.MULTILINE,
 )
 _TITLE_ARROW = re.compile(rf"(?:[{_ARROWS}]|[-=]>|[{_DASHES}]>)(?=[ ]?(?:lib)?ssh2_)")

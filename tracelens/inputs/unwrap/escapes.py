@@ -6,7 +6,7 @@ The newlines are written as "\n". A list's elements are lines of their own.
 import re
 from collections.abc import Iterator
 
-from tracelens.inputs.unwrap.sign import Undo
+from tracelens.inputs.unwrap.sign import Undo, by_lines
 
 NAME = "string escapes"
 _NEXT = rb"(?:\[libssh2\] |(?:=|\\u003[dD])(?:>|\\x3[eE]|\\u003[eE]) (?:lib)?ssh2_|[0-9a-f]{4}: [0-9A-F]{2} )"
@@ -14,6 +14,10 @@ _ESCAPED_NEWLINE = re.compile(rb"\\n" + _NEXT)
 _NEXT_ELEMENT = re.compile(rb"['\"], b?['\"]" + _NEXT)
 _OPENING = re.compile(
     rb"\s*+(?:\w+\s*=\s*)?[\[(]*\s*(?P<octets>b?)['\"](?=[^'\"\n]{0,200}(?:\[libssh2\] |=> (?:lib)?ssh2_))"
+)
+# A line of its own in quotes.
+_QUOTED_LINE = re.compile(
+    rb"^[ \t]*(?:[bur]?['\"](?=\[libssh2\]|=|[0-9a-f]{4}:)([^\n]*)['\"],?)[ \t]*\r?$", re.MULTILINE
 )
 _CLOSING = re.compile(rb"(\\n|\n)?['\"][\])]*;?\s*\Z")
 # What is between two elements of a list, then the escapes.
@@ -29,6 +33,10 @@ _LONGEST = 128  # more than any of these, with what must follow it
 
 def find(head: bytes) -> Undo | None:
     """The function that undoes the escapes if most newlines of the text are escaped."""
+    quoted = _QUOTED_LINE.findall(head)
+    if len(quoted) * 2 > head.count(b"\n") and len(quoted) > 1 and not _is_csv(head):
+        octets = head.lstrip()[:1] == b"b"
+        return lambda blocks: _undo_lines(blocks, octets)
     count = len(_ESCAPED_NEWLINE.findall(head)) + len(_NEXT_ELEMENT.findall(head))
     if not count or count < head.count(b"\n"):
         return None
@@ -36,6 +44,20 @@ def find(head: bytes) -> Undo | None:
     octets = opening is not None and bool(opening["octets"])
     escapes = _NEWLINES if _NO_ESCAPE.search(head) and rb"\\" not in head else _ALL
     return lambda blocks: _undo(blocks, escapes, octets)
+
+
+def _is_csv(head: bytes) -> bool:
+    """Whether the lines in quotes are fields of CSV."""
+    return (
+        head.count(b'\n"') * 2 > head.count(b"\n")
+        and re.search(rb'^"[^\n]*(?:""|"[,;]")', head, re.MULTILINE) is not None
+    )
+
+
+def _undo_lines(blocks: Iterator[bytes], octets: bool) -> Iterator[bytes]:
+    """The lines without their quotes and escapes; a newline at the end of one is no line of its own."""
+    for block in by_lines(blocks):
+        yield _QUOTED_LINE.sub(lambda m: _unescaped(m[1].removesuffix(rb"\n"), _ALL, octets, len(m[1]))[0], block)
 
 
 def _undo(blocks: Iterator[bytes], escapes: re.Pattern[bytes], octets: bool) -> Iterator[bytes]:

@@ -33,6 +33,7 @@ _BLOCKS = frozenset(b"p div li tr dt dd h1 h2 h3 h4 h5 h6 blockquote table ul ol
 _CELLS = frozenset((b"td", b"th"))
 _ENTITY = re.compile(rb"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _NBSP = re.compile(rb"&(?:nbsp|#160|#[xX][aA]0);")
+_TITLE = re.compile(rb"=&(?:amp;)*gt; (?:lib)?ssh2_")
 _LONG = 1 << 20
 
 
@@ -55,7 +56,7 @@ def find_entities(head: bytes) -> Undo | None:
     if _NBSP.search(head) is not None:
         return _replace_entities
     lines = [line for line in head.splitlines() if SIGN.search(line) or b"&" in line]
-    if not any(SIGN.search(line) and _ENTITY.search(line) for line in lines) and not re.search(rb"=&gt; ", head):
+    if not any(SIGN.search(line) and _ENTITY.search(line) for line in lines) and not _TITLE.search(head):
         return None
     text = b"\n".join(lines)
     raw = re.search(rb"=> (?:lib)?ssh2_", text) is not None or b"&" in _ENTITY.sub(b"", text)
@@ -103,6 +104,7 @@ class _Page:
         self._keeps = keeps
         self._preformatted = 0
         self._at_start = True  # of a line
+        self._in_row = False  # of a table: the cells are on one line
 
     def text(self, source: bytes) -> bytes:
         """The text of the next part."""
@@ -138,11 +140,12 @@ class _Page:
             self._preformatted = max(0, self._preformatted + (-1 if closes else 1))
             self._end_line(parts)
         elif name in _BLOCKS and not self._keeps:
+            self._in_row = not closes if name == b"tr" else self._in_row
             self._end_line(parts)
         elif name in _CELLS and closes:
             parts.append(b"\t")
 
     def _end_line(self, parts: list[bytes]) -> None:
-        if not self._at_start:
+        if not self._at_start and not self._in_row:
             parts.append(b"\n")
             self._at_start = True

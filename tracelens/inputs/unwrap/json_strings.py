@@ -19,6 +19,9 @@ _PAIR = re.compile(rb'"([^"\\\n]{1,200})"\s*:\s*(?:"(%s)|\[((?:\s*\d{1,3}\s*,){8
 # A string under no key: an element of an array; numbers are the times of Loki.
 _ALONE = rb'(?:^|(?<=[\[,]))[ \t]*+(?!"\d*"|"%s"\s*:)' % _INSIDE
 _ARRAY = re.compile(rb'\s*[\[{]\s*["\[{\d]')
+_ELEMENT_SOURCE = rb'(?:"%s"|[^\s"\[\]{},]++)' % _INSIDE
+_ELEMENT = re.compile(_ELEMENT_SOURCE)
+_ROW = re.compile(rb"\[\s*+(?:%s\s*+,\s*+){0,40}+%s\s*+\]" % (_ELEMENT_SOURCE, _ELEMENT_SOURCE))
 _ESCAPE = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
 _CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 # So much without a newline is not kept in memory; strings are then unescaped as they come.
@@ -36,7 +39,8 @@ def find(head: bytes) -> Undo | None:
         opener = rb'"%s"\s*+:\s*+' % re.escape(key)
         texts = [text for other, text in strings if other == key]
     elif _ARRAY.match(head) is not None:
-        texts = re.findall(rb'%s"(%s)' % (_ALONE, _INSIDE), head, re.MULTILINE)
+        opener = _in_rows(head) or _ALONE
+        texts = re.findall(rb'%s"(%s)' % (opener, _INSIDE), head, re.MULTILINE)
     texts = [text for text in texts if SIGN.search(text)]
     if not texts:
         return None
@@ -44,6 +48,18 @@ def find(head: bytes) -> Undo | None:
     lines = [line for line in head.splitlines() if line.strip()]
     a_line_each = sum(re.search(opener, line) is not None for line in lines) * 2 > len(lines) > 1
     return _Strings(opener, newline, _decoder(lines, texts) if a_line_each else None, a_line_each).undo
+
+
+def _in_rows(head: bytes) -> bytes:
+    """What is before the strings if they are in one place of many arrays, as in a table; else nothing."""
+    places: Counter[int] = Counter()
+    for row in _ROW.finditer(head):
+        elements = _ELEMENT.findall(row[0])
+        places.update(number for number, element in enumerate(elements) if SIGN.search(element))
+    if not places:
+        return b""
+    place, count = places.most_common(1)[0]
+    return rb"\[\s*+(?:%s\s*+,\s*+){%d}" % (_ELEMENT_SOURCE, place) if count > 1 and count == places.total() else b""
 
 
 def _decoder(lines: list[bytes], texts: list[bytes]) -> Any:

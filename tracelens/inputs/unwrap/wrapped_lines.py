@@ -38,8 +38,8 @@ class Width(Struct, frozen=True):
     def may_go_on(self, line: bytes, following: bytes) -> bool:
         """Whether the line is so long that the following one may belong to it."""
         if self.within_words:
-            return self.columns - 1 <= len(line) <= self.columns
-        return len(line) + 1 + len(following.split(None, 1)[0]) > self.columns
+            return self.columns - 1 <= _length(line) <= self.columns
+        return _length(line) + 1 + _length(following.split(None, 1)[0]) > self.columns
 
 
 def find(head: bytes) -> Undo | None:
@@ -52,6 +52,11 @@ def _quote(line: bytes) -> int:
     """The length of the marks before a quoted line of a mail."""
     found = _QUOTE.match(line)
     return found.end() if found is not None else 0
+
+
+def _length(line: bytes) -> int:
+    """In characters."""
+    return len(line) if line.isascii() else len(line.decode("utf-8", "replace"))
 
 
 def _begins(line: bytes) -> bool:
@@ -68,11 +73,11 @@ def _width(lines: list[bytes]) -> Width | None:
         within = _begins(line) or (within and bool(line.strip()))
         if not within:
             continue
-        longest = max(longest, len(line))
+        longest = max(longest, _length(line))
         if len(line.split(None, 2)) > 1:
-            longest_of_words = max(longest_of_words, len(line))
+            longest_of_words = max(longest_of_words, _length(line))
         if following.strip() and not _begins(following):
-            ends.append((len(line), len(following.split(None, 1)[0])))
+            ends.append((_length(line), _length(following.split(None, 1)[0])))
     exact = sum(longest - 1 <= size <= longest for size, _ in ends)
     if _NARROWEST <= longest <= _WIDEST and exact > 1 and exact >= _SHARE * len(ends):
         return Width(longest, True, exact >= _ENOUGH)
@@ -132,7 +137,7 @@ class _Joiner:
             belongs = _RECORD.match(line) is not None
         if not belongs:
             return None
-        blank = b"" if self._width.within_words and len(self._last) == self._width.columns else b" "
+        blank = b"" if self._width.within_words and _length(self._last) == self._width.columns else b" "
         for between in dict.fromkeys((blank, b" ", b"")):
             if _RECORD.match(line) is None or _is_text(line, part, between, self._width.sure):
                 return self._line + between + part
