@@ -77,3 +77,17 @@ def patch(data: bytes) -> bytes:
     body = "".join(f"+{line}\n" for line in lines(data))
     head = "diff --git a/trace.log b/trace.log\nnew file mode 100644\n--- /dev/null\n+++ b/trace.log\n"
     return (head + f"@@ -0,0 +1,{len(lines(data))} @@\n" + body).encode()
+
+
+def quoted(line: str) -> str:
+    return line.replace("\\", "\\\\").replace('"', '\\"')
+
+
+form("logfmt", "trace.log")(numbered(lambda n, line: f'time="{stamp(n)}" level=debug msg="{quoted(line)}"'))
+form("logfmt-fields", "trace.log")(
+    numbered(lambda n, line: f'ts={stamp(n)} msg="{quoted(line)}" pod=transfer-0 exit=1')
+)
+form("actions", "trace.txt")(numbered(lambda n, line: f"{stamp(n)} {line}"))
+form("jenkins", "consoleText.txt")(numbered(lambda n, line: f"[{stamp(n)[:23]}Z] {line}"))
+form("kubectl-prefix", "trace.log")(each(lambda line: f"[pod/transfer-0/transfer] {line}"))
+form("python-logging", "trace.log")(each(lambda line: f"DEBUG:transfer.sftp:{line}"))

@@ -1,6 +1,7 @@
 """JSON as log collectors and loggers write it."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -212,3 +213,45 @@ def json_string(data: bytes) -> bytes:
 def json_field(data: bytes) -> bytes:
     """A field of the object with which a service answers."""
     return json.dumps({"job": 512, "state": "failed", "log": text(data), "exit": 1}, indent=2).encode()
+
+
+@form("logstash-multiline", "trace.ndjson")
+def logstash_multiline(data: bytes) -> bytes:
+    """A collector that joins lines which do not begin like a record: a dump's rows come with its title."""
+    parts = re.split(r"(?m)^(?=\[libssh2\]|=> )", text(data))
+    events = ({"@timestamp": stamp(n), "message": part.removesuffix("\n")} for n, part in enumerate(parts) if part)
+    return "".join(dumped(event) + "\n" for event in events).encode()
+
+
+form("ansible", "result.json")(
+    listed(lambda n, line: line, lambda found: {
+        "changed": True, "cmd": ["transfer", "-v"], "rc": 1, "stderr": "\n".join(found), "stderr_lines": found,
+        "stdout": "", "stdout_lines": []}, indent=4)
+)  # fmt: skip
+
+
+@form("slack", "export.json")
+def slack(data: bytes) -> bytes:
+    """A message of a chat's export: entities within JSON, and escaped slashes."""
+    shown = text(data).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    messages = [
+        {"type": "message", "user": "U012AB3CD", "text": f"Transfer fails:\n```{shown}```", "ts": "1764320000.5"}
+    ]
+    return json.dumps(messages, indent=4).replace("/", "\\/").encode()
+
+
+@form("issue-json", "issue.json")
+def issue_json(data: bytes) -> bytes:
+    """What an issue tracker's API answers."""
+    body = f"Transfer fails.\r\n\r\n```\r\n{text(data)}```\r\n".replace("\r\n", "\n").replace("\n", "\r\n")
+    return dumped({"id": 77, "number": 5, "title": "Transfer fails", "user": {"login": "devi"}, "body": body}).encode()
+
+
+@form("powershell-json", "trace.json")
+def powershell_json(data: bytes) -> bytes:
+    """`... | ConvertTo-Json > trace.json` in Windows PowerShell: UTF-16, two blanks after a colon, its own escapes."""
+    items = (dumped(line) for line in lines(data))
+    shown = ",\n".join('    {\n        "Level":  "Debug",\n        "Message":  ' + item + "\n    }" for item in items)
+    for sign in "<>&'":
+        shown = shown.replace(sign, f"\\u{ord(sign):04x}")
+    return f"[\n{shown}\n]\n".replace("\n", "\r\n").encode("utf-16")

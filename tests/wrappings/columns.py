@@ -63,3 +63,21 @@ form("splunk-csv", "search.csv")(
 form("grafana-csv", "Logs.csv")(
     table(["Date", "Line", "ID"], lambda n, line: [stamp(n), line, f"17643_{n:x}"], **ALL, lineterminator="\n")
 )
+
+
+@form("powershell-csv", "trace.csv")
+def powershell_csv(data: bytes) -> bytes:
+    """`Export-Csv` of Windows PowerShell begins with the type of its objects."""
+    head = b"#TYPE Selected.System.Diagnostics.Eventing.Reader.EventLogRecord\r\n"
+    return head + table(["TimeCreated", "Message", "Id"], middle, **ALL)(data)
+
+
+@form("excel-unicode-text", "trace.txt")
+def excel_unicode_text(data: bytes) -> bytes:
+    return table(["Time", "Message", "Host"], middle, delimiter="\t")(data).decode().encode("utf-16")
+
+
+@form("markdown-table", "issue.md")
+def markdown_table(data: bytes) -> bytes:
+    rows = (f"| {n} | {line} |\n" for n, line in enumerate(lines(data), 1))
+    return ("| no | message |\n| --- | --- |\n" + "".join(rows)).encode()

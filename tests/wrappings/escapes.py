@@ -73,3 +73,11 @@ def json_twice(data: bytes) -> bytes:
 @form("yaml-literal", "trace.yaml")
 def yaml_literal(data: bytes) -> bytes:
     return ("job: transfer\nlog: |\n" + "".join(f"  {line}\n" for line in lines(data))).encode()
+
+
+@form("yaml-string", "trace.yaml")
+def yaml_string(data: bytes) -> bytes:
+    return f"job: transfer\nlog: {json.dumps(text(data))}\nexit: 1\n".encode()
+
+
+form("yaml-list", "trace.yaml")(each(lambda line: "  - '" + line.replace("'", "''") + "'", before="log:\n"))

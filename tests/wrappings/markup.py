@@ -141,6 +141,20 @@ def junit_xml(data: bytes) -> bytes:
     return f"{head}<system-err>{html.escape(text(data))}</system-err></testcase></testsuite>\n".encode()
 
 
+form("html-textarea", "page.html")(page('<textarea rows="20" readonly>', escaped, "</textarea>"))
+form("xml-lines", "log.xml")(
+    lambda data: (
+        '<?xml version="1.0"?>\n<log>\n'
+        + "".join(f'  <line n="{n}">{html.escape(line)}</line>\n' for n, line in enumerate(lines(data), 1))
+        + "</log>\n"
+    ).encode()
+)
+form("log4j-xml", "log.xml")(
+    each(lambda line: '<log4j:event logger="Sftp" timestamp="1764320000500" level="DEBUG" thread="pool-1">\n'
+         f"<log4j:message><![CDATA[{line}]]></log4j:message>\n</log4j:event>\n")
+)  # fmt: skip
+
+
 def _rtf(line: str) -> str:
     """The text of a line in RTF."""
 

@@ -1,0 +1,92 @@
+"""A wrapped trace reads as the plain one does; `python -m tests.wrappings` tries all traces."""
+
+import random
+from pathlib import Path
+
+import pytest
+from support import CASES, SAMPLES
+
+from tests.fuzz import wrapped
+from tests.wrappings import every_form
+from tests.wrappings.compare import Facts, is_miss, judged, outcome
+
+TRACES = (
+    SAMPLES / "two-sessions.log",
+    SAMPLES / "wrong-password.log",
+    CASES / "kex-no-common-cipher" / "kex-cipher-1.11.1.log",
+    CASES / "auth-too-many-failures" / "auth-too-many-1.10.0.log",  # has bytes that are no UTF-8
+)
+FORMS = every_form()
+# Forms that are not undone yet.
+NOT_YET: frozenset[str] = frozenset([
+    "ansible", "azure", "bunyan-spaced", "c-string", "cloudwatch", "cloudwatch-compact", "csv-first", "csv-middle",
+    "csv-of-docker", "csv-one-column", "csv-pipe", "csv-quoted-first", "csv-quoted-last", "csv-quoted-middle",
+    "csv-semicolon", "csv-semicolon-last", "cut-in-line", "docker", "docker-attrs", "docx", "docx-breaks",
+    "docx-mail", "docx-runs", "docx-table", "elastic", "elastic-pretty", "elastic-sources", "entities",
+    "entities-nbsp", "entities-twice", "escaped-bare", "escaped-crlf", "excel-unicode-text", "fluent-bit",
+    "fluentd-file", "gcp", "gcp-newlines", "gcp-pretty", "gcp-whole", "grafana", "grafana-csv", "gzip-docker",
+    "html-160", "html-a0", "html-br", "html-br-fragment", "html-br-newlines", "html-div", "html-latin1",
+    "html-list", "html-nbsp-all", "html-nbsp-runs", "html-outlook", "html-p", "html-pre", "html-pre-code",
+    "html-span", "html-span-lines", "html-table", "html-table-blob", "html-table-linenos", "html-table-times",
+    "html-textarea", "issue-json", "journald", "journald-bytes", "journald-pretty", "js-string", "json-array",
+    "json-array-pretty", "json-field", "json-lines-strings", "json-of-json", "json-of-log4j", "json-string",
+    "json-twice", "junit-xml", "kibana-csv", "last-20", "log4j-xml", "logfmt", "logfmt-fields", "logstash",
+    "logstash-multiline", "loki", "loki-pretty", "mail-alternative", "mail-attached", "mail-attached-gzip",
+    "mail-attached-text", "mail-base64", "mail-flowed", "mail-forwarded", "mail-forwarded-attached", "mail-html",
+    "mail-quoted", "mail-quoted-printable", "mail-with-docker", "mail-with-docx", "mail-with-html-pre",
+    "mail-with-kibana-csv", "mail-with-rtf", "mail-with-xlsx", "mail-with-zip", "markdown-table", "mbox-attached",
+    "nbsp-all", "nbsp-runs", "nbsp-runs-alternating", "odt", "pino", "powershell-csv", "powershell-json",
+    "print-stderr", "quoted-html", "repr-bytes", "repr-bytes-ends", "repr-bytes-lines", "repr-bytes-list",
+    "repr-lines", "repr-list", "repr-str", "rtf", "rtf-line", "rtf-word", "serilog", "slack", "splunk-csv",
+    "splunk-json", "splunk-results", "tabs", "thin-blanks", "tsv-middle", "words-72", "words-78", "words-80",
+    "words-quoted-72", "xlsx", "xlsx-inline", "xlsx-table", "xlsx-times", "xml-lines", "yaml-list", "yaml-string",
+    "zero-width-ends", "zip-gcp",
+])  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(FORMS.keys() - NOT_YET))
+def test_a_wrapped_trace_reads_as_the_plain_one(name: str) -> None:
+    results = [result for path in TRACES for result in judged(path, [FORMS[name]])]
+    assert len(results) == len(TRACES)
+    assert [result for result in results if is_miss(FORMS[name], result.outcome)] == []
+
+
+def test_every_form_that_is_left_out_is_a_form() -> None:
+    assert sorted(NOT_YET - FORMS.keys()) == []
+
+
+def facts(verdict: str, cause: str | None = None, user: str | None = "devi", rivals: tuple[str, ...] = ()) -> Facts:
+    return Facts(verdict, cause, user, None, "SSH-2.0-x", (), frozenset(rivals))
+
+
+FAILED = facts("cause", "kex-no-common-mac")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "expected"),
+    [
+        ([FAILED], [FAILED], "equal"),
+        ([FAILED], [facts("cause", "kex-no-common-mac", None)], "fewer facts"),
+        ([FAILED], [facts("cause", "kex-no-common-mac", "dev")], "other facts"),
+        ([FAILED], [facts("insufficient")], "fewer facts"),
+        ([FAILED], [], "fewer facts"),
+        ([FAILED], [FAILED, FAILED], "other facts"),
+        ([FAILED], [facts("cause", "kex-failed")], "other cause"),
+        ([FAILED], [FAILED, facts("cause", "kex-failed")], "other cause"),
+        ([FAILED], [facts("cause", "kex-failed", rivals=("kex-no-common-mac",))], "open rival"),
+        ([FAILED], [facts("healthy")], "false healthy"),
+        ([FAILED, facts("healthy")], [facts("healthy")], "fewer facts"),
+        ([FAILED, facts("healthy")], [facts("healthy"), facts("healthy")], "false healthy"),
+    ],
+)
+def test_what_differs_is_named(wanted: list[Facts], found: list[Facts], expected: str) -> None:
+    assert outcome(wanted, found)[0] == expected
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_wrappings_raise_nothing(seed: int, tmp_path: Path) -> None:
+    chance, forms = random.Random(seed), list(FORMS.values())
+    for _ in range(25):
+        item = wrapped.made(chance, forms)
+        (tmp_path / item.name).write_bytes(item.data)
+        wrapped.run(str(tmp_path / item.name))
