@@ -107,6 +107,8 @@ def _survey(redaction: "Redaction", inputs: list[str]) -> tuple[list[str], bool]
             warn(f"{found.name}: {reason(error)}")
             failed = True
             continue
+        if undone := redaction.unwrapped(found.name):
+            warn(f"{found.name}: the copy is the trace within: {', then '.join(undone)} undone")
         if damage is not None:
             warn(f"{found.name}: damaged, only its readable part is in the copy: {damage}")
             failed = True

@@ -154,6 +154,10 @@ class Redaction:
         self._room = room
         self._inputs: dict[str, tuple[_Input, SecretCollector]] = {}
 
+    def unwrapped(self, name: str) -> tuple[str, ...]:
+        """What was undone before an input was read; its copy is the trace within."""
+        return self._inputs[name][0].undone
+
     def survey(self, origin: inputs.Source) -> str | None:
         """Reads an input for the first time and collects its secrets.
 

@@ -158,6 +158,8 @@ def environment(analysis: Analysis) -> list[tuple[str, str]]:
         ("Records", f"{trace.records} of text, {trace.dumps} dumps"),
         ("Not understood", f"{trace.unknown_records} records, {trace.foreign_lines} lines that are no trace"),
     ]
+    if source.unwrapped:
+        rows.append(("Undone before reading", ", then ".join(source.unwrapped)))
     if trace.clock_restarts:
         rows.append(("Clock", f"started anew {trace.clock_restarts} times: several processes in one file"))
     return rows

@@ -119,6 +119,9 @@ def _head(analysis: Analysis, paint: Paint) -> Iterator[str]:
         if number := verdicts.count(verdict):
             parts.append(word if len(verdicts) == 1 else f"{number} {word}")
     yield f"{paint(name, 'strong')}: {', '.join(parts)}"
+    if analysis.source.unwrapped:
+        undone = ", then ".join(analysis.source.unwrapped)
+        yield from _wrapped(f"Undone before reading: {undone}. Lines are counted after that.", WIDTH)
     if analysis.source.damage:
         damage = escaped(analysis.source.damage)
         yield from _wrapped(f"The input is damaged, only its readable part was analyzed: {damage}", WIDTH)

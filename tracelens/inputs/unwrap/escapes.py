@@ -24,6 +24,7 @@ _CLOSING = re.compile(rb"(\\n|\n)?['\"][\])]*;?\s*\Z")
 _BETWEEN = rb"(?:\\r)?(?:\\n)?['\"], ?b?['\"](?=\\n|\Z|%s)" % _NEXT
 _HEX = rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([0-7]{1,3})|(\r?\n)|(.))"
 _ALL = re.compile(rb"(%s)|%s" % (_BETWEEN, _HEX), re.DOTALL)
+_OF_LIST = re.compile(rb"((?:\\r)?(?:\\n)?['\"], b?['\"])|%s" % _HEX, re.DOTALL)
 _NEWLINES = re.compile(rb"(%s)|\\n(?=%s|\Z|['\"])|\\(r)(?=\\n)" % (_BETWEEN, _NEXT))
 _CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"a": b"\a", b"v": b"\v", b"e": b"\x1b"}
 # A backslash that begins no escape: the program escaped nothing but newlines.
@@ -42,7 +43,10 @@ def find(head: bytes) -> Undo | None:
         return None
     opening = _OPENING.match(head)
     octets = opening is not None and bool(opening["octets"])
-    escapes = _NEWLINES if _NO_ESCAPE.search(head) and rb"\\" not in head else _ALL
+    if _NO_ESCAPE.search(head) and rb"\\" not in head:
+        escapes = _NEWLINES
+    else:
+        escapes = _OF_LIST if opening is not None and opening[0].lstrip()[:1] in b"[(" else _ALL
     return lambda blocks: _undo(blocks, escapes, octets)
 
 

@@ -8,7 +8,6 @@ from tracelens.inputs.unwrap.sign import SIGN, Undo, by_lines
 
 QUOTED_PRINTABLE, BASE64 = "quoted-printable", "base64"
 _SOFT_BREAK = re.compile(rb"=[ \t]*\r?$", re.MULTILINE)
-_ESCAPE = re.compile(rb"=(?:[0-9A-F]{2}|[ \t]*\r?\n)")
 _BASE64_LINES = re.compile(rb"\s*(?:[A-Za-z0-9+/]{40,}={0,2}\s+)*[A-Za-z0-9+/]*={0,2}\s*\Z")
 
 
@@ -25,18 +24,8 @@ def find_quoted_printable(head: bytes) -> Undo | None:
 
 
 def _undo_quoted_printable(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    rest = b""
     for block in by_lines(blocks):
-        rest += block
-        # A soft break joins the last line with one that is not there yet.
-        stop = len(rest)
-        while stop and _SOFT_BREAK.search(rest, rest.rfind(b"\n", 0, stop - 1) + 1, stop) is not None:
-            stop = rest.rfind(b"\n", 0, stop - 1) + 1
-        if not stop and len(rest) > 1 << 20:
-            stop = len(rest)
-        yield binascii.a2b_qp(rest[:stop])
-        rest = rest[stop:]
-    yield binascii.a2b_qp(rest)
+        yield binascii.a2b_qp(block)
 
 
 def find_base64(head: bytes) -> Undo | None:
