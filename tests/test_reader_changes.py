@@ -144,7 +144,7 @@ class TestEvents:
     @pytest.mark.parametrize(
         ("line", "context", "text"),
         [
-            (b"[libssh2] 0.1 Transport: x", "Unknown", "[libssh2] 0.1 Transport: x"),
+            (b"[libssh2] 0.1 Transport: x", "Transport", "x"),
             (b"[libssh2] 0.100000 Key Ex: Sent LANG_CS: ", "Key Ex", "Sent LANG_CS: "),
             (b"[libssh2] Conn: Setting blocking mode on session 1", "Conn", "Setting blocking mode on session 1"),
             (b"[libssh2] 0.100000 Socket: Recved 1 bytes banner", "Socket", "Recved 1 bytes banner"),

@@ -34,17 +34,18 @@ def patterns() -> Patterns:
     starts = ["start", "record", "title", "row"]
     terminal = {t.name: t.pattern.to_regexp() for t in grammar.load("trace", start=starts).terminals}
     tag, clock, context, text = (terminal[name] for name in ("TAG", "CLOCK", "CONTEXT", "TEXT"))
+    any_clock = f"{clock}|{terminal['SHORT_CLOCK']}"
     size = terminal["SIZE"].replace(r"\d{1,20}", r"(\d{1,20})")
     offset = terminal["OFFSET"].replace("[0-9a-f]{4,8}", "([0-9a-f]{4,8})")
     name, arrow = terminal["NAME"], terminal["ARROW"]
     sources = (
-        f"{tag} (?:({clock}) )?(({context}):(?: )?({text})?)",
+        f"{tag} (?:({any_clock}) )?(({context}):(?: )?({text})?)",
         f"[ \\t]*({clock}) (({context}):(?: )?({text})?)",
         f"{arrow}({name}){size}",
         f"{offset}({terminal['HEX']})?",
         f"{tag}|{arrow}(?={name}{terminal['SIZE']})",
         f"{tag}({text})?",
-        f"(?:(?!{tag} (?:{clock} )?{context}:){tag}(?:{text})?\\n?)+",
+        f"(?:(?!{tag} (?:(?:{any_clock}) )?{context}:){tag}(?:{text})?\\n?)+",
     )
     return Patterns(*(re.compile(source.encode("latin-1")) for source in sources))
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from tracelens.inputs.unwrap.sign import Undo, by_lines
 
 NAME = "changed blanks"
-_HEAD = re.compile(rb"\[libssh2\][ \t]+(?:(\d{1,12}\.\d{6})[ \t]+)?([A-Z][A-Za-z]+(?:[ \t]+[A-Z][a-z]*)?):[ \t]*")
-_ODD_HEAD = re.compile(rb"\[libssh2\](?:| \d+\.\d{6}| (?:\d+\.\d{6} )?(?:Key|Failure)|[^\n:]{0,40}:)(?:\t| [ \t])")
+_HEAD = re.compile(rb"\[libssh2\][ \t]+(?:(\d{1,12}\.\d{1,6})[ \t]+)?([A-Z][A-Za-z]+(?:[ \t]+[A-Z][a-z]*)?):[ \t]*")
+_ODD_HEAD = re.compile(rb"\[libssh2\](?:| \d+\.\d{1,6}| (?:\d+\.\d{1,6} )?(?:Key|Failure)|[^\n:]{0,40}:)(?:\t| [ \t])")
 _TITLE = re.compile(
     rb"^(.{0,100}?)=>[ \t]*((?:lib)?ssh2_\w+(?:\(\))?)(?:[ \t]+([a-z]+2?(?:\(\))?))?[ \t]+\((\d+)[ \t]+bytes\)",
     re.MULTILINE,

@@ -16,7 +16,7 @@ NAME = "wrapped lines"
 _NARROWEST, _WIDEST = 30, 200
 _QUOTE = re.compile(rb"(?:> ?)*")
 _RECORD = re.compile(rb"\[libssh2\] ")
-_TEXT = re.compile(rb"\[libssh2\] (?:\d{1,12}\.\d{6} )?([A-Z][A-Za-z]+(?: [A-Z][a-z]+)?): ?(.*)", re.DOTALL)
+_TEXT = re.compile(rb"\[libssh2\] (?:\d{1,12}\.\d{1,6} )?([A-Z][A-Za-z]+(?: [A-Z][a-z]+)?): ?(.*)", re.DOTALL)
 _TITLE = re.compile(rb"=> (?:lib)?ssh2_\w")
 _WHOLE_TITLE = re.compile(rb"=> (?:lib)?ssh2_\w+(?:\(\))?(?: [a-z]+2?(?:\(\))?)? \(\d+ bytes\)")
 _ROW = re.compile(rb"[0-9a-fA-F]{4,8}: +[0-9A-Fa-f]{2}(?: |$)")
