@@ -73,7 +73,7 @@ def test_the_search_for_passwords_finds_them() -> None:
     known = (b"Ochre.Lantern.6",)
     for spelled in (b"x Ochre.Lantern.6", b"4F 63 68 72 65 2E 4C", b"4f 63\t68 72 : 65\xc2\xa02e", b"Ochre&#46;Lan"):
         assert copies.windows(spelled, known), spelled
-    assert not copies.windows(b"Ochre and Lantern, 4F 63 68 72", known)
+    assert not copies.windows(b"Ochre and Lamp, 4F 63 68 72 65", known)
 
 
 def test_every_form_that_is_left_out_is_a_form() -> None:
@@ -111,7 +111,7 @@ def test_what_differs_is_named(wanted: list[Facts], found: list[Facts], expected
 @pytest.mark.parametrize("seed", range(4))
 def test_damaged_wrappings_raise_nothing(seed: int, tmp_path: Path) -> None:
     chance, forms = random.Random(seed), list(FORMS.values())
-    for _ in range(25):
+    for _ in range(15):
         item = wrapped.made(chance, forms)
         (tmp_path / item.name).write_bytes(item.data)
         wrapped.run(str(tmp_path / item.name))
