@@ -1,9 +1,7 @@
 """Wraps traces as log collectors, mailers, office programs and people do: `python -m tests.wrappings`.
 
-forms.py     what a form is, and the list of all forms
-compare.py   what is compared, and what counts as a miss
-collectors.py, columns.py, markup.py, mail.py, office.py, escapes.py, characters.py, losses.py,
-        nested.py    the forms
+`forms` says what a form is and lists all forms, which are in the modules of their kinds; `compare` holds the analysis
+of a wrapped trace against that of the plain one; `copies` looks for passwords in redacted copies.
 """
 
 from tests.wrappings.forms import FORMS, Form, every_form

@@ -5,6 +5,7 @@
     python -m tests.wrappings --every 12               # one trace of twelve
     python -m tests.wrappings --folder TRACES          # these traces too
     python -m tests.wrappings --write FOLDER --only mail --traces 2    # the wrapped files themselves
+    python -m tests.wrappings --copies                 # are redacted copies of wrapped traces free of passwords?
     python -m tests.wrappings --list
 
 The bars: where nothing is lost, 98 % of all wrapped traces get the same verdicts, root causes, users, banners and
@@ -18,19 +19,20 @@ import sys
 from collections import Counter
 from multiprocessing import Pool
 from pathlib import Path
+from types import ModuleType
 
-from tests.wrappings import Form, every_form
-from tests.wrappings.compare import BARS, OUTCOMES, SLOW, Result, is_miss, judged, plain, traces
+from tests.wrappings import Form, compare, copies, every_form
+from tests.wrappings.compare import SLOW, Result, plain, traces
 
 
 def _chosen(options: argparse.Namespace) -> list[Form]:
     return [form for form in every_form().values() if not options.only or any(o in form.name for o in options.only)]
 
 
-def _work(job: tuple[Path, list[str]]) -> list[Result]:
-    path, names = job
+def _work(job: tuple[Path, list[str], bool]) -> list[Result]:
+    path, names, of_copies = job
     forms = every_form()
-    return judged(path, [forms[name] for name in names])
+    return (copies if of_copies else compare).judged(path, [forms[name] for name in names])
 
 
 def _write(folder: Path, paths: list[Path], forms: list[Form]) -> None:
@@ -41,26 +43,25 @@ def _write(folder: Path, paths: list[Path], forms: list[Form]) -> None:
             to.write_bytes(form.make(plain(path)))
 
 
-def _table(results: list[Result], forms: list[Form]) -> None:
-    print(f"{'form':24}{'traces':>8}" + "".join(f"{name:>15}" for name in OUTCOMES))
+def _table(results: list[Result], forms: list[Form], check: ModuleType) -> None:
+    print(f"{'form':24}{'traces':>8}" + "".join(f"{name:>15}" for name in check.OUTCOMES))
     for form in forms:
         mine = Counter(result.outcome for result in results if result.form == form.name)
-        missed = any(is_miss(form, said) for said in mine)
-        cells = "".join(f"{mine[name] or '-':>15}" for name in OUTCOMES)
+        missed = any(check.is_miss(form, said) for said in mine)
+        cells = "".join(f"{mine[name] or '-':>15}" for name in check.OUTCOMES)
         print(f"{form.name:24}{mine.total():>8}{cells}{'  missed' if missed else ''}")
 
 
-def _bars(results: list[Result]) -> bool:
+def _bars(results: list[Result], check: ModuleType) -> bool:
     """Print each bar with what was reached; whether all hold."""
     forms, held = every_form(), True
-    for lossy, bar in BARS.items():
+    for lossy, (what, bar) in check.BARS.items():
         mine = [result for result in results if forms[result.form].lossy == lossy]
         if not mine:
             continue
-        misses = sum(is_miss(forms[result.form], result.outcome) for result in mine)
+        misses = sum(check.is_miss(forms[result.form], result.outcome) for result in mine)
         share = 1 - misses / len(mine)
         held &= share >= bar
-        what = "no other cause and no false healthy where something is lost" if lossy else "equal where nothing is lost"
         print(f"{what}: {share:.2%} of {len(mine)} (bar: {bar:.0%}), {misses} missed")
     slow = [result for result in results if result.seconds > SLOW]
     for result in slow:
@@ -78,6 +79,7 @@ def main() -> int:
     parser.add_argument("--traces", type=int, help="so many traces, spread over all")
     parser.add_argument("--every", type=int, default=1, help="one trace of so many")
     parser.add_argument("--folder", type=Path, help="more traces")
+    parser.add_argument("--copies", action="store_true", help="look for passwords in redacted copies instead")
     parser.add_argument("--write", type=Path, help="write the wrapped files, compare nothing")
     parser.add_argument("--list", action="store_true", help="list the forms")
     parser.add_argument("--jobs", type=int, default=2)
@@ -94,15 +96,16 @@ def main() -> int:
     if options.write:
         _write(options.write, paths, forms)
         return 0
-    jobs = [(path, [form.name for form in forms]) for path in paths]
+    check = copies if options.copies else compare
+    jobs = [(path, [form.name for form in forms], options.copies) for path in paths]
     with Pool(options.jobs) as pool:
         results = [result for found in pool.imap_unordered(_work, jobs) for result in found]
     if options.verbose:
         for result in sorted(results, key=lambda r: (r.form, r.trace)):
-            if is_miss(every_form()[result.form], result.outcome):
+            if check.is_miss(every_form()[result.form], result.outcome):
                 print(f"{result.form}: {result.trace}: {result.outcome}: {result.said[:200]}")
-    _table(results, forms)
-    return 0 if _bars(results) else 1
+    _table(results, forms, check)
+    return 0 if _bars(results, check) else 1
 
 
 if __name__ == "__main__":

@@ -16,7 +16,11 @@ from tracelens.errors import NotATrace, UnreadableInput
 ROOT = Path(__file__).parent.parent.parent
 OUTCOMES = ("equal", "fewer facts", "other facts", "open rival", "other cause", "false healthy", "refused", "raised")
 FINE_IF_LOSSY = ("equal", "fewer facts", "other facts", "open rival", "refused")
-BARS = {False: 0.98, True: 1.0}  # by whether something is lost
+# By whether something is lost: what must be so, and in which share of all.
+BARS = {
+    False: ("equal where nothing is lost", 0.98),
+    True: ("no other cause and no false healthy where something is lost", 1.0),
+}
 SLOW = 20  # seconds
 
 Fact = tuple[str, str | None]
@@ -44,7 +48,6 @@ class Result:
     outcome: str
     said: str
     seconds: float
-    grown: float  # times the size of the trace
 
 
 def traces(folder: Path | None = None) -> list[Path]:
@@ -130,11 +133,12 @@ def judged(path: Path, forms: list[Form]) -> list[Result]:
             said, why = _compared(file, wanted[form.exact])
             seconds = time.monotonic() - start
             file.unlink()
-            results.append(Result(form.name, _name(path), said, why, seconds, len(wrapped) / max(1, len(data))))
+            results.append(Result(form.name, named(path), said, why, seconds))
     return results
 
 
-def _name(path: Path) -> str:
+def named(path: Path) -> str:
+    """A trace as the results call it."""
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
 
 
