@@ -42,7 +42,8 @@ def pattern(*names: str, end: str = "") -> re.Pattern[str]:
 
 
 def record_of(token: str) -> tuple[str | None, str, str]:
-    found = pattern(r"(?:\[libssh2\] |[ \t]*)(?:(?:", "CLOCK", "|", "SHORT_CLOCK", ") )?", "CONTEXT", ": ?").match(token)
+    clock = ("(?:(?:", "CLOCK", "|", "SHORT_CLOCK", ") )?")
+    found = pattern(r"(?:\[libssh2\] |[ \t]*)", *clock, "CONTEXT", ": ?").match(token)
     assert found is not None, token
     return found[1] or found[2], found[3], token[found.end() :].removesuffix("\n")
 

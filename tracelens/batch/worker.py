@@ -245,8 +245,8 @@ def _facts(result: analysis.Analysis) -> dict[str, object]:
         sessions.append([*row, software(session.server_banner), text, signature(session)])
     return {
         "file": [
-            origin.encoding, origin.lines, trace.records, trace.dumps, trace.unknown_records, trace.foreign_lines,
-            trace.libssh2.first, trace.libssh2.last, len(result.sessions),
+            origin.encoding, ", ".join(origin.unwrapped) or None, origin.lines, trace.records, trace.dumps,
+            trace.unknown_records, trace.foreign_lines, trace.libssh2.first, trace.libssh2.last, len(result.sessions),
         ],
         "sessions": sessions,
         "findings": list(documents.findings(result)),

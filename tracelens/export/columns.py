@@ -70,6 +70,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "modified": ("datetime64[us, UTC]", "file time, an archive's member's own (a zip's is taken for UTC)"),
     "compression": ("string", "the layers around it from the outside in, such as gzip+tar"),
     "encoding": ("string", "text encoding"),
+    "unwrapped": ("string", "what was undone before the trace was read, the outermost first"),
     "lines": ("Int64", "lines of the input"),
     "records": ("Int64", "libssh2 records in it"),
     "dumps": ("Int64", "hex dumps in it"),
@@ -121,8 +122,8 @@ TABLES: dict[str, tuple[str, ...]] = {
 # The tables of a scan's folder.
 SCAN: dict[str, tuple[str, ...]] = {
     "files": (
-        "path", "sha256", "bytes", "status", "error", "modified", "compression", "encoding", "lines", "records",
-        "dumps", "unknown_records", "foreign_lines", "libssh2_first", "libssh2_last", "sessions",
+        "path", "sha256", "bytes", "status", "error", "modified", "compression", "encoding", "unwrapped", "lines",
+        "records", "dumps", "unknown_records", "foreign_lines", "libssh2_first", "libssh2_last", "sessions",
     ),
     "sessions": ("path", "modified", *TABLES["sessions"], "server_software", "error_text", "signature"),
     "findings": ("path", *TABLES["findings"]),
