@@ -347,7 +347,7 @@ def test_damaged_archives(put: Put) -> None:
     tar = bytearray(tarred({"a": TRACE, "b": b"b"}))
     cut = "damaged tar archive: unexpected end of data"
     assert read([put("a.tar", bytes(tar[:1000]))]) == [
-        ("a.tar!a", None, "damaged tar member: unexpected end of data"),
+        ("a.tar!a", "tar", "damaged tar member: unexpected end of data"),
         ("a.tar", None, cut),
     ]
     second = tar.index(b"b\0\0")

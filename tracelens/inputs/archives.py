@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from typing import IO, Any, NamedTuple, Self, cast
+from typing import IO, Any, NamedTuple, cast
 
 from tracelens.errors import UnreadableInput
 from tracelens.inputs.limits import Budget, LimitReached, Limits
@@ -22,7 +22,6 @@ from tracelens.inputs.streams import Stream, printable, reason
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 512  # enough to recognize every format; a tar header is the longest
 _MEMORY_BYTES = 64 << 20  # of a nested archive; a larger one is copied to disk
-_MAX_TAR_METADATA_BYTES = 1 << 20  # long name and attributes of a member, which tarfile keeps in memory
 _NO_ZSTD = 'zstd needs the extra: pip install "libssh2-tracelens[zstd]"'
 
 
@@ -45,10 +44,6 @@ def unpack(
         yield from _unpack(Member(name, (), Stream(file.read, "file", file, modified)), Budget(limits))
     except LimitReached as error:
         yield UnreadableInput(name, error.reason)
-
-
-def _read_at_most(read: Callable[[int], bytes], limit: int, size: int) -> bytes:
-    return read(min(size, limit))
 
 
 _MAGIC = re.compile(
@@ -202,43 +197,18 @@ def _7z(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
 
 
 def _tar(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
-    import tarfile
+    from tracelens.inputs import tar
 
-    class Header(tarfile.TarInfo):
-        """Raises an error for a damaged header, which tarfile would take for the end of the archive."""
-
-        @classmethod
-        def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
-            try:
-                header = super().frombuf(buf, encoding, errors)
-            except tarfile.HeaderError as error:
-                if any(buf):
-                    raise UnreadableInput(name, reason(error, "tar archive")) from error
-                raise
-            if header.type in (b"L", b"K", b"x", b"g", b"X") and header.size > _MAX_TAR_METADATA_BYTES:
-                raise UnreadableInput(name, "damaged tar archive: too large a header")
-            return header
-
-    archive: Any = None
-    read: Callable[[int], bytes]
-    while True:
-        try:
-            # The type stubs reject our stream as a file; nothing needs closing.
-            archive = archive or tarfile.open(fileobj=stream, mode="r|", tarinfo=Header)  # type: ignore[call-overload]  # noqa: SIM115
-            info = archive.next()
-            packed = archive.extractfile(info) if info and info.isreg() else None
-            while not info and stream.read(_BLOCK_BYTES):
-                pass  # up to the end of the data, where a surrounding compression has its checksum
-        except Exception as error:
-            yield name, UnreadableInput(name, reason(error, "tar archive"))
-            return
-        if not info:
-            return
-        archive.members.clear()  # otherwise tarfile keeps all of them
-        budget.count_member()
-        if packed:
-            # tarfile drops the block in which it finds damage, so blocks are small.
-            read = partial(_read_at_most, packed.read1, tarfile.RECORDSIZE)
-            if info.issparse():  # a sparse member is larger than its data
+    try:
+        for member in tar.packed_files(stream):
+            budget.count_member()
+            read = member.read
+            if member.is_sparse:  # it is larger than its data
                 read = budget.count_bytes(read, lambda: stream.position)
-            yield f"{name}!{printable(info.name)}", Stream(read, "tar member", None, float(info.mtime))
+            yield f"{name}!{printable(member.name)}", Stream(read, "tar member", None, member.modified)
+        while stream.read(_BLOCK_BYTES):
+            pass  # up to the end of the data, where a surrounding compression has its checksum
+    except LimitReached:
+        raise
+    except Exception as error:
+        yield name, UnreadableInput(name, reason(error, "tar archive"))
