@@ -1,4 +1,4 @@
-"""A file -> the streams packed in it: gzip, bzip2, xz, zstd, zip, 7z and tar, in any nesting.
+"""A file -> the streams packed in it: gzip, bzip2, xz, zstd, zip, 7z, tar and mails, in any nesting.
 
     unpack("a.tar.gz", file, Limits())  ->  Member("a.tar.gz!b.log", ("gzip", "tar"), stream), ...
 
@@ -17,11 +17,13 @@ from typing import IO, Any, NamedTuple, cast
 
 from tracelens.errors import UnreadableInput
 from tracelens.inputs.limits import Budget, LimitReached, Limits
+from tracelens.inputs.signs import search
 from tracelens.inputs.streams import Stream, printable, reason
 
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 512  # enough to recognize every format; a tar header is the longest
 _MEMORY_BYTES = 64 << 20  # of a nested archive; a larger one is copied to disk
+_MAILS = {"mail", "mbox"}
 _NO_ZSTD = 'zstd needs the extra: pip install "libssh2-tracelens[zstd]"'
 
 
@@ -33,9 +35,10 @@ class Member(NamedTuple):
     stream: Stream
 
 
-def unpack(
-    name: str, file: IO[bytes], limits: Limits, modified: float | None = None
-) -> Iterator[Member | UnreadableInput]:
+_Members = Iterator[Member | UnreadableInput]
+
+
+def unpack(name: str, file: IO[bytes], limits: Limits, modified: float | None = None) -> _Members:
     """Unpack an open file, whose time is `modified`; an unreadable member becomes an item too.
 
     Too many layers end that member; any other exceeded limit ends the whole input.
@@ -53,19 +56,28 @@ _MAGIC = re.compile(
 )
 
 
-def format_of(head: bytes) -> str | None:
-    """The format of an archive or compressed file by its first 512 bytes; None for other files."""
+# The first line of a mail or an mbox, or a blank one before it.
+_MAYBE_MAIL = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s*(?:[A-Za-z][A-Za-z0-9-]{1,60}:[ \t\r\n]|From )|\s{512})")
+
+
+def format_of(stream: Stream) -> str | None:
+    """The format of an archive, a compressed file or a mail by its first bytes; None for other files."""
+    head = stream.peek(_HEAD_BYTES)
     if match := _MAGIC.match(head):
         return "7z" if match.lastgroup == "sevenzip" else match.lastgroup
+    if _MAYBE_MAIL.match(head):
+        from tracelens.inputs import mail
+
+        return mail.format_of(stream.peek(mail.HEAD_BYTES))
     # A tar older than POSIX has no magic, but its header has a checksum.
     field = re.fullmatch(rb" *([0-7]{1,6})[ \x00]+", head[148:156]) if len(head) == _HEAD_BYTES else None
     return "tar" if field and int(field[1], 8) == sum(head[:148] + b" " * 8 + head[156:]) else None
 
 
-def _unpack(member: Member, budget: Budget) -> Iterator[Member | UnreadableInput]:
+def _unpack(member: Member, budget: Budget) -> _Members:
     name, layers, stream = member
     try:
-        format = format_of(stream.peek(_HEAD_BYTES))
+        format = format_of(stream)
         if format and len(layers) >= budget.limits.depth:
             raise UnreadableInput(name, f"unfolds beyond the limit: depth = {budget.limits.depth}")
         members = _members(name, format, stream, budget) if format else iter(())
@@ -74,18 +86,46 @@ def _unpack(member: Member, budget: Budget) -> Iterator[Member | UnreadableInput
         return
     if not format:
         yield member
-    for member_name, packed in members:
+        return
+    found = _unpack_all(members, (*layers, format), stream.modified, budget)
+    yield from _with_records(found, budget) if format in _MAILS and not _MAILS & set(layers) else found
+
+
+def _unpack_all(members: "_MemberStreams", layers: tuple[str, ...], modified: float | None, budget: Budget) -> _Members:
+    for name, packed in members:
         if isinstance(packed, UnreadableInput):
-            yield UnreadableInput(member_name, packed.reason)
+            yield UnreadableInput(name, packed.reason)
         else:
-            packed.modified = stream.modified if packed.modified is None else packed.modified
-            yield from _unpack(Member(member_name, (*layers, format or ""), packed), budget)
+            packed.modified = modified if packed.modified is None else packed.modified
+            yield from _unpack(Member(name, layers, packed), budget)
+
+
+def _with_records(members: _Members, budget: Budget) -> _Members:
+    """The members of a mail that hold records of a trace; if none does, the one that says most: a text, the largest."""
+    best: tuple[bool, int] | None = None
+    found = False
+    for member in members:
+        if isinstance(member, UnreadableInput):
+            found = True
+            yield member
+            continue
+        searched = search(member.stream, budget.limits.silent_bytes)
+        member = member._replace(stream=searched.stream)
+        if searched.has_record or searched.damage:
+            found = True
+            yield member
+        elif not found and (best is None or best < (searched.is_text, searched.size)):
+            best, other = (searched.is_text, searched.size), member
+    if best and not found:
+        yield other
 
 
 _MemberStreams = Iterator[tuple[str, Stream | UnreadableInput]]
 
 
 def _members(name: str, format: str, stream: Stream, budget: Budget) -> _MemberStreams:
+    if format in _MAILS:
+        return _mail(name, format, stream, budget)
     if archive := {"zip": _zip, "tar": _tar, "7z": _7z}.get(format):
         return archive(name, stream, budget)
     read = budget.count_bytes(_decoder(format, stream), lambda: stream.position)
@@ -212,3 +252,16 @@ def _tar(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
         raise
     except Exception as error:
         yield name, UnreadableInput(name, reason(error, "tar archive"))
+
+
+def _mail(name: str, format: str, stream: Stream, budget: Budget) -> _MemberStreams:
+    from tracelens.inputs import mail
+
+    try:
+        for part, data in mail.parts(format, stream, budget.limits.silent_bytes):
+            budget.count_member()
+            yield f"{name}!{printable(part)}", data
+    except LimitReached:
+        raise
+    except Exception as error:
+        yield name, UnreadableInput(name, reason(error, format))
