@@ -87,17 +87,19 @@ def _unpack(member: Member, budget: Budget) -> _Members:
     if not format:
         yield member
         return
-    found = _unpack_all(members, (*layers, format), stream.modified, budget)
+    found = _unpack_all(members, layers, format, stream.modified, budget)
     yield from _with_records(found, budget) if format in _MAILS and not _MAILS & set(layers) else found
 
 
-def _unpack_all(members: "_MemberStreams", layers: tuple[str, ...], modified: float | None, budget: Budget) -> _Members:
+def _unpack_all(
+    members: "_MemberStreams", layers: tuple[str, ...], format: str, modified: float | None, budget: Budget
+) -> _Members:
     for name, packed in members:
         if isinstance(packed, UnreadableInput):
             yield UnreadableInput(name, packed.reason)
         else:
             packed.modified = modified if packed.modified is None else packed.modified
-            yield from _unpack(Member(name, layers, packed), budget)
+            yield from _unpack(Member(name, (*layers, packed.layer or format), packed), budget)
 
 
 def _with_records(members: _Members, budget: Budget) -> _Members:
@@ -178,6 +180,12 @@ def _zip(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
         except Exception as error:
             yield name, UnreadableInput(name, reason(error, "zip archive"))
             return
+        if "[Content_Types].xml" in archive.NameToInfo or "mimetype" in archive.NameToInfo:
+            from tracelens.inputs import office
+
+            if format := office.format_of(archive):
+                yield f"{name}!text", _office_text(archive, format, budget)
+                return
         for info in archive.infolist():
             budget.count_member()
             if info.filename.endswith("/") or stat.S_ISLNK(info.external_attr >> 16):
@@ -195,6 +203,19 @@ def _zip(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
                     member,
                     Stream(budget.count_bytes(opened.read1, packed), "zip member", None, _zip_time(info.date_time)),
                 )
+
+
+def _office_text(archive: Any, format: str, budget: Budget) -> Stream:
+    from tracelens.inputs import office
+
+    packed = sum(info.compress_size for info in archive.infolist())
+
+    def open_part(name: str) -> Callable[[int], bytes]:
+        return budget.count_bytes(archive.open(name).read1, lambda: packed)
+
+    blocks = filter(None, office.text(format, archive, open_part, budget.limits.kept_bytes))
+    read = budget.count_bytes(lambda _: next(blocks, b""), lambda: packed)
+    return Stream(read, f"{format} file", layer=format)
 
 
 def _zip_time(date: tuple[int, int, int, int, int, int]) -> float | None:
