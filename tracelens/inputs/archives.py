@@ -17,7 +17,6 @@ from typing import IO, Any, NamedTuple, cast
 
 from tracelens.errors import UnreadableInput
 from tracelens.inputs.limits import Budget, LimitReached, Limits
-from tracelens.inputs.signs import search
 from tracelens.inputs.streams import Stream, printable, reason
 
 _BLOCK_BYTES = 1 << 20
@@ -104,6 +103,8 @@ def _unpack_all(
 
 def _with_records(members: _Members, budget: Budget) -> _Members:
     """The members of a mail that hold records of a trace; if none does, the one that says most: a text, the largest."""
+    from tracelens.inputs.signs import search
+
     best: tuple[bool, int] | None = None
     found = False
     for member in members:

@@ -12,7 +12,12 @@ Read = Callable[[int], bytes]
 
 _STEP = 1 << 16
 _MAX_LINE = 1 << 16  # a longer line is decoded in pieces
-_OUTSIDE_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_BLANKS = b" \t\r\n\v\f"
+_BASE64_LINE = re.compile(rb"\s*+(?:[A-Za-z0-9+/=]{40,}+|(?:[A-Za-z0-9+/=]{4})++)[ \t]*+(?:\r?\n|\Z)")
+_NO_BASE64_LINE = re.compile(rb"(?m)^[A-Za-z0-9+/= \t\r\v\f]*+[^A-Za-z0-9+/= \t\r\v\f\n]")
+_ESCAPE = re.compile(rb"=(?:[0-9A-Fa-f]{2}|[ \t]*+\r?\n)")
+_NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*+\r?\n|=)")
+_BLANKS_AFTER_ESCAPE = re.compile(rb"=[ \t]++(?=\r?\n)")
 # Encodings that a mail may name and that need decoding; others contain ASCII, or are none of text.
 _CHARSETS = re.compile(r"(?:iso|cp|koi|gb|big5|euc|shift|utf-(?:7|16|32)|mac|hz|johab|kz|tis|ptcp)")
 _BEGINS_ROW = re.compile(rb"(?i:\[libssh2\])|=> (?:lib)?ssh2_|[0-9a-f]{4,8}: ")
@@ -49,26 +54,33 @@ def _reader(blocks: Iterator[bytes]) -> Read:
 
 
 def _base64(read: Read) -> Iterator[bytes]:
-    """What is no base64 in between is passed over; after the padding comes nothing but a provider's notice."""
-    left = b""
-    while block := read(_STEP):
-        data, padding, _ = (left + block.translate(None, _OUTSIDE_BASE64)).partition(b"=")
-        whole = len(data) if padding else len(data) & ~3
+    """After the padding, or a line that is no base64, comes nothing but the notice of a mailing list or a provider."""
+    left, block = b"", read(_STEP)
+    if not _BASE64_LINE.match(block):  # whoever kept the header saved the decoded text
+        yield from _rest(block, read)
+        return
+    while block:
+        other = _NO_BASE64_LINE.search(block)
+        data, padding, _ = (left + block[: other and other.start()].translate(None, _BLANKS)).partition(b"=")
+        whole = len(data) & ~3
+        yield binascii.a2b_base64(data[:whole])
         left = data[whole:]
-        data = data[:whole]
-        yield binascii.a2b_base64(data[: len(data) & ~3] + _padded(data[len(data) & ~3 :]))
-        if padding:
-            return
-    yield binascii.a2b_base64(_padded(left))
+        block = b"" if padding or other else read(_STEP)
+    yield binascii.a2b_base64(left.ljust(4, b"=")) if len(left) > 1 else b""
 
 
-def _padded(rest: bytes) -> bytes:
-    return rest.ljust(4, b"=") if len(rest) > 1 else b""
+def _rest(block: bytes, read: Read) -> Iterator[bytes]:
+    while block:
+        yield block
+        block = read(_STEP)
 
 
 def _quoted_printable(read: Read) -> Iterator[bytes]:
+    is_encoded = None
     for lines in _lines(read):
-        yield binascii.a2b_qp(re.sub(rb"=[ \t]+(?=\r?\n)", b"=", lines))
+        if is_encoded is None:  # else the header was kept, and the decoded text saved
+            is_encoded = len(_ESCAPE.findall(lines)) >= len(_NO_ESCAPE.findall(lines))
+        yield binascii.a2b_qp(_BLANKS_AFTER_ESCAPE.sub(b"=", lines)) if is_encoded else lines
 
 
 def _lines(read: Read) -> Iterator[bytes]:
@@ -78,7 +90,7 @@ def _lines(read: Read) -> Iterator[bytes]:
         data = left + block
         end = data.rfind(b"\n") + 1
         if not end and len(data) > _MAX_LINE:
-            end = data.rfind(b"=", len(data) - 3) % (len(data) + 1)  # not within an escape
+            end = len(data) - 3 + data[-3:].find(b"=") if b"=" in data[-3:] else len(data)  # not within an escape
         left = data[end:]
         if end:
             yield data[:end]
