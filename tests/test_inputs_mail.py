@@ -101,6 +101,10 @@ def test_line_ends_of_the_wire(read: Read) -> None:
     assert read(data) == [("m.eml!body", "mail", TRACE.replace(b"\n", b"\r\n"))]
 
 
+def test_blank_lines_before_a_mail(read: Read) -> None:
+    assert read(b"\r\n \n" + mail(TEXT, cte="base64").as_bytes()) == [("m.eml!body", "mail", TRACE)]
+
+
 def test_header_lines_above_a_trace_are_no_mail(read: Read) -> None:
     pasted = b"From: Devi Rao\nSent: Saturday\nTo: support\nSubject: Transfer fails\n\n" + TRACE
     assert read(pasted) == [("m.eml", None, pasted)]

@@ -63,6 +63,8 @@ def parts(format: str, stream: Stream, search_limit: int) -> _Parts:
     """
     if format == "mbox":
         return _mails(stream)
+    head = stream.peek(HEAD_BYTES)
+    stream.read(len(head) - len(head.lstrip()))
     return _Mail(search_limit).parts(stream)
 
 
@@ -79,7 +81,7 @@ class _Sections:
 
     Args:
         read: reads the stream.
-        delimiter: the pattern of a delimiter, with the newline before it, up to the end of its line.
+        delimiter: the pattern of a delimiter, from the newline before it (a CR is not in it) to the end of its line.
         before: the newlines that a delimiter at the beginning of the stream lacks.
         must_close: whether the stream is cut off where no delimiter that closes (group 1) follows one that opens.
 
@@ -124,12 +126,13 @@ class _Sections:
             ended = not block
             buffer += block
             while (match := delimiter.search(buffer)) and (ended or match.end() < len(buffer)):
-                if match.start() > lead:
-                    yield buffer[lead : match.start()]
+                end = match.start() - buffer.endswith(b"\r", 0, match.start())
+                if end > lead:
+                    yield buffer[lead:end]
                 yield match
                 last, buffer = match, buffer[match.end() :]
                 lead = len(buffer) - len(buffer.removeprefix(b"\r").removeprefix(b"\n"))
-            end = match.start() if match else len(buffer) if ended else len(buffer) - _LONGEST_DELIMITER
+            end = match.start() - 1 if match else len(buffer) if ended else len(buffer) - _LONGEST_DELIMITER
             if end > lead:
                 yield buffer[lead:end]
                 buffer, lead = buffer[end:], 0
@@ -259,7 +262,7 @@ class _Mail:
         yield self._named(header.file_name or kind), part
 
     def _multipart(self, header: _Header, stream: Stream, depth: int, plain: "_PlainText | None") -> _Parts:
-        line = rb"\r?\n--" + re.escape(header.boundary.encode("utf-8", "replace")) + rb"(--)?[ \t]{0,99}(?=\r?\n|\Z)"
+        line = rb"\n--" + re.escape(header.boundary.encode("utf-8", "replace")) + rb"(--)?[ \t]{0,99}(?=\r?\n|\Z)"
         sections = _Sections(stream.read, line, b"\n", must_close=not depth)
         yield from self._between(sections, "preamble")
         while sections.next():

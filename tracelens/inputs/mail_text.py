@@ -13,6 +13,7 @@ Read = Callable[[int], bytes]
 _STEP = 1 << 16
 _MAX_LINE = 1 << 16  # a longer line is decoded in pieces
 _BLANKS = b" \t\r\n\v\f"
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=" + _BLANKS
 _BASE64_LINE = re.compile(rb"\s*+(?:[A-Za-z0-9+/=]{40,}+|(?:[A-Za-z0-9+/=]{4})++)[ \t]*+(?:\r?\n|\Z)")
 _NO_BASE64_LINE = re.compile(rb"(?m)^[A-Za-z0-9+/= \t\r\v\f]*+[^A-Za-z0-9+/= \t\r\v\f\n]")
 _ESCAPE = re.compile(rb"=(?:[0-9A-Fa-f]{2}|[ \t]*+\r?\n)")
@@ -60,7 +61,7 @@ def _base64(read: Read) -> Iterator[bytes]:
         yield from _rest(block, read)
         return
     while block:
-        other = _NO_BASE64_LINE.search(block)
+        other = _NO_BASE64_LINE.search(block) if block.translate(None, _BASE64) else None
         data, padding, _ = (left + block[: other and other.start()].translate(None, _BLANKS)).partition(b"=")
         whole = len(data) & ~3
         yield binascii.a2b_base64(data[:whole])
