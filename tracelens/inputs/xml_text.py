@@ -71,7 +71,7 @@ class Lines:
         """End the row; one without text is left out."""
         self._rows = max(0, self._rows - 1)
         self._tabs_due = 0
-        if self._is_line_open:
+        if self._has_row_text:
             self._end_line()
 
     def begin_cell(self, columns: int) -> None:
