@@ -104,7 +104,8 @@ def test_text_boxes_and_tracked_changes(read: Read) -> None:
     both = f"<mc:AlternateContent><mc:Choice>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback></mc:AlternateContent>"
     changes = (
         f"<w:p><w:ins><w:r>{text('new')}</w:r></w:ins><w:del><w:r><w:delText>old</w:delText></w:r></w:del>"
-        f"<w:moveFrom><w:r>{text('moved')}</w:r></w:moveFrom><w:hyperlink><w:r>{text(' link')}</w:r></w:hyperlink></w:p>"
+        f"<w:moveFrom><w:r>{text('moved')}</w:r></w:moveFrom>"
+        f"<w:hyperlink><w:r>{text(' link')}</w:r></w:hyperlink></w:p>"
     )
     body = paragraph(text("before"), both, text("behind")) + changes
     assert read(word(body))[0][2] == "before\nbox 1\nbox 2\nbehind\nnew link"
@@ -128,7 +129,7 @@ def test_a_table_in_a_table(read: Read) -> None:
 
     inner = table(*(cell(paragraph(text(a))) + cell(paragraph(text(b))) for a, b in ("ab", "cd")))
     row = cell(paragraph(text("1"))) + cell(paragraph(text("2")) + inner + paragraph()) + cell(paragraph(text("3")))
-    assert read(word(table(row) + paragraph(text("end"))))[0][2].splitlines() == ["1\t2", "a\tb", "c\td", "3", "end"]
+    assert read(word(table(row) + paragraph(text("end"))))[0][2].splitlines() == ["1\t2", "a\tb", "c\td", "\t3", "end"]
 
 
 # --- xlsx
@@ -148,7 +149,7 @@ def test_a_workbook_of_openpyxl(read: Read) -> None:
     rows: list[list[object]] = [[n, None, line] for n, line in enumerate(LINES)]
     wanted = "".join(f"{n}\t\t{line}\n" for n, line in enumerate(LINES))
     assert read(book(rows)) == [("t!text", "xlsx", wanted)]
-    assert read(book([["b", True, 1.5]], [], [[None, "x\ny"], [None], ["=1+1"]]))[0][2] == "b\t1\t1.5\n\n\tx\ny\n\n"
+    assert read(book([["b", True, 1.5]], [], [[None, "x\ny"], [None], ["=1+1"]]))[0][2] == "b\t1\t1.5\n\n\tx\ny\n"
 
 
 def test_a_title_of_a_dump_is_no_formula(read: Read) -> None:
@@ -160,7 +161,7 @@ def test_a_title_of_a_dump_is_no_formula(read: Read) -> None:
 def sheet(rows: str, strings: str | None = None, target: str = "worksheets/sheet1.xml") -> bytes:
     parts: dict[str, str | bytes] = {
         "[Content_Types].xml": "<Types/>",
-        "xl/workbook.xml": '<workbook xmlns:r="r"><sheets><sheet name="a" r:id="rId1"/><sheet r:id="rId9"/></sheets></workbook>',
+        "xl/workbook.xml": '<w xmlns:r="r"><sheets><sheet name="a" r:id="rId1"/><sheet r:id="rId9"/></sheets></w>',
         "xl/_rels/workbook.xml.rels": f'<Relationships><Relationship Id="rId1" Target="{target}"/></Relationships>',
         "xl/worksheets/sheet1.xml": f"<worksheet><sheetData>{rows}</sheetData></worksheet>",
     }
@@ -173,7 +174,8 @@ def sheet(rows: str, strings: str | None = None, target: str = "worksheets/sheet
 def test_shared_and_inline_texts(target: str, read: Read) -> None:
     strings = "<si><t>a_x000D_b</t></si><si><r><t>x</t></r><r><t>y</t></r><rPh><t>hint</t></rPh></si><si/>"
     rows = (
-        '<row><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c t="s"><v>2</v></c><c r="E1" t="s"><v>99</v></c>'
+        '<row><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c>'
+        '<c t="s"><v>2</v></c><c r="E1" t="s"><v>99</v></c>'
         '<c r="F1" t="inlineStr"><is><t>in</t><r><t>line</t></r></is></c><c t="str"><f>A1</f><v>formula</v></c>'
         '<c t="e"><v>#N/A</v></c></row><row/><row><c r="B3"><v>3</v></c></row>'
     )
@@ -190,8 +192,9 @@ def open_document(kind: str, body: str) -> bytes:
 
 def test_an_odt(read: Read) -> None:
     body = (
-        "<t:tracked-changes><t:p>deleted</t:p></t:tracked-changes><t:h>Head</t:h>\n<t:p>a <t:s t:c='3'/>b<t:s/>c<t:tab/>"
-        "<t:span>d</t:span><t:line-break/>e\n  f<o:annotation><t:p>note</t:p></o:annotation></t:p><t:p/><t:p>\u00a0g</t:p>"
+        "<t:tracked-changes><t:p>deleted</t:p></t:tracked-changes><t:h>Head</t:h>\n"
+        "<t:p>a <t:s t:c='3'/>b<t:s/>c<t:tab/><t:span>d</t:span><t:line-break/>e\n  f"
+        "<o:annotation><t:p>note</t:p></o:annotation></t:p><t:p/><t:p>\u00a0g</t:p>"
     )
     assert read(open_document("text", body)) == [("t!text", "odt", "Head\na    b c\td\ne f\n\n\u00a0g")]
 
@@ -260,14 +263,9 @@ def test_what_expands_is_bounded(read: Read) -> None:
     )
     why = read(sheet("", "<si><t>aaaaaaaaa</t></si>" * 100), Limits(kept_bytes=500))[0][2]
     assert why == "unfolds beyond the limit: kept_bytes = 500"
-    assert "too many sheets" in read(sheet("").replace(b"", b"") and many_sheets())[0][2]
-
-
-def many_sheets() -> bytes:
-    return packed({
-        "[Content_Types].xml": "", "xl/workbook.xml": "<w>" + "<sheet id='1'/>" * 20_000 + "</w>",
-        "xl/_rels/workbook.xml.rels": "<R/>",
-    })  # fmt: skip
+    sheets = "<w>" + "<sheet id='1'/>" * 20_000 + "</w>"
+    many = {"[Content_Types].xml": "", "xl/workbook.xml": sheets, "xl/_rels/workbook.xml.rels": "<R/>"}
+    assert "too many sheets" in read(packed(many))[0][2]
 
 
 def test_missing_parts(read: Read) -> None:
@@ -280,14 +278,22 @@ def test_missing_parts(read: Read) -> None:
     )
 
 
-SEEDS: list[dict[str, bytes]] = []
-for seed in (word(paragraph(text("a")) * 3), sheet("<row><c r='B1' t='s'><v>0</v></c></row>", "<si><t>x</t></si>"),
-             open_document("text", "<t:p>a<t:s t:c='9'/></t:p>"), open_document("spreadsheet", "<a:table-row/>")):  # fmt: skip
-    with zipfile.ZipFile(io.BytesIO(seed)) as archive:
-        SEEDS.append({name: archive.read(name) for name in archive.namelist()})
-PIECES = [b"<row>", b"</row>", b"<c t='s'>", b"<v>", b"</v>", b"<w:tc>", b"</w:tc>", b"<w:tr>", b"</w:p>", b"<w:p>", b"&x;",
-          b"<a:table-cell a:number-columns-repeated='99999'>", b"</a:table-cell>", b"<t:s t:c='-1'/>", b"<!--", b"<![CDATA[",
-          b"_xD800_", b"<si>", b"\xff", b"<t:p>", b"</t:p>"]  # fmt: skip
+def parts_of(file: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+SEEDS = [
+    parts_of(word(paragraph(text("a")) * 3)),
+    parts_of(sheet("<row><c r='B1' t='s'><v>0</v></c></row>", "<si><t>x</t></si>")),
+    parts_of(open_document("text", "<t:p>a<t:s t:c='9'/></t:p>")),
+    parts_of(open_document("spreadsheet", "<a:table-row/>")),
+]
+PIECES = [
+    b"<row>", b"</row>", b"<c t='s'>", b"<v>", b"</v>", b"<w:tc>", b"</w:tc>", b"<w:tr>", b"</w:p>", b"<w:p>", b"&x;",
+    b"<a:table-cell a:number-columns-repeated='99999'>", b"</a:table-cell>", b"<t:s t:c='-1'/>", b"<!--", b"<si>",
+    b"<![CDATA[", b"_xD800_", b"\xff", b"<t:p>", b"</t:p>",
+]  # fmt: skip
 
 
 @settings(deadline=None, max_examples=300)
@@ -310,6 +316,7 @@ def test_any_bytes_raise_nothing_but_unreadable_input(
         assert not re.search(r"[\x00-\x1f]", item.name)
         if isinstance(item, Source):
             try:
-                b"".join(item.chunks()).decode()
+                data = b"".join(item.chunks())
+                assert item.compression == "zip" or data.decode() is not None
             except UnreadableInput as error:
                 assert error.reason  # noqa: PT017
