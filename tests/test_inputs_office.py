@@ -206,10 +206,12 @@ def test_an_ods(read: Read) -> None:
         cell.format("", "1") + cell.format(more, "00") + cell.format("", "2") + blank,
         "<a:table-cell a:number-columns-repeated='2'/>" + cell.format("", "x</t:p><t:p>y"),
         blank,
+        "<a:table-cell a:formula='of:=&gt; libssh2_transport_read() raw (7 bytes)'><t:p>Err:510</t:p></a:table-cell>",
         cell.format("", "end"),
     ]
     body = "".join(f"<a:table-row>{row}</a:table-row>" for row in rows)
-    assert read(open_document("spreadsheet", body)) == [("t!text", "ods", "1\t00\t00\t00\t2\n\t\tx\ny\nend")]
+    wanted = "1\t00\t00\t00\t2\n\t\tx\ny\n=> libssh2_transport_read() raw (7 bytes)\nend"
+    assert read(open_document("spreadsheet", body)) == [("t!text", "ods", wanted)]
 
 
 # --- where they are, what they are not

@@ -21,6 +21,7 @@ _OPEN_DOCUMENTS = {
 _MAIN_PARTS = {"docx": re.compile(r"word/document\d*\.xml"), "xlsx": re.compile(r"xl/workbook\d*\.xml")}
 _MAX_REPEATED = 1 << 14  # characters of all repetitions of a cell
 _MAX_COLUMNS = 1 << 14
+_NO_FORMULA = re.compile(r"(?:\w+:)?(=>.*)")  # a dump's title, which begins with an equals sign
 _MAX_BLANKS = 1 << 12  # that one element stands for
 
 
@@ -126,18 +127,27 @@ class _OpenDocumentPart(_TablePart):
         self._open_paragraphs = 0
         self._repeated: list[str] = []  # text of the cell, if it stands for several
         self._repeats = 0  # how many more
+        self._is_formula = False  # whether the cell's text was taken for a formula, and its paragraphs are an error
 
     def begin(self, name: str, attributes: dict[str, str]) -> None:
+        if self._is_formula:
+            return
         super().begin(name, attributes)
         self._open_paragraphs += name in self.paragraphs
         if name in self.cells:
             self._repeated, self._repeats = [], self._columns[-1] - 1
+            if title := _NO_FORMULA.fullmatch(attribute(attributes, "formula")):
+                self._write(title[1])
+                self._is_formula = True
         elif self._open_paragraphs and name == "s":
             self._write(" " * number(attribute(attributes, "c"), 1, _MAX_BLANKS))
         elif self._open_paragraphs and name in ("tab", "line-break"):
             self._write("\t" if name == "tab" else "\n")
 
     def end(self, name: str) -> None:
+        self._is_formula &= name not in self.cells
+        if self._is_formula:
+            return
         super().end(name)
         self._open_paragraphs -= name in self.paragraphs
         text = "".join(self._repeated)
@@ -148,7 +158,7 @@ class _OpenDocumentPart(_TablePart):
             self._columns[-1], self._repeated = 1, []
 
     def text(self, text: str) -> None:
-        if self._open_paragraphs:
+        if self._open_paragraphs and not self._is_formula:
             self._write(re.sub(r"[ \t\r\n]+", " ", text))
 
     def _write(self, text: str) -> None:
