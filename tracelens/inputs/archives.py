@@ -55,8 +55,10 @@ _MAGIC = re.compile(
 )
 
 
-# The first line of a mail or an mbox, or a blank one before it.
-_MAYBE_MAIL = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s*(?:[A-Za-z][A-Za-z0-9-]{1,60}:[ \t\r\n]|From )|\s{512})")
+# The first line of a mail, of one without a header or of an mbox, or a line before it that is blank or has its size.
+_MAYBE_MAIL = re.compile(
+    rb"(?:\xef\xbb\xbf)?+\s*+(?:\d{1,9}[ \t]*+\r?\n)?+(?:[A-Za-z][A-Za-z0-9-]{1,60}:\s|From |--\S|This is a multi|\Z)"
+)
 
 
 def format_of(stream: Stream) -> str | None:

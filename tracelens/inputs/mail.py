@@ -29,7 +29,13 @@ _MAX_NESTED = 32  # multiparts in one another; what is deeper is not taken apart
 _FIELD = rb"[!-9;-~]{1,80}:[^\n]*+(?:\n|\Z)"
 _HEADER = re.compile(rb"(?:\xef\xbb\xbf)?((?:" + _FIELD + rb"(?:[ \t][^\n]*+(?:\n|\Z))*+)*+)(\r?\n)?")
 _SEPARATOR = rb"From [^\s\x00]{1,300} [^\r\n]{0,100}\d\d:\d\d[^\r\n]{0,100}"
-_MBOX = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,99}" + _SEPARATOR + rb"\r?\n>?" + _FIELD)
+_MBOX = re.compile(_SEPARATOR + rb"\r?\n>?" + _FIELD)
+# What may precede a header: a byte order mark, blank lines, the size of the mail (Apple Mail).
+_BEFORE = re.compile(rb"(?:\xef\xbb\xbf)?+\s*+(?:\d{1,9}[ \t]*+\r?\n)?+")
+_OPENING = rb"--([^\r\n]{1,400}?)[ \t]*\r?\nContent-[A-Za-z-]{1,40}:"
+_FIRST_PART = re.compile(rb"(?:\A|\n)" + _OPENING)
+# A mail whose header was not copied.
+_HEADLESS = re.compile(rb"(?:This is a multi-?part message[^\n]{0,200}\n\s*+)?" + _OPENING)
 # Fields of a mail that say how its body is encoded, and others that most mails have.
 _ENCODING_FIELDS = {b"mime-version", b"content-type", b"content-transfer-encoding"}
 _USUAL_FIELDS = _ENCODING_FIELDS | {
@@ -44,15 +50,14 @@ def format_of(head: bytes) -> str | None:
     Header lines without one that says how the body is encoded are no mail: nothing is encoded, and whoever pasted them
     above a trace counts lines from there.
     """
+    head = _BEFORE.sub(b"", head, 1)
     if _MBOX.match(head):
         return "mbox"
-    names = {match[1].lower() for match in re.finditer(rb"(?m)^([!-9;-~]{1,80}):", _header(head.lstrip()))}
-    return "mail" if names & _ENCODING_FIELDS and len(names & _USUAL_FIELDS) > 1 else None
-
-
-def _header(head: bytes) -> bytes:
-    match = _HEADER.match(head)
-    return match[1] if match else b""
+    header = _HEADER.match(head)
+    fields = re.findall(rb"(?m)^([!-9;-~]{1,80}):", header[1]) if header else []
+    names = {name.lower() for name in fields}
+    is_mail = (names & _ENCODING_FIELDS and len(names & _USUAL_FIELDS) > 1) or _HEADLESS.match(head)
+    return "mail" if is_mail else None
 
 
 def parts(format: str, stream: Stream, search_limit: int) -> _Parts:
@@ -61,11 +66,12 @@ def parts(format: str, stream: Stream, search_limit: int) -> _Parts:
     Each stream is valid until the next part is requested. A text that another one repeats in another form is left out:
     of alternatives, HTML comes only where no plain text before it holds a record in its first `search_limit` bytes.
     """
+    before = _BEFORE.match(stream.peek(HEAD_BYTES))
+    stream.read(before.end() if before else 0)
     if format == "mbox":
         return _mails(stream)
-    head = stream.peek(HEAD_BYTES)
-    stream.read(len(head) - len(head.lstrip()))
-    return _Mail(search_limit).parts(stream)
+    mail = _Mail(search_limit)
+    return mail.multipart("", stream) if _HEADLESS.match(stream.peek(HEAD_BYTES)) else mail.parts(stream)
 
 
 def _mails(stream: Stream) -> _Parts:
@@ -243,7 +249,7 @@ class _Mail:
         if header.kind.startswith("multipart/") and header.boundary and depth < _MAX_NESTED:
             if header.kind == "multipart/alternative":
                 plain = plain or _PlainText()
-            yield from self._multipart(header, stream, depth, plain)
+            yield from self.multipart(header.boundary, stream, depth, plain)
             return
         read = mail_text.decoded(stream.read, header.encoding)
         is_shown = header.kind.startswith("text/") and not header.is_attached and not header.file_name
@@ -261,8 +267,13 @@ class _Mail:
         kind = "message" if header.kind == "message/rfc822" else "body" if is_shown else "attachment"
         yield self._named(header.file_name or kind), part
 
-    def _multipart(self, header: _Header, stream: Stream, depth: int, plain: "_PlainText | None") -> _Parts:
-        line = rb"\n--" + re.escape(header.boundary.encode("utf-8", "replace")) + rb"(--)?[ \t]{0,99}(?=\r?\n|\Z)"
+    def multipart(self, boundary: str, stream: Stream, depth: int = 0, plain: "_PlainText | None" = None) -> _Parts:
+        """The parts between lines with this boundary, or the one that the first part has if the header is wrong."""
+        line = re.escape(boundary.encode("utf-8", "replace"))
+        head = stream.peek(HEAD_BYTES)
+        if not (line and re.search(rb"(?:\A|\n)--" + line, head)) and (first := _FIRST_PART.search(head)):
+            line = re.escape(first[1])
+        line = rb"\n--" + line + rb"(--)?[ \t]{0,99}(?=\r?\n|\Z)"
         sections = _Sections(stream.read, line, b"\n", must_close=not depth)
         yield from self._between(sections, "preamble")
         while sections.next():
@@ -280,7 +291,9 @@ class _Mail:
     def _named(self, name: str) -> str:
         """The name, with a number where it is not the first one."""
         self._names[name] += 1
-        return name if self._names[name] == 1 else f"{name} {self._names[name]}"
+        stem, dot, suffix = name.rpartition(".")
+        number = f" {self._names[name]}" if self._names[name] > 1 else ""
+        return f"{stem}{number}{dot}{suffix}" if stem else f"{name}{number}"
 
 
 class _PlainText:

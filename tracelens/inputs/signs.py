@@ -10,7 +10,7 @@ _STEP = 1 << 16
 _OVERLAP = 256
 # The tag, a title of a dump, or the beginning of a record that lost its tag; also as a web page has them.
 _RECORD = re.compile(
-    rb"(?i:\[libssh2\])|=(?:>|&gt;)(?:[\s\xc2\xa0]|&nbsp;){1,3}(?:lib)?ssh2_|\d\.\d{6}(?:[\s\xc2\xa0]|&nbsp;){1,3}"
+    rb"(?i:(?:\[|%5b|[\\&][#xu0]{0,3}(?:91;|5b;?))libssh2(?:\]|%5d|[\\&][#xu0]{0,3}(?:93;|5d;?)))|=(?:>|&gt;)(?:[\s\xc2\xa0]|&nbsp;){1,3}(?:lib)?ssh2_|\d\.\d{6}(?:[\s\xc2\xa0]|&nbsp;){1,3}"
     rb"(?:Transport|Key Ex|Userauth|Conn|SCP|SFTP|Failure Event|Publickey|Socket):"
 )
 _TAG = re.compile(rb"<[^<>]{1,400}>")
