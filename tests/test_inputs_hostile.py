@@ -114,6 +114,23 @@ def huge_tar_header() -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 20)
 
 
+MAIL = b"From: a@example.org\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n"
+
+
+def document(body: bytes, before: bytes = b"") -> bytes:
+    return zipped({"[Content_Types].xml": b"", "word/document.xml": before + b"<d>" + body + b"</d>"})
+
+
+def workbook() -> bytes:
+    rows = b'<row><c t="s"><v>0</v></c></row>' * 1_000_000
+    return zipped({
+        "[Content_Types].xml": b"", "xl/workbook.xml": b'<w><sheet id="1"/></w>',
+        "xl/_rels/workbook.xml.rels": b'<R><Relationship Id="1" Target="sheet.xml"/></R>',
+        "xl/sharedStrings.xml": b"<s><si><t>" + b"a" * 1_000_000 + b"</t></si></s>",
+        "xl/sheet.xml": b"<s>" + rows + b"</s>",
+    })  # fmt: skip
+
+
 def told(text: bytes, clock: bytes = b"0.200000") -> bytes:
     return b"[libssh2] " + clock + b" " + text + b"\n"
 
@@ -146,6 +163,29 @@ FILES: dict[str, tuple[Callable[[], bytes], tuple[int, ...], bytes]] = {
     "a cut xz file": (lambda: lzma.compress(WRONG)[:2000], (2,), b"cut off"),
     "a tar with a header of a terabyte": (huge_tar_header, (2,), b"too large a header"),
     "a cut tar": (lambda: tarred(("a.log", tarfile.REGTYPE, WRONG))[:9000], (2,), b"damaged tar"),
+    # mails and documents
+    "a mail of a million parts": (lambda: MAIL + b"--x\n\n" * 1_000_000, (2,), b"limit: members"),
+    "an mbox of a million mails": (lambda: b"From a 09:00 2026\nA: b\n\n\n" * 1_000_000, (2,), b"limit: members"),
+    "multiparts in one another without end": (
+        lambda: MAIL + b"".join(b"--x%d\nContent-Type: multipart/mixed; boundary=x%d\n\n" % (n, n + 1)
+                                for n in range(100_000)), (2,), b"",
+    ),
+    "mails in one another": (lambda: MAIL.replace(b"multipart/mixed", b"message/rfc822") * 100, (2,), b"limit"),
+    "a mail with a header of 100 MB": (lambda: MAIL + b"--x\nA: " + b"a" * (100 << 20), (2,), b"too large a header"),
+    "a mail with a line of 100 MB": (
+        lambda: MAIL + b"--x\nContent-Transfer-Encoding: quoted-printable\n\n" + b"=41" * (33 << 20), (2,), b"cut off"
+    ),
+    "a boundary that nearly comes": (lambda: MAIL + b"--x\n\n" + b"\n--" * (1 << 20), (2,), b""),
+    "a mail of parameters": (
+        lambda: MAIL + b"--x\nContent-Disposition: a" + b"; filename*0*=utf-8''%ff" * 2_000 + b"\n\n", (2,), b""
+    ),
+    "a document of nested elements": (lambda: document(b"<a>" * (40 << 20)), (2,), b"too deep"),
+    "a document of one tag": (lambda: document(b"<a b='" + b"c" * (100 << 20)), (2,), b"too long a tag"),
+    "a document with entities": (
+        lambda: document(b"", b"<!DOCTYPE a [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;'>]>"),
+        (2,), b"declares a document type",
+    ),
+    "a workbook that says one text time and again": (workbook, (2,), b"too much text"),
     "a zip's magic and nothing else": (lambda: b"PK\x03\x04" + bytes(100), (2,), b"damaged zip"),
     # lines
     "nothing": (lambda: b"", (2,), b"the file is empty"),
@@ -272,7 +312,8 @@ def test_files(kind: str, tmp_path: Path) -> None:
     check(run("analyze", path, "--jobs", "1"), statuses, says)
 
 
-TO_REDACT = [k for k in FILES if not re.search(r"bomb|zip|tar\b|gzip|xz|nothing|NUL|key|mark|outside", k)]
+PACKED = r"bomb|zip|tar\b|gzip|xz|mail|mbox|multiparts|boundary|document|workbook"
+TO_REDACT = [kind for kind in FILES if not re.search(rf"{PACKED}|nothing|NUL|key|mark|outside", kind)]
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -37,7 +37,6 @@ _BATCH_BYTES, _BATCH_PIECES = 4 << 20, 48
 _PACKED, _FACTOR = 256 << 10, 10
 # Bytes of large members in one job: for each job a worker reads the archive from the start.
 _GROUP = 1 << 30
-_HEAD = 512
 
 
 class Plan:
@@ -141,8 +140,8 @@ class Plan:
     def _is_packed(self, scan_file: ScanFile) -> bool:
         try:
             with inputs.open_file(scan_file.path) as file:
-                return archives.format_of(file.read(_HEAD)) is not None
-        except (OSError, ValueError):
+                return archives.format_of(Stream(file.read, "file")) is not None
+        except (OSError, ValueError, UnreadableInput):
             return False  # the worker will say why
 
     def _is_archive(self, scan_file: ScanFile) -> bool:

@@ -1,4 +1,4 @@
-"""A file -> the streams packed in it: gzip, bzip2, xz, zstd, zip, 7z and tar, in any nesting.
+"""A file -> the streams packed in it: gzip, bzip2, xz, zstd, zip, 7z, tar and mails, in any nesting.
 
     unpack("a.tar.gz", file, Limits())  ->  Member("a.tar.gz!b.log", ("gzip", "tar"), stream), ...
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from typing import IO, Any, NamedTuple, Self, cast
+from typing import IO, Any, NamedTuple, cast
 
 from tracelens.errors import UnreadableInput
 from tracelens.inputs.limits import Budget, LimitReached, Limits
@@ -22,7 +22,7 @@ from tracelens.inputs.streams import Stream, printable, reason
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 512  # enough to recognize every format; a tar header is the longest
 _MEMORY_BYTES = 64 << 20  # of a nested archive; a larger one is copied to disk
-_MAX_TAR_METADATA_BYTES = 1 << 20  # long name and attributes of a member, which tarfile keeps in memory
+_MAILS = {"mail", "mbox"}
 _NO_ZSTD = 'zstd needs the extra: pip install "libssh2-tracelens[zstd]"'
 
 
@@ -34,9 +34,10 @@ class Member(NamedTuple):
     stream: Stream
 
 
-def unpack(
-    name: str, file: IO[bytes], limits: Limits, modified: float | None = None
-) -> Iterator[Member | UnreadableInput]:
+_Members = Iterator[Member | UnreadableInput]
+
+
+def unpack(name: str, file: IO[bytes], limits: Limits, modified: float | None = None) -> _Members:
     """Unpack an open file, whose time is `modified`; an unreadable member becomes an item too.
 
     Too many layers end that member; any other exceeded limit ends the whole input.
@@ -47,10 +48,6 @@ def unpack(
         yield UnreadableInput(name, error.reason)
 
 
-def _read_at_most(read: Callable[[int], bytes], limit: int, size: int) -> bytes:
-    return read(min(size, limit))
-
-
 _MAGIC = re.compile(
     rb"(?s:(?P<gzip>\x1f\x8b\x08)|(?P<bzip2>BZh[1-9](?:1AY&SY|\x17rE8P\x90))|(?P<xz>\xfd7zXZ\x00)"
     rb"|(?P<zstd>\x28\xb5\x2f\xfd)|(?P<sevenzip>7z\xbc\xaf\x27\x1c)"
@@ -58,19 +55,30 @@ _MAGIC = re.compile(
 )
 
 
-def format_of(head: bytes) -> str | None:
-    """The format of an archive or compressed file by its first 512 bytes; None for other files."""
+# The first line of a mail, of one without a header or of an mbox, or a line before it that is blank or has its size.
+_MAYBE_MAIL = re.compile(
+    rb"(?:\xef\xbb\xbf)?+\s*+(?:\d{1,9}[ \t]*+\r?\n)?+(?:[A-Za-z][A-Za-z0-9-]{1,60}:\s|From |--\S|This is a multi|\Z)"
+)
+
+
+def format_of(stream: Stream) -> str | None:
+    """The format of an archive, a compressed file or a mail by its first bytes; None for other files."""
+    head = stream.peek(_HEAD_BYTES)
     if match := _MAGIC.match(head):
         return "7z" if match.lastgroup == "sevenzip" else match.lastgroup
+    if _MAYBE_MAIL.match(head):
+        from tracelens.inputs import mail
+
+        return mail.format_of(stream.peek(mail.HEAD_BYTES))
     # A tar older than POSIX has no magic, but its header has a checksum.
     field = re.fullmatch(rb" *([0-7]{1,6})[ \x00]+", head[148:156]) if len(head) == _HEAD_BYTES else None
     return "tar" if field and int(field[1], 8) == sum(head[:148] + b" " * 8 + head[156:]) else None
 
 
-def _unpack(member: Member, budget: Budget) -> Iterator[Member | UnreadableInput]:
+def _unpack(member: Member, budget: Budget) -> _Members:
     name, layers, stream = member
     try:
-        format = format_of(stream.peek(_HEAD_BYTES))
+        format = format_of(stream)
         if format and len(layers) >= budget.limits.depth:
             raise UnreadableInput(name, f"unfolds beyond the limit: depth = {budget.limits.depth}")
         members = _members(name, format, stream, budget) if format else iter(())
@@ -79,18 +87,50 @@ def _unpack(member: Member, budget: Budget) -> Iterator[Member | UnreadableInput
         return
     if not format:
         yield member
-    for member_name, packed in members:
+        return
+    found = _unpack_all(members, layers, format, stream.modified, budget)
+    yield from _with_records(found, budget) if format in _MAILS and not _MAILS & set(layers) else found
+
+
+def _unpack_all(
+    members: "_MemberStreams", layers: tuple[str, ...], format: str, modified: float | None, budget: Budget
+) -> _Members:
+    for name, packed in members:
         if isinstance(packed, UnreadableInput):
-            yield UnreadableInput(member_name, packed.reason)
+            yield UnreadableInput(name, packed.reason)
         else:
-            packed.modified = stream.modified if packed.modified is None else packed.modified
-            yield from _unpack(Member(member_name, (*layers, format or ""), packed), budget)
+            packed.modified = modified if packed.modified is None else packed.modified
+            yield from _unpack(Member(name, (*layers, packed.layer or format), packed), budget)
+
+
+def _with_records(members: _Members, budget: Budget) -> _Members:
+    """The members of a mail that hold records of a trace; if none does, the one that says most: a text, the largest."""
+    from tracelens.inputs.signs import search
+
+    best: tuple[bool, int] | None = None
+    found = False
+    for member in members:
+        if isinstance(member, UnreadableInput):
+            found = True
+            yield member
+            continue
+        searched = search(member.stream, budget.limits.silent_bytes)
+        member = member._replace(stream=searched.stream)
+        if searched.has_record or searched.damage:
+            found = True
+            yield member
+        elif not found and (best is None or best < (searched.is_text, searched.size)):
+            best, other = (searched.is_text, searched.size), member
+    if best and not found:
+        yield other
 
 
 _MemberStreams = Iterator[tuple[str, Stream | UnreadableInput]]
 
 
 def _members(name: str, format: str, stream: Stream, budget: Budget) -> _MemberStreams:
+    if format in _MAILS:
+        return _mail(name, format, stream, budget)
     if archive := {"zip": _zip, "tar": _tar, "7z": _7z}.get(format):
         return archive(name, stream, budget)
     read = budget.count_bytes(_decoder(format, stream), lambda: stream.position)
@@ -143,6 +183,12 @@ def _zip(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
         except Exception as error:
             yield name, UnreadableInput(name, reason(error, "zip archive"))
             return
+        if "[Content_Types].xml" in archive.NameToInfo or "mimetype" in archive.NameToInfo:
+            from tracelens.inputs import office
+
+            if format := office.format_of(archive):
+                yield f"{name}!text", _office_text(archive, format, budget)
+                return
         for info in archive.infolist():
             budget.count_member()
             if info.filename.endswith("/") or stat.S_ISLNK(info.external_attr >> 16):
@@ -160,6 +206,19 @@ def _zip(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
                     member,
                     Stream(budget.count_bytes(opened.read1, packed), "zip member", None, _zip_time(info.date_time)),
                 )
+
+
+def _office_text(archive: Any, format: str, budget: Budget) -> Stream:
+    from tracelens.inputs import office
+
+    packed = sum(info.compress_size for info in archive.infolist())
+
+    def open_part(name: str) -> Callable[[int], bytes]:
+        return budget.count_bytes(archive.open(name).read1, lambda: packed)
+
+    blocks = filter(None, office.text(format, archive, open_part, budget.limits.kept_bytes))
+    read = budget.count_bytes(lambda _: next(blocks, b""), lambda: packed)
+    return Stream(read, f"{format} file", layer=format)
 
 
 def _zip_time(date: tuple[int, int, int, int, int, int]) -> float | None:
@@ -202,43 +261,31 @@ def _7z(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
 
 
 def _tar(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
-    import tarfile
+    from tracelens.inputs import tar
 
-    class Header(tarfile.TarInfo):
-        """Raises an error for a damaged header, which tarfile would take for the end of the archive."""
-
-        @classmethod
-        def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
-            try:
-                header = super().frombuf(buf, encoding, errors)
-            except tarfile.HeaderError as error:
-                if any(buf):
-                    raise UnreadableInput(name, reason(error, "tar archive")) from error
-                raise
-            if header.type in (b"L", b"K", b"x", b"g", b"X") and header.size > _MAX_TAR_METADATA_BYTES:
-                raise UnreadableInput(name, "damaged tar archive: too large a header")
-            return header
-
-    archive: Any = None
-    read: Callable[[int], bytes]
-    while True:
-        try:
-            # The type stubs reject our stream as a file; nothing needs closing.
-            archive = archive or tarfile.open(fileobj=stream, mode="r|", tarinfo=Header)  # type: ignore[call-overload]  # noqa: SIM115
-            info = archive.next()
-            packed = archive.extractfile(info) if info and info.isreg() else None
-            while not info and stream.read(_BLOCK_BYTES):
-                pass  # up to the end of the data, where a surrounding compression has its checksum
-        except Exception as error:
-            yield name, UnreadableInput(name, reason(error, "tar archive"))
-            return
-        if not info:
-            return
-        archive.members.clear()  # otherwise tarfile keeps all of them
-        budget.count_member()
-        if packed:
-            # tarfile drops the block in which it finds damage, so blocks are small.
-            read = partial(_read_at_most, packed.read1, tarfile.RECORDSIZE)
-            if info.issparse():  # a sparse member is larger than its data
+    try:
+        for member in tar.packed_files(stream):
+            budget.count_member()
+            read = member.read
+            if member.is_sparse:  # it is larger than its data
                 read = budget.count_bytes(read, lambda: stream.position)
-            yield f"{name}!{printable(info.name)}", Stream(read, "tar member", None, float(info.mtime))
+            yield f"{name}!{printable(member.name)}", Stream(read, "tar member", None, member.modified)
+        while stream.read(_BLOCK_BYTES):
+            pass  # up to the end of the data, where a surrounding compression has its checksum
+    except LimitReached:
+        raise
+    except Exception as error:
+        yield name, UnreadableInput(name, reason(error, "tar archive"))
+
+
+def _mail(name: str, format: str, stream: Stream, budget: Budget) -> _MemberStreams:
+    from tracelens.inputs import mail
+
+    try:
+        for part, data in mail.parts(format, stream, budget.limits.silent_bytes):
+            budget.count_member()
+            yield f"{name}!{printable(part)}", data
+    except LimitReached:
+        raise
+    except Exception as error:
+        yield name, UnreadableInput(name, reason(error, format))

@@ -26,10 +26,16 @@ class Stream:
         what: the kind of data, for messages.
         file: the open file that holds exactly these bytes, if any.
         modified: file time in seconds since 1970; None if unknown.
+        layer: what it was taken out of, where the first bytes do not say that; None elsewhere.
     """
 
     def __init__(
-        self, read: Callable[[int], bytes], what: str, file: IO[bytes] | None = None, modified: float | None = None
+        self,
+        read: Callable[[int], bytes],
+        what: str,
+        file: IO[bytes] | None = None,
+        modified: float | None = None,
+        layer: str | None = None,
     ) -> None:
         self._read = read
         self._what = what
@@ -37,6 +43,7 @@ class Stream:
         self._failure: UnreadableInput | None = None
         self.file = file
         self.modified = modified
+        self.layer = layer
         self.position = 0
 
     def peek(self, size: int) -> bytes:
