@@ -93,7 +93,7 @@ class Framer(Buffer, ABC):
         if found is not None:
             if found.end() + 2 >= len(buffer) and found.end() - pos < LINE_KEPT and self._more():
                 return True
-            if self._row_due >= 0 and buffer.find(b"%04x: " % self._row_due, pos, pos + _ROW_MAY_FOLLOW) < 0:
+            if self._row_due >= 0 and not self._row_follows(pos):
                 self._end_dump(cut=True)
             self._record(found)
         elif (found := self._at.title.match(buffer, pos)) is not None:
@@ -110,6 +110,11 @@ class Framer(Buffer, ABC):
         if self._row_due >= 0:
             self._row_due = -1
             self._close_dump(cut=cut)
+
+    def _row_follows(self, pos: int) -> bool:
+        """Whether the row that is due comes soon, before the next dump."""
+        row = self._buffer.find(b"%04x: " % self._row_due, pos, pos + _ROW_MAY_FOLLOW)
+        return row >= 0 and self._at.title.search(self._buffer, pos, row) is None
 
     def _title(self, found: re.Match[bytes]) -> None:
         size, at, buffer = int(found[2]), found.end(), self._buffer
@@ -168,9 +173,13 @@ class Framer(Buffer, ABC):
         is_due = int(row[1], 16) == self._row_due
         self._row(row, column, stop, is_due=is_due)
         if is_due:
-            self._row_due += ROW
+            self._row_due = self._row_after(self._row_due)
             if self._row_due >= min(self._dump_size, KEPT):  # only a size that is wrong is larger
                 self._end_dump(cut=False)
+
+    def _row_after(self, offset: int) -> int:
+        """The offset of the row that is due after this one."""
+        return offset + ROW
 
     # -- all other bytes -------------------------------------------------------------------------------------------
 

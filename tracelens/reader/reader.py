@@ -296,13 +296,16 @@ class Reader(Framer):
         return name
 
     def _row(self, row: re.Match[bytes], column: int, stop: int, *, is_due: bool) -> None:
-        if is_due and self._dump is not None:
-            self._dump.add(self._row_due, row[2] or b"")
+        if self._dump is not None:
+            self._dump.add(int(row[1], 16), row[2] or b"", cut=len(row.string[column:].strip()) < 2)  # half a pair is cut too
         newline = self._buffer[stop - 1 : stop] == b"\n"
         self.account.dump_bytes += stop - newline - self._pos
         self.account.blank_bytes += newline
         self._line += newline
         self._pos = stop
+
+    def _row_after(self, offset: int) -> int:
+        return super()._row_after(offset) if self._dump is None else self._dump.due(offset)
 
     def _close_dump(self, *, cut: bool) -> None:
         """Yields the dump that is open; beyond `MAX_REPEATS`, those without any row are counted."""
