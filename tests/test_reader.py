@@ -54,15 +54,23 @@ class PlainDump:
     title: str
     size: int
     next: int = 0
-    bytes: bytearray = field(default_factory=bytearray)
-    broken: bool = False
+    rows: dict[int, bytes] = field(default_factory=dict)
 
-    def add(self, pairs: str) -> None:
-        got = bytes.fromhex(pairs)[: self.size - self.next]
-        if not self.broken:
-            self.bytes += got
-        self.broken = self.broken or len(got) < min(16, self.size - self.next)
-        self.next += 16
+    def add(self, offset: int, pairs: str, rest: str) -> None:
+        """Takes a row; one that is short in spite of what follows on its line shows nothing."""
+        got, due = bytes.fromhex(pairs)[: max(self.size - offset, 0)], min(16, self.size - offset)
+        if offset % 16 == 0 and got and (len(got) == due or len(rest.strip()) < 2):
+            self.rows.setdefault(offset, got)
+        while offset == self.next or self.next in self.rows:
+            self.next += 16
+
+    @property
+    def bytes(self) -> bytes:
+        """The bytes up to the first hole."""
+        out = b""
+        while len(out) in self.rows:
+            out += self.rows[len(out)]
+        return out
 
 
 @dataclass
@@ -87,7 +95,9 @@ def read_plainly(data: bytes) -> Plain:
         elif token.type == "RECORD":
             if dump is not None:
                 found.interrupted = True
-                dump = dump if text.find(f"{dump.next:04x}: ", at, at + ROW_MAY_FOLLOW) >= 0 else None
+                row = text.find(f"{dump.next:04x}: ", at, at + ROW_MAY_FOLLOW)
+                title = pattern("ARROW", "NAME", "SIZE").search(text, at, max(row, at))
+                dump = dump if row >= 0 and title is None else None
             clock, context, words = record_of(token)
             time = float(clock) if clock else time
             if f"{context}: {words}".startswith(FROM_THE_PEER) and token.endswith("\n"):
@@ -137,10 +147,9 @@ def rows_in(piece: str, dump: PlainDump) -> None:
         if row is None:
             return
         pairs = row[2] or ""
-        if int(row[1].rstrip(": "), 16) == dump.next:
-            dump.add(pairs)
         column = re.match(r" *: ?", piece[row.end() :])
         at = row.end() + (column.end() + len(bytes.fromhex(pairs)) if column else 0)
+        dump.add(int(row[1].rstrip(": "), 16), pairs, piece[at:])
 
 
 # -- the bulk way ---------------------------------------------------------------------------------------------------
@@ -175,7 +184,7 @@ def check_equal(data: bytes) -> None:
     ]
     assert shown == [(line, time, context, utf8(text)) for line, time, context, text in plain.records]
     dumps = sorted((t[1:] for t in bulk if t[0] == "dump"), key=lambda t: t[0])
-    assert dumps == [(d.line, d.time, d.title, d.size, bytes(d.bytes[: d.size])) for d in plain.dumps]
+    assert dumps == [(d.line, d.time, d.title, d.size, d.bytes) for d in plain.dumps]
 
 
 def utf8(text: str) -> bytes:
