@@ -297,7 +297,9 @@ class Reader(Framer):
 
     def _row(self, row: re.Match[bytes], column: int, stop: int, *, is_due: bool) -> None:
         if self._dump is not None:
-            self._dump.add(int(row[1], 16), row[2] or b"", cut=len(row.string[column:].strip()) < 2)  # half a pair is cut too
+            self._dump.add(
+                int(row[1], 16), row[2] or b"", cut=len(row.string[column:].strip()) < 2
+            )  # half a pair is cut too
         newline = self._buffer[stop - 1 : stop] == b"\n"
         self.account.dump_bytes += stop - newline - self._pos
         self.account.blank_bytes += newline

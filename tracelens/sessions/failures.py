@@ -137,7 +137,7 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
     # A method that the server does not offer was tried before one that it does: the refusal of the latter counts.
     first, last = earlier.attempt, later.attempt
     if first is not None and last is not None and first is not last and earlier.phase == "auth":
-        not_offered = bool(first.remaining) and first.method not in first.remaining and not first.partial
+        not_offered = bool(first.remaining) and first.method not in first.remaining and first.partial is False
         if not_offered and last.method in first.remaining:
             earlier.fate = "partial-auth"
             return True

@@ -8,13 +8,13 @@ from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import EAGAIN, FAILURE
 from tracelens.reader import Dump, Run
-from tracelens.reader.packets import RawPacket, decode
+from tracelens.reader.packets import Packet, RawPacket, decode
 from tracelens.sessions import error_events
 from tracelens.sessions.auth import begin_attempt, end_attempt
 from tracelens.sessions.channels import answer_request
 from tracelens.sessions.model import Failure, Quote
 from tracelens.sessions.sftp import take_channel_data
-from tracelens.sessions.state import STEPS, State, shown
+from tracelens.sessions.state import NEEDED, STEPS, State, shown
 
 _WRITES = {"conn.data_writing", "conn.data_sending"}
 _USES = {*_WRITES, "conn.channel_read_got"}
@@ -142,13 +142,21 @@ def take_packet(state: State, raw: RawPacket) -> None:
     packet = decode(raw, session.login.attempts[-1].method if session.login.attempts else None)
     session.packets[packet.name] = session.packets.get(packet.name, 0) + 1
     state.observe(packet)
-    if packet.problem is not None:
+    if packet.problem is not None and not _shows_enough(packet):
+        if packet.cut and packet.number >= 0 and packet.direction == "in":
+            take_packet_number(state, packet.number, packet.line)
         return
     if packet.name == "channel_data":
         take_channel_data(state, raw, packet)
     elif (step := STEPS.get((raw.direction, packet.name))) is not None:
         session.packet_lines.add(raw.line)
         step(state, packet)
+
+
+def _shows_enough(packet: Packet) -> bool:
+    """Whether a packet that is not all shown has the fields that its step needs."""
+    needed = NEEDED.get((packet.direction, packet.name))
+    return packet.cut and needed is not None and needed <= packet.fields.keys()
 
 
 def take_packet_number(state: State, number: int, line: int) -> None:

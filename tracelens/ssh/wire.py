@@ -14,11 +14,13 @@ class Truncated(Exception):  # noqa: N818  never leaves the decoders: it becomes
 
     Args:
         hidden: True if the message continues but the trace does not show the bytes, False if the message itself ends.
+        shown: the bytes of the value that are at hand.
     """
 
-    def __init__(self, hidden: bool) -> None:
+    def __init__(self, hidden: bool, shown: bytes = b"") -> None:
         super().__init__(hidden)
         self.hidden = hidden
+        self.shown = shown
 
 
 class Secret:
@@ -78,7 +80,7 @@ class WireReader:
         """Read the next `count` bytes."""
         end = self.position + count
         if end > self._end:
-            raise Truncated(hidden=end <= self._total)
+            raise Truncated(end <= self._total, self._data[self.position : self._end])
         data = self._data[self.position : end]
         self.position = end
         return data
@@ -240,6 +242,8 @@ def read_formats(table: str, more_types: Types, head: int = 0x10000) -> dict[str
 def read_fields(fields: FieldList, reader: WireReader, values: dict[str, Any], exact: bool = True) -> str | None:
     """Read fields into `values`; if the message is damaged, those before the damage.
 
+    A text that the trace does not show to its end has another name, such as `message_begins`.
+
     Returns:
         the problem, described without any byte of the message, or None.
     """
@@ -253,6 +257,8 @@ def read_fields(fields: FieldList, reader: WireReader, values: dict[str, Any], e
             try:
                 value = item.read(reader)
             except Truncated as error:
+                if error.hidden and error.shown and item.read is WireReader.text:
+                    values[f"{item.name}_begins"] = error.shown.decode("utf-8", "backslashreplace")
                 name = item.name.strip("_*").replace("_", " ") or "values"
                 return f"the trace does not show all of the {name}" if error.hidden else f"ends inside the {name}"
             if item.name == "*":
