@@ -56,10 +56,10 @@ class PlainDump:
     next: int = 0
     rows: dict[int, bytes] = field(default_factory=dict)
 
-    def add(self, offset: int, pairs: str, rest: str) -> None:
-        """Takes a row; one that is short in spite of what follows on its line shows nothing."""
+    def add(self, offset: int, pairs: str, cut: bool) -> None:
+        """Takes a row; one that is short though its line is not cut shows nothing."""
         got, due = bytes.fromhex(pairs)[: max(self.size - offset, 0)], min(16, self.size - offset)
-        if offset % 16 == 0 and got and (len(got) == due or len(rest.strip()) < 2):
+        if offset % 16 == 0 and got and (len(got) == due or cut):
             self.rows.setdefault(offset, got)
         while offset == self.next or self.next in self.rows:
             self.next += 16
@@ -149,7 +149,8 @@ def rows_in(piece: str, dump: PlainDump) -> None:
         pairs = row[2] or ""
         column = re.match(r" *: ?", piece[row.end() :])
         at = row.end() + (column.end() + len(bytes.fromhex(pairs)) if column else 0)
-        dump.add(int(row[1].rstrip(": "), 16), pairs, piece[at:])
+        cut = not piece[at:].rstrip("\r\n") if column else len(piece[at:].strip()) < 2
+        dump.add(int(row[1].rstrip(": "), 16), pairs, cut)
 
 
 # -- the bulk way ---------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from tracelens.sessions.handshake import finish_kex
 from tracelens.sessions.model import RECENT, Attempt, Quote
 from tracelens.sessions.state import State, on, on_packet
 
+# A message 61 of this size has a number of answers, 0, and none of them (RFC 4256, 3.4).
+_NO_ANSWER = 5
 # How many of the server's messages to the user are kept, and how many characters of each.
 _MESSAGES_KEPT, _MESSAGE_LENGTH = 16, 4000
 
@@ -191,7 +193,7 @@ def _info_request(state: State, packet: Packet) -> None:
     if last is not None and "prompts" in fields:
         last.prompts = (last.prompts or 0) + len(prompts)
     instruction = fields.get("instruction", fields.get("instruction_begins", ""))
-    texts = (fields.get("title", ""), instruction, *(text for text, _ in prompts))
+    texts = (fields.get("title", ""), instruction, *(text for text, _ in prompts or fields.get("prompts_begins", ())))
     # Prompts before any answer can't be about the answer.
     _add_message(state, packet.line, *texts, aside=last is None or not last.answered)
 
@@ -199,8 +201,11 @@ def _info_request(state: State, packet: Packet) -> None:
 @on_packet("out", "info_response", needs="")
 def _info_response(state: State, packet: Packet) -> None:
     answers = packet.fields.get("answers", ())
-    if (last := _last_attempt(state)) is not None and "answers" in packet.fields:
-        last.answered = (last.answered or 0) + len(answers)
+    if (last := _last_attempt(state)) is not None:
+        # An answer that the trace does not show is one more all the same.
+        last.answered = (last.answered or 0) + (
+            len(answers) if "answers" in packet.fields else packet.size > _NO_ANSWER
+        )
     state.hide("answer", packet.line, *answers)
 
 

@@ -18,6 +18,7 @@ from tracelens.sessions.state import NEEDED, STEPS, State, shown
 
 _WRITES = {"conn.data_writing", "conn.data_sending"}
 _USES = {*_WRITES, "conn.channel_read_got"}
+_WORK = ("channel", "sftp", "scp")
 _POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
 _POLLS_OR_RETRIES = _POLLS | {FAILURE}
 
@@ -145,6 +146,8 @@ def take_packet(state: State, raw: RawPacket) -> None:
     if packet.problem is not None and not _shows_enough(packet):
         if packet.cut and packet.number >= 0 and packet.direction == "in":
             take_packet_number(state, packet.number, packet.line)
+        elif packet.cut and packet.direction == "out" and state.phase in _WORK and not state.closed:
+            session.hidden_line = packet.line
         return
     if packet.name == "channel_data":
         take_channel_data(state, raw, packet)

@@ -182,6 +182,7 @@ class Session(Struct):
     traced: frozenset[str] = frozenset()
     dumped: bool = False
     packets: dict[str, int] = field(default_factory=dict)
+    hidden_line: int = 0  # of the last packet that the client sent on a channel of which not enough is shown
     packet_lines: set[int] = field(default_factory=set)
     lines: dict[str, Quote] = field(default_factory=dict)
     last: Quote | None = None

@@ -14,13 +14,12 @@ class Truncated(Exception):  # noqa: N818  never leaves the decoders: it becomes
 
     Args:
         hidden: True if the message continues but the trace does not show the bytes, False if the message itself ends.
-        shown: the bytes of the value that are at hand.
     """
 
-    def __init__(self, hidden: bool, shown: bytes = b"") -> None:
+    def __init__(self, hidden: bool) -> None:
         super().__init__(hidden)
         self.hidden = hidden
-        self.shown = shown
+        self.beginning: Any = None  # the part of a hidden value that is at hand, where it is of use
 
 
 class Secret:
@@ -80,7 +79,7 @@ class WireReader:
         """Read the next `count` bytes."""
         end = self.position + count
         if end > self._end:
-            raise Truncated(end <= self._total, self._data[self.position : self._end])
+            raise Truncated(hidden=end <= self._total)
         data = self._data[self.position : end]
         self.position = end
         return data
@@ -119,7 +118,13 @@ class WireReader:
 
     def text(self) -> str:
         r"""Read a string as UTF-8; undecodable octets become `\xNN`."""
-        return self.string().decode("utf-8", "backslashreplace")
+        begin = self.position
+        try:
+            return self.string().decode("utf-8", "backslashreplace")
+        except Truncated as error:
+            if error.hidden and self.position > begin:  # the length was at hand
+                error.beginning = self._data[self.position : self._end].decode("utf-8", "backslashreplace")
+            raise
 
     def hexadecimal(self) -> str:
         """Read a string of opaque octets as hexadecimal digits."""
@@ -242,7 +247,7 @@ def read_formats(table: str, more_types: Types, head: int = 0x10000) -> dict[str
 def read_fields(fields: FieldList, reader: WireReader, values: dict[str, Any], exact: bool = True) -> str | None:
     """Read fields into `values`; if the message is damaged, those before the damage.
 
-    A text that the trace does not show to its end has another name, such as `message_begins`.
+    A text that the trace does not show to its end has a name of its own, such as `message_begins`.
 
     Returns:
         the problem, described without any byte of the message, or None.
@@ -257,8 +262,8 @@ def read_fields(fields: FieldList, reader: WireReader, values: dict[str, Any], e
             try:
                 value = item.read(reader)
             except Truncated as error:
-                if error.hidden and error.shown and item.read is WireReader.text:
-                    values[f"{item.name}_begins"] = error.shown.decode("utf-8", "backslashreplace")
+                if error.beginning:
+                    values[f"{item.name}_begins"] = error.beginning
                 name = item.name.strip("_*").replace("_", " ") or "values"
                 return f"the trace does not show all of the {name}" if error.hidden else f"ends inside the {name}"
             if item.name == "*":
