@@ -108,5 +108,5 @@ def _verdict(session: Session, root: Finding | None) -> Verdict:
         return "cause"
     if session.ending.failed is not None:
         return "unexplained"
-    finished = pending_request(session) is None and session.ending.undecided is None and not session.hidden_line
-    return "healthy" if finished and shows_outcomes(session) else "insufficient"
+    finished = pending_request(session) is None and session.ending.undecided is None
+    return "healthy" if finished and not session.hidden_request_line and shows_outcomes(session) else "insufficient"

@@ -203,9 +203,8 @@ def _info_response(state: State, packet: Packet) -> None:
     answers = packet.fields.get("answers", ())
     if (last := _last_attempt(state)) is not None:
         # An answer that the trace does not show is one more all the same.
-        last.answered = (last.answered or 0) + (
-            len(answers) if "answers" in packet.fields else packet.size > _NO_ANSWER
-        )
+        count = len(answers) if "answers" in packet.fields else int(packet.size > _NO_ANSWER)
+        last.answered = (last.answered or 0) + count
     state.hide("answer", packet.line, *answers)
 
 

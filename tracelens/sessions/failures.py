@@ -163,7 +163,7 @@ def _fate(session: Session, failure: Failure, successes: _Successes) -> str:
 
 def _is_undecidable(session: Session, failure: Failure) -> bool:
     """Whether only errors were traced there, and the program continued: its later successes leave no line."""
-    if failure.phase == "sftp" and failure.line < session.hidden_line:
+    if failure.phase == "sftp" and failure.line < max(session.hidden_request_line, session.hidden_answer_line):
         return True  # what the client requested then may have succeeded
     over = failure.code == -13 and failure.is_("socket.closed") and failure is session.failures[-1]
     if (over or failure.kind == "disconnect") and not session.uses("Conn") and not session.dumped:

@@ -144,16 +144,25 @@ def take_packet(state: State, raw: RawPacket) -> None:
     session.packets[packet.name] = session.packets.get(packet.name, 0) + 1
     state.observe(packet)
     if packet.problem is not None and not _shows_enough(packet):
-        if packet.cut and packet.number >= 0 and packet.direction == "in":
-            take_packet_number(state, packet.number, packet.line)
-        elif packet.cut and packet.direction == "out" and state.phase in _WORK and not state.closed:
-            session.hidden_line = packet.line
+        if packet.cut:
+            _take_hidden(state, packet)
         return
     if packet.name == "channel_data":
         take_channel_data(state, raw, packet)
     elif (step := STEPS.get((raw.direction, packet.name))) is not None:
         session.packet_lines.add(raw.line)
         step(state, packet)
+
+
+def _take_hidden(state: State, packet: Packet) -> None:
+    """Take a packet of which the trace shows too little: its number at most."""
+    session = state.session
+    if packet.direction == "in":
+        if packet.number >= 0:
+            take_packet_number(state, packet.number, packet.line)
+        session.hidden_answer_line = packet.line if state.sftp_dumped else 0
+    elif state.phase in _WORK and not state.closed and any(name != packet.name for name in session.packets):
+        session.hidden_request_line = packet.line
 
 
 def _shows_enough(packet: Packet) -> bool:

@@ -182,7 +182,9 @@ class Session(Struct):
     traced: frozenset[str] = frozenset()
     dumped: bool = False
     packets: dict[str, int] = field(default_factory=dict)
-    hidden_line: int = 0  # of the last packet that the client sent on a channel of which not enough is shown
+    # The last packets that were sent on a channel, or received over SFTP, of which the trace shows too little.
+    hidden_request_line: int = 0
+    hidden_answer_line: int = 0
     packet_lines: set[int] = field(default_factory=set)
     lines: dict[str, Quote] = field(default_factory=dict)
     last: Quote | None = None
