@@ -190,12 +190,13 @@ def _passwd_changereq(state: State, packet: Packet) -> None:
 def _info_request(state: State, packet: Packet) -> None:
     fields, last = packet.fields, _last_attempt(state)
     prompts = fields.get("prompts", ())
+    # Prompts before any answer can't be about the answer; a server that asks once more has got one.
+    aside = last is None or not (last.answered or last.prompts)
     if last is not None and "prompts" in fields:
         last.prompts = (last.prompts or 0) + len(prompts)
     instruction = fields.get("instruction", fields.get("instruction_begins", ""))
     texts = (fields.get("title", ""), instruction, *(text for text, _ in prompts or fields.get("prompts_begins", ())))
-    # Prompts before any answer can't be about the answer.
-    _add_message(state, packet.line, *texts, aside=last is None or not last.answered)
+    _add_message(state, packet.line, *texts, aside=aside)
 
 
 @on_packet("out", "info_response", needs="")

@@ -14,6 +14,7 @@ from tracelens.sessions.auth import begin_attempt, end_attempt
 from tracelens.sessions.channels import answer_request
 from tracelens.sessions.model import Failure, Quote
 from tracelens.sessions.sftp import take_channel_data
+from tracelens.sessions.session import Session
 from tracelens.sessions.state import NEEDED, STEPS, State, shown
 
 _WRITES = {"conn.data_writing", "conn.data_sending"}
@@ -160,9 +161,16 @@ def _take_hidden(state: State, packet: Packet) -> None:
     if packet.direction == "in":
         if packet.number >= 0:
             take_packet_number(state, packet.number, packet.line)
+        is_login = state.phase == "auth" and packet.number in (-1, 51) and _shows_packets(session, packet)
+        session.login.hidden_list = session.login.hidden_list or is_login
         session.hidden_answer_line = packet.line if state.sftp_dumped else 0
-    elif state.phase in _WORK and not state.closed and any(name != packet.name for name in session.packets):
+    elif state.phase in _WORK and not state.closed and _shows_packets(session, packet):
         session.hidden_request_line = packet.line
+
+
+def _shows_packets(session: Session, hidden: Packet) -> bool:
+    """Whether the trace shows other packets: where it shows none at all, a hole says nothing."""
+    return any(name != hidden.name for name in session.packets)
 
 
 def _shows_enough(packet: Packet) -> bool:

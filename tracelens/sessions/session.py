@@ -98,6 +98,7 @@ class Login(Struct):
     user: str | None = None
     offered: tuple[str, ...] | None = None
     offered_line: int = 0
+    hidden_list: bool = False  # a list of methods was sent that the trace does not show
     attempts: list[Attempt] = field(default_factory=list)
     messages: list[Quote] = field(default_factory=list)
     authenticated: bool = False

@@ -133,6 +133,8 @@ def listed(session: Session, method: str) -> bool | None:
     known = method_lists(session)
     if any(method in methods for _, methods in known):
         return True
+    if session.login.hidden_list:
+        return None
     # A method is gone from the list in its own answer if it was accepted, which the answer's last byte would say.
     open_answers = {a.end_line for a in session.login.attempts if a.method == method and a.partial is None}
     known = [(line, methods) for line, methods in known if line not in open_answers]
