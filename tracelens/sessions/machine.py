@@ -13,12 +13,14 @@ from tracelens.sessions import error_events
 from tracelens.sessions.auth import begin_attempt, end_attempt
 from tracelens.sessions.channels import answer_request
 from tracelens.sessions.model import Failure, Quote
-from tracelens.sessions.sftp import take_channel_data
 from tracelens.sessions.session import Session
+from tracelens.sessions.sftp import take_channel_data
 from tracelens.sessions.state import NEEDED, STEPS, State, shown
 
 _WRITES = {"conn.data_writing", "conn.data_sending"}
 _USES = {*_WRITES, "conn.channel_read_got"}
+# Messages with words for the user, and one of which nothing is shown.
+_WORDS = (-1, 53, 60)
 _WORK = ("channel", "sftp", "scp")
 _POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
 _POLLS_OR_RETRIES = _POLLS | {FAILURE}
@@ -144,6 +146,8 @@ def take_packet(state: State, raw: RawPacket) -> None:
     packet = decode(raw, session.login.attempts[-1].method if session.login.attempts else None)
     session.packets[packet.name] = session.packets.get(packet.name, 0) + 1
     state.observe(packet)
+    if packet.cut and state.phase == "auth" and packet.direction == "in" and packet.number in _WORDS:
+        session.login.hidden_words_line = packet.line if _shows_packets(session, packet) else 0
     if packet.problem is not None and not _shows_enough(packet):
         if packet.cut:
             _take_hidden(state, packet)

@@ -99,6 +99,7 @@ class Login(Struct):
     offered: tuple[str, ...] | None = None
     offered_line: int = 0
     hidden_list: bool = False  # a list of methods was sent that the trace does not show
+    hidden_words_line: int = 0  # of the last message from the server to the user that is not all shown
     attempts: list[Attempt] = field(default_factory=list)
     messages: list[Quote] = field(default_factory=list)
     authenticated: bool = False
