@@ -68,16 +68,8 @@ def _root(session: Session, applicable: list[Rule], causes: list[Rule]) -> Findi
         return None
     root, *others = candidates
     rivals = [Rival(finding.id, f"it fits too: {finding.summary}") for finding in others]
-    return replace(
-        root,
-        rivals=(
-            *root.rivals,
-            *rivals,
-            *_doubt(session),
-            *_hidden_words(session, root),
-            *_earlier_refusals(session, causes),
-        ),
-    )
+    open_ones = (*_doubt(session), *_hidden_words(session, root), *_earlier_refusals(session, causes))
+    return replace(root, rivals=(*root.rivals, *rivals, *open_ones))
 
 
 # Records of the step that failed: its packets, and its outcome in words.

@@ -72,6 +72,8 @@ def no_common_algorithm(session: Session) -> Found | None:
         return None
     if session.saw("key_ex.kex_initiated") or all(session.kex.common(name) is not None for name in LISTS):
         return None
+    if session.kex.mismatches():
+        return None  # in lists that are shown, though others are not
     message = session.server_disconnect()
     is_worded = message is not None and re.search(NO_MATCH, message.description) is not None
     if not is_worded and (failed.code != -5 or not failed.is_("kex.not_exchanged")):
