@@ -142,7 +142,9 @@ def decode_message(data: bytes, size: int, method: str | None = None) -> Decoded
     """
     message = _message_format(data, size, method)
     fields: dict[str, Any] = {}
-    problem = read_fields(message.fields, WireReader(data, size, 1), fields, message.exact)
+    # A length that is damaged takes what follows into a text: none of that where a secret may follow.
+    beginnings = data[0] not in SECRETIVE
+    problem = read_fields(message.fields, WireReader(data, size, 1), fields, message.exact, beginnings)
     return message.name, fields, problem
 
 

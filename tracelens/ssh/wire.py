@@ -244,10 +244,12 @@ def read_formats(table: str, more_types: Types, head: int = 0x10000) -> dict[str
     return formats
 
 
-def read_fields(fields: FieldList, reader: WireReader, values: dict[str, Any], exact: bool = True) -> str | None:
+def read_fields(
+    fields: FieldList, reader: WireReader, values: dict[str, Any], exact: bool = True, beginnings: bool = False
+) -> str | None:
     """Read fields into `values`; if the message is damaged, those before the damage.
 
-    A text that the trace does not show to its end has a name of its own, such as `message_begins`.
+    With `beginnings`, what a text that is not all shown begins with is a value too, such as `message_begins`.
 
     Returns:
         the problem, described without any byte of the message, or None.
@@ -262,7 +264,7 @@ def read_fields(fields: FieldList, reader: WireReader, values: dict[str, Any], e
             try:
                 value = item.read(reader)
             except Truncated as error:
-                if error.beginning:
+                if beginnings and error.beginning:
                     values[f"{item.name}_begins"] = error.beginning
                 name = item.name.strip("_*").replace("_", " ") or "values"
                 return f"the trace does not show all of the {name}" if error.hidden else f"ends inside the {name}"
