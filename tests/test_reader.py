@@ -53,6 +53,7 @@ class PlainDump:
     time: float | None
     title: str
     size: int
+    prefix: int = 0
     next: int = 0
     rows: dict[int, bytes] = field(default_factory=dict)
 
@@ -108,7 +109,9 @@ def read_plainly(data: bytes) -> Plain:
         elif token.type == "TITLE":
             title = pattern("ARROW", "NAME", r" \((\d+) bytes\)").match(token)
             assert title is not None
-            dump = PlainDump(line, time, title[2], int(title[3]))
+            before = text[text.rfind("\n", 0, at) + 1 : at]
+            prefix = 0 if pattern("ARROW").search(before) or "[libssh2]" in before else len(before)
+            dump = PlainDump(line, time, title[2], int(title[3]), prefix)
             found.dumps.append(dump)
         elif token == "[libssh2]":
             begins = not following or following[0].type in ("RECORD", "TITLE") or following[0] == token
@@ -144,6 +147,9 @@ def rows_in(piece: str, dump: PlainDump) -> None:
         if row is None:
             where = piece.find(f"{dump.next:04x}:", at)
             row = row_at(piece, where) if where >= 0 and not piece[where - 1].isalnum() else None
+        if row is None and at == 0 < dump.prefix and not piece[dump.prefix - 1 : dump.prefix].isalnum():
+            row = row_at(piece, dump.prefix)
+            row = row if row is not None and row[2] else None
         if row is None:
             return
         pairs = row[2] or ""
