@@ -54,16 +54,25 @@ class PlainDump:
     time: float | None
     title: str
     size: int
+    prefix: int = 0
     next: int = 0
-    bytes: bytearray = field(default_factory=bytearray)
-    broken: bool = False
+    rows: dict[int, bytes] = field(default_factory=dict)
 
-    def add(self, pairs: str) -> None:
-        got = bytes.fromhex(pairs)[: self.size - self.next]
-        if not self.broken:
-            self.bytes += got
-        self.broken = self.broken or len(got) < min(16, self.size - self.next)
-        self.next += 16
+    def add(self, offset: int, pairs: str, cut: bool) -> None:
+        """Takes a row; one that is short though its line is not cut shows nothing."""
+        got, due = bytes.fromhex(pairs)[: max(self.size - offset, 0)], min(16, self.size - offset)
+        if offset % 16 == 0 and got and (len(got) == due or cut):
+            self.rows.setdefault(offset, got)
+        while offset == self.next or self.next in self.rows:
+            self.next += 16
+
+    @property
+    def bytes(self) -> bytes:
+        """The bytes up to the first hole."""
+        out = b""
+        while len(out) in self.rows:
+            out += self.rows[len(out)]
+        return out
 
 
 @dataclass
@@ -88,7 +97,9 @@ def read_plainly(data: bytes) -> Plain:
         elif token.type == "RECORD":
             if dump is not None:
                 found.interrupted = True
-                dump = dump if text.find(f"{dump.next:04x}: ", at, at + ROW_MAY_FOLLOW) >= 0 else None
+                row = text.find(f"{dump.next:04x}: ", at, at + ROW_MAY_FOLLOW)
+                title = pattern("ARROW", "NAME", "SIZE").search(text, at, max(row, at))
+                dump = dump if row >= 0 and title is None else None
             clock, context, words = record_of(token)
             time = float(clock) if clock else time
             if f"{context}: {words}".startswith(FROM_THE_PEER) and token.endswith("\n"):
@@ -99,7 +110,9 @@ def read_plainly(data: bytes) -> Plain:
         elif token.type == "TITLE":
             title = pattern("ARROW", "NAME", r" \((\d+) bytes\)").match(token)
             assert title is not None
-            dump = PlainDump(line, time, title[2], int(title[3]))
+            before = text[text.rfind("\n", 0, at) + 1 : at]
+            prefix = 0 if pattern("ARROW").search(before) or "[libssh2]" in before else len(before)
+            dump = PlainDump(line, time, title[2], int(title[3]), prefix)
             found.dumps.append(dump)
         elif token == "[libssh2]":
             begins = not following or following[0].type in ("RECORD", "TITLE") or following[0] == token
@@ -135,13 +148,16 @@ def rows_in(piece: str, dump: PlainDump) -> None:
         if row is None:
             where = piece.find(f"{dump.next:04x}:", at)
             row = row_at(piece, where) if where >= 0 and not piece[where - 1].isalnum() else None
+        if row is None and at == 0 < dump.prefix and not piece[dump.prefix - 1 : dump.prefix].isalnum():
+            row = row_at(piece, dump.prefix)
+            row = row if row is not None and row[2] else None
         if row is None:
             return
         pairs = row[2] or ""
-        if int(row[1].rstrip(": "), 16) == dump.next:
-            dump.add(pairs)
         column = re.match(r" *: ?", piece[row.end() :])
         at = row.end() + (column.end() + len(bytes.fromhex(pairs)) if column else 0)
+        cut = not piece[at:].rstrip("\r\n") if column else len(piece[at:].strip()) < 2
+        dump.add(int(row[1].rstrip(": "), 16), pairs, cut)
 
 
 # -- the bulk way ---------------------------------------------------------------------------------------------------
@@ -176,7 +192,7 @@ def check_equal(data: bytes) -> None:
     ]
     assert shown == [(line, time, context, utf8(text)) for line, time, context, text in plain.records]
     dumps = sorted((t[1:] for t in bulk if t[0] == "dump"), key=lambda t: t[0])
-    assert dumps == [(d.line, d.time, d.title, d.size, bytes(d.bytes[: d.size])) for d in plain.dumps]
+    assert dumps == [(d.line, d.time, d.title, d.size, d.bytes) for d in plain.dumps]
 
 
 def utf8(text: str) -> bytes:

@@ -270,6 +270,27 @@ def test_a_cut_message_keeps_what_stands_before_the_damage():
     assert "hunter" not in repr(packet)
 
 
+@pytest.mark.parametrize(
+    ("payload", "fields"),
+    [
+        (b"\x35" + u32(40) + b"Your password", {"message_begins": "Your password"}),
+        (b"\x01" + u32(14) + u32(40) + b"No more", {"reason": 14, "description_begins": "No more"}),
+        (b"\x01" + u32(14) + b"\x00\x00", {"reason": 14}),
+        (b"\x33" + string("password"), {"methods": ("password",)}),
+        (b"\x14" + bytes(16) + string("a,b") + u32(9) + b"ssh-", {"kex": ("a", "b"), "hostkey_begins": "ssh-"}),
+        (b"\x3c" + string("") * 3 + u32(2) + string("Code:") + b"\x01" + u32(9) + b"Pass",
+         {"title": "", "instruction": "", "language": "", "prompts_begins": (("Code:", True), ("Pass", False))}),
+        (b"\x32" + u32(4000) + b"adahunter2", {}),
+        (b"\x3d" + u32(1) + u32(8) + b"hunter", {}),
+    ],
+)  # fmt: skip
+def test_a_packet_with_a_hole_gives_what_stands_before_it(payload, fields):
+    packet = decode(raw(payload, size=5000), "keyboard-interactive")
+    assert packet.cut
+    assert packet.fields == fields
+    assert "hunter" not in repr(packet)
+
+
 def test_bytes_after_the_end_are_a_problem():
     assert decode(raw(b"\x15\x00\x00")).problem == "2 bytes more than the message has"
 

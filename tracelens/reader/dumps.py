@@ -88,6 +88,20 @@ class Layout(Struct, frozen=True):
                 break
         return bytes(out[start - first * ROW : stop - first * ROW])
 
+    def in_order(self, rows: bytes | bytearray, size: int) -> "PartialDump":
+        """The rows of a dump by their own offsets; those that can't be read are holes."""
+        found = PartialDump(0, None, "", size)
+        for row in range((size - 1) // ROW + 1):
+            at = self.pairs(row)
+            label, pairs = rows[at - _digits(row) - 2 : at], bytes(rows[at : at + _HEX_WIDTH])
+            try:
+                offset, shown = int(label.removesuffix(b": "), 16), len(bytes.fromhex(pairs.decode("ascii")))
+            except ValueError:
+                continue
+            if shown == min(ROW, size - offset):
+                found.add(offset, pairs)
+        return found
+
     def bytes_of(self, rows: bytes | bytearray, size: int, first: int = 0, last: int | None = None) -> bytes | None:
         """The bytes of rows whose offsets have four digits, None if something is missing in them.
 
@@ -121,7 +135,7 @@ class Dump:
     absurd: 1.11.x prints 18446744073709551540 with a broken MAC), `title` as printed.
     """
 
-    __slots__ = ("_layout", "_rows", "line", "size", "time", "title")
+    __slots__ = ("_in_order", "_layout", "_rows", "line", "size", "time", "title")
 
     def __init__(
         self, line: int, time: float | None, title: str, size: int, rows: bytes | bytearray, layout: Layout | None
@@ -132,6 +146,7 @@ class Dump:
         self.size = size
         self._rows = rows
         self._layout = layout  # None: `rows` are the bytes themselves
+        self._in_order: PartialDump | None = None  # where a row is not in its place, or is damaged
 
     @property
     def direction(self) -> str:
@@ -152,22 +167,61 @@ class Dump:
                 self._rows, self._layout = short, None
         if self._layout is None:
             return bytes(self._rows[start:stop])
-        return self._layout.decode(self._rows, self.size, start, stop)
+        data = self._layout.decode(self._rows, self.size, start, stop)
+        if len(data) == stop - start or stop <= start:
+            return data
+        if self._in_order is None:
+            self._in_order = self._layout.in_order(self._rows, self.size)
+        return self._in_order.data(start, stop)
 
 
 class PartialDump(Dump):
     """A dump whose rows are read one by one: lines come between them, or they are not where its size puts them."""
 
-    __slots__ = ("_bytes",)
+    __slots__ = ("_bytes", "_later")
 
     def __init__(self, line: int, time: float | None, title: str, size: int) -> None:
-        self._bytes = bytearray()
+        self._bytes = bytearray()  # up to the first hole
+        self._later: dict[int, bytes] = {}  # rows behind the first hole, or behind a row that is short
         super().__init__(line, time, title, size, self._bytes, None)
 
-    def add(self, offset: int, pairs: bytes) -> None:
-        """Adds the hex digits of the row at this offset; after a short row there is a hole, and nothing more counts."""
-        if len(self._bytes) == offset < KEPT:
-            self._bytes += bytes.fromhex(pairs.decode("ascii"))[: self.size - offset]
+    def add(self, offset: int, pairs: bytes, *, cut: bool = True) -> None:
+        """Adds the hex digits of the row at this offset; a row that was there before, or can't be one, is left out.
+
+        `cut`: where digits are missing, they are the last ones. Else there is no telling which, and the row is a hole.
+        """
+        if offset % ROW or not offset < min(self.size, KEPT) or offset < len(self._bytes) or offset in self._later:
+            return
+        due = min(ROW, self.size - offset)
+        data = bytes.fromhex(pairs.decode("ascii"))[:due]
+        if len(data) < due and not cut:
+            return
+        if offset != len(self._bytes):
+            self._later[offset] = data
+            return
+        self._bytes += data
+        while len(self._bytes) in self._later:
+            self._bytes += self._later.pop(len(self._bytes))
+
+    def data(self, start: int = 0, stop: int | None = None) -> bytes:
+        """The dumped bytes from `start` up to `stop`, as far as the rows show them without a hole."""
+        if start < len(self._bytes) or not self._later:
+            return super().data(start, stop)
+        stop = self.size if stop is None else min(stop, self.size)
+        out = bytearray()
+        offset = start - start % ROW
+        while offset < stop and len(row := self._later.get(offset, b"")) == ROW:
+            out += row
+            offset += ROW
+        out += self._later.get(offset, b"") if offset < stop else b""
+        return bytes(out[start % ROW : stop - start + start % ROW])
+
+    def due(self, offset: int) -> int:
+        """The offset of the next row after this one that was not seen."""
+        offset = max(offset + ROW, len(self._bytes) // ROW * ROW)
+        while offset in self._later:
+            offset += ROW
+        return offset
 
     @property
     def shows_a_row(self) -> bool:

@@ -38,6 +38,7 @@ class Framer(Buffer, ABC):
         self._at = patterns()
         self._row_due = -1  # offset of the next row of the dump that is open, -1 if none is
         self._dump_size = 0
+        self._dump_prefix = 0  # what a program put before its title, and before each row
 
     @abstractmethod
     def _record(self, found: re.Match[bytes]) -> None:
@@ -93,7 +94,7 @@ class Framer(Buffer, ABC):
         if found is not None:
             if found.end() + 2 >= len(buffer) and found.end() - pos < LINE_KEPT and self._more():
                 return True
-            if self._row_due >= 0 and buffer.find(b"%04x: " % self._row_due, pos, pos + _ROW_MAY_FOLLOW) < 0:
+            if self._row_due >= 0 and not self._row_follows(pos):
                 self._end_dump(cut=True)
             self._record(found)
         elif (found := self._at.title.match(buffer, pos)) is not None:
@@ -111,6 +112,11 @@ class Framer(Buffer, ABC):
             self._row_due = -1
             self._close_dump(cut=cut)
 
+    def _row_follows(self, pos: int) -> bool:
+        """Whether the row that is due comes soon, before the next dump."""
+        row = self._buffer.find(b"%04x: " % self._row_due, pos, pos + _ROW_MAY_FOLLOW)
+        return row >= 0 and self._at.title.search(self._buffer, pos, row) is None
+
     def _title(self, found: re.Match[bytes]) -> None:
         size, at, buffer = int(found[2]), found.end(), self._buffer
         rows = at
@@ -127,7 +133,7 @@ class Framer(Buffer, ABC):
                 self._whole_dump(found, rows, stop, end, layout)
                 return
         self._open_dump(found, buffer.find(b"\n", at, at + 3) + 1 or at)
-        self._row_due, self._dump_size = 0, size
+        self._row_due, self._dump_size, self._dump_prefix = 0, size, layout.prefix
         if not size:
             self._end_dump(cut=False)
 
@@ -150,12 +156,15 @@ class Framer(Buffer, ABC):
         return 0 if len(before) == PREFIX_KEPT or self._at.begin.search(before) else len(before)
 
     def _row_in(self, part: bytes) -> re.Match[bytes] | None:
-        """The row that part of a line contains: at its beginning, or the one that is due behind any prefix."""
+        """The row that part of a line contains: at its beginning, behind the title's prefix, or due behind any."""
         found = self._at.row.match(part)
         if found is None:
             due = part.find(b"%04x:" % self._row_due)
             if due >= 0 and (due == 0 or not part[due - 1 : due].isalnum()):
                 found = self._at.row.match(part, due)
+        if found is None and (prefix := self._dump_prefix) > 0 and not part[prefix - 1 : prefix].isalnum():
+            found = self._at.row.match(part, prefix)
+            found = found if found is not None and found[2] else None
         return found
 
     def _take_row(self, row: re.Match[bytes], newline: bool) -> None:
@@ -168,9 +177,13 @@ class Framer(Buffer, ABC):
         is_due = int(row[1], 16) == self._row_due
         self._row(row, column, stop, is_due=is_due)
         if is_due:
-            self._row_due += ROW
+            self._row_due = self._row_after(self._row_due)
             if self._row_due >= min(self._dump_size, KEPT):  # only a size that is wrong is larger
                 self._end_dump(cut=False)
+
+    def _row_after(self, offset: int) -> int:
+        """The offset of the row that is due after this one."""
+        return offset + ROW
 
     # -- all other bytes -------------------------------------------------------------------------------------------
 

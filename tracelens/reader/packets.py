@@ -44,7 +44,8 @@ class Packet(Struct, frozen=True):
     """One decoded SSH packet: a `RawPacket` with its message's name, such as `userauth_failure`, and its fields.
 
     `name` is `unknown_N` if the number has none; secrets among the `fields` are `Secret`; `problem` says in words what
-    is wrong with the packet, if anything.
+    is wrong with the packet, if anything. `cut`: the trace does not show all of it, and its fields are those before the
+    hole.
     """
 
     line: int
@@ -55,6 +56,7 @@ class Packet(Struct, frozen=True):
     fields: dict[str, Any]
     size: int
     problem: str | None
+    cut: bool = False
 
 
 class Payload(Generic[D]):
@@ -212,8 +214,9 @@ def decode(raw: RawPacket, method: str | None = None) -> Packet:
     data = raw.read(0, wanted) if wanted > 0 else b""
     if not data:
         why = "is empty" if raw.size == 0 else "the trace shows no byte of it"
-        return Packet(raw.line, raw.time, raw.direction, -1, "unknown", {}, raw.size, why)
+        return Packet(raw.line, raw.time, raw.direction, -1, "unknown", {}, raw.size, why, raw.size != 0)
     name, fields, problem = decode_message(data, raw.size, method)
-    if len(data) < wanted:
+    cut = len(data) < wanted
+    if cut:
         problem = f"the trace shows {len(data)} of {raw.size} bytes"
-    return Packet(raw.line, raw.time, raw.direction, data[0], name, fields, raw.size, problem)
+    return Packet(raw.line, raw.time, raw.direction, data[0], name, fields, raw.size, problem, cut)

@@ -296,13 +296,16 @@ class Reader(Framer):
         return name
 
     def _row(self, row: re.Match[bytes], column: int, stop: int, *, is_due: bool) -> None:
-        if is_due and self._dump is not None:
-            self._dump.add(self._row_due, row[2] or b"")
+        if self._dump is not None:
+            self._dump.add(int(row[1], 16), row[2] or b"", cut=_is_cut(row, column))
         newline = self._buffer[stop - 1 : stop] == b"\n"
         self.account.dump_bytes += stop - newline - self._pos
         self.account.blank_bytes += newline
         self._line += newline
         self._pos = stop
+
+    def _row_after(self, offset: int) -> int:
+        return super()._row_after(offset) if self._dump is None else self._dump.due(offset)
 
     def _close_dump(self, *, cut: bool) -> None:
         """Yields the dump that is open; beyond `MAX_REPEATS`, those without any row are counted."""
@@ -375,6 +378,12 @@ class Reader(Framer):
         self.account.record_bytes += len(text)
         self._line += lines
         self._pos += len(text)
+
+
+def _is_cut(row: re.Match[bytes], column: int) -> bool:
+    """Whether the digits that a short row lacks are its last ones: nothing, or half a pair, is left of the line."""
+    rest = row.string[column:]
+    return not rest.rstrip(b"\r\n") if b":" in row.string[row.end() : column] else len(rest.strip()) < 2
 
 
 def read(chunks: Iterable[bytes], *, fold: bool = True) -> Reader:

@@ -68,7 +68,8 @@ def _root(session: Session, applicable: list[Rule], causes: list[Rule]) -> Findi
         return None
     root, *others = candidates
     rivals = [Rival(finding.id, f"it fits too: {finding.summary}") for finding in others]
-    return replace(root, rivals=(*root.rivals, *rivals, *_doubt(session), *_earlier_refusals(session, causes)))
+    open_ones = (*_doubt(session), *_hidden_words(session, root), *_earlier_refusals(session, causes))
+    return replace(root, rivals=(*root.rivals, *rivals, *open_ones))
 
 
 # Records of the step that failed: its packets, and its outcome in words.
@@ -87,6 +88,20 @@ def _doubt(session: Session) -> tuple[Rival, ...]:
     if last.line > max(f.line for f in session.failures) and not last.text.startswith(_SAME_STEP):
         return ()
     return (Rival("noise-recovered", "the trace ends right after it; whether the program went on would decide"),)
+
+
+# What a server tells in words alone.
+_TOLD = ("auth-password-expired", "auth-password-rejected")
+
+
+def _hidden_words(session: Session, root: Finding) -> tuple[Rival, ...]:
+    """The causes that only the words of a message can show which the trace has in part."""
+    line = session.login.hidden_words_line
+    if not line:
+        return ()
+    because = f"the server's message in line {line} is not all shown; its words would decide"
+    named = {root.id, *(rival.id for rival in root.rivals)}
+    return tuple(Rival(rule_id, because) for rule_id in _TOLD if rule_id not in named)
 
 
 def _earlier_refusals(session: Session, causes: list[Rule]) -> tuple[Rival, ...]:
@@ -109,4 +124,4 @@ def _verdict(session: Session, root: Finding | None) -> Verdict:
     if session.ending.failed is not None:
         return "unexplained"
     finished = pending_request(session) is None and session.ending.undecided is None
-    return "healthy" if finished and shows_outcomes(session) else "insufficient"
+    return "healthy" if finished and not session.hidden_request_line and shows_outcomes(session) else "insufficient"

@@ -5,6 +5,7 @@ from tracelens.sessions.model import (
     AEAD,
     LISTS,
     PHASES,
+    REFUSALS,
     Attempt,
     Channel,
     Disconnect,
@@ -20,6 +21,6 @@ from tracelens.sessions.trace import Trace
 from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outcomes
 
 __all__ = [
-    "AEAD", "ANSWERED", "LISTS", "PHASES", "Assembler", "Attempt", "Channel", "Disconnect", "Failure", "Operation",
-    "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request", "shows_outcomes",
+    "AEAD", "ANSWERED", "LISTS", "PHASES", "REFUSALS", "Assembler", "Attempt", "Channel", "Disconnect", "Failure",
+    "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request", "shows_outcomes",
 ]  # fmt: skip

@@ -8,6 +8,8 @@ from tracelens.sessions.handshake import finish_kex
 from tracelens.sessions.model import RECENT, Attempt, Quote
 from tracelens.sessions.state import State, on, on_packet
 
+# A message 61 of this size has a number of answers, 0, and none of them (RFC 4256, 3.4).
+_NO_ANSWER = 5
 # How many of the server's messages to the user are kept, and how many characters of each.
 _MESSAGES_KEPT, _MESSAGE_LENGTH = 16, 4000
 
@@ -139,7 +141,7 @@ def _callback(state: State, event: Event) -> None:
     attempt.prompts = attempt.prompts or 0
 
 
-@on_packet("out", "userauth_request")
+@on_packet("out", "userauth_request", needs="user method")
 def _userauth_request(state: State, packet: Packet) -> None:
     finish_kex(state, packet.line)
     fields = packet.fields
@@ -157,19 +159,22 @@ def _userauth_request(state: State, packet: Packet) -> None:
             attempt.signed = True
 
 
-@on_packet("in", "userauth_failure")
+@on_packet("in", "userauth_failure", needs="methods")
 def _userauth_failure(state: State, packet: Packet) -> None:
-    methods, partial = packet.fields["methods"], packet.fields["partial"]
+    methods, partial = packet.fields["methods"], packet.fields.get("partial")
     last = _last_attempt(state)
+    if last is None:
+        state.early_answer = packet
     outcome: Literal["partial", "refused"] = "partial" if partial else "refused"
     if last is not None and not last.pending and last.partial is None:
         last.partial, last.remaining, last.outcome = partial, methods, outcome  # the text came first
     end_attempt(state, outcome, packet.line, partial, methods)
-    state.session.login.offered = methods
-    state.session.login.offered_line = packet.line
+    if partial is not None:  # else the method may be gone from the list because it was accepted
+        state.session.login.offered = methods
+        state.session.login.offered_line = packet.line
 
 
-@on_packet("in", "pk_ok")
+@on_packet("in", "pk_ok", needs="algorithm")
 def _pk_ok(state: State, packet: Packet) -> None:
     if (last := _last_attempt(state)) is not None:
         last.accepted_key = True
@@ -181,29 +186,33 @@ def _passwd_changereq(state: State, packet: Packet) -> None:
         last.change_requested = packet.line
 
 
-@on_packet("in", "info_request")
+@on_packet("in", "info_request", needs="")
 def _info_request(state: State, packet: Packet) -> None:
     fields, last = packet.fields, _last_attempt(state)
     prompts = fields.get("prompts", ())
-    if last is not None:
+    # Prompts before any answer can't be about the answer; a server that asks once more has got one.
+    aside = last is None or not (last.answered or last.prompts)
+    if last is not None and "prompts" in fields:
         last.prompts = (last.prompts or 0) + len(prompts)
-    texts = (fields.get("title", ""), fields.get("instruction", ""), *(text for text, _ in prompts))
-    # Prompts before any answer can't be about the answer.
-    _add_message(state, packet.line, *texts, aside=last is None or not last.answered)
+    instruction = fields.get("instruction", fields.get("instruction_begins", ""))
+    texts = (fields.get("title", ""), instruction, *(text for text, _ in prompts or fields.get("prompts_begins", ())))
+    _add_message(state, packet.line, *texts, aside=aside)
 
 
-@on_packet("out", "info_response")
+@on_packet("out", "info_response", needs="")
 def _info_response(state: State, packet: Packet) -> None:
     answers = packet.fields.get("answers", ())
     if (last := _last_attempt(state)) is not None:
-        last.answered = (last.answered or 0) + len(answers)
+        # An answer that the trace does not show is one more all the same.
+        count = len(answers) if "answers" in packet.fields else int(packet.size > _NO_ANSWER)
+        last.answered = (last.answered or 0) + count
     state.hide("answer", packet.line, *answers)
 
 
 @on("userauth.banner")
-@on_packet("in", "userauth_banner")
+@on_packet("in", "userauth_banner", needs="")
 def _banner(state: State, item: Event | Packet) -> None:
-    _add_message(state, item.line, str(item.fields.get("message", "")))
+    _add_message(state, item.line, str(item.fields.get("message", item.fields.get("message_begins", ""))))
 
 
 def _add_message(state: State, line: int, *texts: str, aside: bool = False) -> None:

@@ -58,7 +58,7 @@ def _allocated(state: State, event: Event) -> None:
     _add_channel(state, Channel(_number(event), event.line, kind="session"))
 
 
-@on_packet("out", "channel_open")
+@on_packet("out", "channel_open", needs="kind sender")
 def _open(state: State, packet: Packet) -> None:
     state.imply_login(packet.line)
     number = packet.fields["sender"]
@@ -78,18 +78,19 @@ def _opened(state: State, event: Event) -> None:
         state.own_numbers[remote] = channel.number
 
 
-@on_packet("in", "channel_open_confirmation")
+@on_packet("in", "channel_open_confirmation", needs="recipient sender")
 def _open_confirmation(state: State, packet: Packet) -> None:
     channel = _channel_of(state, packet)
     channel.opened, channel.open_line = True, packet.line
     state.own_numbers[packet.fields["sender"]] = channel.number
 
 
-@on_packet("in", "channel_open_failure")
+@on_packet("in", "channel_open_failure", needs="recipient reason")
 def _open_failure(state: State, packet: Packet) -> None:
     channel = _channel_of(state, packet)
-    channel.refused, channel.refusal = packet.fields["reason"], packet.fields["description"]
-    channel.refused_line = packet.line
+    fields = packet.fields
+    channel.refused, channel.refused_line = fields["reason"], packet.line
+    channel.refusal = fields.get("description", fields.get("description_begins", ""))
 
 
 @on("conn.direct_tcpip_requested", "conn.direct_streamlocal_requested")
@@ -185,7 +186,7 @@ def _forward(state: State, event: Event) -> None:
     _add_request(state, channel, "tcpip-forward", event.line, "", packet=False)
 
 
-@on_packet("out", "channel_request")
+@on_packet("out", "channel_request", needs="recipient request")
 def _channel_request(state: State, packet: Packet) -> None:
     state.imply_login(packet.line)
     fields = packet.fields
@@ -231,7 +232,7 @@ def _exit_signal(state: State, event: Event) -> None:
     channel.exit_line = channel.exit_line or event.line
 
 
-@on_packet("in", "channel_request")
+@on_packet("in", "channel_request", needs="recipient request")
 def _exit(state: State, packet: Packet) -> None:
     channel = _channel_of(state, packet)
     if "status" in packet.fields:

@@ -3,7 +3,7 @@
 from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import EAGAIN
-from tracelens.sessions.model import Attempt, Channel, Failure, Operation, Wait
+from tracelens.sessions.model import REFUSALS, Attempt, Channel, Failure, Operation, Wait
 from tracelens.sessions.state import State, on
 
 # Errors closer together than this many seconds are one failure, reported by nested libssh2 calls.
@@ -81,11 +81,26 @@ def _failed_attempt(state: State, failure: Failure) -> Attempt | None:
             )
             session.login.attempts.append(last)
             return last
-    if last is None or last.method == "none":
+    if last is None:
+        return _unseen_attempt(state, failure)
+    if last.method == "none":
         return None
     if last.pending:
         _end_attempt(last, failure)
     return last
+
+
+def _unseen_attempt(state: State, failure: Failure) -> Attempt | None:
+    """The attempt that was made before the trace begins, by its answer's packet and the text that reports it."""
+    answer, method = state.early_answer, failure.error.method
+    if answer is None or method is None or not failure.is_(*REFUSALS):
+        return None
+    methods, partial = answer.fields["methods"], answer.fields.get("partial")
+    attempt = Attempt(method, answer.line, answer.time, state.session.login.user, "refused", methods, partial)
+    attempt.outcome, attempt.end_line = "partial" if partial else "refused", answer.line
+    attempt.signed = failure.is_("auth.signature_refused")
+    state.session.login.attempts.append(attempt)
+    return attempt
 
 
 def _end_attempt(last: Attempt, failure: Failure) -> None:

@@ -137,7 +137,7 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
     # A method that the server does not offer was tried before one that it does: the refusal of the latter counts.
     first, last = earlier.attempt, later.attempt
     if first is not None and last is not None and first is not last and earlier.phase == "auth":
-        not_offered = bool(first.remaining) and first.method not in first.remaining and not first.partial
+        not_offered = bool(first.remaining) and first.method not in first.remaining and first.partial is False
         if not_offered and last.method in first.remaining:
             earlier.fate = "partial-auth"
             return True
@@ -163,6 +163,8 @@ def _fate(session: Session, failure: Failure, successes: _Successes) -> str:
 
 def _is_undecidable(session: Session, failure: Failure) -> bool:
     """Whether only errors were traced there, and the program continued: its later successes leave no line."""
+    if failure.phase == "sftp" and failure.line < max(session.hidden_request_line, session.hidden_answer_line):
+        return True  # what the client requested then may have succeeded
     over = failure.code == -13 and failure.is_("socket.closed") and failure is session.failures[-1]
     if (over or failure.kind == "disconnect") and not session.uses("Conn") and not session.dumped:
         # A program that still wanted something would have logged it; some servers end each session like this.

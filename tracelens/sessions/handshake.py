@@ -88,9 +88,11 @@ def _disconnect_received(state: State, event: Event) -> None:
     _add_disconnect(state, event.line, *_disconnect_fields(event))
 
 
-@on_packet("in", "disconnect")
+@on_packet("in", "disconnect", needs="reason")
 def _in_disconnect(state: State, packet: Packet) -> None:
-    _add_disconnect(state, packet.line, packet.fields["reason"], packet.fields["description"])
+    fields = packet.fields
+    description = fields.get("description", fields.get("description_begins", ""))
+    _add_disconnect(state, packet.line, fields["reason"], description)
 
 
 def _disconnect_fields(event: Event) -> tuple[int | None, str]:
@@ -102,8 +104,8 @@ def _add_disconnect(state: State, line: int, reason: int | None, description: st
     session = state.session
     known = session.server_disconnect()
     if known is not None:
-        # 1.4.3 and 1.9.0 print "(null)" where the packet has the text.
-        if not known.description or known.description == "(null)":
+        # 1.4.3 and 1.9.0 print "(null)" where the packet has the text; a packet may not be shown to its end.
+        if known.description == "(null)" or description.startswith(known.description):
             known.description = description or known.description
         known.reason = known.reason if known.reason is not None else reason
         return
@@ -135,10 +137,10 @@ def _sent_list(state: State, event: Event) -> None:
         _offer(state, "client", list_name(event.name), algorithms, event.line)
 
 
-@on_packet("out", "kexinit")
-@on_packet("in", "kexinit")
+@on_packet("out", "kexinit", needs="kex")
+@on_packet("in", "kexinit", needs="kex")
 def _kexinit(state: State, packet: Packet) -> None:
-    for name in LIST_NAMES.values():
+    for name in filter(packet.fields.__contains__, LIST_NAMES.values()):
         _offer(state, "client" if packet.direction == "out" else "server", name, packet.fields[name], packet.line)
 
 
@@ -169,8 +171,8 @@ def _kex_init(state: State, packet: Packet) -> None:
         state.session.kex.empty_key_line = packet.line
 
 
-@on_packet("in", "kex_31")
-@on_packet("in", "kex_33")
+@on_packet("in", "kex_31", needs="fingerprint")
+@on_packet("in", "kex_33", needs="fingerprint")
 def _kex_reply(state: State, packet: Packet) -> None:
     if "fingerprint" in packet.fields:
         state.session.kex.fingerprints.setdefault("SHA256", str(packet.fields["fingerprint"]).removeprefix("SHA256:"))
@@ -214,13 +216,13 @@ def _service_requested(state: State, event: Event) -> None:
     state.session.login.service_line = event.line
 
 
-@on_packet("out", "service_request")
+@on_packet("out", "service_request", needs="")
 def _service_request(state: State, packet: Packet) -> None:
     finish_kex(state, packet.line)
     state.session.login.service_line = state.session.login.service_line or packet.line
 
 
-@on_packet("in", "service_accept")
+@on_packet("in", "service_accept", needs="")
 def _service_accept(state: State, packet: Packet) -> None:
     finish_kex(state, packet.line)
     state.session.login.service_accepted = True

@@ -8,16 +8,20 @@ from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import EAGAIN, FAILURE
 from tracelens.reader import Dump, Run
-from tracelens.reader.packets import RawPacket, decode
+from tracelens.reader.packets import Packet, RawPacket, decode
 from tracelens.sessions import error_events
 from tracelens.sessions.auth import begin_attempt, end_attempt
 from tracelens.sessions.channels import answer_request
 from tracelens.sessions.model import Failure, Quote
+from tracelens.sessions.session import Session
 from tracelens.sessions.sftp import take_channel_data
-from tracelens.sessions.state import STEPS, State, shown
+from tracelens.sessions.state import NEEDED, STEPS, State, shown
 
 _WRITES = {"conn.data_writing", "conn.data_sending"}
 _USES = {*_WRITES, "conn.channel_read_got"}
+# Messages with words for the user, and one of which nothing is shown.
+_WORDS = (-1, 53, 60)
+_WORK = ("channel", "sftp", "scp")
 _POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
 _POLLS_OR_RETRIES = _POLLS | {FAILURE}
 
@@ -142,13 +146,41 @@ def take_packet(state: State, raw: RawPacket) -> None:
     packet = decode(raw, session.login.attempts[-1].method if session.login.attempts else None)
     session.packets[packet.name] = session.packets.get(packet.name, 0) + 1
     state.observe(packet)
-    if packet.problem is not None:
+    if packet.cut and state.phase == "auth" and packet.direction == "in" and packet.number in _WORDS:
+        session.login.hidden_words_line = packet.line if _shows_packets(session, packet) else 0
+    if packet.problem is not None and not _shows_enough(packet):
+        if packet.cut:
+            _take_hidden(state, packet)
         return
     if packet.name == "channel_data":
         take_channel_data(state, raw, packet)
     elif (step := STEPS.get((raw.direction, packet.name))) is not None:
         session.packet_lines.add(raw.line)
         step(state, packet)
+
+
+def _take_hidden(state: State, packet: Packet) -> None:
+    """Take a packet of which the trace shows too little: its number at most."""
+    session = state.session
+    if packet.direction == "in":
+        if packet.number >= 0:
+            take_packet_number(state, packet.number, packet.line)
+        is_login = state.phase == "auth" and packet.number in (-1, 51) and _shows_packets(session, packet)
+        session.login.hidden_list = session.login.hidden_list or is_login
+        session.hidden_answer_line = packet.line if state.sftp_dumped else 0
+    elif state.phase in _WORK and not state.closed and _shows_packets(session, packet):
+        session.hidden_request_line = packet.line
+
+
+def _shows_packets(session: Session, hidden: Packet) -> bool:
+    """Whether the trace shows other packets: where it shows none at all, a hole says nothing."""
+    return any(name != hidden.name for name in session.packets)
+
+
+def _shows_enough(packet: Packet) -> bool:
+    """Whether a packet that is not all shown has the fields that its step needs."""
+    needed = NEEDED.get((packet.direction, packet.name))
+    return packet.cut and needed is not None and needed <= packet.fields.keys()
 
 
 def take_packet_number(state: State, number: int, line: int) -> None:

@@ -26,6 +26,10 @@ AEAD = (
     "AEAD_AES_256_GCM",
 )
 
+# The errors that mean a refusal by the server (packet 51). "Waiting for USERAUTH response" and similar texts have the
+# same codes, -18 and -19, and mean that no answer came.
+REFUSALS = ("auth.password_refused", "auth.keyboard_refused", "auth.key_refused", "auth.signature_refused")
+
 Offer = dict[str, tuple[str, ...]]
 
 

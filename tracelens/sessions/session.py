@@ -98,6 +98,8 @@ class Login(Struct):
     user: str | None = None
     offered: tuple[str, ...] | None = None
     offered_line: int = 0
+    hidden_list: bool = False  # a list of methods was sent that the trace does not show
+    hidden_words_line: int = 0  # of the last message from the server to the user that is not all shown
     attempts: list[Attempt] = field(default_factory=list)
     messages: list[Quote] = field(default_factory=list)
     authenticated: bool = False
@@ -182,6 +184,9 @@ class Session(Struct):
     traced: frozenset[str] = frozenset()
     dumped: bool = False
     packets: dict[str, int] = field(default_factory=dict)
+    # The last packets that were sent on a channel, or received over SFTP, of which the trace shows too little.
+    hidden_request_line: int = 0
+    hidden_answer_line: int = 0
     packet_lines: set[int] = field(default_factory=set)
     lines: dict[str, Quote] = field(default_factory=dict)
     last: Quote | None = None

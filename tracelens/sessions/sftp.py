@@ -148,6 +148,8 @@ def take_channel_data(state: State, raw: RawPacket, packet: Packet) -> None:
     for sftp_packet in stream.feed(length, lambda a, b: raw.read(9 + a, 9 + b), raw.line, state.clock):
         state.observe(sftp_packet)
         (_request if sftp_packet.direction == "out" else _response)(state, sftp_packet)
+    if stream.lost and state.sftp_dumped:
+        session.hidden_answer_line = raw.line
     if stream.problem and not known_problem and raw.direction == "in":
         session.sftp.problem, session.sftp.problem_line = stream.problem, raw.line
         session.packet_lines.add(raw.line)

@@ -23,6 +23,8 @@ Observer = Callable[[Any, Event | Run | Packet | SftpPacket], None]
 
 # Event name, or (direction, packet name) -> the function that handles it.
 STEPS: dict[str | tuple[str, str], Step] = {}
+# (direction, packet name) -> the fields that its function needs; it does without the others where the trace has a hole.
+NEEDED: dict[tuple[str, str], frozenset[str]] = {}
 
 # Fields that hold a secret, by event: their texts print it in the clear.
 HIDDEN_FIELDS = {"conn.env_requested": ("value",), "conn.x11_requested": ("cookie",)}
@@ -38,11 +40,19 @@ def on(*names: str) -> Callable[[Step], Step]:
     return mark
 
 
-def on_packet(direction: str, name: str) -> Callable[[Step], Step]:
-    """Mark the function that handles the packets of this name, "in" for received ones, "out" for sent ones."""
+def on_packet(direction: str, name: str, *, needs: str | None = None) -> Callable[[Step], Step]:
+    """Mark the function that handles the packets of this name, "in" for received ones, "out" for sent ones.
+
+    Args:
+        direction: "in" or "out".
+        name: as `Packet.name`.
+        needs: the fields without which it can't do, separated by blanks; all of them if it is not given.
+    """
 
     def mark(step: Step) -> Step:
         STEPS[direction, name] = step
+        if needs is not None:
+            NEEDED[direction, name] = frozenset(needs.split())
         return step
 
     return mark
@@ -66,6 +76,8 @@ class State(Struct, eq=False):
     freed: bool = False
     closed: bool = False  # freed, or disconnected by the client: what follows is clean-up
     newkeys_received: bool = False
+
+    early_answer: Packet | None = None  # the last USERAUTH_FAILURE before any attempt: the trace begins between them
 
     # Time.
     clock: float | None = None

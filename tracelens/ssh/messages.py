@@ -47,17 +47,26 @@ def key_algorithm(key: bytes) -> str | None:
 
 def _pairs(reader: WireReader) -> dict[str, str]:
     pairs = {}
-    for _ in range(reader.uint32()):
-        name = reader.text()
-        pairs[name] = reader.text()
+    try:
+        for _ in range(reader.uint32()):
+            name = reader.text()
+            pairs[name] = reader.text()
+    except Truncated as error:
+        error.beginning = None  # of one value, and which one is not said
+        raise
     return pairs
 
 
 def _prompts(reader: WireReader) -> tuple[tuple[str, bool], ...]:
     prompts = []
-    for _ in range(reader.uint32()):
-        prompt = reader.text()
-        prompts.append((prompt, reader.boolean()))
+    try:
+        for _ in range(reader.uint32()):
+            prompt = reader.text()
+            prompts.append((prompt, reader.boolean()))
+    except Truncated as error:
+        more = ((error.beginning, False),) if error.beginning else ()
+        error.beginning = (*prompts, *more)
+        raise
     return tuple(prompts)
 
 
@@ -133,7 +142,9 @@ def decode_message(data: bytes, size: int, method: str | None = None) -> Decoded
     """
     message = _message_format(data, size, method)
     fields: dict[str, Any] = {}
-    problem = read_fields(message.fields, WireReader(data, size, 1), fields, message.exact)
+    # A length that is damaged takes what follows into a text: none of that where a secret may follow.
+    beginnings = data[0] not in SECRETIVE
+    problem = read_fields(message.fields, WireReader(data, size, 1), fields, message.exact, beginnings)
     return message.name, fields, problem
 
 

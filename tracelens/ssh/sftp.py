@@ -109,11 +109,13 @@ class SftpStream:
 
     Attributes:
         problem: why decoding stopped for good, or None.
+        lost: whether it stopped because the trace does not show all of the data.
     """
 
     def __init__(self, direction: str = "in") -> None:
         self.direction = direction
         self.problem: str | None = None
+        self.lost = False
         self._begun = False  # at least one packet was decoded
         self._head = bytearray()  # length field, type and the kept bytes of the rest
         self._seen = 0  # bytes of the packet so far, kept or not
@@ -141,6 +143,7 @@ class SftpStream:
             if len(self._head) < self._kept():
                 data = read(position, position + step)
                 if len(data) < step:
+                    self.lost = True
                     self.problem = f"line {line} does not show all of its data; the rest cannot be followed"
                     break
                 self._head += data
@@ -172,6 +175,7 @@ class SftpStream:
     def _describe(self, length: int, position: int, read: Callable[[int, int], bytes]) -> str:
         """Describe the data found where an SFTP packet should begin."""
         if self._begun:
+            self.lost = True
             return f"no SFTP packet begins where one must, line {self._line}; data before it is missing"
         data = bytes(self._head) + read(position, min(length, position + _MAX_QUOTED))
         sender = "server" if self.direction == "in" else "client"

@@ -19,6 +19,7 @@ class Truncated(Exception):  # noqa: N818  never leaves the decoders: it becomes
     def __init__(self, hidden: bool) -> None:
         super().__init__(hidden)
         self.hidden = hidden
+        self.beginning: Any = None  # the part of a hidden value that is at hand, where it is of use
 
 
 class Secret:
@@ -117,7 +118,13 @@ class WireReader:
 
     def text(self) -> str:
         r"""Read a string as UTF-8; undecodable octets become `\xNN`."""
-        return self.string().decode("utf-8", "backslashreplace")
+        begin = self.position
+        try:
+            return self.string().decode("utf-8", "backslashreplace")
+        except Truncated as error:
+            if error.hidden and self.position > begin:  # the length was at hand
+                error.beginning = self._data[self.position : self._end].decode("utf-8", "backslashreplace")
+            raise
 
     def hexadecimal(self) -> str:
         """Read a string of opaque octets as hexadecimal digits."""
@@ -237,8 +244,12 @@ def read_formats(table: str, more_types: Types, head: int = 0x10000) -> dict[str
     return formats
 
 
-def read_fields(fields: FieldList, reader: WireReader, values: dict[str, Any], exact: bool = True) -> str | None:
+def read_fields(
+    fields: FieldList, reader: WireReader, values: dict[str, Any], exact: bool = True, beginnings: bool = False
+) -> str | None:
     """Read fields into `values`; if the message is damaged, those before the damage.
+
+    With `beginnings`, what a text that is not all shown begins with is a value too, such as `message_begins`.
 
     Returns:
         the problem, described without any byte of the message, or None.
@@ -253,6 +264,8 @@ def read_fields(fields: FieldList, reader: WireReader, values: dict[str, Any], e
             try:
                 value = item.read(reader)
             except Truncated as error:
+                if beginnings and error.beginning:
+                    values[f"{item.name}_begins"] = error.beginning
                 name = item.name.strip("_*").replace("_", " ") or "values"
                 return f"the trace does not show all of the {name}" if error.hidden else f"ends inside the {name}"
             if item.name == "*":

@@ -49,13 +49,16 @@ def client_release(session: Session) -> tuple[int, ...] | None:
 
 
 def agreement(session: Session, version: tuple[int, ...]) -> dict[str, str | None]:
-    """What a libssh2 version, left to its defaults, and this server would agree on; None for a list that fails."""
+    """What a libssh2 version, left to its defaults, and this server would agree on; None for a list that fails.
+
+    Lists that the trace does not show are left out.
+    """
     theirs = session.kex.offers.get("server", {})
     agreed: dict[str, str | None] = {}
-    for name in LISTS:
-        if name.startswith("mac_") and agreed[f"cipher_{name[4:]}"] in AEAD:
+    for name in filter(theirs.__contains__, LISTS):
+        if name.startswith("mac_") and agreed.get(f"cipher_{name[4:]}") in AEAD:
             continue
-        agreed[name] = negotiate(usable(defaults(version, kind_of(name))), theirs.get(name, ()))
+        agreed[name] = negotiate(usable(defaults(version, kind_of(name))), theirs[name])
     return agreed
 
 

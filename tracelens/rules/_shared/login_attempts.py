@@ -8,11 +8,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from tracelens.sessions import Attempt, Failure, Quote, Session
+from tracelens.sessions import REFUSALS, Attempt, Failure, Quote, Session
 
-# The errors that mean a refusal by the server (packet 51). "Waiting for USERAUTH response" and similar texts have the
-# same codes, -18 and -19, and mean that no answer came.
-_REFUSED = ("auth.password_refused", "auth.keyboard_refused", "auth.key_refused", "auth.signature_refused")
 # The errors of libssh2's agent.c and agent_win.c; -42 is their own code.
 _AGENT = ("agent", "pageant", "agent_variable", "agent_socket", "agent_request")
 
@@ -70,7 +67,7 @@ def _refusals(session: Session) -> Iterator[Refusal]:
             yield Refusal(failure, attempt)
         if failure.kind != "error" or failure.fate == "cleanup":
             continue
-        method = failure.error.method if failure.is_(*_REFUSED) else None
+        method = failure.error.method if failure.is_(*REFUSALS) else None
         if method is None:
             continue
         if attempt is None or attempt.method not in (method, "hostbased"):
@@ -136,6 +133,11 @@ def listed(session: Session, method: str) -> bool | None:
     known = method_lists(session)
     if any(method in methods for _, methods in known):
         return True
+    if session.login.hidden_list:
+        return None
+    # A method is gone from the list in its own answer if it was accepted, which the answer's last byte would say.
+    open_answers = {a.end_line for a in session.login.attempts if a.method == method and a.partial is None}
+    known = [(line, methods) for line, methods in known if line not in open_answers]
     # After a first factor that was accepted without a list, the server's next list was not traced.
     unseen = (r for r in refusals(session) if r.attempt.partial is None and accepted(session, r))
     if not known or any(known[-1][0] < r.failure.line for r in unseen):
@@ -164,6 +166,8 @@ def _lists_around(session: Session, refusal: Refusal) -> tuple[tuple[str, ...] |
     """The last list of methods before a refused attempt, and the first one after it."""
     known, attempt = method_lists(session), refusal.attempt
     start = bisect_left(known, attempt.line, key=itemgetter(0))
+    if attempt.partial is None and attempt.remaining:
+        return known[start - 1][1] if start else None, attempt.remaining
     end = bisect_right(known, max(attempt.end_line, refusal.failure.line), key=itemgetter(0))
     return known[start - 1][1] if start else None, known[end][1] if end < len(known) else None
 

@@ -1,6 +1,6 @@
 import re
 
-from tracelens.rules._shared.algorithm_offers import NAMES, client_release, stock_gap
+from tracelens.rules._shared.algorithm_offers import NAMES, client_release, kind_of, stock_gap
 from tracelens.rules._shared.no_common_list import DROPBEAR_NO_MATCH
 from tracelens.rules.base import Advice, Found, Rival, cause, client, server
 from tracelens.sessions import LISTS, Quote, Session
@@ -72,12 +72,15 @@ def no_common_algorithm(session: Session) -> Found | None:
         return None
     if session.saw("key_ex.kex_initiated") or all(session.kex.common(name) is not None for name in LISTS):
         return None
+    if session.kex.mismatches():
+        return None  # in lists that are shown, though others are not
     message = session.server_disconnect()
     is_worded = message is not None and re.search(NO_MATCH, message.description) is not None
     if not is_worded and (failed.code != -5 or not failed.is_("kex.not_exchanged")):
         return None
     ours, line = session.kex.offers.get("client", {}), session.kex.offer_lines.get("client", 0)
     likely = stock_gap(session)
+    likely = None if likely is not None and session.kex.common(likely) else likely
     hint, advice = _likely(session, likely)
     return Found(
         f"Client and server have no algorithm in common; the trace does not show in which list.{hint}",
@@ -99,6 +102,7 @@ def _rivals(session: Session, likely: str | None, is_worded: bool) -> tuple[Riva
         *(
             Rival(f"kex-no-common-{_SPELLING.get(name, name)}", because)
             for name in sorted(NAMES, key=lambda name: name != likely)
+            if not _meets(session, name)
         ),
         Rival("kex-failed", "an offer that libssh2 cannot read ends alike; that packet would decide"),
         None
@@ -108,6 +112,11 @@ def _rivals(session: Session, likely: str | None, is_worded: bool) -> tuple[Riva
             "libssh2 before 1.2.1 prints -5 for every failed key exchange; the server's log would decide",
         ),
     )
+
+
+def _meets(session: Session, kind: str) -> bool:
+    """Whether the trace shows that the lists of a kind have a common member."""
+    return all(session.kex.common(name) for name in LISTS if kind_of(name) == kind)
 
 
 def _likely(session: Session, name: str | None) -> tuple[str, tuple[Advice, ...]]:

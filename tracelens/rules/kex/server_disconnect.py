@@ -1,6 +1,6 @@
 from tracelens.rules._shared.timeouts import NO_ANSWER, unseen_banner
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
-from tracelens.sessions import Disconnect, Failure, Quote, Session
+from tracelens.sessions import LISTS, Disconnect, Failure, Quote, Session
 
 NO_COMMON = tuple(f"kex-no-common-{name}" for name in ("kex", "hostkey", "cipher", "mac", "compression"))
 LOST = (-1, -7, -13, -43)
@@ -150,7 +150,7 @@ def _advice(session: Session, message: Disconnect | None, words: str) -> tuple[A
 
 
 def _rivals(session: Session, failed: Failure, message: Disconnect | None, words: str) -> tuple[Rival | None, ...]:
-    if "server" in session.kex.offers and not session.kex.mismatches():
+    if all(session.kex.common(name) is not None for name in LISTS) and not session.kex.mismatches():
         because = "ruled out: every list of the two offers has a common member"
     elif words:
         because = "ruled out: the server gave another reason"
