@@ -223,7 +223,7 @@ def _tar(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
     read: Callable[[int], bytes]
     while True:
         try:
-            # The type stubs reject our stream as a file; nothing needs closing.
+            # Nothing needs closing. The stubs want a file that can seek, which the mode `r|` never does.
             archive = archive or tarfile.open(fileobj=stream, mode="r|", tarinfo=Header)  # type: ignore[call-overload]  # noqa: SIM115
             info = archive.next()
             packed = archive.extractfile(info) if info and info.isreg() else None
