@@ -87,14 +87,11 @@ def scan(
     """
     selection = selection or Selection()
     target = Path(folder)
-    store = Checkpoint(target, version())
-    try:
+    with Checkpoint(target, version()) as store:
         run = _Run(store, selection, watch)
         run.enlist([os.fspath(path) for path in inputs], target, rehash=rehash)
         run.work(engine, jobs, scheduler)
         return Scan(target, to_builtins(results.write(store, target)), run.progress)
-    finally:
-        store.close()
 
 
 class _Run:

@@ -11,10 +11,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from tracelens.batch.worker import ScanInput, Status
 from tracelens.errors import BadOutput
+from tracelens.export.formats import new_folder
 
 NAME = "checkpoint.sqlite"
 _APPLICATION = 0x74724C73  # "trLs", which identifies the database
@@ -76,27 +77,33 @@ class Checkpoint:
     def __init__(self, folder: Path, version: str) -> None:
         self._folder, self._version = folder, version
         path = folder / NAME
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not path.exists() and any(folder.iterdir()):
-                raise BadOutput(str(folder), "is not empty and no scan has written it: give a new folder with -o")
-            self._database = sqlite3.connect(path, timeout=1.0, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            if isinstance(error, BadOutput):
-                raise
-            raise BadOutput(str(folder), getattr(error, "strerror", None) or str(error)) from error
-        try:
-            self._open()
-        except sqlite3.OperationalError as error:
-            self._database.close()
+        with new_folder(folder):
+            try:
+                new = not os.path.exists(path)
+                if new and any(folder.iterdir()):
+                    raise BadOutput(str(folder), "is not empty and no scan has written it: give a new folder with -o")
+                self._database = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+            except (OSError, sqlite3.Error) as error:
+                raise self._failure(error) from error
+            try:
+                self._open()
+            except BaseException as error:
+                self._database.close()
+                if new:
+                    for file in folder.glob(f"{NAME}*"):
+                        file.unlink()
+                raise self._failure(error) from error
+
+    def _failure(self, error: BaseException) -> BaseException:
+        """The exception to raise for one of the database or of the system."""
+        if isinstance(error, sqlite3.OperationalError):
             busy = "locked" in str(error)
-            raise BadOutput(str(folder), "another scan is writing into it" if busy else str(error)) from error
-        except sqlite3.DatabaseError as error:
-            self._database.close()
-            raise BadOutput(str(folder), f"its {NAME} is no scan's, or damaged: {error}") from error
-        except BadOutput:
-            self._database.close()
-            raise
+            return BadOutput(str(self._folder), "another scan is writing into it" if busy else str(error))
+        if isinstance(error, sqlite3.DatabaseError):
+            return BadOutput(str(self._folder), f"its {NAME} is no scan's, or damaged: {error}")
+        if isinstance(error, OSError) and not isinstance(error, BadOutput):
+            return BadOutput(str(self._folder), error.strerror or str(error))
+        return error
 
     def _open(self) -> None:
         database = self._database
@@ -121,10 +128,23 @@ class Checkpoint:
         database.execute("COMMIT")
         database.execute("BEGIN")
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, *rest: object) -> None:
+        """Commit and close the database, also after a failure; one of the database becomes BadOutput."""
+        with closing(self._database):
+            try:
+                if self._database.in_transaction:  # SQLite ends it itself where the disk is full
+                    self._database.execute("COMMIT")
+            except sqlite3.Error as failure:
+                error = error or failure
+        if isinstance(error, sqlite3.Error):
+            raise self._failure(error) from error
+
     def close(self) -> None:
         """Commit and close the database."""
-        with closing(self._database):
-            self.commit()
+        self.__exit__(None, None)
 
     def commit(self) -> None:
         """Write everything added so far to disk."""

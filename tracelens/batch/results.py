@@ -13,7 +13,7 @@ from tracelens import __version__
 from tracelens.analysis.json_text import json_text
 from tracelens.batch.checkpoint import Checkpoint, ScanRow
 from tracelens.export.columns import COLUMNS, SCAN
-from tracelens.export.formats import replace_with
+from tracelens.export.formats import replacing
 
 if TYPE_CHECKING:
     from tracelens.reports import archive
@@ -29,7 +29,7 @@ _CountT = TypeVar("_CountT")
 
 
 def write(store: Checkpoint, folder: Path) -> "archive.Summary":
-    """Write `files.parquet`, `sessions.parquet`, `findings.parquet` and `summary.json`, each whole or not at all.
+    """Write `files.parquet`, `sessions.parquet`, `findings.parquet` and `summary.json`, all or none.
 
     Returns:
         the summary.
@@ -37,9 +37,18 @@ def write(store: Checkpoint, folder: Path) -> "archive.Summary":
     Raises:
         BadOutput: a file could not be written.
     """
+    names = [*(f"{name}.parquet" for name in SCAN), "summary.json"]
+    with replacing(*(folder / name for name in names)) as (*tables, summary):
+        document = _fill(store, dict(zip(SCAN, tables, strict=True)))
+        summary.write_text(json_text(document), encoding="utf-8", newline="\n")
+    return document
+
+
+def _fill(store: Checkpoint, paths: dict[str, Path]) -> "archive.Summary":
+    """Write the tables and return the summary."""
     summary = _Summary()
     with ExitStack() as stack:
-        tables = {name: stack.enter_context(_Table(folder / f"{name}.parquet", SCAN[name])) for name in SCAN}
+        tables = {name: stack.enter_context(_Table(path, SCAN[name])) for name, path in paths.items()}
         for row in store.rows():
             modified = _time(row.modified)
             facts = row.facts or {"file": [None] * (len(SCAN["files"]) - _COUNTED), "sessions": [], "findings": []}
@@ -50,10 +59,7 @@ def write(store: Checkpoint, folder: Path) -> "archive.Summary":
             for finding in facts["findings"]:
                 tables["findings"].add((row.path, *finding))
             summary.add(row, modified, facts["sessions"])
-    document = summary.document()
-    text = json_text(document)
-    replace_with(folder / "summary.json", lambda path: path.write_text(text, encoding="utf-8", newline="\n"))
-    return document
+    return summary.document()
 
 
 def _time(seconds: float | None) -> datetime | None:
@@ -66,7 +72,7 @@ def _time(seconds: float | None) -> datetime | None:
 
 
 class _Table:
-    """A Parquet file that is moved to its place after its last row."""
+    """A Parquet file, filled row by row."""
 
     def __init__(self, path: Path, columns: Iterable[str]) -> None:
         import pyarrow
@@ -85,8 +91,7 @@ class _Table:
     def __enter__(self) -> "_Table":
         from pyarrow import parquet
 
-        self._temporary = self._path.with_name(f".{self._path.name}.part")
-        self._writer = parquet.ParquetWriter(self._temporary, self._schema, compression="zstd")
+        self._writer = parquet.ParquetWriter(self._path, self._schema, compression="zstd")
         return self
 
     def add(self, row: tuple[Any, ...]) -> None:
@@ -106,9 +111,6 @@ class _Table:
         if kind is None and self._rows:
             self._flush()
         self._writer.close()
-        if kind is None:
-            replace_with(self._path, lambda path: self._temporary.replace(path))
-        self._temporary.unlink(missing_ok=True)
 
 
 class _Count(Struct):

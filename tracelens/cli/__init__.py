@@ -9,20 +9,22 @@ import gc
 gc.set_threshold(100_000, 20, 20)  # start-up objects live for the whole run, so early GC passes are wasted
 
 import os
+import signal
 import sys
-from contextlib import suppress
+from typing import NoReturn
 
 from tracelens.cli.app import app
-from tracelens.cli.output import reason, warn
+from tracelens.cli.output import open_streams, reason, warn
 from tracelens.errors import TracelensError
 
 
 def main() -> None:
     """Run the command line; turn an exception of tracelens into one line and its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, ValueError):
-            # A caller may have replaced the streams by objects without this method.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    open_streams()
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP; who is to ignore one (nohup) goes on doing so
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
     try:
         app()
     except TracelensError as error:
@@ -30,7 +32,14 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output (head, less) has exited.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except OSError as error:
+        # Such as a full disk under the temporary folder.
+        place = f"{error.filename}: " if error.filename else ""
+        warn(f"{place}{os.strerror(error.errno) if error.errno else error}")
+        sys.exit(2)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    """End at a signal the way of an exception, so that unfinished files go; the same signal again changes nothing."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)

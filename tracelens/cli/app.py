@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from tracelens import __version__
+from tracelens.cli.output import print_result
 
 # In the order in which the help lists them. The command NAME is the function NAME in the module tracelens.cli.NAME.
 COMMANDS = (
@@ -51,7 +52,7 @@ def _version(value: bool) -> None:
     if value:
         from tracelens import rules
 
-        print(f"tracelens {__version__} ({rules.version()})")
+        print_result(f"tracelens {__version__} ({rules.version()})\n")
         raise typer.Exit
 
 

@@ -1,6 +1,6 @@
 """`tracelens redact`."""
 
-import shutil
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracelens.cli.options import Inputs
-from tracelens.cli.output import exit_with_error, json_text, reason, warn
+from tracelens.cli.output import exit_with_error, json_text, print_file, reason, warn
 from tracelens.secrets import MAX_ENCODED_SECRETS
 
 if TYPE_CHECKING:
@@ -50,13 +50,11 @@ def redact(
         if len(names) > 1 and to_stdout:
             exit_with_error(f"redact: these are {len(names)} traces: name a new folder with -o")
         if output is None or to_stdout:
-            _print(redaction, names[0])
-        elif len(names) == 1 and not output.is_dir():
-            _write(redaction, names[0], output)
+            _print(redaction, names[0], key)
+        elif len(names) == 1 and not os.path.isdir(output):
+            _write(redaction, names, [output], key)
         else:
-            _write_folder(redaction, names, output)
-        if key is not None:
-            _write_key(redaction, key)
+            _write_folder(redaction, names, output, key)
         _warn_of_limits(redaction)
     if failed:
         raise typer.Exit(2)
@@ -115,31 +113,39 @@ def _survey(redaction: "Redaction", inputs: list[str]) -> tuple[list[str], bool]
     return names, failed
 
 
-def _print(redaction: "Redaction", name: str) -> None:
+def _print(redaction: "Redaction", name: str, key: Path | None) -> None:
     with tempfile.TemporaryFile() as copy:
         redaction.write(name, copy)
+        _write_key(redaction, key)
         copy.seek(0)
-        shutil.copyfileobj(copy, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        print_file(copy)
 
 
-def _write(redaction: "Redaction", name: str, path: Path) -> None:
+def _write(redaction: "Redaction", names: list[str], copies: list[Path], key: Path | None) -> None:
+    """Write the copies and the key, all or none."""
     from tracelens.export import formats
 
-    def fill(temporary: Path) -> None:
-        file: IO[bytes]
-        with temporary.open("wb+") as file:
-            redaction.write(name, file)
+    file: IO[bytes]
+    with formats.replacing(*copies) as temporaries:
+        for name, temporary in zip(names, temporaries, strict=True):
+            with temporary.open("wb+") as file:
+                redaction.write(name, file)
+        _write_key(redaction, key)
 
-    formats.replace_with(path, fill)
 
-
-def _write_folder(redaction: "Redaction", names: list[str], folder: Path) -> None:
+def _write_folder(redaction: "Redaction", names: list[str], folder: Path, key: Path | None) -> None:
     """Write one copy per input, named like the input, into a new folder."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    from tracelens.export import formats
+
+    if os.path.exists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         exit_with_error(f"{folder}: holds something already: name a new folder for {len(names)} copies")
-    folder.mkdir(parents=True, exist_ok=True)
-    taken: set[str] = set()
+    with formats.new_folder(folder):
+        _write(redaction, names, [folder / name for name in _names_of_copies(names)], key)
+
+
+def _names_of_copies(names: list[str]) -> list[str]:
+    """A name for the copy of each input, like the input's and different from all others."""
+    taken: dict[str, None] = {}
     for name in names:
         plain = Path(name.rpartition("!")[2]).name or "trace"
         stem, suffix = Path(plain).stem, Path(plain).suffix
@@ -147,13 +153,15 @@ def _write_folder(redaction: "Redaction", names: list[str], folder: Path) -> Non
         while plain in taken:
             number += 1
             plain = f"{stem}-{number}{suffix}"
-        taken.add(plain)
-        _write(redaction, name, folder / plain)
+        taken[plain] = None
+    return list(taken)
 
 
-def _write_key(redaction: "Redaction", path: Path) -> None:
+def _write_key(redaction: "Redaction", path: Path | None) -> None:
     from tracelens.export import formats
 
+    if path is None:
+        return
     assert redaction.names is not None
     rows: list[dict[str, Any]] = [
         {"kind": kind, "pseudonym": _text(made), "original": _text(name)}

@@ -1,5 +1,6 @@
 """`tracelens report`."""
 
+import os
 import tempfile
 from datetime import datetime
 from enum import StrEnum
@@ -83,7 +84,7 @@ def _format_name(format: ReportFormat | None, of_path: str | None, output: Path 
 
 
 def _is_scan(folder: Path) -> bool:
-    return (folder / "summary.json").is_file() and (folder / "sessions.parquet").is_file()
+    return all(os.path.isfile(folder / name) for name in ("summary.json", "sessions.parquet"))
 
 
 def _write_archive(folder: Path, format: str, since: datetime | None, output: Path | None) -> None:

@@ -33,7 +33,7 @@ def watch(
 
     if exit_code and not until_done:
         exit_with_error("--exit-code needs an end: give --until-done as well")
-    if file.is_dir():
+    if os.path.isdir(file):
         exit_with_error(f"{file}: is a folder; watch follows one file")
     traces: list[Analysis] = []
     looks = _until(watching.follow(file), idle, until_done=until_done)

@@ -28,6 +28,8 @@ class Limits(Struct, frozen=True):
     piped_bytes: int = 64 << 30  # bytes of standard input or a FIFO
     silent_bytes: int = 64 << 20  # bytes at the start of standard input or a FIFO without a sign of a record
     secrets: int = 100_000  # different secrets in the inputs of one `redact`
+    query_seconds: int = 60  # time of one `query`
+    query_bytes: int = 2 << 30  # memory of one `query`
 
     @classmethod
     def in_force(cls) -> Self:

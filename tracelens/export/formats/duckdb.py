@@ -1,7 +1,7 @@
 """A DuckDB database with the one table."""
 
-import tempfile
 from pathlib import Path
+from typing import Any
 
 from tracelens.export.formats import Frames, needed, parquet
 
@@ -16,12 +16,21 @@ def write(frames: Frames, path: Path, table: str) -> None:
 
     Raises:
         BadOutput: DuckDB is not installed.
+        OSError: DuckDB could not write its file.
     """
     duckdb = needed("duckdb", "query")
     path.unlink()  # DuckDB makes its file itself
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder, duckdb.connect() as database:
-        rows = Path(folder) / "rows.parquet"
-        parquet.write(frames, rows, table)
+    rows = path.with_suffix(".parquet")
+    parquet.write(frames, rows, table)
+    try:
+        _write(duckdb, rows, path, table)
+    except duckdb.Error as error:
+        raise OSError(str(error).rpartition('": ')[2]) from error  # what it says before that names the temporary file
+
+
+def _write(duckdb: Any, rows: Path, path: Path, table: str) -> None:
+    # What DuckDB has no memory for goes beside its file too, not into the current folder.
+    with duckdb.connect(config={"temp_directory": str(path.parent)}) as database:
         quoted = str(path).replace("'", "''")
         database.execute(_SETTINGS)
         database.execute(f"ATTACH '{quoted}' AS made (STORAGE_VERSION '{_STORAGE}')")

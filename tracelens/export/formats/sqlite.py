@@ -11,7 +11,18 @@ _TYPES = {"Int64": "INTEGER", "Float64": "REAL", "string": "TEXT", "boolean": "I
 
 
 def write(frames: Frames, path: Path, table: str) -> None:
-    """Write the frames; a time is text in ISO 8601, a boolean 0 or 1."""
+    """Write the frames; a time is text in ISO 8601, a boolean 0 or 1.
+
+    Raises:
+        OSError: SQLite could not write its file.
+    """
+    try:
+        _write(frames, path, table)
+    except sqlite3.OperationalError as error:  # it has no number of the system's error
+        raise OSError(str(error)) from error
+
+
+def _write(frames: Frames, path: Path, table: str) -> None:
     with closing(sqlite3.connect(path)) as database:
         for number, frame in enumerate(frames):
             names = list(frame.columns)
