@@ -32,7 +32,9 @@ _SMALL, _WINDOW = 1 << 12, 1 << 17
 _PATIENCE, _WORTH = 16, 64
 _CONTINUED_LINES = 40
 # The last line of a trace that was cut before its text began.
-_CUT_BEGINNING = re.compile(rb"\[[libsh2\]]{0,8} ?|=>? ?|=> (?:l(?:i(?:b(?:ssh2\w*)?)?)?|s(?:s(?:h(?:2\w*)?)?)?)[^:]{0,40}")
+_CUT_BEGINNING = re.compile(
+    rb"\[[libsh2\]]{0,8} ?|=>? ?|=> (?:l(?:i(?:b(?:ssh2\w*)?)?)?|s(?:s(?:h(?:2\w*)?)?)?)[^:]{0,40}"
+)
 _CUT_RECORD = re.compile(r"\[libssh2\] ?[0-9]*\.?[0-9]* ?([A-Z][A-Za-z ]*)?")
 _NO_CONTEXT = "unknown.unknown"
 Item = Event | Dump | Run

@@ -177,6 +177,8 @@ def _undecided(session: Session) -> Iterator[str]:
 
 def _verdict(session: Session, paint: Paint) -> str:
     where = PHASES[session.phase]
+    if session.verdict == "insufficient" and not session.phases:
+        return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace does not show how far the session came"
     lasted = "" if session.lasted is None else f"{session.lasted:.2f} s"
     if session.verdict == "insufficient":
         return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace stops {where}"
