@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support import CASES, SAMPLES, analyze_text, diagnose_bytes, diagnose_text
 
-from tracelens.reports import text
 from tests.goldens import with_mask
+from tracelens.reports import text
 
 HEALTHY = CASES / "none"
 

@@ -14,7 +14,7 @@ from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import FAILURE, MULTILINE, SFTP_DATA, SFTP_PACKET, is_repeated
 from tracelens.reader.dumps import ROW, Dump, Layout, PartialDump
 from tracelens.reader.framer import TAG, Framer
-from tracelens.reader.patterns import DIGITS, TEXT_KEPT, decoded
+from tracelens.reader.patterns import DIGITS, TEXT_KEPT, decoded, is_cut_beginning, is_cut_record
 from tracelens.reader.repeats import Run
 from tracelens.reader.stats import COUNTED, MAX_REPEATS, UNKNOWN, UNREAD, Account, ShapeCache
 
@@ -31,11 +31,6 @@ _SMALL, _WINDOW = 1 << 12, 1 << 17
 # Records that are read one by one before the next bulk read; a bulk read of so many records was worth it.
 _PATIENCE, _WORTH = 16, 64
 _CONTINUED_LINES = 40
-# The last line of a trace that was cut before its text began.
-_CUT_BEGINNING = re.compile(
-    rb"\[[libsh2\]]{0,8} ?|=>? ?|=> (?:l(?:i(?:b(?:ssh2\w*)?)?)?|s(?:s(?:h(?:2\w*)?)?)?)[^:]{0,40}"
-)
-_CUT_RECORD = re.compile(r"\[libssh2\] ?[0-9]*\.?[0-9]* ?([A-Z][A-Za-z ]*)?")
 _NO_CONTEXT = "unknown.unknown"
 Item = Event | Dump | Run
 
@@ -336,7 +331,7 @@ class Reader(Framer):
                 account.record_bytes += len(text)
             else:
                 account.foreign_bytes += len(text)
-                if is_end and number >= last and _CUT_BEGINNING.fullmatch(text):
+                if is_end and number >= last and is_cut_beginning(text):
                     account.cut_at_end = True
                 elif starts or number:
                     account.add_foreign_line(self._line + number, decoded(text[:200]))
@@ -363,7 +358,7 @@ class Reader(Framer):
             text = decoded(buffer[pos:end].rstrip(b"\r"))
             self.account.records += 1
             if self._ended and not buffer[end:].strip():
-                self.account.cut_at_end |= end == len(buffer) or _is_cut(text)
+                self.account.cut_at_end |= end == len(buffer) or is_cut_record(text)
             if counted := self._name_beyond_limits(_NO_CONTEXT, b"", text):
                 self._add_to_run(counted, self._line, None, text)
             else:
@@ -394,12 +389,6 @@ class Reader(Framer):
         self.account.record_bytes += len(text)
         self._line += lines
         self._pos += len(text)
-
-
-def _is_cut(record: str) -> bool:
-    """Whether a record ends before its text begins."""
-    found = _CUT_RECORD.fullmatch(record)
-    return found is not None and any(context.startswith(found[1] or "") for context in events.GRAMMARS)
 
 
 def read(chunks: Iterable[bytes], *, fold: bool = True) -> Reader:

@@ -19,7 +19,7 @@ WIDTH = 80
 _LABEL = 13
 _NEWLINES = {
     "normal": "",
-    "doubled": "; a blank line after each line: the trace handler adds newlines of its own, or whatever copied the trace",
+    "doubled": "; a blank line after each line: the trace handler adds newlines, or what copied the trace",
     "none": "; no newline between records: the trace handler must add one",
 }
 _CLOCK = (
