@@ -376,7 +376,7 @@ class Reader(Framer):
         if error is None:
             return Event(self._line, None, "Unknown", _NO_CONTEXT, {}, text)
         self.account.contexts.add("Failure Event")
-        return Event(self._line, self._time, "Failure Event", *error, text)
+        return Event(self._line, None, "Failure Event", *error, text)
 
     def _count_damaged(self, run: Run, text: bytes) -> None:
         """Counts a series of tags without a context; hostile input can contain any number of them."""
