@@ -19,6 +19,7 @@ from support.variations import VARIATIONS, damaged_lines, vary
 
 from tracelens import inputs
 from tracelens.libssh2 import events, grammar, repeats
+from tracelens.libssh2.errors import bare_error
 from tracelens.reader import Account, Reader, Run
 from tracelens.reader.dumps import Layout
 
@@ -118,7 +119,9 @@ def read_plainly(data: bytes) -> Plain:
             begins = not following or following[0].type in ("RECORD", "TITLE") or following[0] == token
             skipped = 0 if begins else 1
             rest = "".join(following[:skipped])
-            found.records.append((line, None, "Unknown", (token + rest).rstrip("\r\n")))
+            text = (token + rest).rstrip("\r\n")
+            context = "Unknown" if bare_error(text) is None else "Failure Event"
+            found.records.append((line, None, context, text))
         elif dump is not None:
             rows_in(token, dump)
         if dump is not None and dump.next >= dump.size:

@@ -6,9 +6,10 @@ import re
 from typing import Any
 
 import pytest
-from support import CASES, SAMPLES, diagnose_bytes, diagnose_text
+from support import CASES, SAMPLES, analyze_text, diagnose_bytes, diagnose_text
 
 from tests.goldens import with_mask
+from tracelens.reports import text
 
 HEALTHY = CASES / "none"
 
@@ -207,6 +208,13 @@ class TestHowTheTraceWasWritten:
     def test_by_a_handler_that_adds_newlines_of_its_own(self) -> None:
         assert diagnose_bytes(self.DATA.replace(b"\n", b"\n\n"))["trace"]["newlines"] == "doubled"
 
+    def test_blank_lines_that_do_not_follow_each_line(self) -> None:
+        """Neither rows that stand apart from their dump nor the program's own lines end in a blank line."""
+        rows = re.sub(rb"(?m)^(0010: .*)$", rb"\1 ", self.DATA)
+        assert diagnose_bytes(rows)["trace"]["newlines"] == "normal"
+        words = re.sub(rb"(?m)^(?=\[libssh2\])", b"the program goes on\nand on\n", self.DATA)
+        assert diagnose_bytes(words)["trace"]["newlines"] == "normal"
+
     def test_by_a_handler_that_adds_none(self) -> None:
         joined = re.sub(rb"(?m)^(\[libssh2\][^\n]*)\n(?=\[libssh2\]|=> )", rb"\1", self.DATA)
         assert diagnose_bytes(joined)["trace"]["newlines"] == "none"
@@ -215,6 +223,58 @@ class TestHowTheTraceWasWritten:
         assert diagnose_bytes(self.DATA.replace(b"[libssh2] 0.", b"[libssh2] 7.") + self.DATA)["trace"][
             "clock_restarts"
         ]
+
+
+class TestCutInItsLastLine:
+    """What is left of the last line is the end that was cut, no line or text that is unknown."""
+
+    RECORDS = lines("Transport: Sending Banner: SSH-2.0-libssh2_1.11.1", "Transport: Received Banner: SSH-2.0-x")
+
+    @pytest.mark.parametrize("newline", ["", "\n"])
+    @pytest.mark.parametrize(
+        "rest", ["[", "[libss", "[libssh2] ", "[libssh2] 0.243", "[libssh2] 0.243001 Usera", "=> ", "=> libssh2_transp"]
+    )
+    def test_before_its_text(self, rest: str, newline: str) -> None:
+        document = diagnose_text(self.RECORDS + rest + newline)
+        assert document["trace"]["unknown_records"] == document["trace"]["foreign_lines"] == 0
+        assert "trace-truncated" in shown(document)
+
+    def test_in_its_text(self) -> None:
+        document = diagnose_text(self.RECORDS + "[libssh2] 0.243001 Userauth: Attempting to lo")
+        assert document["trace"]["unknown_records"] == 0
+        assert "trace-truncated" in shown(document)
+
+    def test_elsewhere_it_is_unknown(self) -> None:
+        document = diagnose_text("[libssh2] 0.243\n" + self.RECORDS)
+        assert document["trace"]["unknown_records"] == 1
+
+
+class TestWhereATraceBegins:
+    """A trace that begins in the middle of a session shows nothing of what came before."""
+
+    RECORDS = lines("Transport: Looking for packet of type: 94", start=0.1) + lines(
+        "Conn: 5 bytes received", "Conn: Channel received close", start=5.0
+    )
+
+    def test_it_has_no_banner_phase(self) -> None:
+        (session,) = diagnose_text(self.RECORDS)["sessions"]
+        assert [phase["name"] for phase in session["phases"]] == ["channel"]
+
+    def test_packet_numbers_tell_how_far_it_came(self) -> None:
+        (session,) = diagnose_text(self.RECORDS.partition("[libssh2] 5.0")[0])["sessions"]
+        assert session["phase"] == "channel"
+        assert session["verdict"] == "insufficient"
+
+    def test_nothing_tells_how_far_it_came(self) -> None:
+        analysis = analyze_text(lines("Transport: what is this"))
+        assert "does not show how far" in text.render(analysis)
+        assert "before the SSH greeting" not in text.render(analysis)
+
+    def test_a_kexinit_without_its_last_rows_is_key_exchange(self) -> None:
+        trace = (SAMPLES / "no-common-kex.log").read_text()
+        begin = trace.index("=> libssh2_transport_write plain")
+        (session,) = diagnose_text(trace[: begin + 400])["sessions"]
+        assert session["phase"] == "kex"
 
 
 class TestMaskToSetNext:

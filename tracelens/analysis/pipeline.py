@@ -47,6 +47,8 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
 
         raise NotATrace(origin.name, sniff.describe(head.text(text.encoding)))
     sessions = assembler.sessions(account.contexts)
+    if account.open_end or account.cut_at_end:
+        assembler.forget_cut_end(account.lines)
     in_force = rules.load()
     diagnoses = diagnose(sessions, in_force)
     trace = Trace(

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from tracelens.libssh2 import messages
+
+_LONGEST = 300  # no error text of libssh2 has half as many characters
+
 
 class ErrorText(Struct, frozen=True):
     """What an error text means."""
@@ -63,6 +67,35 @@ def classify(message: str) -> ErrorText:
         return ErrorText()
     first, names = matches[0], [row.name for row in matches]
     return ErrorText(first.name, first.phase, first.method, frozenset(names + [name.split(".")[0] for name in names]))
+
+
+_BARE = re.compile(
+    r"(?:\[libssh2\])?\s*(?:[0-9]+\.[0-9]*\s+)?(?:Failure Event:\s*)?"
+    r"(?P<before>-[0-9]{1,2}(?![0-9]))?[\s,:-]*(?P<text>[A-Za-z].*?)[\s.]*(?:[,:(\[\s]+(?P<after>-[0-9]{1,2})[)\].\s]*)?",
+    re.DOTALL,
+)
+_NUMBER = re.compile(r"(?<![\w.-])-[0-9]{1,2}(?![\w.])")
+
+
+def bare_error(record: str, nearby: str = "") -> tuple[int | None, str] | None:
+    """Return the number and the text of an error whose record lacks its number or its context; None if it is none.
+
+    Args:
+        record: the record, which a program shortened.
+        nearby: the program's own line before it, which may have the number.
+    """
+    found = _BARE.fullmatch(record) if len(record) <= _LONGEST else None
+    known = messages.error_texts(found["text"]) if found is not None else []
+    if found is None or not known:
+        return None
+    told = found["before"] or found["after"]
+    codes = messages.codes_for(known[0].text)
+    if told is not None:
+        return int(told), known[0].text
+    if len(codes) == 1:
+        return codes[0], known[0].text
+    numbers = map(int, _NUMBER.findall(nearby[:_LONGEST]))
+    return next((number for number in numbers if number in codes), None), known[0].text
 
 
 _ANSWERS: Mapping[str, str] = {

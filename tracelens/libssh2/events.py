@@ -103,7 +103,7 @@ def parse_afresh(context: str, text: str) -> Parsed:
     try:
         tree = read(text)
     except UnexpectedInput:
-        return f"{grammar}.unknown", {}
+        return (grammar == "failure_event" and parse_bare_error(text)) or (f"{grammar}.unknown", {})
     fields: dict[str, Value] = {}
     tokens: list[tuple[str, Token]] = []
     for child in tree.children:
@@ -124,6 +124,22 @@ def parse_afresh(context: str, text: str) -> Parsed:
         _shapes.clear()
     _shapes[context, "0".join(_split(text)[::2])] = _shape_of(text, name, fields, tokens)
     return name, fields
+
+
+def parse_bare_error(text: str, nearby: str = "") -> Parsed | None:
+    """Return the event of an error whose record lacks its number or its context; None if `text` is none.
+
+    Args:
+        text: the record.
+        nearby: the program's own line before it, which may have the number.
+    """
+    from tracelens.libssh2.errors import bare_error  # reads the list of messages, which most traces do without
+
+    found = bare_error(text, nearby)
+    if found is None:
+        return None
+    fields: dict[str, Value] = {"message": found[1]}
+    return "failure_event.failure", fields if found[0] is None else {"code": found[0], **fields}
 
 
 @cache

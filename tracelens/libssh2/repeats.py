@@ -34,4 +34,4 @@ MULTILINE = (
 
 def is_repeated(name: str, fields: Mapping[str, Value]) -> bool:
     """Whether libssh2 repeats this event; of `SFTP_PACKET` only texts with `SFTP_DATA` count."""
-    return name in _TRANSFER or (name == FAILURE and fields["code"] == EAGAIN)
+    return name in _TRANSFER or (name == FAILURE and fields.get("code") == EAGAIN)

@@ -6,9 +6,12 @@ from functools import cache
 from msgspec import Struct
 
 from tracelens.libssh2 import grammar
+from tracelens.libssh2.events import GRAMMARS
 
 DIGITS = b"0123456789"
 TEXT_KEPT = 1 << 16
+_CUT_BEGINNING = re.compile(rb"\[[libsh2\]]{0,8} ?|=>? ?|=> (?:li?b?s?s?h?2?\w{0,40}|ss?h?2?\w{0,40})[^:]{0,40}")
+_CUT_RECORD = re.compile(r"\[libssh2\] ?[0-9]*\.?[0-9]* ?([A-Z][A-Za-z ]*)?")
 
 
 class Patterns(Struct, frozen=True):
@@ -48,6 +51,17 @@ def patterns() -> Patterns:
         f"(?:(?!{tag} (?:(?:{any_clock}) )?{context}:){tag}(?:{text})?\\n?)+",
     )
     return Patterns(*(re.compile(source.encode("latin-1")) for source in sources))
+
+
+def is_cut_beginning(line: bytes) -> bool:
+    """Whether the last line of a trace, which is no record, is the beginning of a record or of a title."""
+    return _CUT_BEGINNING.fullmatch(line) is not None
+
+
+def is_cut_record(record: str) -> bool:
+    """Whether a record ends before its text begins."""
+    found = _CUT_RECORD.fullmatch(record)
+    return found is not None and any(context.startswith(found[1] or "") for context in GRAMMARS)
 
 
 def decoded(text: bytes | None) -> str:

@@ -14,7 +14,7 @@ from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import FAILURE, MULTILINE, SFTP_DATA, SFTP_PACKET, is_repeated
 from tracelens.reader.dumps import ROW, Dump, Layout, PartialDump
 from tracelens.reader.framer import TAG, Framer
-from tracelens.reader.patterns import DIGITS, TEXT_KEPT, decoded
+from tracelens.reader.patterns import DIGITS, TEXT_KEPT, decoded, is_cut_beginning, is_cut_record
 from tracelens.reader.repeats import Run
 from tracelens.reader.stats import COUNTED, MAX_REPEATS, UNKNOWN, UNREAD, Account, ShapeCache
 
@@ -323,16 +323,20 @@ class Reader(Framer):
     def _other_bytes(self, stop: int, *, prefix: bool) -> None:
         account, starts = self.account, self._line_start
         lines = self._buffer[self._pos : stop].split(b"\n")
+        is_end, last = self._ended and stop == len(self._buffer), len(lines) - 1 - (lines[-1] == b"")
         for number, text in enumerate(lines):
             if not text.strip():
                 account.blank_bytes += len(text)
+                account.blank_lines += (starts or number > 0) and number < len(lines) - 1
             elif (starts or number) and self._row_due < 0 and self._is_row(text):
                 account.dump_bytes += len(text)  # of a dump whose title was cut off
             elif prefix:
                 account.record_bytes += len(text)
             else:
                 account.foreign_bytes += len(text)
-                if starts or number:
+                if is_end and number >= last and is_cut_beginning(text):
+                    account.cut_at_end = True
+                elif starts or number:
                     account.add_foreign_line(self._line + number, decoded(text[:200]))
         account.blank_bytes += len(lines) - 1
         self._line += len(lines) - 1
@@ -356,16 +360,26 @@ class Reader(Framer):
             end = found.end() if found is not None else stop
             text = decoded(buffer[pos:end].rstrip(b"\r"))
             self.account.records += 1
-            self.account.cut_at_end |= end == len(buffer) and self._ended
+            if self._ended and not buffer[end:].strip():
+                self.account.cut_at_end |= end == len(buffer) or is_cut_record(text)
             if counted := self._name_beyond_limits(_NO_CONTEXT, b"", text):
                 self._add_to_run(counted, self._line, None, text)
             else:
                 self._flush_run()
-                self._out.append(Event(self._line, None, "Unknown", _NO_CONTEXT, {}, text))
+                self._out.append(self._bare_event(text))
             newline = buffer[end : end + 1] == b"\n"
             self._line += newline
             self.account.record_bytes += end + newline - pos
             self._pos = end + newline
+
+    def _bare_event(self, text: str) -> Event:
+        """The event of a record without a context: an error if its text is one, else unknown."""
+        line, before = self.account.foreign[-1] if self.account.foreign else (0, "")
+        error = events.parse_bare_error(text, before if line == self._line - 1 else "")
+        if error is None:
+            return Event(self._line, None, "Unknown", _NO_CONTEXT, {}, text)
+        self.account.contexts.add("Failure Event")
+        return Event(self._line, None, "Failure Event", *error, text)
 
     def _count_damaged(self, run: Run, text: bytes) -> None:
         """Counts a series of tags without a context; hostile input can contain any number of them."""

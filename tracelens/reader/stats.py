@@ -36,6 +36,7 @@ class Account(Struct):
     blank_bytes: int = 0
     foreign_bytes: int = 0
     lines: int = 0
+    blank_lines: int = 0
     records: int = 0
     dumps: int = 0
     foreign_lines: int = 0
@@ -81,8 +82,8 @@ class Account(Struct):
 
 
 _SUMS = (
-    "bytes", "record_bytes", "dump_bytes", "blank_bytes", "foreign_bytes", "lines", "records", "dumps",
-    "foreign_lines", "counted",
+    "bytes", "record_bytes", "dump_bytes", "blank_bytes", "foreign_bytes", "lines", "blank_lines", "records",
+    "dumps", "foreign_lines", "counted",
 )  # fmt: skip
 
 

@@ -101,6 +101,8 @@ def _ranked(sessions: Sequence[Session]) -> list[Session]:
 def headline(session: Session) -> str:
     """How a session went, in a line."""
     where, lasted = PHASES[session.phase], session.lasted
+    if session.verdict == "insufficient" and not session.phases:
+        return "Not enough to tell: the trace does not show how far the session came"
     if session.verdict == "insufficient":
         return f"Not enough to tell: the trace stops {where}"
     if session.verdict == "healthy":

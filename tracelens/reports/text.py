@@ -19,7 +19,7 @@ WIDTH = 80
 _LABEL = 13
 _NEWLINES = {
     "normal": "",
-    "doubled": "; a blank line after each line: the trace handler adds newlines of its own",
+    "doubled": "; a blank line after each line: the trace handler adds newlines, or what copied the trace",
     "none": "; no newline between records: the trace handler must add one",
 }
 _CLOCK = (
@@ -180,6 +180,8 @@ def _undecided(session: Session) -> Iterator[str]:
 
 def _verdict(session: Session, paint: Paint) -> str:
     where = PHASES[session.phase]
+    if session.verdict == "insufficient" and not session.phases:
+        return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace does not show how far the session came"
     lasted = "" if session.lasted is None else f"{session.lasted:.2f} s"
     if session.verdict == "insufficient":
         return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace stops {where}"

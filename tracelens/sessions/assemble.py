@@ -137,6 +137,12 @@ class Assembler:
             result.append(session)
         return result
 
+    def forget_cut_end(self, line: int) -> None:
+        """Do not count the input's last line, which was cut, among the records with an unknown text."""
+        if self.unknown_quotes and self.line_of(self.unknown_quotes[-1].line) == line:
+            self.unknown_quotes.pop()
+            self.unknown -= 1
+
     # -- text ------------------------------------------------------------------------------------------------------
 
     def _record(self, event: Event) -> None:

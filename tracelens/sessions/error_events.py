@@ -23,8 +23,7 @@ def add_wait(state: State, message: str, count: int, line: int, last_line: int) 
 @on("failure_event.failure")
 def _failure(state: State, event: Event) -> None:
     code, message = event.fields.get("code"), str(event.fields.get("message", ""))
-    if not isinstance(code, int):
-        return
+    code = code if isinstance(code, int) else None  # a program left it out
     session, phase = state.session, classify(message).phase
     if code == EAGAIN:
         add_wait(state, message, 1, event.line, event.line)

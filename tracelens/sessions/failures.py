@@ -83,6 +83,9 @@ def classify_failures(state: State, *, cut: bool) -> Session:
     """
     session = state.session
     session.ending.cut = cut
+    shows_beginning = session.shows_banner_phase()
+    if state.phase == "banner" and state.packets_phase and not shows_beginning:
+        state.phase = session.phases[-1].name = state.packets_phase
     if not state.sftp_dumped:
         state.finish_text_operation()
     _add_silent_refusals(session)
@@ -96,6 +99,8 @@ def classify_failures(state: State, *, cut: bool) -> Session:
             session.failures.append(final)
     session.ending.failed = final
     session.ending.reached = _reached(session, state, final)
+    if session.phases[0].name == "banner" and not shows_beginning:
+        del session.phases[0]  # the trace begins later
     return session
 
 
@@ -319,6 +324,8 @@ def _silence(session: Session, state: State) -> Failure | None:
     if pending is None or (session.traced <= {"Failure Event"} and not session.dumped):
         return None  # where nothing but errors was traced, the server may have answered
     phase, _ = pending
+    if phase == "banner" and not session.shows_banner_phase():
+        return None
     login = session.login.last_attempt if phase == "auth" else None
     if session.dumped and login is not None and login.accepted_key and not login.signed:
         return None  # the client has to sign next

@@ -121,6 +121,7 @@ def _add_disconnect(state: State, line: int, reason: int | None, description: st
 def _looking_for(state: State, event: Event) -> None:
     number = event.fields.get("type")
     if isinstance(number, int):
+        state.imply_by_number(number, event.line)
         session = state.session
         if number == state.last_received:
             session.waiting_for = ()  # libssh2 looks again for the packet that it has just read, and finds it

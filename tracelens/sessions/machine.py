@@ -142,6 +142,7 @@ def take_packet(state: State, raw: RawPacket) -> None:
         state.last_received = raw.number
         state.wait_reason = None
         state.last_progress = state.clock
+    state.imply_by_number(raw.number, raw.line)
     # The meaning of number 60 depends on the method of the last attempt.
     packet = decode(raw, session.login.attempts[-1].method if session.login.attempts else None)
     session.packets[packet.name] = session.packets.get(packet.name, 0) + 1
@@ -185,6 +186,7 @@ def _shows_enough(packet: Packet) -> bool:
 
 def take_packet_number(state: State, number: int, line: int) -> None:
     """Take the number of a received packet whose dump the trace does not have."""
+    state.imply_by_number(number, line)
     state.session.waiting_for = ()
     state.wait_started_line = 0
     state.last_received = number

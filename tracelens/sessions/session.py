@@ -4,6 +4,7 @@ import re
 
 from msgspec import Struct, field
 
+from tracelens.libssh2.errors import classify
 from tracelens.sessions.model import (
     AEAD,
     LISTS,
@@ -19,6 +20,12 @@ from tracelens.sessions.model import (
     Wait,
 )  # fmt: skip
 from tracelens.ssh.algorithms import negotiate
+
+# What libssh2 prints before anything of the server comes.
+_BANNER_PHASE = {
+    "conn.blocking_mode", "transport.new_session", "transport.local_banner_set", "transport.callback_set",
+    "transport.session_startup",
+}  # fmt: skip
 
 
 class Banners(Struct):
@@ -207,6 +214,15 @@ class Session(Struct):
     def uses(self, context: str) -> bool:
         """Whether the subsystem was traced in this file at all."""
         return context in self.traced
+
+    def shows_banner_phase(self) -> bool:
+        """Whether the trace has anything of the banner phase; it may begin in the middle of a session."""
+        return (
+            bool(self.banner.client_line or self.banner.received or self.banner.bytes)
+            or not self.lines.keys().isdisjoint(_BANNER_PHASE)
+            or any(classify(text).phase == "banner" for text in self.waits)
+            or any(failure.error.phase == "banner" for failure in self.failures)
+        )
 
     def server_disconnect(self) -> Disconnect | None:
         """The first disconnect that the server sent."""

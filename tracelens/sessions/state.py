@@ -67,6 +67,10 @@ def shown(event: Event) -> str:
     return text
 
 
+# RFC 4250, 4.1.2: the numbers of the messages of each protocol.
+_PHASE_OF_NUMBERS = ((range(20, 50), "kex"), (range(50, 80), "auth"), (range(80, 101), "channel"))
+
+
 class State(Struct, eq=False):
     """One session in the making."""
 
@@ -76,6 +80,7 @@ class State(Struct, eq=False):
     freed: bool = False
     closed: bool = False  # freed, or disconnected by the client: what follows is clean-up
     newkeys_received: bool = False
+    packets_phase: str = ""  # the latest phase that the numbers of packets show
 
     early_answer: Packet | None = None  # the last USERAUTH_FAILURE before any attempt: the trace begins between them
 
@@ -127,6 +132,16 @@ class State(Struct, eq=False):
         if self.phase != phase:
             self.phase = phase
             self.session.phases.append(Phase(phase, line, line, self.clock, self.clock))
+
+    def imply_by_number(self, number: int, line: int) -> None:
+        """Note the phase that the number of a packet shows, where nothing has shown that the session began."""
+        if self.phase != "banner":
+            return
+        phase = next((phase for numbers, phase in _PHASE_OF_NUMBERS if number in numbers), "banner")
+        if phase == "kex":
+            self.enter("kex", line)
+        elif RANK[phase] > RANK[self.packets_phase or "banner"]:
+            self.packets_phase = phase
 
     def tick(self, line: int, time: float | None, *, polling: bool = False) -> None:
         """Advance the clock; a pause in which the client waited for the peer is added to what it waited for."""

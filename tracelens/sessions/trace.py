@@ -32,4 +32,4 @@ class Trace(Struct):
         account = self.account
         if 2 * self.shared > account.records:
             return "none"
-        return "doubled" if account.blank_bytes > _MOST * account.records else "normal"
+        return "doubled" if account.blank_lines > _MOST * account.records else "normal"

@@ -17,7 +17,8 @@ def pending_request(session: Session) -> Pending | None:
     if session.blocked_on is not None and not session.ending.by_client and session.traced <= {"Failure Event"}:
         return (session.phases[-1].name, session.blocked_on.line)
     if not ((session.banner.server or "").startswith("SSH-") or session.kex.offers or session.kex.done):
-        return ("banner", session.banner.client_line or session.first_line)
+        reached = session.phases[-1].name if session.phases else "banner"
+        return (reached, session.banner.client_line or session.first_line)
     if not session.kex.done:
         return (
             ("kex", session.kex.offer_lines.get("client", session.first_line))

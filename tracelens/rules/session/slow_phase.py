@@ -68,7 +68,8 @@ def slow_phase(session: Session) -> Found | None:
         return None
     total = session.ended - session.started
     durations = [(p, p.ended - p.started) for p in session.phases if p.started is not None and p.ended is not None]
-    if total < SLOW_SECONDS or len(durations) < 2:
+    steps = len(durations) + (not session.shows_banner_phase())  # the trace may begin after the first one
+    if total < SLOW_SECONDS or steps < 2:
         return None
     slowest, duration = max(durations, key=lambda pair: pair[1])
     if duration < SLOW_SHARE * total or _is_long_transfer(session, slowest, duration):

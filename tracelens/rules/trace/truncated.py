@@ -62,9 +62,14 @@ def truncated(trace: Trace) -> Found | None:
         )
     for session in reversed(trace.sessions):
         pending = pending_request(session) if session.ending.cut and session.ending.failed is None else None
-        if pending is not None:
+        if pending is not None and _shows_request(session):
             return _in_mid_operation(session, *pending)
     return None
+
+
+def _shows_request(session: Session) -> bool:
+    """Whether the trace shows what was asked: it does not where it begins in the middle of a session."""
+    return session.kex.done or bool(session.kex.offers) or session.shows_banner_phase()
 
 
 def _complete(session: Session) -> bool:
