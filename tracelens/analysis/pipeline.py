@@ -42,7 +42,7 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
     account = reader.account
     if not account.records and not account.dumps:
         if damage is not None:
-            raise damage
+            raise UnreadableInput(origin.name, damage.reason)
         from tracelens.inputs import sniff
 
         raise NotATrace(origin.name, sniff.describe(head.text(text.encoding)))

@@ -55,7 +55,9 @@ class _Input:
 
     def first(self) -> Iterator[Token]:
         """The tokens of the text, in an ASCII-compatible encoding."""
-        self.encoding, self.undone, blocks = inputs.read_text(self._until_damage(self._origin.chunks()))
+        self.encoding, self.undone, blocks = inputs.read_text(self._origin.chunks())
+        self._again &= not self.undone  # what was undone need not be undone again
+        blocks = self._until_damage(blocks)
         for token in Tokens(self._first(blocks)):
             if self._left > 0:
                 self._tokens.append(token)

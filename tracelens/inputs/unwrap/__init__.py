@@ -22,6 +22,7 @@ _OTHER_LINE = re.compile(
     rb"^(?!\[libssh2\] (?:\d+\.\d{6} )?[A-Z]|=> |[0-9a-f]{4,6}: (?:[0-9A-F]{2} )|\r?$)", re.MULTILINE
 )
 _ODD = re.compile(rb"[\x80-\xff]|&[a-z#]|<(?:br|/)|\\[rn]|=3D|=\r?$|\t|[\"']\s*[,;]|[0-9A-F]{2} :", re.MULTILINE)
+_CLOCK = re.compile(rb"\[libssh2\] (\d{1,9}\.\d{6}) ")
 _SIGN = re.compile(rb"libssh2\]|ssh2_[a-z]")
 
 
@@ -36,7 +37,7 @@ def unwrap(blocks: Iterable[bytes], charset: str = "utf-8") -> tuple[tuple[str, 
     blocks = iter(blocks)
     while len(undone) < _MAX_DEPTH:
         head, blocks = _peek(blocks)
-        if not head or (_OTHER_LINE.search(head) is None and _ODD.search(head) is None):
+        if not head or not _may_be_wrapped(head):
             break
         from tracelens.inputs.unwrap import wrappings
 
@@ -46,6 +47,14 @@ def unwrap(blocks: Iterable[bytes], charset: str = "utf-8") -> tuple[tuple[str, 
         undone.append(wrapping[0])
         blocks = filter(None, wrapping[1](blocks))
     return tuple(undone), blocks
+
+
+def _may_be_wrapped(head: bytes) -> bool:
+    """Whether anything in the text is not as in a plain trace, or its clock falls from the first to the last record."""
+    if _OTHER_LINE.search(head) is not None or _ODD.search(head) is not None:
+        return True
+    clocks = _CLOCK.findall(head)
+    return len(clocks) > 1 and float(clocks[-1]) < float(clocks[0])
 
 
 def _peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -5,10 +5,14 @@ They are not taken apart: both programs cut each line at half of their width, so
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+
+from tracelens.errors import UnreadableInput
+from tracelens.inputs.unwrap.sign import Undo
 
 REASON = (
-    "two traces side by side, as `sdiff` or `diff -y` print them: their lines are cut; give both files, or compare them "
-    "with `tracelens diff`"
+    "two traces side by side, as `sdiff` or `diff -y` print them: their lines are cut; give both files, or compare "
+    "them with `tracelens diff`"
 )
 _BEGIN = re.compile(
     rb"\[libssh2\] (?:[0-9]{1,9}\.[0-9]{6} )?[A-Z]|=> (?:lib)?ssh2_\w|(?<![0-9A-Za-z.])[0-9a-f]{4}: (?:[0-9A-F]{2} )"
@@ -19,6 +23,16 @@ _LINES = 400
 _ENOUGH = 3
 _SHARE, _SHARE_WITH_MARKS = 0.5, 0.15
 _TAB = 8
+
+
+def find(head: bytes) -> Undo | None:
+    """The function that refuses the text if it is two traces side by side."""
+    return _refuse if found(head) else None
+
+
+def _refuse(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    raise UnreadableInput("", REASON)
+    yield from blocks
 
 
 def found(head: bytes) -> bool:

@@ -9,7 +9,10 @@ from tracelens.inputs.unwrap import (
     escapes,
     html,
     json_strings,
+    letter_case,
+    newest_first,
     rtf,
+    side_by_side,
     transfer,
     wrapped_lines,
 )
@@ -29,7 +32,10 @@ _FORMATS = (
 _DAMAGE = (
     (blanks.NAME, blanks.find),
     (wrapped_lines.NAME, wrapped_lines.find),
+    (newest_first.NAME, newest_first.find),
 )
+# Lost beyond repair: the function raises an error that says so.
+_REFUSED = (side_by_side.find, letter_case.find)
 
 
 def find(head: bytes, charset: str, undone: Container[str]) -> tuple[str, Undo] | None:
@@ -43,6 +49,9 @@ def find(head: bytes, charset: str, undone: Container[str]) -> tuple[str, Undo] 
     for name, finder in _FORMATS:
         if undo := finder(head):
             return name, undo
+    for refused in _REFUSED:
+        if undo := refused(head):
+            return "", undo
     if characters.NAME not in undone and (undo := characters.find(head, charset)):
         return characters.NAME, undo
     for name, finder in _DAMAGE:
