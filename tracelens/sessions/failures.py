@@ -152,7 +152,7 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
 def _fate(session: Session, failure: Failure, successes: _Successes) -> str:
     if failure.code == 0:
         return "recovered"
-    if _is_undecidable(session, failure):
+    if _is_undecidable(session, failure) or _is_before_a_hole(session, failure):
         session.ending.undecided = session.ending.undecided or failure
         return "undecided"
     if failure.phase == "auth" and failure.attempt is not None:
@@ -168,8 +168,6 @@ def _fate(session: Session, failure: Failure, successes: _Successes) -> str:
 
 def _is_undecidable(session: Session, failure: Failure) -> bool:
     """Whether only errors were traced there, and the program continued: its later successes leave no line."""
-    if failure.phase == "sftp" and failure.line < max(session.hidden_request_line, session.hidden_answer_line):
-        return True  # what the client requested then may have succeeded
     over = failure.code == -13 and failure.is_("socket.closed") and failure is session.failures[-1]
     if (over or failure.kind == "disconnect") and not session.uses("Conn") and not session.dumped:
         # A program that still wanted something would have logged it; some servers end each session like this.
@@ -180,6 +178,11 @@ def _is_undecidable(session: Session, failure: Failure) -> bool:
     return _continues_in_silence(session, failure) or any(
         wait.last_line > failure.line and re.search(_GOES_ON, wait.what) for wait in session.waits.values()
     )
+
+
+def _is_before_a_hole(session: Session, failure: Failure) -> bool:
+    """Whether packets of SFTP follow that the trace does not show: the client may have gone on with success."""
+    return failure.phase == "sftp" and failure.line < max(session.hidden_request_line, session.hidden_answer_line)
 
 
 def _continues_in_silence(session: Session, failure: Failure) -> bool:
