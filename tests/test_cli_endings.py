@@ -118,14 +118,15 @@ class TestStandardOutput:
         assert (tmp_path / "a.json").read_text() == run("analyze", TRACE, "-f", "json").stdout
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("large") / "large.log"
+    path.write_bytes(TRACE.read_bytes() * 1000)
+    return path
+
+
 class TestSignals:
     """Real processes, over an input that takes long enough."""
-
-    @pytest.fixture(scope="class")
-    def large(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        path = tmp_path_factory.mktemp("large") / "large.log"
-        path.write_bytes(TRACE.read_bytes() * 1000)
-        return path
 
     @pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
     @pytest.mark.parametrize(
