@@ -40,7 +40,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     # Its defaults are local paths, which a statement could show. Nothing is written beside the tables.
     "temp_directory": "",
-    "secret_directory": "",
+    "secret_directory": "none",
 }
 # What a statement may call in place of a table; others show files, settings and what else there is on this machine.
 _ROW_MAKERS = {"range", "generate_series", "unnest", "repeat", "repeat_row"}

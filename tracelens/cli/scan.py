@@ -66,7 +66,7 @@ def scan(
                 rehash=rehash,
                 watch=bar.show,
             )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # SystemExit: SIGTERM
             bar.end()
             warn(f"stopped; what was done is kept in {output}, and the same command takes it up")
             raise

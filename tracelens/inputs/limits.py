@@ -15,7 +15,7 @@ _LIMITS = "TRACELENS_LIMITS"
 
 
 class Limits(Struct, frozen=True):
-    """How far one input may unpack, and how much of an endless one is read.
+    """How far one input may unpack, how much of an endless one is read, and what one query may take.
 
     The environment variable TRACELENS_LIMITS overrides them: `TRACELENS_LIMITS=depth=12,ratio=50000`.
     """
