@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from tracelens.inputs import workbook
-from tracelens.inputs.xml_text import Lines, Part, Read, attribute, number
+from tracelens.inputs.streams import Read
+from tracelens.inputs.xml_text import Lines, Part, attribute, number
 
 # Opens a part of the archive by its name, and returns what reads it.
 Open = Callable[[str], Read]
