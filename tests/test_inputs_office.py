@@ -245,6 +245,12 @@ def test_damaged_parts(body: str, why: str, read: Read) -> None:
     assert read(word(paragraph(text("a")) + body))[0][2].startswith(why)
 
 
+def test_a_damaged_archive(read: Read) -> None:
+    for document in (word(paragraph(text("a"))), open_document("text", "<t:p>a</t:p>"), sheet("")):
+        for place in [match.start() for match in re.finditer(rb"PK\x03\x04", document)]:
+            assert len(read(document[:place] + b"PK__" + document[place + 4 :])) == 1
+
+
 def test_entities_are_refused(read: Read) -> None:
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]><x>&b;</x>'
     outside = '<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>'

@@ -37,8 +37,10 @@ class Source:
 
     Attributes:
         name: as the user named it; `archive.zip!folder/member.log` inside an archive, `a.tar!b.zip!c.log` if archives
-            are nested. Control characters and undecodable bytes are escaped.
-        compression: None, or the layers around it from the outside in: `gzip`, `zip`, `gzip+tar`, `tar+zip`.
+            are nested; `mail.eml!body` or `mail.eml!trace.log` in a mail, `a.docx!text`. Control characters and
+            undecodable bytes are escaped.
+        compression: None, or the layers around it from the outside in: `gzip`, `zip`, `gzip+tar`, `tar+zip`,
+            `mail+gzip`, `mbox+mail`, `xlsx`.
         sha256: of the decompressed bytes; None until `chunks()` has ended.
         bytes: number of decompressed bytes; None until then. After damage both describe the readable bytes.
         path: of the file that holds exactly these bytes; None if they are packed or come from a pipe.

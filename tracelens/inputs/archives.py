@@ -180,15 +180,13 @@ def _zip(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
     with ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(_seekable(stream, stack)))
+            format = _office_format(archive)
         except Exception as error:
             yield name, UnreadableInput(name, reason(error, "zip archive"))
             return
-        if "[Content_Types].xml" in archive.NameToInfo or "mimetype" in archive.NameToInfo:
-            from tracelens.inputs import office
-
-            if format := office.format_of(archive):
-                yield f"{name}!text", _office_text(archive, format, budget)
-                return
+        if format:
+            yield f"{name}!text", _office_text(archive, format, budget)
+            return
         for info in archive.infolist():
             budget.count_member()
             if info.filename.endswith("/") or stat.S_ISLNK(info.external_attr >> 16):
@@ -206,6 +204,14 @@ def _zip(name: str, stream: Stream, budget: Budget) -> _MemberStreams:
                     member,
                     Stream(budget.count_bytes(opened.read1, packed), "zip member", None, _zip_time(info.date_time)),
                 )
+
+
+def _office_format(archive: Any) -> str | None:
+    if not {"[Content_Types].xml", "mimetype"} & archive.NameToInfo.keys():
+        return None
+    from tracelens.inputs import office
+
+    return office.format_of(archive)
 
 
 def _office_text(archive: Any, format: str, budget: Budget) -> Stream:

@@ -13,9 +13,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from tracelens.inputs import mail_text
-from tracelens.inputs.mail_text import Read
 from tracelens.inputs.signs import search
-from tracelens.inputs.streams import Stream
+from tracelens.inputs.streams import Read, Stream
 
 _Parts = Iterator[tuple[str, Stream]]
 
@@ -160,6 +159,18 @@ class _Header(NamedTuple):
     is_flowed: bool
     delete_blank: bool
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether it is a text of the mail itself, and no attached file."""
+        return self.kind.startswith("text/") and not self.is_attached and not self.file_name
+
+    @property
+    def name(self) -> str:
+        """The part's file name, or what it is."""
+        if self.file_name:
+            return self.file_name
+        return "message" if self.kind == "message/rfc822" else "body" if self.is_shown else "attachment"
+
     @classmethod
     def take(cls, stream: Stream) -> "_Header":
         """Read the header at the beginning of a stream, with the blank line behind it.
@@ -230,6 +241,16 @@ def _file_name(message: Any) -> str:
     return name.strip()[-_MAX_NAME:]
 
 
+def _decoded(header: _Header, read: Read) -> Read:
+    """The data of a part; a text that the mail shows in UTF-8, an attached one as it is."""
+    read = mail_text.decoded(read, header.encoding)
+    if header.is_shown:
+        read = mail_text.in_utf8(read, header.charset)
+        if header.kind == "text/plain" and header.is_flowed:
+            read = mail_text.unflowed(read, delete_blank=header.delete_blank)
+    return read
+
+
 class _Mail:
     """Takes one mail apart."""
 
@@ -251,21 +272,14 @@ class _Mail:
                 plain = plain or _PlainText()
             yield from self.multipart(header.boundary, stream, depth, plain)
             return
-        read = mail_text.decoded(stream.read, header.encoding)
-        is_shown = header.kind.startswith("text/") and not header.is_attached and not header.file_name
-        if is_shown:
-            read = mail_text.in_utf8(read, header.charset)
-        if is_shown and header.kind == "text/plain" and header.is_flowed:
-            read = mail_text.unflowed(read, delete_blank=header.delete_blank)
-        part = Stream(read, "mail")
-        if is_shown and plain:
-            if header.kind == "text/html" and plain.has_record:
-                return
+        if header.is_shown and header.kind == "text/html" and plain and plain.has_record:
+            return
+        part = Stream(_decoded(header, stream.read), "mail")
+        if header.is_shown and header.kind == "text/plain" and plain:
             searched = search(part, self._search_limit)
-            plain.has_record |= header.kind == "text/plain" and searched.has_record
+            plain.has_record |= searched.has_record
             part = searched.stream
-        kind = "message" if header.kind == "message/rfc822" else "body" if is_shown else "attachment"
-        yield self._named(header.file_name or kind), part
+        yield self._named(header.name), part
 
     def multipart(self, boundary: str, stream: Stream, depth: int = 0, plain: "_PlainText | None" = None) -> _Parts:
         """The parts between lines with this boundary, or the one that the first part has if the header is wrong."""

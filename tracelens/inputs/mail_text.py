@@ -1,14 +1,14 @@
 """Encodings of a mail's parts: the encoded bytes of a part -> its data, or its text as UTF-8, block by block.
 
-Each function takes a function that reads, and returns one: up to about that many bytes, none at the end.
+Each function takes a function that reads, and returns one.
 """
 
 import binascii
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-Read = Callable[[int], bytes]
+from tracelens.inputs.streams import Read
 
 _STEP = 1 << 16
 _MAX_LINE = 1 << 16  # a longer line is decoded in pieces
@@ -106,23 +106,22 @@ def _transcoded(read: Read, charset: str) -> Iterator[bytes]:
 
 
 def _unflowed(read: Read, delete_blank: bool) -> Iterator[bytes]:
-    paragraph, depth = b"", -1  # of the lines before, where they go on; the depth counts the marks of a quotation
+    paragraph, depth = b"", -1  # the lines so far, if they go on; the number of marks of a quotation before them
     for block in _lines(read):
         out = []
         for line in block.splitlines():
             text = line.lstrip(b">")
             quoted = len(line) - len(text)
             text = text.removeprefix(b" ")
-            if depth >= 0 and (quoted != depth or _BEGINS_ROW.match(text) or len(paragraph) > _MAX_LINE):
+            if paragraph and (quoted != depth or _BEGINS_ROW.match(text) or len(paragraph) > _MAX_LINE):
                 out.append(paragraph)
-                paragraph, depth = b"", -1
-            if depth < 0 and quoted:
+                paragraph = b""
+            if quoted and not paragraph:
                 text = b">" * quoted + b" " + text
-            goes_on = text.endswith(b" ") and text != b"-- "
-            paragraph += text[:-1] if goes_on and delete_blank else text
-            depth = quoted if goes_on else -1
-            if not goes_on:
-                out.append(paragraph)
+            if text.endswith(b" ") and text != b"-- ":
+                paragraph, depth = paragraph + (text[:-1] if delete_blank else text), quoted
+            else:
+                out.append(paragraph + text)
                 paragraph = b""
         yield b"".join(line + b"\n" for line in out)
     if paragraph:

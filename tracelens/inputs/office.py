@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from tracelens.inputs import workbook
-from tracelens.inputs.xml_text import Lines, Part, Read, attribute, number
+from tracelens.inputs.streams import Read
+from tracelens.inputs.xml_text import Lines, Part, attribute, number
 
 # Opens a part of the archive by its name, and returns what reads it.
 Open = Callable[[str], Read]
@@ -50,14 +51,15 @@ def text(format: str, archive: zipfile.ZipFile, open_part: Open, kept_bytes: int
         kept_bytes: how many bytes of a workbook's texts may be kept in a temporary file.
 
     Raises:
-        UnreadableInput, ValueError: a part is damaged or too large.
+        Exception: a part is damaged or too large.
     """
     if format == "docx":
-        return _WordPart(Lines()).read(open_part(_main_part(archive, format)))
-    if format == "xlsx":
+        yield from _WordPart(Lines()).read(open_part(_main_part(archive, format)))
+    elif format == "xlsx":
         names = set(archive.namelist())
-        return workbook.text(_main_part(archive, format), names, open_part, kept_bytes)
-    return _OpenDocumentPart(Lines()).read(open_part("content.xml"))
+        yield from workbook.text(_main_part(archive, format), names, open_part, kept_bytes)
+    else:
+        yield from _OpenDocumentPart(Lines()).read(open_part("content.xml"))
 
 
 class _TablePart(Part):

@@ -6,6 +6,8 @@ from typing import IO, NamedTuple
 
 from tracelens.errors import UnreadableInput
 
+Read = Callable[[int], bytes]  # returns up to about that many bytes, none at the end
+
 
 class InputFile(NamedTuple):
     """A file or object behind the inputs, not opened yet."""

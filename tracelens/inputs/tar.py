@@ -5,11 +5,11 @@ their own size, and a header with a wrong checksum is damage. Python's tarfile k
 versions, takes a damaged header for the end of the archive.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from tracelens.inputs.streams import Stream
+from tracelens.inputs.streams import Read, Stream
 
 _BLOCK = 512
 _STEP = 1 << 16
@@ -25,7 +25,7 @@ class PackedFile(NamedTuple):
     name: str  # its path in the archive
     modified: float | None  # file time, seconds since 1970; None if the header has none
     is_sparse: bool  # whether `read` fills holes with zeros, so that the file may be larger than its data
-    read: Callable[[int], bytes]  # returns up to that many bytes, none at the end
+    read: Read
 
 
 def packed_files(stream: Stream) -> Iterator[PackedFile]:
@@ -227,7 +227,7 @@ def _map_before(data: _Data) -> list[int]:
     return [_decimal(_text(line)) for line in text.split(b"\n")[1:wanted]]
 
 
-def _with_holes(data: _Data, extents: list[tuple[int, int]], size: int) -> Callable[[int], bytes]:
+def _with_holes(data: _Data, extents: list[tuple[int, int]], size: int) -> Read:
     """Reads a sparse file: its data, and zeros for its holes."""
 
     def blocks() -> Iterator[bytes]:

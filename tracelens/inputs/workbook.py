@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from tracelens.errors import UnreadableInput
-from tracelens.inputs.xml_text import Lines, Part, Read, attribute, number
+from tracelens.inputs.streams import Read
+from tracelens.inputs.xml_text import Lines, Part, attribute, number
 
 _MAX_CELL = 1 << 20  # characters; Excel allows 32,767
 _MAX_COLUMNS = 1 << 14

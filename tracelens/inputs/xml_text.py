@@ -4,10 +4,10 @@ Python's expat reads the XML in steps. A part that declares a document type is r
 depth and the length of a tag are bounded.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
-Read = Callable[[int], bytes]
+from tracelens.inputs.streams import Read
 
 _STEP = 1 << 14  # small, because what a block expands to is kept in memory
 _MAX_WAITING = 64 << 20  # characters that a block may expand to
