@@ -185,7 +185,7 @@ def fuzz(minutes: float, seed: int, only: list[str]) -> int:
             kind = wrong.split(":")[0] if wrong.startswith(("slow", "memory", "stuck")) else wrong
             seen[kind] += 1
             if item and seen[kind] <= 3:
-                file = findings / f"{len(seen)}-{seen[kind]}-{item.name}"
+                file = findings / f"{list(seen).index(kind) + 1}-{seen[kind]}-{item.name}"
                 file.write_bytes(item.data)
                 print(f"{wrong}  ({item.way}) -> {file}", flush=True)
         round_number += 1
