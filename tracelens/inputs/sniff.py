@@ -64,11 +64,8 @@ def _meaning(kind: str, digits: str) -> str | None:
     from tracelens.ssh import codes, messages
 
     if kind == "packet":
-        number = int(digits)
-        known = number in messages.FORMATS
-        return (
-            f"its last packet, type {number}, is SSH_MSG_{messages.format_of(number).name.upper()}" if known else None
-        )
+        form = messages.FORMATS.get(int(digits))
+        return f"its last packet, type {digits}, is SSH_MSG_{form.name.upper()}" if form else None
     if kind == "status":
         number = _STATUS_BASE - int(digits, 16)
         code = codes.libssh2_error(number)

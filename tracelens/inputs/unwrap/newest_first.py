@@ -8,13 +8,13 @@ the newest title first; then title and rows stay together.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from tracelens.errors import UnreadableInput
 
 NAME = "newest line first"
-MAX_BYTES = 64 << 20
+MAX_BYTES = 32 << 20
 _CLOCK = re.compile(rb"\[libssh2\] ([0-9]{1,9}\.[0-9]{6}) [A-Z]")
 _TITLE = re.compile(rb"=> (?:lib)?ssh2_\w")
 _ROW = re.compile(rb"(?:^|[^0-9a-zA-Z])0000: (?:[0-9A-F]{2} |$)")
@@ -34,6 +34,27 @@ def found(head: bytes) -> bool:
     falls = sum(later < earlier for earlier, later in pairwise(times))
     rises = sum(later > earlier for earlier, later in pairwise(times))
     return falls >= _FALLS and rises * _FALLS_A_RISE <= falls
+
+
+def find(head: bytes) -> Callable[[Iterator[bytes]], Iterator[bytes]] | None:
+    """The function that puts the lines of blocks in order if the newest one comes first."""
+    return _undo_blocks if found(head) else None
+
+
+def _undo_blocks(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    for line in undo(_lines(blocks)):
+        yield line + b"\n"
+
+
+def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for block in blocks:
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+        if len(rest) > MAX_BYTES:
+            break  # `undo` refuses it
+    if rest:
+        yield rest
 
 
 def undo(lines: Iterable[bytes]) -> Iterator[bytes]:
