@@ -70,6 +70,17 @@ def test_the_diagnosis_is_the_same() -> None:
     assert diagnose_bytes(again)["sessions"] == diagnose_file(path)["sessions"]
 
 
+@pytest.mark.parametrize("size", [7, 4099])
+def test_blocks_of_any_size(size: int) -> None:
+    lines = text_of(SAMPLES / "wrong-password.log").splitlines()
+    data = b"\n".join(lines[::-1])
+    find = newest_first.find(data)
+    assert find is not None
+    blocks = (data[at : at + size] for at in range(0, len(data), size))
+    assert b"".join(find(blocks)).splitlines() == lines
+    assert newest_first.find(b"\n".join(lines)) is None
+
+
 def test_a_few_processes_that_wrote_one_record_each_are_no_order() -> None:
     record = b"[libssh2] 0.%06d Failure Event: -18 - Authentication failed (username/password)\n"
     assert not newest_first.found(b"".join(record % time for time in (900, 700, 500)))

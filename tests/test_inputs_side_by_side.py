@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support import SAMPLES, TRACES, each
 
+from tracelens.errors import UnreadableInput
 from tracelens.inputs.unwrap import side_by_side
 
 
@@ -44,3 +45,13 @@ def test_what_diff_prints(options: tuple[str, ...]) -> None:
 def test_records_without_newlines_are_none() -> None:
     joined = (SAMPLES / "wrong-password.log").read_bytes().replace(b"\n[libssh2]", b"[libssh2]")
     assert not side_by_side.found(joined[: 1 << 16])
+
+
+def test_it_is_refused_in_a_sentence() -> None:
+    first = (SAMPLES / "wrong-password.log").read_text()
+    head = beside(first, first, 130)[: 1 << 16]
+    refuse = side_by_side.find(head)
+    assert refuse is not None
+    with pytest.raises(UnreadableInput, match="side by side"):
+        list(refuse(iter([head])))
+    assert side_by_side.find(first.encode()) is None

@@ -1,5 +1,8 @@
 """Traces that a log viewer exported with the newest line first -> the lines in the order in which they were written.
 
+    found(head)  ->  True
+    undo(lines)  ->  lines
+
 Each line is a record, a dump's title or one of its rows. Some exports keep the rows behind their title and only put
 the newest title first; then title and rows stay together.
 """
@@ -12,7 +15,7 @@ from tracelens.errors import UnreadableInput
 from tracelens.inputs.unwrap.sign import Undo, by_lines
 
 NAME = "newest line first"
-MAX_BYTES = 64 << 20
+MAX_BYTES = 32 << 20
 _CLOCK = re.compile(rb"\[libssh2\] ([0-9]{1,9}\.[0-9]{6}) [A-Z]")
 _TITLE = re.compile(rb"=> (?:lib)?ssh2_\w")
 _ROW = re.compile(rb"(?:^|[^0-9a-zA-Z])0000: (?:[0-9A-F]{2} |$)")
@@ -20,16 +23,6 @@ _BEGIN = re.compile(rb"\[libssh2\] |=> (?:lib)?ssh2_\w")
 # So many times the clock falls, and it rises at most once for so many falls: where another process wrote.
 _FALLS, _FALLS_A_RISE = 5, 8
 _TOO_LARGE = "its lines are sorted with the newest first: sort them by time, oldest first, and give that file"
-
-
-def find(head: bytes) -> Undo | None:
-    """The function that puts the lines in order if the newest comes first."""
-    return _undo if found(head) else None
-
-
-def _undo(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    lines = (line.rstrip(b"\r") for block in by_lines(blocks) for line in block.removesuffix(b"\n").split(b"\n"))
-    yield b"".join(line + b"\n" for line in undo(lines))
 
 
 def found(head: bytes) -> bool:
@@ -42,6 +35,16 @@ def found(head: bytes) -> bool:
     falls = sum(later < earlier for earlier, later in pairwise(times))
     rises = sum(later > earlier for earlier, later in pairwise(times))
     return falls >= _FALLS and rises * _FALLS_A_RISE <= falls
+
+
+def find(head: bytes) -> Undo | None:
+    """The function that puts the lines of blocks in order if the newest one comes first."""
+    return _undo_blocks if found(head) else None
+
+
+def _undo_blocks(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    lines = (line for block in by_lines(blocks) for line in block.removesuffix(b"\n").split(b"\n"))
+    yield b"".join(line.rstrip(b"\r") + b"\n" for line in undo(lines))
 
 
 def undo(lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from tracelens.errors import UnreadableInput
 from tracelens.inputs.unwrap.sign import Undo
 
+NAME = "side by side"
+
 REASON = (
     "two traces side by side, as `sdiff` or `diff -y` print them: their lines are cut; give both files, or compare "
     "them with `tracelens diff`"
@@ -23,16 +25,7 @@ _LINES = 400
 _ENOUGH = 3
 _SHARE, _SHARE_WITH_MARKS = 0.5, 0.15
 _TAB = 8
-
-
-def find(head: bytes) -> Undo | None:
-    """The function that refuses the text if it is two traces side by side."""
-    return _refuse if found(head) else None
-
-
-def _refuse(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    raise UnreadableInput("", REASON)
-    yield from blocks
+_WIDEST = 200  # of a gutter that is looked at
 
 
 def found(head: bytes) -> bool:
@@ -46,9 +39,19 @@ def found(head: bytes) -> bool:
     for line in head.split(b"\n")[:_LINES]:
         begins = [found.start() for found in _BEGIN.finditer(line)]
         lines += bool(begins)
-        gutter = _GUTTER.search(line, begins[0], begins[1]) if len(begins) == 2 else None
+        gutter = _GUTTER.search(line, max(begins[0], begins[1] - _WIDEST), begins[1]) if len(begins) == 2 else None
         if gutter is not None:
             columns[len(line[: begins[1]].expandtabs(_TAB))] += 1
             marks += gutter[1] is not None
     most = max(columns.values(), default=0)
     return most >= _ENOUGH and most >= (_SHARE_WITH_MARKS if marks else _SHARE) * lines
+
+
+def find(head: bytes) -> Undo | None:
+    """The function that refuses the text if it is two traces side by side."""
+    return _refuse if found(head) else None
+
+
+def _refuse(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    raise UnreadableInput("", REASON)
+    yield from blocks
