@@ -247,7 +247,7 @@ def test_damaged_parts(body: str, why: str, read: Read) -> None:
 
 def test_a_damaged_archive(read: Read) -> None:
     for document in (word(paragraph(text("a"))), open_document("text", "<t:p>a</t:p>"), sheet("")):
-        for place in [match.start() for match in re.finditer(rb"PK\x03\x04", document)]:
+        for place in [match.start() for match in re.finditer(rb"PK\x03\x04", document)][1:]:
             assert len(read(document[:place] + b"PK__" + document[place + 4 :])) == 1
 
 

@@ -52,6 +52,12 @@ def _table(results: list[Result], forms: list[Form], check: ModuleType) -> None:
         print(f"{form.name:24}{mine.total():>8}{cells}{'  missed' if missed else ''}")
 
 
+def _name_misses(results: list[Result], check: ModuleType) -> None:
+    for result in sorted(results, key=lambda r: (r.form, r.trace)):
+        if check.is_miss(every_form()[result.form], result.outcome):
+            print(f"{result.form}: {result.trace}: {result.outcome}: {result.said[:200]}")
+
+
 def _bars(results: list[Result], check: ModuleType) -> bool:
     """Print each bar with what was reached; whether all hold."""
     forms, held = every_form(), True
@@ -101,9 +107,7 @@ def main() -> int:
     with Pool(options.jobs) as pool:
         results = [result for found in pool.imap_unordered(_work, jobs) for result in found]
     if options.verbose:
-        for result in sorted(results, key=lambda r: (r.form, r.trace)):
-            if check.is_miss(every_form()[result.form], result.outcome):
-                print(f"{result.form}: {result.trace}: {result.outcome}: {result.said[:200]}")
+        _name_misses(results, check)
     _table(results, forms, check)
     return 0 if _bars(results, check) else 1
 

@@ -85,22 +85,30 @@ def outcome(wanted: list[Facts], found: list[Facts]) -> tuple[str, str]:
     """One of OUTCOMES, and what differs."""
     if wanted == found:
         return "equal", ""
+    said, why = _by_cause(wanted, found), f"{_causes(wanted)} -> {_causes(found)}"
+    if said:
+        return said, why
+    if _causes(wanted) != _causes(found):
+        extra = Counter(_causes(found)) - Counter(_causes(wanted))
+        return ("fewer facts" if extra.keys() <= {"insufficient", "unexplained"} else "other facts"), why
+    pairs = [pair for one, other in zip(wanted, found, strict=True) for pair in _values(one, other)]
+    invented = [pair for pair in pairs if pair[1] is not None]
+    return ("other facts" if invented else "fewer facts"), str((invented or pairs)[:2])
+
+
+def _by_cause(wanted: list[Facts], found: list[Facts]) -> str | None:
+    """What counts whatever else differs: a cause or a healthy session that the plain file does not have."""
     known = {f.root_cause for f in wanted if f.root_cause}
     others = [f for f in found if f.root_cause and f.root_cause not in known]
     if any(not known & f.rivals for f in others):
-        return "other cause", f"{_causes(wanted)} -> {_causes(found)}"
-    healthy = [sum(f.verdict == "healthy" for f in side) for side in (wanted, found)]
-    if healthy[1] > healthy[0]:
-        return "false healthy", f"{_causes(wanted)} -> {_causes(found)}"
-    if others:
-        return "open rival", f"{_causes(wanted)} -> {_causes(found)}"
-    if _causes(wanted) == _causes(found):
-        pairs = [(a, b) for one, other in zip(wanted, found, strict=True) for a, b in _values(one, other)]
-        invented = [(a, b) for a, b in pairs if b is not None and a != b]
-        return ("other facts" if invented else "fewer facts"), str((invented or pairs)[:2])
-    extra = Counter(_causes(found)) - Counter(_causes(wanted))
-    less = all(name in ("insufficient", "unexplained") for name in extra)
-    return ("fewer facts" if less else "other facts"), f"{_causes(wanted)} -> {_causes(found)}"
+        return "other cause"
+    if _healthy(found) > _healthy(wanted):
+        return "false healthy"
+    return "open rival" if others else None
+
+
+def _healthy(found: list[Facts]) -> int:
+    return sum(f.verdict == "healthy" for f in found)
 
 
 def _causes(found: list[Facts]) -> list[str]:
