@@ -86,6 +86,6 @@ def _sample(text: bytes) -> bytes:
     sign = _SIGN.search(text)
     begin = max(0, sign.start() - _HEAD_BYTES // 2) if sign is not None else 0
     sample = text[begin : begin + _HEAD_BYTES]
-    if len(sample) == _HEAD_BYTES:
-        sample = sample[: sample.rfind(b"\n") + 1] or sample
+    if len(sample) == _HEAD_BYTES and (stop := sample.rfind(b"\n") + 1) > _HEAD_BYTES // 2:
+        sample = sample[:stop]
     return text[: min(begin, _BEGINNING_BYTES)] + sample

@@ -17,7 +17,7 @@ _OPENING = re.compile(
 )
 # A line of its own in quotes.
 _QUOTED_LINE = re.compile(
-    rb"^[ \t]*(?:[bur]?['\"](?=\[libssh2\]|=|[0-9a-f]{4}:)([^\n]*)['\"],?)[ \t]*\r?$", re.MULTILINE
+    rb"^[ \t]*(?:(- )?[bur]?['\"](?=\[libssh2\]|=|[0-9a-f]{4}:)([^\n]*)['\"],?)[ \t]*\r?$", re.MULTILINE
 )
 _CLOSING = re.compile(rb"(\\n|\n)?['\"][\])]*;?\s*\Z")
 # What is between two elements of a list, then the escapes.
@@ -34,7 +34,7 @@ _LONGEST = 128  # more than any of these, with what must follow it
 
 def find(head: bytes) -> Undo | None:
     """The function that undoes the escapes if most newlines of the text are escaped."""
-    quoted = _QUOTED_LINE.findall(head)
+    quoted = [line for _, line in _QUOTED_LINE.findall(head)]
     if len(quoted) * 2 > head.count(b"\n") and len(quoted) > 1 and not _is_csv(head):
         octets = head.lstrip()[:1] == b"b"
         return lambda blocks: _undo_lines(blocks, octets)
@@ -61,7 +61,14 @@ def _is_csv(head: bytes) -> bool:
 def _undo_lines(blocks: Iterator[bytes], octets: bool) -> Iterator[bytes]:
     """The lines without their quotes and escapes; a newline at the end of one is no line of its own."""
     for block in by_lines(blocks):
-        yield _QUOTED_LINE.sub(lambda m: _unescaped(m[1].removesuffix(rb"\n"), _ALL, octets, len(m[1]))[0], block)
+        yield _QUOTED_LINE.sub(lambda line: _unquoted(line, octets), block)
+
+
+def _unquoted(line: re.Match[bytes], octets: bool) -> bytes:
+    item, text = line[1], line[2].removesuffix(rb"\n")
+    if item and line[0].rstrip().endswith(b"'"):  # an item of a YAML list has no other escape
+        return text.replace(b"''", b"'")
+    return _unescaped(text, _ALL, octets, len(text))[0]
 
 
 def _undo(blocks: Iterator[bytes], escapes: re.Pattern[bytes], octets: bool) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from tracelens.inputs.unwrap.sign import SIGN, Undo
 NAME = "HTML"
 ENTITIES = "HTML entities"
 _BEGINNING = re.compile(
-    rb"\s*(?:<!--.{0,2000}?-->\s*)?<(?:!doctype|html|head|body|meta|pre|table|tr|div|p|span|code|font|br)\b",
+    rb"\s*(?:<!--.{0,2000}?-->\s*)?<(?:!doctype|\?xml|log4j:event|html|head|body|meta|pre|table|tr|div|p|span|code|font|br)\b",
     re.I | re.S,
 )
 _LINE_TAG = rb"</?(?:br|p|div|li|tr|dt|dd|h[1-6]|blockquote|table|ul|ol|pre|title|section|article)\b[^<>]{0,4096}>"
@@ -22,14 +22,15 @@ _TAG_AT_SIGN = re.compile(
     rb"(?:%s|</?(?:td|span|code|font|b|a)\b[^<>\n]{0,300}>)\s*(?:%s)" % (_LINE_TAG, SIGN.pattern), re.I
 )
 _SIGN_THEN_BREAK = re.compile(rb"(?:%s)[^\n]{0,1600}?<(?:br|/p|/div|/li|/td|/tr)\b" % SIGN.pattern, re.I)
-_NOT_SHOWN = re.compile(rb"<(script|style|head|title)\b[^>]{0,4096}>.*?</\1\s*>|<!--.*?-->", re.I | re.S)
-_NOT_SHOWN_OPEN = re.compile(rb"<(?:script|style|head|title)\b|<!--", re.I)
+_NOT_SHOWN = re.compile(rb"<(script|style|title)\b[^>]{0,4096}>(?:[^<]++|<(?!/\1))*+", re.I)
 _PREFORMATTED = re.compile(rb"<(?:pre|textarea|xmp)\b", re.I)
 _TAG = re.compile(
     rb"<(/?)([a-zA-Z][a-zA-Z0-9:]*)\b(?:[^<>\"']|\"[^\"]{0,4096}\"|'[^']{0,4096}')*?/?>"
-    rb"|<![a-zA-Z\[][^>]{0,1000}>|<\?[^>]{0,1000}>"
+    rb"|<!\[CDATA\[|\]\]>|<!--|-->|<![a-zA-Z][^>]{0,1000}>|<\?[^>]{0,1000}>"
 )
 _BLOCKS = frozenset(b"p div li tr dt dd h1 h2 h3 h4 h5 h6 blockquote table ul ol pre section article".split())
+# What begins something that is no markup or is not shown, and what ends it.
+_ENDS = {b"<![cdata[": b"]]>", b"<!--": b"-->", b"script": b"/script", b"style": b"/style", b"title": b"/title"}
 _CELLS = frozenset((b"td", b"th"))
 _ENTITY = re.compile(rb"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _NBSP = re.compile(rb"&(?:nbsp|#160|#[xX][aA]0);")
@@ -86,12 +87,9 @@ def _undo(blocks: Iterator[bytes], keeps: bool) -> Iterator[bytes]:
     for block in blocks:
         rest += block
         stop = rest.rfind(b">") + 1
-        hidden = next(reversed(list(_NOT_SHOWN_OPEN.finditer(rest, 0, stop))), None)
-        if hidden is not None and _NOT_SHOWN.match(rest, hidden.start()) is None and len(rest) < 16 * _LONG:
-            stop = hidden.start()  # until its end is there
-        if stop <= 0 and len(rest) > _LONG:
+        if not stop and len(rest) > _LONG:
             stop = len(rest)
-        if stop > 0:
+        if stop:
             yield _ENTITY.sub(_character, page.text(rest[:stop]))
             rest = rest[stop:]
     yield _ENTITY.sub(_character, page.text(rest)) + page.end()
@@ -105,17 +103,23 @@ class _Page:
         self._preformatted = 0
         self._at_start = True  # of a line
         self._in_row = False  # of a table: the cells are on one line
+        self._until = b""  # the tag up to which nothing is shown, or no other tag is one
 
     def text(self, source: bytes) -> bytes:
         """The text of the next part."""
-        source = _NOT_SHOWN.sub(b"", source)
         parts: list[bytes] = []
         end = 0
         for tag in _TAG.finditer(source):
-            self._add(parts, source[end : tag.start()])
+            name = (tag[1] + tag[2] if tag[2] else tag[0]).lower()
+            if self._until and name != self._until:
+                continue
+            if self._until in (b"", b"]]>"):
+                self._add(parts, source[end : tag.start()])
             end = tag.end()
+            self._until = b"" if self._until else _ENDS.get(name, b"")
             self._add_tag(parts, tag[1] == b"/", (tag[2] or b"").lower())
-        self._add(parts, source[end:])
+        if self._until in (b"", b"]]>"):
+            self._add(parts, source[end:])
         return b"".join(parts)
 
     def end(self) -> bytes:

@@ -1,4 +1,4 @@
-"""JSON whose strings hold a trace: lines of objects, arrays, exports of log collectors.
+"""JSON whose strings hold a trace: lines of objects, arrays, exports of log collectors; also `key="string"` of logfmt.
 
 The strings under one key are cut out wherever they are, without a parser: a document that is cut off or damaged is read
 too, and none is ever in memory as a whole. What a string is: RFC 8259, section 7.
@@ -13,9 +13,10 @@ import msgspec
 
 from tracelens.inputs.unwrap.sign import SIGN, Undo
 
-NAME = "JSON"
+NAME, LOGFMT = "JSON", "logfmt"
 _INSIDE = rb'(?:[^"\\\n]++|\\[^\n])*+'
 _PAIR = re.compile(rb'"([^"\\\n]{1,200})"\s*:\s*(?:"(%s)|\[((?:\s*\d{1,3}\s*,){8,}))' % _INSIDE)
+_ASSIGNED = re.compile(rb'(?<![\w"])([A-Za-z_][\w.@-]{0,60}(?:=|: ))"(%s)' % _INSIDE)
 # A string under no key: an element of an array; numbers are the times of Loki.
 _ALONE = rb'(?:^|(?<=[\[,]))[ \t]*+(?!"\d*"|"%s"\s*:)' % _INSIDE
 _ARRAY = re.compile(rb'\s*[\[{]\s*["\[{\d]')
@@ -41,6 +42,21 @@ def find(head: bytes) -> Undo | None:
     elif _ARRAY.match(head) is not None:
         opener = _in_rows(head) or _ALONE
         texts = re.findall(rb'%s"(%s)' % (opener, _INSIDE), head, re.MULTILINE)
+    return _undo(head, opener, texts)
+
+
+def find_logfmt(head: bytes) -> Undo | None:
+    """The function that cuts out the strings of `key="string"`, and of YAML's `key: "string"`."""
+    strings = _ASSIGNED.findall(head)
+    counts = Counter(key for key, text in strings if SIGN.match(text))
+    if not counts:
+        return None
+    key = counts.most_common(1)[0][0]
+    return _undo(head, rb'(?<![\w"])' + re.escape(key), [text for other, text in strings if other == key])
+
+
+def _undo(head: bytes, opener: bytes, texts: list[bytes]) -> Undo | None:
+    """The function that cuts out the strings after the opener; None if none of these texts is of a trace."""
     texts = [text for text in texts if SIGN.search(text)]
     if not texts:
         return None

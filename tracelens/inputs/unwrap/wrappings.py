@@ -25,6 +25,7 @@ _FORMATS = (
     (transfer.QUOTED_PRINTABLE, transfer.find_quoted_printable),
     (html.NAME, html.find),
     (json_strings.NAME, json_strings.find),
+    (json_strings.LOGFMT, json_strings.find_logfmt),
     (escapes.NAME, escapes.find),
     (csv_columns.NAME, csv_columns.find),
     (html.ENTITIES, html.find_entities),
