@@ -265,6 +265,10 @@ class TestLimitsOfFacts:
     def test_content_in_dumps_is_counted(self, name: str, size: int) -> None:
         assert only(CASES / "none" / f"{name}.log").data.bytes == size
 
+    def test_a_failed_read_adds_no_bytes_to_the_banner(self) -> None:
+        record = b"[libssh2] 0.100000 Socket: Recved %d bytes banner\n"
+        assert only(record % 1 + record % -13 + record % 1).banner.bytes == 2
+
     def test_content_that_is_read_is_counted(self) -> None:
         data = content(CASES / "sftp-operation-failed" / "work-write-status-4.log")
         status = b"18 65 00 00 : ^............e..\n0010: 00 02 00 00 00 04 00 00"
