@@ -83,8 +83,7 @@ def classify_failures(state: State, *, cut: bool) -> Session:
     """
     session = state.session
     session.ending.cut = cut
-    if not state.sftp_dumped:
-        state.finish_text_operation()
+    state.finish_text_operation()
     _add_silent_refusals(session)
     session.failures.sort(key=lambda f: f.line)
     _join_clean_up(session.failures)
