@@ -1,13 +1,15 @@
 """Every rule keeps its contract: a page with all headings, an example that it fires on, precedence without circles."""
 
+import json
 import re
 
 import pytest
-from support import diagnose_text, each
+from support import CASES, diagnose_bytes, diagnose_text, each
 
 from tracelens import rules
 from tracelens.rules import selfcheck
 from tracelens.rules.base import HEADINGS, Rule
+from tracelens.sessions import Session
 
 RULES = rules.load()
 PAGES = {rule.id: rule.page for rule in RULES}
@@ -36,6 +38,10 @@ def example(rule: Rule) -> str:
 
 
 class TestEachRule:
+    @each("rule", [rule for rule in RULES if rule.kind == "cause"])
+    def test_a_cause_needs_a_failure(self, rule: Rule) -> None:
+        assert rule.check(Session(first_line=1, last_line=1)) is None
+
     @each("rule", RULES)
     def test_its_file_is_named_after_its_id(self, rule: Rule) -> None:
         folder, name = rule.module.split(".")[-2:]
@@ -107,3 +113,31 @@ def test_precedence_has_no_circle() -> None:
 
     for id in yields:
         reaches(id, frozenset({id}))
+
+
+class TestNumbersInRules:
+    @pytest.mark.parametrize("code", [-44, -49, -52, -53, -54])
+    def test_numbers_that_only_a_crypto_library_gives(self, code: int) -> None:
+        text = example(next(r for r in RULES if r.id == "client-crypto-failed"))
+        document = diagnose_text(
+            text.replace("-44 - Unable to ask for ssh-userauth service", f"{code} - Unable to send")
+        )
+        assert document["sessions"][0]["root_cause"] == "client-crypto-failed"
+
+    def test_a_storm_without_a_clock_begins_at_its_limit(self) -> None:
+        line = "[libssh2] Failure Event: -37 - Would block waiting\n"
+        noise = [diagnose_text(line * n)["sessions"][0]["findings"] for n in (499, 500)]
+        assert ["retry-storm" in {f["id"] for f in found} for found in noise] == [False, True]
+
+    def test_a_status_of_a_medium_that_is_read_only(self) -> None:
+        data = (CASES / "sftp-operation-failed" / "work-write-status-4.log").read_bytes()
+        changed = data.replace(b"0010: 00 02 00 00 00 04 00 00", b"0010: 00 02 00 00 00 0C 00 00")
+        assert "the medium is read-only" in json.dumps(diagnose_bytes(changed)["sessions"][0]["findings"])
+
+    @pytest.mark.parametrize("shown", ["Exit status", "Close received", "EOF received"])
+    def test_any_sign_shows_that_the_sftp_program_ended(self, shown: str) -> None:
+        lines = (CASES / "sftp-start-failed" / "work-dropbear-127.log").read_text().splitlines(keepends=True)
+        signs = ("Exit status", "Close received", "EOF received")
+        kept = [line for line in lines if shown in line or not any(sign in line for sign in signs)]
+        findings = json.dumps(diagnose_text("".join(kept))["sessions"][0]["findings"])
+        assert "the SFTP server program ended at once" in findings

@@ -7,7 +7,9 @@ from support import CASES, SAMPLES
 
 from tracelens import inputs
 from tracelens.reader import read
-from tracelens.sessions import Assembler, Session
+from tracelens.sessions import Assembler, Channel, Session
+from tracelens.sessions.interleaved.packets import POSSIBLE, UNLIKELY, score_number
+from tracelens.sessions.state import State
 
 
 def content(path: Path) -> bytes:
@@ -220,3 +222,56 @@ class TestOddTraces:
         session = only(data)
         assert session.ending.failed is None
         assert [f.fate for f in session.failures] == ["recovered"]
+
+
+class TestLimitsOfFacts:
+    """Where a fact begins or ends by one: the next number would say something else."""
+
+    def test_a_single_wait_counts_once(self) -> None:
+        session = only(b"[libssh2] 0.100000 Failure Event: -37 - Would block waiting for channel EOF\n")
+        assert [wait.count for wait in session.waits.values()] == [1]
+
+    def test_a_clock_that_starts_after_the_first_wait(self) -> None:
+        session = only(
+            b"[libssh2] Failure Event: -37 - Would block\n"
+            b"[libssh2] 0.100000 Transport: Looking for packet of type: 20\n"
+            b"[libssh2] 0.200000 Transport: Looking for packet of type: 20\n"
+        )
+        assert session.ended == 0.2
+
+    @pytest.mark.parametrize(("code", "count"), [(0, 0), (1, 1), (2, 1), (3, 0)])
+    def test_scp_warnings_and_errors_are_messages(self, code: int, count: int) -> None:
+        session = only(f"[libssh2] 0.100000 SCP: got {code:02x} scp: full\n".encode())
+        assert len(session.scp.messages) == count
+
+    def test_an_unknown_verb_begins_no_operation(self) -> None:
+        session = only(b"[libssh2] 0.100000 SFTP: Frobnicating /srv/file\n")
+        assert session.operations == []
+
+    def test_the_first_error_of_the_agent_is_kept(self) -> None:
+        line = b"[libssh2] 0.100000 Failure Event: -42 - failed connecting with agent\n"
+        assert only(line + line).login.agent_line == 1
+
+    def test_only_a_channel_that_waits_to_be_opened_gets_the_answer(self) -> None:
+        state = State.begin(1, None)
+        state.session.login.authenticated = True
+        assert [score_number(state, number) for number in (91, 92)] == [UNLIKELY, UNLIKELY]
+        state.session.channels.append(Channel(0, 1))
+        assert [score_number(state, number) for number in (91, 92)] == [POSSIBLE, POSSIBLE]
+
+    @pytest.mark.parametrize(
+        ("name", "size"), [("noise-stat-before-upload", 10), ("noise-key-refused-then-password", 3)]
+    )
+    def test_content_in_dumps_is_counted(self, name: str, size: int) -> None:
+        assert only(CASES / "none" / f"{name}.log").data.bytes == size
+
+    def test_a_failed_read_adds_no_bytes_to_the_banner(self) -> None:
+        record = b"[libssh2] 0.100000 Socket: Recved %d bytes banner\n"
+        assert only(record % 1 + record % -13 + record % 1).banner.bytes == 2
+
+    def test_content_that_is_read_is_counted(self) -> None:
+        data = content(CASES / "sftp-operation-failed" / "work-write-status-4.log")
+        status = b"18 65 00 00 : ^............e..\n0010: 00 02 00 00 00 04 00 00"
+        answer = b"18 67 00 00 : ^............g..\n0010: 00 02 00 00 00 0F 00 00"
+        assert status in data
+        assert only(data.replace(status, answer)).data.bytes == only(data).data.bytes + 15

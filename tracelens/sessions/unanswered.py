@@ -14,10 +14,10 @@ Pending = tuple[str, int]
 
 def pending_request(session: Session) -> Pending | None:
     """The request without an answer in the trace; None if all were answered."""
+    reached = session.phases[-1].name if session.phases else "banner"
     if session.blocked_on is not None and not session.ending.by_client and session.traced <= {"Failure Event"}:
-        return (session.phases[-1].name, session.blocked_on.line)
+        return (reached, session.blocked_on.line)
     if not ((session.banner.server or "").startswith("SSH-") or session.kex.offers or session.kex.done):
-        reached = session.phases[-1].name if session.phases else "banner"
         return (reached, session.banner.client_line or session.first_line)
     if not session.kex.done:
         return (

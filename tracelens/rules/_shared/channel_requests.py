@@ -30,6 +30,6 @@ def is_subsystem(session: Session, failed: Failure) -> bool:
 def answer(failed: Failure) -> Quote | None:
     """The server's refusal itself, if it was traced."""
     request = request_of(failed)
-    if request is None or not request.answer_line or request.granted is not False:
+    if request is None or request.granted is not False:
         return None
     return Quote(request.answer_line, f"the server refuses {request.name!r} (packet 100, or 82 for a port)")

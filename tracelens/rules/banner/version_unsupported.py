@@ -53,7 +53,7 @@ def version_unsupported(session: Session) -> Found | None:
     """
     failed = session.ending.failed
     old = next((b for b in session.banner.received if re.match(OLD, b.text)), None)
-    if failed is None or old is None or session.kex.done or "server" in session.kex.offers:
+    if failed is None or old is None or session.kex.done:
         return None
     return Found(
         f"The server offers SSH protocol 1 only ({old.text.strip()}); libssh2 speaks protocol 2.",
