@@ -13,8 +13,9 @@ from tracelens.reader.packets import Packet as Decoded
 from tracelens.reader.patterns import decoded
 from tracelens.redact.hexdump import Hexdump
 from tracelens.redact.packets import HIDING, Packet, Pass
+from tracelens.redact.private_keys import PrivateKeys
 from tracelens.redact.pseudonyms import Pseudonyms
-from tracelens.redact.tokens import LINES, OtherBytes, RecordToken
+from tracelens.redact.tokens import OtherBytes, RecordToken
 from tracelens.sessions import Assembler
 from tracelens.sessions.state import HIDDEN_FIELDS, State
 from tracelens.ssh.messages import SECRETIVE
@@ -84,7 +85,7 @@ class SecretCollector(Pass):
         self._clock: float | None = None
         self._tracks: list[State] = []
         self._agents: set[tuple[int, int, str]] = set()
-        self._in_key = False
+        self._keys = PrivateKeys()
 
     def finish(self) -> None:
         """Ends the trace, and deletes what only the sessions needed."""
@@ -121,14 +122,7 @@ class SecretCollector(Pass):
 
     def other_bytes(self, token: OtherBytes) -> None:
         """Lines of a program may contain a secret, or a private key."""
-        if self._in_key or secrets.KEY_BEGIN.search(token.text):
-            for line in LINES.findall(token.text):
-                if self._in_key or secrets.KEY_BEGIN.search(line):
-                    self._in_key = not secrets.KEY_END.search(line)
-                else:
-                    self._credentials(line)
-        else:
-            self._credentials(token.text)
+        self._credentials(self._keys.without(token.text))
 
     def _credentials(self, text: bytes) -> None:
         if b"\n" in text or len(text) > 8:

@@ -37,6 +37,12 @@ class Row(Struct, gc=False):
             return self.rewritten
         return self.before + self.label + self.pairs + self.column + self.end
 
+    def is_whole(self, size: int) -> bool:
+        """Whether it shows as many pairs and as many characters as a dump of this size has there."""
+        column = _COLUMN.match(self.column)
+        due = max(min(ROW, size - self.offset), 0)
+        return len(self.pairs.split()) == due and column is not None and len(self.column) - column.end() == due
+
 
 class Hexdump(Dump):
     """A dump with its rows as they were written.
