@@ -2,7 +2,7 @@
 
 from array import array
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tracelens import secrets
@@ -29,6 +29,7 @@ _WAITING = 4096
 _BEFORE, _LONG = 1024, 4096
 _FIRST_OF_CHANNELS = b"\x50"
 DATA, SFTP, AGENT = 1, 2, 3
+ANSWERS = 61
 _UNKNOWN = secrets.mask(0)
 
 
@@ -166,6 +167,9 @@ class SecretCollector(Pass):
         for span in packet.strings() if packet.number in SECRETIVE else ():
             if span.kind == "secret":
                 self.known.add(packet.data[span.start : span.start + span.length])
+        if packet.number == ANSWERS:
+            for value in _strings(packet.data[packet.understood() :]):
+                self.known.add(value)
         command = packet.command()
         if command is not None:
             self._command(packet.data[command.start : command.start + command.length])
@@ -214,6 +218,17 @@ class SecretCollector(Pass):
         if name == "name":  # SFTP's list of a folder
             for entry in fields.get("names", ()):
                 names.learn("name", entry.encode())
+
+
+def _strings(data: bytes) -> Iterator[bytes]:
+    """The strings that follow each other in the data, as far as their lengths are true."""
+    at = 0
+    while at + 4 <= len(data):
+        length = int.from_bytes(data[at : at + 4])
+        if not length or at + 4 + length > len(data):
+            break
+        yield data[at + 4 : at + 4 + length]
+        at += 4 + length
 
 
 # Field of an event or a packet -> the kind of name in it.

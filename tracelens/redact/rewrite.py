@@ -24,6 +24,10 @@ from tracelens.ssh.wire import StringSpan
 _MOST_WAITING, _WRITTEN = 8 << 20, 1 << 16
 _HIDDEN_WORDS = b"hidden-arguments"
 _REPEATS = 8
+# So many bytes of channel data decide what it is.
+_FRONT = 64
+# Messages that hold numbers alone, and their sizes; most packets without channel data are such.
+_SHORT = {(93, 9), (96, 5), (97, 5), (99, 5), (100, 5), (21, 1), (52, 1), (81, 1), (82, 1)}
 
 
 class Choices(Struct, frozen=True):
@@ -203,6 +207,10 @@ class Rewrite(Pass):
     def packet(self, packet: Packet) -> None:
         """A packet in the clear: its secrets are replaced, and its sizes updated."""
         edits = self._content(packet) if packet.header() else self._message(packet)
+        damaged = sum(hexdump.contradictions(dump, _FRONT if packet.header() else dump.size) for dump in packet.dumps)
+        if damaged:  # what kind of message it was can't be told
+            self.left_out += damaged
+            edits = [(0, len(packet.data), bytes(len(packet.data)))]
         old = packet.size
         if len(packet.data) < packet.dumps[0].size and len(packet.dumps) > 1:
             self.lone_second_buffer(packet.dumps[1])
@@ -233,9 +241,14 @@ class Rewrite(Pass):
 
     def _message(self, packet: Packet) -> list[Edit]:
         edits: list[Edit] = []
-        if self._names is None and packet.number not in SECRETIVE and not self._needles.may_be_in(packet.data):
-            return edits
         data = packet.data
+        known = packet.size if (packet.number, packet.size) in _SHORT else packet.understood()
+        if known < len(data) and packet.number not in SECRETIVE:
+            # A second buffer may have the title of a first one, and its first byte looks like a message's number.
+            known = 1 if packet.dumps[0].direction == "out" else known
+            return [(known, len(data), bytes(len(data) - known))]
+        if self._names is None and packet.number not in SECRETIVE and not self._needles.may_be_in(data):
+            return edits
         for span in packet.strings():
             stop = min(span.start + span.length, packet.size)
             value = data[span.start : stop]
@@ -245,6 +258,9 @@ class Rewrite(Pass):
                     edits.append((span.start - 4, span.start, len(new).to_bytes(4)))
                 if span.start < packet.size:
                     edits.append((span.start, stop, new))
+        rest = max([known, *(stop for _, stop, _ in edits)])
+        if packet.number in SECRETIVE and rest < len(data):
+            edits.append((rest, len(data), bytes(len(data) - rest)))
         return edits + self._overwritten(data, edits, 0)
 
     def _new_string(self, packet: Packet, span: StringSpan, value: bytes) -> bytes:
