@@ -16,7 +16,8 @@ _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 _QUOTE = rb"""(?:\\{0,3}["']|&quot;|&#34;|&#39;)"""
 _MEMBER = re.compile(
     # A member of a JSON key, of an XML key, and a whole key in base64.
-    rb"(" + _QUOTE + rb"(?:d|p|q|dp|dq|qi|k)" + _QUOTE + rb"\s{0,9}(?:[:=]|=>)\s{0,9}" + _QUOTE + rb")[\w+/=\-\s\\]{16,}"
+    rb"(" + _QUOTE + rb"(?:d|p|q|dp|dq|qi|k)" + _QUOTE + rb"\s{0,9}(?:[:=]|=>)\s{0,9}" + _QUOTE + rb")"
+    rb"[\w+/=\-\s\\]{16,}"
     rb"|((?:<|&lt;)(?:D|P|Q|DP|DQ|InverseQ)(?:>|&gt;)\s*)[A-Za-z0-9+/=\s]{8,}"
     rb"|()LS0tLS1CRUdJTi[A-Za-z0-9+/=\-_\s\\]{16,}"
 )  # fmt: skip

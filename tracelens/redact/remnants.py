@@ -1,22 +1,28 @@
-"""Pieces of dumps that are not written as libssh2 writes them: found by what is left of them, and left out of a copy.
+"""Pieces of dumps that are not written as libssh2 writes them, which a copy leaves out.
 
-A program, a mailer or an editor may change blanks, wrap lines, add markup, or lose a title. What such a line shows can't
-be told, so nothing of it is kept.
+A program, a mailer or an editor may change blanks, wrap lines, add markup, or lose a title. What such a line shows is
+not known, so nothing of it is kept.
 """
 
 import re
 
 LEFT_OUT = b"(left out)"
-_FULL = 16
 _BLANK = rb"(?:[ \t\xa0]|\xc2\xa0|\xe2\x80[\x80-\xaf]|\xe3\x80\x80|&nbsp;|&#(?:160|xa0);|<[^<>\n]{0,60}>)"
+_OFFSET = rb"(?<![0-9a-z])[0-9a-f]{4,8}" + _BLANK + rb"{0,4}:"
 _PAIR = rb"[0-9a-f]{2}"
+_PAIRS = rb"(?:" + _PAIR + _BLANK + rb"{1,4})"
 _ROW_LIKE = re.compile(
-    # An offset with two pairs or more, or one that begins its line with one pair; pairs without an offset, or without
-    # blanks.
-    rb"(?i)(?<![0-9a-z])[0-9a-f]{4,8}" + _BLANK + rb"{0,4}:(?:(?:" + _BLANK + rb"|[-,;.|_]){0,4}" + _PAIR + rb"(?![0-9a-z:])){2}"
-    rb"|(?m:^[ \t]{0,16}[0-9a-f]{3}0:[ \t]+" + _PAIR + rb"[ \t])"
-    rb"|(?<![0-9a-z])(?:" + _PAIR + _BLANK + rb"{1,4}){5}" + _PAIR + rb"(?![0-9a-z])"
-    rb"|(?<![0-9a-z])[0-9a-f]{4,8}" + _BLANK + rb"{0,4}:" + _BLANK + rb"{0,4}(?:" + _PAIR + rb"){5,16}(?![0-9a-z])"
+    b"(?i)" + b"|".join((
+        # An offset and two pairs or more.
+        _OFFSET + rb"(?:(?:" + _BLANK + rb"|[-,;.|_]){0,4}" + _PAIR + rb"(?![0-9a-z:])){2}",
+        # An offset that begins its line, and one pair.
+        rb"(?m:^[ \t]{0,16}[0-9a-f]{3}0:[ \t]+" + _PAIR + rb"[ \t])",
+        # An offset, and pairs with anything between them, or nothing.
+        _OFFSET + _BLANK + rb"{1,4}(?:(?:0x|\\{1,2}x)?" + _PAIR + rb"[-:,;.|_ ]{1,2}){4}",
+        _OFFSET + _BLANK + rb"{0,4}(?:" + _PAIR + rb"){6,16}(?![0-9a-z])",
+        # Pairs without an offset, of which some may be damaged.
+        rb"(?<![0-9a-z])" + _PAIRS + rb"{3}(?:[^\n]{0,24}[^\n0-9a-z])??" + _PAIRS + rb"{2}" + _PAIR + rb"(?![0-9a-z])",
+    ))
 )  # fmt: skip
 _ARROW = rb"=" + _BLANK + rb"?(?:>|&gt;|&#62;|&#x3e;)"
 _FUNCTION = rb"(?:ssh2_(?:transport|packet)|(?:transport|packet)_(?:read|write))"
@@ -33,7 +39,8 @@ _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 _DIGITS = bytes.maketrans(b"123456789abcdefABCDEF", b"0" * 21)
 # Hex digits become 0, blanks a blank: three pairs are then easy to find.
 _CLASSES = bytes(
-    0x30 if chr(byte) in "0123456789abcdefABCDEF" else 0x20 if chr(byte) in " \t\xa0\xc2" else byte for byte in range(256)
+    0x30 if chr(byte) in "0123456789abcdefABCDEF" else 0x20 if chr(byte) in " \t\xa0\xc2" else byte
+    for byte in range(256)
 )
 
 
@@ -55,12 +62,6 @@ def _is_row(line: bytes) -> "re.Match[bytes] | None":
     """A row that is whole: it shows as many characters as pairs."""
     row = _ROW.fullmatch(line)
     return row if row is not None and len(row[2].split()) == len(row[4]) else None
-
-
-def is_last_row(line: bytes) -> bool:
-    """Whether the line is a whole row that no other row follows: it is shorter than others."""
-    row = _is_row(line)
-    return row is not None and len(row[4]) < _FULL
 
 
 def without(text: bytes) -> tuple[bytes, int]:

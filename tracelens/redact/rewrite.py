@@ -76,6 +76,7 @@ class Rewrite(Pass):
         self._sent: WireSizes | None = None
         self._keys = PrivateKeys()
         self.left_out = 0  # lines of dumps that could not be read
+        self._line_counted = False  # whether a part of this line was
         self._last = -1
 
     # -- order -----------------------------------------------------------------------------------------------------
@@ -121,6 +122,7 @@ class Rewrite(Pass):
         """A row, which waits with its title."""
         if self._last not in self._undecided:  # its dump was too large to wait
             hexdump.blank_row(token)
+        self._line_counted = self._line_counted and not token.end
         self._add(token, len(token.text))
 
     def _decided(self, *dumps: Hexdump) -> None:
@@ -174,7 +176,8 @@ class Rewrite(Pass):
     def _left_out(self, text: bytes) -> bytes:
         """Lines of a dump that are no rows of it."""
         text, count = remnants.without(text)
-        self.left_out += count
+        self.left_out += count - (self._line_counted and count > 0)
+        self._line_counted = count > 0 and not text.endswith(b"\n")
         return text
 
     def _clean(self, text: bytes) -> bytes:
@@ -240,28 +243,32 @@ class Rewrite(Pass):
                 token.text = self._sent.resized(token.text)
 
     def _message(self, packet: Packet) -> list[Edit]:
-        edits: list[Edit] = []
-        data = packet.data
-        known = packet.size if (packet.number, packet.size) in _SHORT else packet.understood()
-        if known < len(data) and packet.number not in SECRETIVE:
+        data, number = packet.data, packet.number
+        known = packet.size if (number, packet.size) in _SHORT else packet.understood()
+        if known < len(data) and number not in SECRETIVE:
             # A second buffer may have the title of a first one, and its first byte looks like a message's number.
             known = 1 if packet.dumps[0].direction == "out" else known
             return [(known, len(data), bytes(len(data) - known))]
-        if self._names is None and packet.number not in SECRETIVE and not self._needles.may_be_in(data):
-            return edits
+        if self._names is None and number not in SECRETIVE and not self._needles.may_be_in(data):
+            return []
+        edits = self._strings(packet)
+        rest = max([known, *(stop for _, stop, _ in edits)])
+        if number in SECRETIVE and rest < len(data):
+            edits.append((rest, len(data), bytes(len(data) - rest)))
+        return edits + self._overwritten(data, edits, 0)
+
+    def _strings(self, packet: Packet) -> list[Edit]:
+        edits: list[Edit] = []
         for span in packet.strings():
             stop = min(span.start + span.length, packet.size)
-            value = data[span.start : stop]
+            value = packet.data[span.start : stop]
             new = self._new_string(packet, span, value)
             if new != value or (span.kind == "secret" and span.length != len(new)):
                 if len(new) != span.length:
                     edits.append((span.start - 4, span.start, len(new).to_bytes(4)))
                 if span.start < packet.size:
                     edits.append((span.start, stop, new))
-        rest = max([known, *(stop for _, stop, _ in edits)])
-        if packet.number in SECRETIVE and rest < len(data):
-            edits.append((rest, len(data), bytes(len(data) - rest)))
-        return edits + self._overwritten(data, edits, 0)
+        return edits
 
     def _new_string(self, packet: Packet, span: StringSpan, value: bytes) -> bytes:
         """What replaces a string of a packet: its mask, or a text without secrets and names."""

@@ -14,6 +14,8 @@ from tracelens.redact.hexdump import Hexdump, Row
 
 LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 _TOGETHER = 64
+_SECOND_MAY_FOLLOW = 16
+_LOGINS = (b"2", b"=")  # messages 50 and 61
 _NUMBER = re.compile(rb"[0-9]+")
 
 
@@ -73,9 +75,9 @@ class Tokens(Framer):
         self._open: Hexdump | None = None
         self._dumps = 0
         self._within = False  # whether other bytes here may be part of a dump
+        self._owed = 0  # so many records do not end a packet whose rest is expected
         self._whole = True  # whether all rows of the open dump were whole
         self._prefix = self._tail = b""  # shapes of a program's words before a record or a title, and behind a title
-        self._lost = False  # whether only its rows say that a dump is here
         self._behind = ""  # what stands before on the same line: a title or a row, if any
 
     def __iter__(self) -> Iterator[Token]:
@@ -115,7 +117,8 @@ class Tokens(Framer):
 
     def _record_begins(self) -> None:
         """A record begins: a dump is not continued, except the one whose next row follows."""
-        self._within, self._lost, self._behind = self._row_due >= 0, False, ""
+        self._owed = max(self._owed - 1, 0)
+        self._within, self._behind = self._row_due >= 0 or self._owed > 0, ""
 
     def _add_record(self, head: bytes, context: str, text: bytes, clock: float | None, tail: bytes) -> None:
         """Adds a record; a row that stands behind its text is no part of it."""
@@ -167,19 +170,27 @@ class Tokens(Framer):
                 self._out.append(OtherBytes(line[:row]))
                 line = line[row:]
             self._out.append(OtherBytes(line, in_dump=True))
-            self._lost |= not self._within
-            self._within = not (self._lost and remnants.is_last_row(line))
+            self._within = True
+            if row >= 0:  # the packet that it is part of isn't known
+                self._owed = _SECOND_MAY_FOLLOW
 
     def _whole_dump(self, title: re.Match[bytes], rows: int, stop: int, end: bytes, layout: Layout) -> None:
         dump = self._started(title, rows)
         dump.ending, dump.layout = end, layout
         dump.block = self._bytes(stop + len(end) if self._buffer.startswith(end, stop) else stop)
-        self._within = _continues(dump)
+        self._leave(dump, whole=True)
 
     def _fits(self, begin: int, layout: Layout, size: int) -> bool:
         """As for all readers, but the second row must be in place as well: damaged lines are masked one by one."""
         second = begin + layout.start(1) + layout.prefix
         return super()._fits(begin, layout, size) and (size <= ROW or self._buffer.startswith(b"0010: ", second))
+
+    def _leave(self, dump: Hexdump, *, whole: bool) -> None:
+        """A dump is over. Another one follows an outgoing packet: that of its rest, or of what was sent."""
+        is_outgoing = dump.direction == "out" and dump.kind in ("plain", "plain2")
+        self._within = is_outgoing or not whole
+        if is_outgoing and (not whole or dump.data(0, 1) in _LOGINS):
+            self._owed = _SECOND_MAY_FOLLOW
 
     def _open_dump(self, title: re.Match[bytes], stop: int) -> None:
         dump = self._started(title, stop)
@@ -194,7 +205,7 @@ class Tokens(Framer):
         self._dumps += 1
         self._out.append(DumpStart(dump))
         self._pos = stop
-        self._lost, self._behind = False, ""
+        self._owed, self._behind = 0, ""
         return dump
 
     def _row(self, row: re.Match[bytes], column: int, stop: int, *, is_due: bool) -> None:
@@ -215,10 +226,5 @@ class Tokens(Framer):
     def _close_dump(self, *, cut: bool) -> None:
         dump, self._open = self._open, None
         assert dump is not None
-        self._within = cut or not self._whole or _continues(dump)
+        self._leave(dump, whole=self._whole and not cut)
         self._out.append(DumpEnd(dump))
-
-
-def _continues(dump: Hexdump) -> bool:
-    """Whether another dump follows before any record: that of the rest of the packet, or of what was sent."""
-    return dump.direction == "out" and dump.kind in ("plain", "plain2")
