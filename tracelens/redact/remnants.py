@@ -37,7 +37,8 @@ _TITLE_LIKE = re.compile(
 _ROW = re.compile(rb"([ \t]{0,16}[0-9a-f]{4,8}: ?)((?:[0-9A-Fa-f]{2} {1,2}){1,16})( *: ?)([ -~]{1,16})(\r*\n?)")
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 _DIGITS = bytes.maketrans(b"123456789abcdefABCDEF", b"0" * 21)
-# Hex digits become 0, blanks a blank: three pairs are then easy to find.
+# Hex digits become 0, blanks a blank: three pairs in a row are then found fast.
+_THREE_PAIRS = b"00 00 00"
 _CLASSES = bytes(
     0x30 if chr(byte) in "0123456789abcdefABCDEF" else 0x20 if chr(byte) in " \t\xa0\xc2" else byte
     for byte in range(256)
@@ -50,10 +51,13 @@ def find(text: bytes) -> int:
     return min(places, default=-1)
 
 
+def may_have_row(text: bytes) -> bool:
+    """Whether pairs of hex digits follow each other in the text: only then may a row be in it."""
+    return _THREE_PAIRS in text.translate(_CLASSES)
+
+
 def find_row(text: bytes) -> int:
     """The place of a row, or of a part of one, behind the text of a record; -1 if there is none."""
-    if b"00 00 00" not in text.translate(_CLASSES):
-        return -1
     found = _ROW_LIKE.search(text)
     return -1 if found is None else found.start()
 

@@ -74,6 +74,7 @@ class Tokens(Framer):
         self._out: list[Token] = []
         self._open: Hexdump | None = None
         self._dumps = 0
+        self._has_pairs = True  # whether pairs of hex digits are in the buffer
         self._within = False  # whether other bytes here may be part of a dump
         self._owed = 0  # so many records do not end a packet whose rest is expected
         self._whole = True  # whether all rows of the open dump were whole
@@ -91,13 +92,20 @@ class Tokens(Framer):
         if self._damage is not None:
             raise self._damage
 
+    def _more(self) -> bool:
+        more = super()._more()
+        if more:
+            self._has_pairs = remnants.may_have_row(self._buffer)
+        return more
+
     def _bytes(self, stop: int) -> bytes:
         """The bytes up to `stop`, consumed."""
         begin, self._pos = self._pos, stop
         return self._buffer[begin:stop]
 
     def _record(self, found: re.Match[bytes]) -> None:
-        self._record_begins()
+        if self._within or self._behind:
+            self._record_begins()
         clock, context, text = found.group(1, 3, 4)
         begin, stop = found.span(4) if text is not None else (found.end(), found.end())
         text = text.rstrip(b"\r") if text else b""
@@ -106,29 +114,32 @@ class Tokens(Framer):
         stop += self._buffer[stop : stop + 1] == b"\n"
         head, tail = self._buffer[self._pos : begin], self._buffer[begin + len(text) : stop]
         self._pos = stop
-        self._add_record(head, context.decode(), text, None if clock is None else float(clock), tail)
+        token = RecordToken(head, context.decode(), text, None if clock is None else float(clock), tail)
+        if self._has_pairs and remnants.may_have_row(text):
+            self._add_joined(token)
+        else:
+            self._out.append(token)
 
     def _damaged(self, stop: int) -> None:
         self._record_begins()
         text = self._bytes(stop)
         tail = b"\n" if self._buffer[stop : stop + 1] == b"\n" else b""
         self._pos += len(tail)
-        self._add_record(b"", "Unknown", text, None, tail)
+        self._add_joined(RecordToken(b"", "Unknown", text, None, tail))
 
     def _record_begins(self) -> None:
         """A record begins: a dump is not continued, except the one whose next row follows."""
         self._owed = max(self._owed - 1, 0)
         self._within, self._behind = self._row_due >= 0 or self._owed > 0, ""
 
-    def _add_record(self, head: bytes, context: str, text: bytes, clock: float | None, tail: bytes) -> None:
+    def _add_joined(self, token: RecordToken) -> None:
         """Adds a record; a row that stands behind its text is no part of it."""
-        row = remnants.find_row(text)
-        if row < 0:
-            self._out.append(RecordToken(head, context, text, clock, tail))
-            return
-        self._out.append(RecordToken(head, context, text[:row], clock, b""))
-        self._out.append(OtherBytes(text[row:] + tail, in_dump=True))
-        self._within = True
+        self._out.append(token)
+        row = remnants.find_row(token.text)
+        if row >= 0:
+            self._out.append(OtherBytes(token.text[row:] + token.tail, in_dump=True))
+            token.text, token.tail = token.text[:row], b""
+            self._within = True
 
     def _other_bytes(self, stop: int, *, prefix: bool) -> None:
         text = self._bytes(stop)
