@@ -55,6 +55,7 @@ def redact(
             _write(redaction, names, [output], key)
         else:
             _write_folder(redaction, names, output, key)
+        _warn_of_lines(redaction)
         _warn_of_limits(redaction)
     if failed:
         raise typer.Exit(2)
@@ -73,6 +74,15 @@ def _check_outputs(
     formats.refuse_inputs(key, inputs)
     if key is not None and output is not None and key.absolute() == output.absolute():
         exit_with_error("redact: --map and -o name the same file: the key is kept apart from the copy")
+
+
+def _warn_of_lines(redaction: "Redaction") -> None:
+    """Report the lines of dumps that could not be read, and are not in the copies."""
+    for name, count in redaction.left_out.items():
+        if count == 1:
+            warn(f"{name}: 1 line that could not be read was left out")
+        elif count:
+            warn(f"{name}: {count:,} lines that could not be read were left out")
 
 
 def _warn_of_limits(redaction: "Redaction") -> None:

@@ -51,10 +51,14 @@ class Layout(Struct, frozen=True):
         """The place of a row's hex digits."""
         return self.start(row) + self.prefix + _digits(row) + 2
 
+    def column(self, row: int) -> int:
+        """The place of a row's characters."""
+        return self.pairs(row) + _HEX_WIDTH + 2
+
     def length(self, size: int) -> int:
         """The length of the rows of a dump of `size` bytes, without the last line's end."""
         last = (size - 1) // ROW
-        return self.pairs(last) + _HEX_WIDTH + 2 + size - last * ROW
+        return self.column(last) + size - last * ROW
 
     def fits(self, buffer: bytes, begin: int, size: int) -> bool:
         """Whether the first and the last row of a dump are in the buffer where this layout puts them."""

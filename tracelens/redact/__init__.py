@@ -152,6 +152,7 @@ class Redaction:
     ) -> None:
         self.known = Secrets()
         self.names = Pseudonyms() if anonymize else None
+        self.left_out: dict[str, int] = {}  # name of an input -> how many of its lines are not in its copy
         self._choices, self._limits = choices or Choices(), limits or inputs.Limits.in_force()
         self._room = room
         self._inputs: dict[str, tuple[_Input, SecretCollector]] = {}
@@ -206,7 +207,9 @@ class Redaction:
         needles = self.known.needles()
         if self.names is not None:
             self.names.avoided = needles.values
-        Rewrite(collector, self.known, needles, self.names, self._choices, file.write).go(original.again())
+        rewrite = Rewrite(collector, self.known, needles, self.names, self._choices, file.write)
+        rewrite.go(original.again())
+        self.left_out[name] = rewrite.left_out
         file.flush()
         file.seek(0)
         if leaks(iter(lambda: file.read(_BLOCK), b""), needles):

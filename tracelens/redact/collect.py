@@ -2,7 +2,7 @@
 
 from array import array
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tracelens import secrets
@@ -13,8 +13,9 @@ from tracelens.reader.packets import Packet as Decoded
 from tracelens.reader.patterns import decoded
 from tracelens.redact.hexdump import Hexdump
 from tracelens.redact.packets import HIDING, Packet, Pass
+from tracelens.redact.private_keys import PrivateKeys
 from tracelens.redact.pseudonyms import Pseudonyms
-from tracelens.redact.tokens import LINES, OtherBytes, RecordToken
+from tracelens.redact.tokens import OtherBytes, RecordToken
 from tracelens.sessions import Assembler
 from tracelens.sessions.state import HIDDEN_FIELDS, State
 from tracelens.ssh.messages import SECRETIVE
@@ -28,6 +29,7 @@ _WAITING = 4096
 _BEFORE, _LONG = 1024, 4096
 _FIRST_OF_CHANNELS = b"\x50"
 DATA, SFTP, AGENT = 1, 2, 3
+ANSWERS = 61
 _UNKNOWN = secrets.mask(0)
 
 
@@ -84,7 +86,7 @@ class SecretCollector(Pass):
         self._clock: float | None = None
         self._tracks: list[State] = []
         self._agents: set[tuple[int, int, str]] = set()
-        self._in_key = False
+        self._keys = PrivateKeys()
 
     def finish(self) -> None:
         """Ends the trace, and deletes what only the sessions needed."""
@@ -121,14 +123,7 @@ class SecretCollector(Pass):
 
     def other_bytes(self, token: OtherBytes) -> None:
         """Lines of a program may contain a secret, or a private key."""
-        if self._in_key or secrets.KEY_BEGIN.search(token.text):
-            for line in LINES.findall(token.text):
-                if self._in_key or secrets.KEY_BEGIN.search(line):
-                    self._in_key = not secrets.KEY_END.search(line)
-                else:
-                    self._credentials(line)
-        else:
-            self._credentials(token.text)
+        self._credentials(self._keys.without(token.text))
 
     def _credentials(self, text: bytes) -> None:
         if b"\n" in text or len(text) > 8:
@@ -172,6 +167,9 @@ class SecretCollector(Pass):
         for span in packet.strings() if packet.number in SECRETIVE else ():
             if span.kind == "secret":
                 self.known.add(packet.data[span.start : span.start + span.length])
+        if packet.number == ANSWERS:
+            for value in _strings(packet.data[packet.understood() :]):
+                self.known.add(value)
         command = packet.command()
         if command is not None:
             self._command(packet.data[command.start : command.start + command.length])
@@ -220,6 +218,17 @@ class SecretCollector(Pass):
         if name == "name":  # SFTP's list of a folder
             for entry in fields.get("names", ()):
                 names.learn("name", entry.encode())
+
+
+def _strings(data: bytes) -> Iterator[bytes]:
+    """The strings that follow each other in the data, as far as their lengths are true."""
+    at = 0
+    while at + 4 <= len(data):
+        length = int.from_bytes(data[at : at + 4])
+        if not length or at + 4 + length > len(data):
+            break
+        yield data[at + 4 : at + 4 + length]
+        at += 4 + length
 
 
 # Field of an event or a packet -> the kind of name in it.

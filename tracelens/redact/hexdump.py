@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from tracelens.reader.dumps import KEPT, ROW, Dump, Layout
 from tracelens.reader.patterns import patterns
+from tracelens.redact.remnants import LEFT_OUT
 from tracelens.ssh.wire import StringSpan
 
 # Start, stop, replacement; places count from the packet's first byte.
@@ -16,6 +17,7 @@ _PRINTABLE = bytes(b if 0x20 <= b < 0x7F else 0x2E for b in range(256))
 _PAIR = re.compile(rb"[0-9A-Fa-f]{2}")
 _ZEROS = re.compile(rb"\0{32,}")
 _COLUMN = re.compile(rb" *: ?")
+_DOT = b"."[0]
 _templates: dict[bytes, bytes] = {}
 
 
@@ -36,6 +38,12 @@ class Row(Struct, gc=False):
         if self.rewritten is not None:
             return self.rewritten
         return self.before + self.label + self.pairs + self.column + self.end
+
+    def is_whole(self, size: int) -> bool:
+        """Whether it shows as many pairs and as many characters as a dump of this size has there."""
+        column = _COLUMN.match(self.column)
+        due = max(min(ROW, size - self.offset), 0)
+        return len(self.pairs.split()) == due and column is not None and len(self.column) - column.end() == due
 
 
 class Hexdump(Dump):
@@ -223,12 +231,38 @@ def _put(row: Row, data: bytes) -> None:
     """Replaces the bytes of a row, as many as it shows."""
     digits = iter(data.hex().upper().encode()[i : i + 2] for i in range(0, 2 * len(data), 2))
     pairs = _PAIR.sub(lambda _: next(digits, b"00"), row.pairs)
+    if row.column.strip() and not _has_column(row):
+        row.column = LEFT_OUT
     column = _COLUMN.match(row.column)
-    if column is not None and row.pairs:
+    if column is not None and _has_column(row):
         characters = data.translate(_PRINTABLE)
         rest = len(row.column) - column.end()
         row.column = row.column[: column.end()] + (characters + b"." * rest)[:rest]
     row.pairs = pairs
+
+
+def _has_column(row: Row) -> bool:
+    return bool(row.pairs) and _COLUMN.match(row.column) is not None
+
+
+def contradictions(dump: Hexdump, most: int) -> int:
+    """How many of the rows in its first bytes show characters that their hex digits do not."""
+    count = 0
+    data, layout = dump.data(0, most), dump.layout
+    for at in range(0, len(data), ROW):
+        due = data[at : at + ROW].translate(_PRINTABLE)
+        if layout is not None:
+            begin = layout.column(at // ROW)
+            shown = dump.block[begin : begin + len(due)]
+        else:
+            column = _COLUMN.match(dump.rows[at // ROW].column)
+            shown = due if column is None else dump.rows[at // ROW].column[column.end() :]
+        count += shown != due and _contradicts(shown.translate(_PRINTABLE), due)
+    return count
+
+
+def _contradicts(shown: bytes, due: bytes) -> bool:
+    return any(a not in (b, _DOT) for a, b in zip(shown, due, strict=False))
 
 
 def _template(end: bytes, length: int, rows: int) -> bytes:
@@ -253,13 +287,13 @@ def edited(data: bytes, edits: list[Edit]) -> bytes:
     return b"".join([*out, data[done:]])
 
 
-def apply(dumps: list[Hexdump], edits: list[Edit], clean: Callable[[bytes], bytes]) -> None:
+def apply(dumps: list[Hexdump], edits: list[Edit], leave_out: Callable[[bytes], bytes]) -> None:
     """Applies the edits to the one or two dumps of a packet.
 
     Args:
         dumps: first `plain`, then `plain2` if there is one.
         edits: in places of the packet.
-        clean: masks lines between rows that are no rows.
+        leave_out: masks lines between rows that are no rows.
     """
     base = 0
     for dump in dumps:
@@ -274,8 +308,8 @@ def apply(dumps: list[Hexdump], edits: list[Edit], clean: Callable[[bytes], byte
         if dump.layout is not None and len(data) < dump.size:
             dump.unfold()
             for row in dump.rows:
-                if not row.label:
-                    row.column = clean(row.column)
+                if not _has_column(row):
+                    row.column = leave_out(row.column)
             if not here:
                 replace(dump, data)
                 dump.block = b"".join(row.text for row in dump.rows)

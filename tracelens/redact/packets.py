@@ -46,6 +46,10 @@ class Packet:
             dump.spans = messages.strings_in(self.data[:_CAP], self.size) if self.data else []
         return dump.spans
 
+    def understood(self) -> int:
+        """How many of its first bytes belong to its message as far as the message's format is known."""
+        return messages.known_length(self.data[:_CAP], self.size) if self.data else 0
+
     def command(self) -> StringSpan | None:
         """The place of the command of an exec request (RFC 4254, 6.5)."""
         if self.number != CHANNEL_REQUEST or self.data[5:13] != _EXEC or len(self.data) < 18:

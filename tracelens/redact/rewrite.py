@@ -9,13 +9,14 @@ from msgspec import Struct
 from tracelens import secrets
 from tracelens.libssh2 import events
 from tracelens.reader.patterns import decoded
-from tracelens.redact import hexdump
+from tracelens.redact import hexdump, remnants
 from tracelens.redact.channel_content import Content, Part, SftpContent
 from tracelens.redact.collect import AGENT, PASSWORD_KEPT, SFTP, SecretCollector, Secrets
 from tracelens.redact.hexdump import Edit, Hexdump, Row
 from tracelens.redact.packets import HIDING, SIZING, Packet, Pass, WireSizes, is_transfer, program
+from tracelens.redact.private_keys import PrivateKeys
 from tracelens.redact.pseudonyms import Pseudonyms
-from tracelens.redact.tokens import LINES, OtherBytes, RecordToken, Token
+from tracelens.redact.tokens import OtherBytes, RecordToken, Token
 from tracelens.sessions.state import HIDDEN_FIELDS
 from tracelens.ssh.messages import SECRETIVE
 from tracelens.ssh.wire import StringSpan
@@ -23,10 +24,10 @@ from tracelens.ssh.wire import StringSpan
 _MOST_WAITING, _WRITTEN = 8 << 20, 1 << 16
 _HIDDEN_WORDS = b"hidden-arguments"
 _REPEATS = 8
-# A row of hex digits outside of any dump.
-_ROW = re.compile(rb"([0-9a-f]{4,8}: ?)((?:[0-9A-Fa-f]{2} {1,2}){2,16})( *: ?)?([^\n]{0,16})")
-_DIGITS = bytes.maketrans(b"123456789abcdefABCDEF", b"0" * 21)
-_KEY_LINE = re.compile(rb"[A-Za-z0-9+/=]{16,}")
+# So many bytes of channel data decide what it is.
+_FRONT = 64
+# Messages that hold numbers alone, and their sizes; most packets without channel data are such.
+_SHORT = {(93, 9), (96, 5), (97, 5), (99, 5), (100, 5), (21, 1), (52, 1), (81, 1), (82, 1)}
 
 
 class Choices(Struct, frozen=True):
@@ -73,7 +74,9 @@ class Rewrite(Pass):
         self._repeats: deque[tuple[int, bytes, list[Edit]]] = deque(maxlen=_REPEATS)
         self._announced: dict[tuple[int, int], int] = {}
         self._sent: WireSizes | None = None
-        self._in_key = False
+        self._keys = PrivateKeys()
+        self.left_out = 0  # lines of dumps that could not be read
+        self._line_counted = False  # whether a part of this line was
         self._last = -1
 
     # -- order -----------------------------------------------------------------------------------------------------
@@ -119,6 +122,7 @@ class Rewrite(Pass):
         """A row, which waits with its title."""
         if self._last not in self._undecided:  # its dump was too large to wait
             hexdump.blank_row(token)
+        self._line_counted = self._line_counted and not token.end
         self._add(token, len(token.text))
 
     def _decided(self, *dumps: Hexdump) -> None:
@@ -165,22 +169,20 @@ class Rewrite(Pass):
 
     def other_bytes(self, token: OtherBytes) -> None:
         """Bytes between records and dumps."""
-        text = token.text
-        if self._in_key or secrets.KEY_BEGIN.search(text):
-            text = b"".join(map(self._without_key, LINES.findall(text)))
-        token.text = self._clean(text)
+        text = self._keys.without(token.text)
+        token.text = self._left_out(text) if token.in_dump else self._clean(text)
         self._add(token, len(text))
 
-    def _without_key(self, line: bytes) -> bytes:
-        if not self._in_key and not secrets.KEY_BEGIN.search(line):
-            return line
-        self._in_key = not secrets.KEY_END.search(line)
-        return _KEY_LINE.sub(b"(hidden)", line)
+    def _left_out(self, text: bytes) -> bytes:
+        """Lines of a dump that are no rows of it."""
+        text, count = remnants.without(text)
+        self.left_out += count - (self._line_counted and count > 0)
+        self._line_counted = count > 0 and not text.endswith(b"\n")
+        return text
 
     def _clean(self, text: bytes) -> bytes:
-        """Other bytes without secrets: credentials by their context, rows of hex digits, and all known secrets."""
+        """Other bytes without secrets: credentials by their context, and all known secrets."""
         text = self._masked(secrets.mask_credentials(text, self._known.mask))
-        text = _ROW.sub(_zeroed, text)
         return self._names.words(text) if self._names is not None else text
 
     def _masked(self, text: bytes, strings: list[bytes] | None = None) -> bytes:
@@ -208,12 +210,16 @@ class Rewrite(Pass):
     def packet(self, packet: Packet) -> None:
         """A packet in the clear: its secrets are replaced, and its sizes updated."""
         edits = self._content(packet) if packet.header() else self._message(packet)
+        damaged = sum(hexdump.contradictions(dump, _FRONT if packet.header() else dump.size) for dump in packet.dumps)
+        if damaged:  # what kind of message it was can't be told
+            self.left_out += damaged
+            edits = [(0, len(packet.data), bytes(len(packet.data)))]
         old = packet.size
         if len(packet.data) < packet.dumps[0].size and len(packet.dumps) > 1:
             self.lone_second_buffer(packet.dumps[1])
-            hexdump.apply(packet.dumps[:1], edits, self._clean)
+            hexdump.apply(packet.dumps[:1], edits, self._left_out)
         else:
-            hexdump.apply(packet.dumps, edits, self._clean)
+            hexdump.apply(packet.dumps, edits, self._left_out)
         new = sum(dump.size for dump in packet.dumps)
         if packet.dumps[0].direction == "in":
             if new != old:
@@ -237,20 +243,32 @@ class Rewrite(Pass):
                 token.text = self._sent.resized(token.text)
 
     def _message(self, packet: Packet) -> list[Edit]:
+        data, number = packet.data, packet.number
+        known = packet.size if (number, packet.size) in _SHORT else packet.understood()
+        if known < len(data) and number not in SECRETIVE:
+            # A second buffer may have the title of a first one, and its first byte looks like a message's number.
+            known = 1 if packet.dumps[0].direction == "out" else known
+            return [(known, len(data), bytes(len(data) - known))]
+        if self._names is None and number not in SECRETIVE and not self._needles.may_be_in(data):
+            return []
+        edits = self._strings(packet)
+        rest = max([known, *(stop for _, stop, _ in edits)])
+        if number in SECRETIVE and rest < len(data):
+            edits.append((rest, len(data), bytes(len(data) - rest)))
+        return edits + self._overwritten(data, edits, 0)
+
+    def _strings(self, packet: Packet) -> list[Edit]:
         edits: list[Edit] = []
-        if self._names is None and packet.number not in SECRETIVE and not self._needles.may_be_in(packet.data):
-            return edits
-        data = packet.data
         for span in packet.strings():
             stop = min(span.start + span.length, packet.size)
-            value = data[span.start : stop]
+            value = packet.data[span.start : stop]
             new = self._new_string(packet, span, value)
             if new != value or (span.kind == "secret" and span.length != len(new)):
                 if len(new) != span.length:
                     edits.append((span.start - 4, span.start, len(new).to_bytes(4)))
                 if span.start < packet.size:
                     edits.append((span.start, stop, new))
-        return edits + self._overwritten(data, edits, 0)
+        return edits
 
     def _new_string(self, packet: Packet, span: StringSpan, value: bytes) -> bytes:
         """What replaces a string of a packet: its mask, or a text without secrets and names."""
@@ -331,7 +349,7 @@ class Rewrite(Pass):
         """A second buffer without its first: a password or content."""
         if 0 < dump.size <= PASSWORD_KEPT and dump.data() != b"none":
             new = self._known.mask(dump.data())
-            hexdump.apply([dump], [(0, dump.size, new)], self._clean)
+            hexdump.apply([dump], [(0, dump.size, new)], self._left_out)
             self._decided(dump)
         elif dump.data() == b"none" or (self._choices.keep_content and not self._needles.values):
             self._decided(dump)
@@ -349,15 +367,8 @@ class Rewrite(Pass):
             self._blank(dump)
             return
         edits = self._overwritten(dump.data(), [], 0)
-        hexdump.apply([dump], edits, self._clean)
+        hexdump.apply([dump], edits, self._left_out)
         self._decided(dump)
-
-
-def _zeroed(found: "re.Match[bytes]") -> bytes:
-    label, pairs, colon, column = found.group(1, 2, 3, 4)
-    if colon is None:
-        return label + pairs.translate(_DIGITS) + column
-    return label + pairs.translate(_DIGITS) + colon + b"." * len(column)
 
 
 def _integer(value: object) -> int:
