@@ -1,0 +1,255 @@
+"""Finds the credentials that a program prints, by the words and signs around them.
+
+A name that has a word for a secret in it is followed by a sign and a value (`SFTP_PASSWORD=x`, `"apiKey": "x"`,
+`Kennwort: x`, `with password 'x'`); the rest are forms of their own (`--user u:x`, `://u:x@`, `Authorization: Basic x`).
+"""
+
+import re
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Callable, Iterator
+from html import unescape
+from urllib.parse import unquote_to_bytes
+
+from tracelens.secrets import words
+from tracelens.secrets.forms import FORMS
+
+# A value of the text: where it is, and whether it is certainly a secret, not perhaps a word of a sentence.
+Place = tuple[int, int, bool]
+
+_B = rb"(?:[ \t\r]|\xc2\xa0|\xe2\x80[\x80-\x8b\xaf]|\xe3\x80\x80)"
+_OF_NAMES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.$-"
+_NAME_AFTER = re.compile(rb"[A-Za-z0-9_$-]{0,40}(?:\.[A-Za-z0-9_$-]{1,40}){0,3}")
+_PART = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+# What closes a name: quotes, also escaped ones, and brackets.
+_CLOSED = rb"""(?:\\{0,4}["'`]|&quot;|&#34;|&#39;|[\])}*]|\xe2\x80[\x98-\x9f]){0,3}"""
+# What a prompt tells between its word and its colon.
+_ABOUT = (
+    rb"(?>(?:" + _B + rb"{1,3}(?:for|of|to|again|pour|de|del|para|f\xc3\xbcr|voor|f\xc3\xb6r|till|per|di|do|dla|pro|za|"
+    rb"\xd0\xb4\xd0\xbb\xd1\x8f|on|at|from|entered|received|used|given|sent|read|value|string|eingeben|ingeben|invoeren)\b"
+    rb"(?:" + _B + rb"""{1,2}(?:"[^"\n]{0,120}"|'[^'\n]{0,120}'|`[^`'\n]{0,120}'|(?!is\b|was\b)[^\s:=?>]{1,80})){0,6}|"""
+    + _B + rb"?\([^)\n]{0,60}\)){1,2})"
+)  # fmt: skip
+_SIGN = (
+    rb"\.{0,40}" + _B + rb"{0,40}(?:={1,2}>|:=|%3[DdAa]|==?|::|:(?!//)|\xef\xbc\x9a|\xef\xbc\x9d|-{1,2}>|>(?!<)|\xe2\x86\x92|\xe2\x87\x92|\|)"
+    rb"(?:" + _B + rb"|\\\n){0,40}"
+)
+_ASSIGNED = re.compile(_CLOSED + _SIGN)
+_LOOSELY = re.compile(_B + rb"{1,3}[^\s:=](?:[^:=\n]{0,60}[^\s:=])?" + _B + rb"{0,4}[:=](?!//)" + _B + rb"{0,20}")
+_PROMPTED = re.compile(rb"(?:" + _ABOUT + rb")?" + _B + rb"{0,4}(?::(?!//)|\xef\xbc\x9a|=|\?|>)" + _B + rb"{0,20}")
+_PAIRED = re.compile(rb"""\\?["'`]""" + _B + rb"?,?" + _B + rb"""{0,8}(?=\\?["'`])""")
+_SAID = re.compile(
+    _CLOSED + rb"(?:" + _ABOUT + rb")?" + _B + rb"{1,4}(?:is|was|set to|changed to|reset to|to|ist|lautet|est|es|\xc3\xa8|-)" + _B + rb"{1,4}"
+    rb"(?::" + _B + rb"*)?"
+)
+_SPACED = re.compile(_CLOSED + _B + rb"{1,20}")
+_OPTION = re.compile(rb"(?:" + _B + rb"|\\\n){1,8}|=|:")
+_NEXT_LINE = re.compile(
+    _CLOSED + _B + rb"{0,4}(?:[:=]" + _B + rb"{0,4}([|>][+-]?)?)?\r?\n[ \t]{0,40}(?![\w.-]{1,60}[:=](?:\s|\Z))(?=\S{6,200}\r?(?:\n|\Z))"
+)
+_ELEMENT = re.compile(rb"""[^<>\n]{0,200}(?<!/)>(?:<!\[CDATA\[)?([^<>\n]{1,400})(?=\]\]>|</)""")
+_KEYED = re.compile(  # <add key="password" value="x">, {"name": "password", "value": "x"}, <key>password</key><string>x
+    rb"""["']?[^\n"'<>]{0,3}(?:,|\s|/>|</\w{1,20}>)\s{0,40}(?:[{<]?\w{0,20}[ >]?)["']?(?:value|val|content|text|string|Value)"""
+    rb"""["']?\s{0,4}(?:[:=>]|=>)\s{0,4}(?:"([^"\n]{1,400})"|'([^'\n]{1,400})'|([^"'<>\n]{1,400}?)(?=["'<]|\s*$))"""
+)
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+_MARK = rb"""(?:[uUbBrRfF@$]{0,2}|N|string\(\d{1,4}\)\s)(?P<mark>\\{1,4}["'`]|["'`]|&quot;|&\#0?3[49];|&apos;)"""
+# The end is a mark that a blank or a sign follows; if there is none, the first mark.
+_QUOTED = re.compile(
+    _MARK + rb"""(?P<in>(?:\\.|[^\\\n]){1,400}?)(?P=mark)(?=[\s,;:)\]}>.|&/?!<%]|\\|\Z)"""
+    rb"""|(?:\xe2\x80[\x98\x9a\x9b\x9c\x9e\x9f]|\xc2\xab)(?P<typed>[^\n]{1,400}?)(?:\xe2\x80[\x98\x99\x9c\x9d]|\xc2\xbb)"""
+)
+_QUOTED_ANYHOW = re.compile(_MARK + rb"(?P<in>(?:\\.|[^\\\n]){1,400}?)(?P=mark)(?P<typed>)")
+_BRACKETED = re.compile(rb"(?:\[([^\n]{1,400}?)\]|\(([^\n]{1,400}?)\)|\{([^\n]{1,400}?)\}|<([^\n]{1,400}?)>)(?=[\s.,;:!\"')\]}]|\Z)")
+# A value without quotes ends at a blank, or where a sign shows that another field begins or a bracket closes.
+_END = (
+    rb"""[&;,|]+(?:[A-Za-z_][\w.$-]{0,40}"?[=:]|\s|\Z|["'}\])<])|\\?["'`}\])>]+[,;.]*(?:\s|\Z)|</|\\[nrt"]|"""
+    rb"""["'][,}\]):]|&quot;|&amp;|%26|\xc2\xa0|\xe2\x80\xaf|,["'{\[]"""
+)
+_BARE = re.compile(rb"(?:(?!" + _END + rb")[^\s\"'`])(?:(?!" + _END + rb")[^\s]){0,399}")
+_UNCLOSED = re.compile(rb"""\\{0,4}["'`]([^\n"'`]{1,400})(?=\n|\Z)""")
+_REST = re.compile(rb"[^\n\r]{1,200}")
+_PATH = re.compile(rb"(?:/|~|\.{1,2}/|[A-Za-z]:[\\/])[^\n]*")
+_SENTENCE = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+|[0-9]{1,3}|[a-z]+(?:[-/_][a-z]+)+")
+
+
+def _value(text: bytes, at: int) -> tuple[int, int, bool] | None:
+    """Where the value is that begins here, and whether quotes or brackets delimit it."""
+    found = _QUOTED.match(text, at) or _QUOTED_ANYHOW.match(text, at)
+    if found is not None:
+        group = "in" if found["in"] is not None else "typed"
+        return *found.span(group), True
+    found = _BRACKETED.match(text, at)
+    if found is not None and found.lastindex:
+        start, stop = found.span(found.lastindex)
+        inner = _QUOTED.fullmatch(text, start, stop)
+        return (*inner.span("in"), True) if inner is not None and inner["in"] else (start, stop, True)
+    found = _BARE.match(text, at)
+    if found is not None:
+        return *found.span(), False
+    found = _UNCLOSED.match(text, at)
+    return (*found.span(1), True) if found is not None else None
+
+
+def _is_strong(value: bytes) -> bool:
+    """Whether a value looks invented: characters of three kinds, and no path, number, address or date."""
+    if len(value) < 6 or _PATH.fullmatch(value) or not value.strip(b"0123456789abcdefABCDEF.:-/xX"):
+        return False
+    kinds = (rb"[a-z\x80-\xff]", rb"[A-Z]", rb"[0-9]", rb"[^A-Za-z0-9\x80-\xff.,:;()-]")
+    return sum(re.search(kind, value) is not None for kind in kinds) >= 3
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+def _named(text: bytes, start: int, stop: int) -> Iterator[Place]:
+    """The value that follows a word for a secret."""
+    begin = len(text[:start].rstrip(_OF_NAMES)) if start < 60 else start - 60 + len(text[start - 60 : start].rstrip(_OF_NAMES))
+    after = _NAME_AFTER.match(text, stop)
+    end = after.end() if after is not None else stop
+    name = text[begin:end]
+    is_about = _is_about(name, text[stop:end])
+    is_option = name[:1] == b"-" or (text[begin - 1 : begin] == b"/" and text[begin - 2 : begin - 1] in (b"", b" ", b"\t"))
+    if text[begin - 1 : begin] == b"<" or text[begin - 2 : begin] == b"</":
+        found = _ELEMENT.match(text, end)
+        if found is not None and not is_about:
+            yield *found.span(1), True
+    for place in _after_name(text, end, is_option=is_option, is_full=text[stop:end] == b""):
+        value = text[place[0] : place[1]]
+        if is_about and not _is_strong(value):
+            continue
+        if name.lower() in (b"pwd", b"oldpwd") and _PATH.fullmatch(value):
+            continue
+        if words.NO_SECRET.fullmatch(value.strip(b".,!?;:)")) is None:
+            yield place
+        return
+
+
+def _is_about(name: bytes, after: bytes) -> bool:
+    """Whether a name is not that of a secret itself: of its file, its type, its age."""
+    parts = _PART.findall(after)
+    return bool(parts) and words.ABOUT.fullmatch(parts[-1]) is not None
+
+
+def _after_name(text: bytes, end: int, *, is_option: bool, is_full: bool) -> Iterator[Place]:
+    """The values that may follow a name that ends here, the likeliest first."""
+    if (found := _KEYED.match(text, end)) is not None:
+        yield *found.span(found.lastindex or 0), True
+    if (found := _NEXT_LINE.match(text, end)) is not None:
+        place = _value(text, found.end())
+        if place is not None and (found[1] or _is_strong(text[place[0] : place[1]])):
+            yield *place[:2], True
+    elif (found := _ASSIGNED.match(text, end) or _PAIRED.match(text, end)) is not None:
+        place = _value(text, found.end())
+        if place is not None:
+            yield *place[:2], True
+        return
+    if is_option and (found := _OPTION.match(text, end)) is not None:
+        place = _value(text, found.end())
+        if place is not None and text[place[0] : place[0] + 1] != b"-":
+            yield *place[:2], True
+    if is_full:
+        yield from _in_sentence(text, end)
+
+
+def _in_sentence(text: bytes, end: int) -> Iterator[Place]:
+    """The values that a sentence or a prompt gives behind a word that ends here."""
+    for pattern in (_SAID, _PROMPTED, _SPACED, _LOOSELY):
+        found = pattern.match(text, end)
+        place = _value(text, found.end()) if found is not None else None
+        if place is None:
+            continue
+        start, stop, is_delimited = place
+        value = text[start:stop]
+        is_word = _SENTENCE.fullmatch(value.rstrip(b".,")) is not None
+        if pattern is _PROMPTED or is_delimited or _is_strong(value) or (pattern is _SAID and not is_word):
+            yield start, stop, is_delimited or not is_word
+
+
+# -- all ---------------------------------------------------------------------------------------------------------------
+
+
+def places(text: bytes) -> list[Place]:
+    """Where credentials are in a text, in order; none overlaps another."""
+    named, signs = words.find(text)
+    found: list[Place] = []
+    for start, stop in named:
+        if not found or start >= found[-1][1]:
+            found += _named(text, start, stop)
+    if signs:
+        found += _formed(text, signs)
+    kept: list[Place] = []
+    for place in sorted(found, key=lambda place: (place[0], -place[1])):
+        if kept and place[0] < kept[-1][1]:
+            if place[1] > kept[-1][1]:
+                kept[-1] = kept[-1][0], place[1], kept[-1][2]
+        else:
+            kept.append(place)
+    return kept
+
+
+def _formed(text: bytes, signs: list[tuple[int, bytes]]) -> Iterator[Place]:
+    """The values of all forms on the lines that have a sign of them."""
+    for (start, stop), shown in _by_line(text, signs):
+        for form in FORMS:
+            if shown.isdisjoint(form.signs):
+                continue
+            for match in form.pattern.finditer(text, start, stop):
+                spans = (match.span(number) for number in range(1, form.pattern.groups + 1))
+                yield from ((a, b, True) for a, b in spans if a >= 0 and not words.NO_SECRET.fullmatch(text[a:b]))
+
+
+def _by_line(text: bytes, signs: list[tuple[int, bytes]]) -> Iterator[tuple[tuple[int, int], set[bytes]]]:
+    """Each line with a sign: where it is, and which signs are on it."""
+    stop, shown = -1, set[bytes]()
+    for at, sign in signs:
+        if at < stop:
+            shown.add(sign)
+            continue
+        if shown:
+            yield (start, stop), shown
+        start, stop, shown = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at), {sign}
+        stop = len(text) if stop < 0 else stop
+    if shown:
+        yield (start, stop), shown
+
+
+def values(text: bytes) -> Iterator[bytes]:
+    """The values that a program's output marks as secret, and what they say if they are encoded."""
+    for start, stop, is_certain in places(text):
+        if is_certain:
+            yield from _meanings(text[start:stop])
+
+
+def _meanings(value: bytes) -> Iterator[bytes]:
+    """A value as it is, and without the escapes of URLs, strings and HTML; of `Basic` its password."""
+    yield value
+    plain = value.rstrip(b".,;")
+    if plain != value:
+        yield plain
+    if b"%" in value:
+        yield unquote_to_bytes(value)
+    if b"\\" in value:
+        yield re.sub(rb"\\(.)", rb"\1", value)
+    if b"&" in value:
+        yield unescape(value.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    try:
+        user, colon, password = b64decode(value, validate=True).partition(b":")
+    except (NotBase64, ValueError):
+        return
+    if colon and len(password) > 3 and user.isascii() and user.decode().isprintable():
+        yield password
+
+
+def masked(text: bytes, mask: Callable[[bytes], bytes]) -> bytes:
+    """Replace each value that the text marks as secret by `mask` of it."""
+    found = places(text)
+    if not found:
+        return text
+    out, done = [], 0
+    for start, stop, _ in found:
+        out += [text[done:start], mask(text[start:stop])]
+        done = stop
+    return b"".join([*out, text[done:]])
