@@ -31,13 +31,13 @@ _ABOUT = (
     + _B + rb"?\([^)\n]{0,60}\)){1,2})"
 )  # fmt: skip
 _SIGN = (
-    rb"\.{0,40}" + _B + rb"{0,40}(?:={1,2}>|:=|%3[DdAa]|==?|::|:(?!//)|\xef\xbc\x9a|\xef\xbc\x9d|-{1,2}>|>(?!<)|\xe2\x86\x92|\xe2\x87\x92|\|)"
+    rb"\.{0,40}" + _B + rb"{0,40}(?:={1,2}>|:=|%3[Dd]|==?|::|:(?!//)|\xef\xbc\x9a|\xef\xbc\x9d|-{1,2}>|>(?!<)|\xe2\x86\x92|\xe2\x87\x92|\|)"
     rb"(?:" + _B + rb"|\\\n){0,40}"
 )
 _ASSIGNED = re.compile(_CLOSED + _SIGN)
 _LOOSELY = re.compile(_B + rb"{1,3}[^\s:=](?:[^:=\n]{0,60}[^\s:=])?" + _B + rb"{0,4}[:=](?!//)" + _B + rb"{0,20}")
 _PROMPTED = re.compile(rb"(?:" + _ABOUT + rb")?" + _B + rb"{0,4}(?::(?!//)|\xef\xbc\x9a|=|\?|>)" + _B + rb"{0,20}")
-_PAIRED = re.compile(rb"""\\?["'`]""" + _B + rb"?,?" + _B + rb"""{0,8}(?=\\?["'`])""")
+_PAIRED = re.compile(rb"""\\?["']""" + _B + rb"?,?" + _B + rb"""{0,8}(?=\\?["'])""")
 _SAID = re.compile(
     _CLOSED + rb"(?:" + _ABOUT + rb")?" + _B + rb"{1,4}(?:is|was|set to|changed to|reset to|to|ist|lautet|est|es|\xc3\xa8|-)" + _B + rb"{1,4}"
     rb"(?::" + _B + rb"*)?"
@@ -110,27 +110,32 @@ def _named(text: bytes, start: int, stop: int) -> Iterator[Place]:
     after = _NAME_AFTER.match(text, stop)
     end = after.end() if after is not None else stop
     name = text[begin:end]
-    is_about = _is_about(name, text[stop:end])
+    is_about = _is_about(text[start:stop].lower(), text[stop:end])
     is_option = name[:1] == b"-" or (text[begin - 1 : begin] == b"/" and text[begin - 2 : begin - 1] in (b"", b" ", b"\t"))
     if text[begin - 1 : begin] == b"<" or text[begin - 2 : begin] == b"</":
         found = _ELEMENT.match(text, end)
         if found is not None and not is_about:
             yield *found.span(1), True
-    for place in _after_name(text, end, is_option=is_option, is_full=text[stop:end] == b""):
-        value = text[place[0] : place[1]]
+    for first, last, is_certain in _after_name(text, end, is_option=is_option, is_full=text[stop:end] == b""):
+        value = text[first:last]
         if is_about and not _is_strong(value):
             continue
         if name.lower() in (b"pwd", b"oldpwd") and _PATH.fullmatch(value):
             continue
         if words.NO_SECRET.fullmatch(value.strip(b".,!?;:)")) is None:
-            yield place
+            is_word = _SENTENCE.fullmatch(value) is not None
+            yield first, last, is_certain and not (is_word and text[end : end + 4].strip()[:1] in _WEAK_SIGNS)
         return
 
 
-def _is_about(name: bytes, after: bytes) -> bool:
+# With these signs a word may be the next cell of a table or the next of a list.
+_WEAK_SIGNS = (b"|", b">", b",", b'"', b"'")
+
+
+def _is_about(word: bytes, after: bytes) -> bool:
     """Whether a name is not that of a secret itself: of its file, its type, its age."""
     parts = _PART.findall(after)
-    return bool(parts) and words.ABOUT.fullmatch(parts[-1]) is not None
+    return after[:1] in (b"s", b"S") or (bool(parts) and (word == b"auth" or words.ABOUT.fullmatch(parts[-1]) is not None))
 
 
 def _after_name(text: bytes, end: int, *, is_option: bool, is_full: bool) -> Iterator[Place]:
