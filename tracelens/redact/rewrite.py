@@ -16,6 +16,7 @@ from tracelens.redact.hexdump import Edit, Hexdump, Row
 from tracelens.redact.packets import HIDING, SIZING, Packet, Pass, WireSizes, is_transfer, program
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.tokens import LINES, OtherBytes, RecordToken, Token
+from tracelens.secrets.spellings import Spellings
 from tracelens.sessions.state import HIDDEN_FIELDS
 from tracelens.ssh.messages import SECRETIVE
 from tracelens.ssh.wire import StringSpan
@@ -73,6 +74,7 @@ class Rewrite(Pass):
         self._repeats: deque[tuple[int, bytes, list[Edit]]] = deque(maxlen=_REPEATS)
         self._announced: dict[tuple[int, int], int] = {}
         self._sent: WireSizes | None = None
+        self._spellings = Spellings(needles)
         self._in_key = False
         self._last = -1
 
@@ -180,6 +182,7 @@ class Rewrite(Pass):
     def _clean(self, text: bytes) -> bytes:
         """Other bytes without secrets: credentials by their context, rows of hex digits, and all known secrets."""
         text = self._masked(secrets.mask_credentials(text, self._known.mask))
+        text = self._spellings.replace(text, self._known.mask)
         text = _ROW.sub(_zeroed, text)
         return self._names.words(text) if self._names is not None else text
 

@@ -29,7 +29,7 @@ NOT_GLUED = (b"by", b"com", b"sur", b"tres", b"en", b"under", b"over")
 # Names of keys and codes, and phrases: the first word, and what follows.
 _KEYS = (
     "api access account secret private shared storage master encryption signing subscription license client service "
-    "primary secondary auth deploy session host app admin symmetric root hmac aes"
+    "primary secondary auth deploy session app admin symmetric root hmac aes"
 ).split()
 _CODES = "verification security one mfa 2fa totp otp auth access sms login confirmation duo pin backup recovery".split()
 _CODES += "bestätigungs sicherheits einmal verifizierungs".split()
@@ -127,7 +127,7 @@ ABOUT = re.compile(
     rb"url|uri|endpoint|id|ids|hint|mode|algorithm|encoding|format|change|changed|reset|field|label|status|state|ok|fail|failed|"
     rb"failure|failures|error|errors|source|provider|manager|store|command|callback|func|function|handler|class|version|"
     rb"less|ed|protected|based|free|only|exchange|agent|line|lines|index|date|time|warn|warning|days|login|logins|"
-    rb"success|successful|accepted|rejected|denied|invalid|request|requests|response|responses|supported|allowed|is|are|for)\Z"
+    rb"success|successful|accepted|rejected|denied|invalid|mismatch|many|needed|unverified|probe|log|gz|txt|py|js|json|xml|ya?ml|conf|cfg|ini|java|html?|request|requests|response|responses|supported|allowed|is|are|for)\Z"
 )
 # Words that stand where a secret would.
 NO_SECRET = re.compile(
