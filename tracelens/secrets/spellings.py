@@ -8,6 +8,7 @@ import re
 from base64 import b64decode
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from functools import cache
 from html import unescape
 from itertools import islice
 
@@ -81,9 +82,9 @@ _DOUBLED = re.compile(rb"""'"'"'|'\\''|''|""|\^(?=[&<>|^"%!])|`(?=[$"'`])""")
 _TAG = re.compile(rb"<[/!A-Za-z][^<>\n]{0,200}>")
 _SPLITTING = re.compile(
     rb"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]|[\t\0\x08\x0b\x0c]+|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0"
-    rb"|\xef\xbb\xbf|\xc2\xad|[ \t]*\\?\r?\n[ \t]*(?:[>|*#+\"'-][ \t]*)?|[\"']\s{0,4}[+.&,]?\s{0,20}[\"']"
+    rb"|\xef\xbb\xbf|\xc2\xad|\\?\r?\n[ \t]*(?:[>|*#+\"'-][ \t]*)?|[\"']\s{0,4}[+.&,]?\s{0,20}[\"']"
 )
-_BREAK = re.compile(rb"[ \t]*\r?\n[ \t]*")
+_BREAK = re.compile(rb"\r?\n[ \t]*")
 _NULS = re.compile(rb"\0+")
 _SPACED = re.compile(rb"(?<![^\s])(?:\S ){4,4000}\S(?![^\s])")
 
@@ -151,7 +152,6 @@ _SCHEMES: tuple[tuple[bytes, re.Pattern[bytes], _Meaning, bool], ...] = (
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 _BETWEEN = rb"(?:[^0-9A-Za-z\n]{1,4}|[^0-9A-Za-z]{0,3}\n[^0-9A-Za-z\n]{0,40})(?:0x|[xXuU])?"
-_NUMBERS = re.compile(rb"(?<![0-9A-Za-z])(?:0x|[xXuU])?[0-9A-Fa-f]{1,3}[hH]?(?:" + _BETWEEN + rb"[0-9A-Fa-f]{1,3}[hH]?(?![0-9A-Za-z])){3,}")
 _NUMBER = re.compile(rb"(?:0x|[xXuU])?([0-9A-Fa-f]{1,3})[hH]?")
 _OCTETS = [bytes([n]) for n in range(256)]
 _GROUPS = re.compile(
@@ -160,15 +160,22 @@ _GROUPS = re.compile(
 _PAIRS = re.compile(rb"(?<![0-9A-Fa-f])(?:0x)?((?:[0-9A-Fa-f]{2}){1,64})")
 _ROW = re.compile(
     rb"(?:^|(?<=[\s|>:]))(?:[0-9A-Fa-f]{4,16}[:h]?[ \t]++)?((?:(?:[0-9A-Fa-f]{2}){1,4}[ \t-]{1,3}){2,40}+(?:[0-9A-Fa-f]{2}){0,4}+)"
-    rb"[ \t]*+[|:>]?+[ \t]?+([^\n|]{0,20}+)[|]?+\r?+$",
+    rb"[ \t]*+[|:>]?+[ \t]?+([^\n|]{0,20}+)[^\n]*+",
     re.M,
 )
 
 
-def _of_numbers(text: bytes) -> Iterator[_View]:
-    """Lists of numbers, read in each base in which all of a list are octets."""
+@cache
+def _numbers(least: int) -> re.Pattern[bytes]:
+    """Lists of so many numbers."""
+    first, another = rb"(?<![0-9A-Za-z])(?:0x|[xXuU])?[0-9A-Fa-f]{1,3}[hH]?", rb"[0-9A-Fa-f]{1,3}[hH]?(?![0-9A-Za-z])"
+    return re.compile(first + rb"(?:" + _BETWEEN + another + rb"){%d,}" % (least - 1))
+
+
+def _of_numbers(text: bytes, least: int) -> Iterator[_View]:
+    """Lists of at least so many numbers, read in each base in which all of a list are octets."""
     bases: dict[int, list[tuple[bytes, int, int]]] = {16: [], 10: [], 8: []}
-    for run in _NUMBERS.finditer(text):
+    for run in _numbers(least).finditer(text):
         numbers = [(found[1], *found.span()) for found in _NUMBER.finditer(text, *run.span())]
         for base, pieces in bases.items():
             try:
@@ -214,8 +221,8 @@ def _of_base64(text: bytes) -> Iterator[_View]:
         pieces = []
         for run in _BASE64.finditer(text):
             start = run.start() + shift
-            digits = text[start : start + (run.end() - start) // 4 * 4].translate(_STANDARD)
-            octets = b64decode(digits)
+            digits = text[start : run.end()].translate(_STANDARD)
+            octets = b64decode(digits + b"A" * (-len(digits) % 4))
             for n in range(0, len(octets), 3):
                 pieces.append((octets[n : n + 3], start + n // 3 * 4, start + n // 3 * 4 + 4))
         if pieces:
@@ -234,6 +241,7 @@ class Spellings:
 
     def __init__(self, needles: SecretSearcher) -> None:
         self._needles = needles
+        self._least = min(map(len, needles.values), default=_SHORTEST)
         # Up to here `needles` knows the base64 of each.
         self._decodes = len(needles.values) > MAX_ENCODED_SECRETS
 
@@ -276,7 +284,7 @@ class Spellings:
         if self._decodes or _LONG_BASE64.search(text) is not None:
             yield from _of_base64(text)
         if depth == _DEPTH:
-            yield from _of_numbers(text)
+            yield from _of_numbers(text, self._least)
             yield from _of_rows(text)
 
     def replace(self, text: bytes, mask: Callable[[bytes], bytes]) -> bytes:
