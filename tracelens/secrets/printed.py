@@ -97,7 +97,7 @@ def _is_strong(value: bytes) -> bool:
     """Whether a value looks invented: characters of three kinds, and no path, number, address or date."""
     if len(value) < 6 or _PATH.fullmatch(value) or not value.strip(b"0123456789abcdefABCDEF.:-/xX"):
         return False
-    kinds = (rb"[a-z\x80-\xff]", rb"[A-Z]", rb"[0-9]", rb"[^A-Za-z0-9\x80-\xff.,:;()-]")
+    kinds = (rb"[a-z\x80-\xff]", rb"[A-Z]", rb"[0-9]", rb"[^A-Za-z0-9\x80-\xff.,:;()\\/-]")
     return sum(re.search(kind, value) is not None for kind in kinds) >= 3
 
 
