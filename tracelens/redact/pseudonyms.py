@@ -32,14 +32,18 @@ _SHARE = re.compile(rb"(?<![\\\w])\\{2,4}([A-Za-z0-9][\w.-]{0,80})\\{1,2}(" + _F
 _DRIVE = re.compile(rb"(?<![A-Za-z0-9])[A-Za-z]:\\{1,2}(" + _FOLDERS + rb")")
 _ABSOLUTE = re.compile(rb"""(?<![\w/.:~<\\*)+=-])(/[^\s/"'<>|:,;()\\*]{1,80}(?:/[^\s/"'<>|:,;()\\*]{1,80}){1,30})""")
 _OF_URL = re.compile(rb"""(?<=://)[^\s/"'<>]{1,255}(/[^\s"'<>?#]{1,500})""")
-_ACCOUNT = re.compile(rb"(?<![\w\\/:.])([A-Z][A-Z0-9-]{1,14}|(?:[A-Za-z0-9-]{1,40}\.){1,4}[A-Za-z]{2,12})\\{1,2}([A-Za-z][\w.$-]{1,40})(?![\w\\])")
+_ACCOUNT = re.compile(
+    rb"(?<![\w\\/:.])([A-Z][A-Z0-9-]{1,14}|(?:[A-Za-z0-9-]{1,40}\.){1,4}[A-Za-z]{2,12})\\{1,2}([A-Za-z][\w.$-]{1,40})(?![\w\\])"
+)
 # A name of a machine by what stands before it, or by its looks.
 _MACHINE = re.compile(
     rb"(?i:\b(?:welcome to|hostname|host|server|node|machine|system|computer|workstation|gateway|this is)(?: name)?(?: is)?)"
     rb"[ :=\"']{1,3}((?=[A-Za-z0-9-]{0,60}(?:[0-9]|[A-Z]{3}|-[A-Za-z0-9]))[A-Za-z][A-Za-z0-9-]{2,62})(?![\w.])"
 )
-_MACHINE_NUMBER = re.compile(rb"(?<![\w.-])(?!(?:SHA|AES|UTF|ISO|SSH|MD|RSA|CVE|RFC|HMAC|TLS|DES|ECDSA|X|HTTP|DH)[0-9]*-)"
-                             rb"[A-Z][A-Z0-9]{1,20}(?:-[A-Z0-9]{1,20}){1,4}(?<=[0-9])(?![\w.-])")
+_MACHINE_NUMBER = re.compile(
+    rb"(?<![\w.-])(?!(?:SHA|AES|UTF|ISO|SSH|MD|RSA|CVE|RFC|HMAC|TLS|DES|ECDSA|X|HTTP|DH)[0-9]*-)"
+    rb"[A-Z][A-Z0-9]{1,20}(?:-[A-Z0-9]{1,20}){1,4}(?<=[0-9])(?![\w.-])"
+)
 _NUMBERED_HOST = re.compile(rb"(?<![\w.-])(?:ip-)?[0-9]{1,3}(?:-[0-9]{1,3}){3}(?![\w.-])")
 _VERSION = re.compile(rb"SSH-[0-9.]{1,8}-[^ ]{0,200}")
 _DOMAIN = re.compile(rb"(?<![\w.@/-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![\w-])")

@@ -9,11 +9,11 @@ from functools import cached_property
 
 # A value of a command line, in quotes or up to a blank; and one that no port, count, path or word is.
 _ARGUMENT = rb"""(?:"([^"\n]{1,200})"(?=[\s;|&)"']|\Z)|'([^'\n]{1,200})'(?=[\s;|&)"']|\Z)|(?!["']\S{0,99}["'](?:\s|\Z))(\S{1,200}))"""
-_UNLIKE_WORDS = (
-    rb"(?![a-z]{1,16}(?:[\s,;)]|\Z)|[a-z]{1,16}[-=][^\s]*|[\d.:,/-]{1,40}(?:\s|\Z)|[/~.-]|\$[A-Z_{]{2}|[A-Za-z]:[\\/]|[\w.*-]{0,60}:\d)"
-)
+_UNLIKE_WORDS = rb"(?![a-z]{1,16}(?:[\s,;)]|\Z)|[a-z]{1,16}[-=][^\s]*|[\d.:,/-]{1,40}(?:\s|\Z)|[/~.-]|\$[A-Z_{]{2}|[A-Za-z]:[\\/]|[\w.*-]{0,60}:\d)"
 _TEXT = rb"""(?:\\?"(?:[^"\\\n]|\\[^"\n]){0,200}\\?"|'(?:[^'\\\n]|\\.){0,200}')"""
 _VALUE = rb"""(?:\\?"((?:[^"\\\n]|\\[^"\n]){1,200})\\?"|'((?:[^'\\\n]|\\.){1,200})')"""
+# A text in quotes begins a list of arguments or follows a comma.
+_CALLED = b"""("|('|, "|, '|,"|,'|(\\"|,\\"|, \\\""""
 _COMMA = rb"\s{0,4},\s{0,4}"
 _OTHER = rb"""(?:[^"'(),;\n]{0,80}(?:\([^"'()\n]{0,60}\)[^"'(),;\n]{0,20})?)"""
 # A user before a password: `orla`, `DOM\orla`, `orla@corp`.
@@ -142,18 +142,18 @@ FORMS = (
     ),
     # Calls: what follows the user in one that logs in, the last text of one that connects with a user.
     Form(
-        b"pass|auth|login|logon|log_in|log_on|credential|identity|signin|sign_in",
+        _CALLED,
         rb"(?:pass(?:word|wd|phrase)?|auth\w{0,40}|log_?[io]n|logon|credentials?|identity|sign_?in)\w{0,40}\s?\("
         + _OTHER + rb"(?:" + _COMMA + _OTHER + rb"){0,6}" + _TEXT + rb"(?:" + _COMMA + rb"[^\"'(),\n]{0,60}){0,3}"
         + _COMMA + _VALUE + rb"(?:" + _COMMA + _VALUE + rb"){0,3}",
     ),
     Form(
-        b"pass|pwd|secret",
+        _CALLED,
         rb"(?:pass(?:word|wd|phrase)?|pwd|secret)\w{0,20}\s?\(\s?(?:[\w$&>.-]{1,40}" + _COMMA + rb"){0,3}" + _VALUE
         + rb"\s?[,)]",
     ),
     Form(
-        b"connect|open|start|session|client|transport|login|auth",
+        _CALLED,
         rb"(?:connect|open|start|session|client|transport|login|auth\w{0,30})\w{0,20}\s?\(" + _OTHER + _TEXT + rb"(?:"
         + _COMMA + rb"[^\"'()\n]{0,60}){0,2}" + _COMMA + _TEXT + rb"(?:" + _COMMA + rb"[^\"'(),\n]{0,40}){0,2}"
         + _COMMA + _VALUE,

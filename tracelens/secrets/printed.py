@@ -8,7 +8,6 @@ import re
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Iterator
-from html import unescape
 from urllib.parse import unquote_to_bytes
 
 from tracelens.secrets import words
@@ -31,7 +30,9 @@ _ABOUT = (
     + _B + rb"?\([^)\n]{0,60}\)){1,2})"
 )  # fmt: skip
 _SIGN = (
-    rb"\.{0,40}" + _B + rb"{0,40}(?:={1,2}>|:=|%3[Dd]|==?|::|:(?!//)|\xef\xbc\x9a|\xef\xbc\x9d|-{1,2}>|>(?!<)|\xe2\x86\x92|\xe2\x87\x92|\|)"
+    rb"\.{0,40}"
+    + _B
+    + rb"{0,40}(?:={1,2}>|:=|%3[Dd]|==?|::|:(?!//)|\xef\xbc\x9a|\xef\xbc\x9d|-{1,2}>|>(?!<)|\xe2\x86\x92|\xe2\x87\x92|\|)"
     rb"(?:" + _B + rb"|\\\n){0,40}"
 )
 _ASSIGNED = re.compile(_CLOSED + _SIGN)
@@ -39,13 +40,24 @@ _LOOSELY = re.compile(_B + rb"{1,3}[^\s:=](?:[^:=\n]{0,60}[^\s:=])?" + _B + rb"{
 _PROMPTED = re.compile(rb"(?:" + _ABOUT + rb")?" + _B + rb"{0,4}(?::(?!//)|\xef\xbc\x9a|=|\?|>)" + _B + rb"{0,20}")
 _PAIRED = re.compile(rb"""\\?["']""" + _B + rb"?,?" + _B + rb"""{0,8}(?=\\?["'])""")
 _SAID = re.compile(
-    _CLOSED + rb"(?:" + _ABOUT + rb")?" + _B + rb"{1,4}(?:is|was|set to|changed to|reset to|to|ist|lautet|est|es|\xc3\xa8|-)" + _B + rb"{1,4}"
+    _CLOSED
+    + rb"(?:"
+    + _ABOUT
+    + rb")?"
+    + _B
+    + rb"{1,4}(?:is|was|set to|changed to|reset to|to|ist|lautet|est|es|\xc3\xa8|-)"
+    + _B
+    + rb"{1,4}"
     rb"(?::" + _B + rb"*)?"
 )
 _SPACED = re.compile(_CLOSED + _B + rb"{1,20}")
 _OPTION = re.compile(rb"(?:" + _B + rb"|\\\n){1,8}|=|:")
 _NEXT_LINE = re.compile(
-    _CLOSED + _B + rb"{0,4}(?:[:=]" + _B + rb"{0,4}([|>][+-]?)?)?\r?\n[ \t]{0,40}(?![\w.-]{1,60}[:=](?:\s|\Z))(?=\S{6,200}\r?(?:\n|\Z))"
+    _CLOSED
+    + _B
+    + rb"{0,4}(?:[:=]"
+    + _B
+    + rb"{0,4}([|>][+-]?)?)?\r?\n[ \t]{0,40}(?![\w.-]{1,60}[:=](?:\s|\Z))(?=\S{6,200}\r?(?:\n|\Z))"
 )
 _ELEMENT = re.compile(rb"""[^<>\n]{0,200}(?<!/)>(?:<!\[CDATA\[)?([^<>\n]{1,400})(?=\]\]>|</)""")
 _KEYED = re.compile(  # <add key="password" value="x">, {"name": "password", "value": "x"}, <key>password</key><string>x
@@ -62,7 +74,9 @@ _QUOTED = re.compile(
     rb"""|(?:\xe2\x80[\x98\x9a\x9b\x9c\x9e\x9f]|\xc2\xab)(?P<typed>[^\n]{1,400}?)(?:\xe2\x80[\x98\x99\x9c\x9d]|\xc2\xbb)"""
 )
 _QUOTED_ANYHOW = re.compile(_MARK + rb"(?P<in>(?:\\.|[^\\\n]){1,400}?)(?P=mark)(?P<typed>)")
-_BRACKETED = re.compile(rb"(?:\[([^\n]{1,400}?)\]|\(([^\n]{1,400}?)\)|\{([^\n]{1,400}?)\}|<([^\n]{1,400}?)>)(?=[\s.,;:!\"')\]}]|\Z)")
+_BRACKETED = re.compile(
+    rb"(?:\[([^\n]{1,400}?)\]|\(([^\n]{1,400}?)\)|\{([^\n]{1,400}?)\}|<([^\n]{1,400}?)>)(?=[\s.,;:!\"')\]}]|\Z)"
+)
 # A value without quotes ends at a blank, or where a sign shows that another field begins or a bracket closes.
 _END = (
     rb"""[&;,|]+(?:[A-Za-z_][\w.$-]{0,40}"?[=:]|\s|\Z|["'}\])<])|\\?["'`}\])>]+[,;.]*(?:\s|\Z)|</|\\[nrt"]|"""
@@ -97,7 +111,7 @@ def _is_strong(value: bytes) -> bool:
     """Whether a value looks invented: characters of three kinds, and no path, number, address or date."""
     if len(value) < 6 or _PATH.fullmatch(value) or not value.strip(b"0123456789abcdefABCDEF.:-/xX"):
         return False
-    kinds = (rb"[a-z\x80-\xff]", rb"[A-Z]", rb"[0-9]", rb"[^A-Za-z0-9\x80-\xff.,:;()\\/-]")
+    kinds = (rb"[a-z\x80-\xff]", rb"[A-Z]", rb"[0-9]", rb"[^A-Za-z0-9\x80-\xff\s.,:;()\\/-]")
     return sum(re.search(kind, value) is not None for kind in kinds) >= 3
 
 
@@ -106,17 +120,25 @@ def _is_strong(value: bytes) -> bool:
 
 def _named(text: bytes, start: int, stop: int) -> Iterator[Place]:
     """The value that follows a word for a secret."""
-    begin = len(text[:start].rstrip(_OF_NAMES)) if start < 60 else start - 60 + len(text[start - 60 : start].rstrip(_OF_NAMES))
+    begin = (
+        len(text[:start].rstrip(_OF_NAMES))
+        if start < 60
+        else start - 60 + len(text[start - 60 : start].rstrip(_OF_NAMES))
+    )
     after = _NAME_AFTER.match(text, stop)
     end = after.end() if after is not None else stop
     name = text[begin:end]
     is_about = _is_about(text[start:stop].lower(), text[stop:end])
-    is_option = name[:1] == b"-" or (text[begin - 1 : begin] == b"/" and text[begin - 2 : begin - 1] in (b"", b" ", b"\t"))
+    # No cell of a table, and a short word that means other things, too.
+    is_loose = text[max(begin - 2, 0) : begin].strip()[-1:] not in (b"|", b"", b"\n") or text[start:stop].lower() == b"auth"
+    is_option = name[:1] == b"-" or (
+        text[begin - 1 : begin] == b"/" and text[begin - 2 : begin - 1] in (b"", b" ", b"\t")
+    )
     if text[begin - 1 : begin] == b"<" or text[begin - 2 : begin] == b"</":
         found = _ELEMENT.match(text, end)
         if found is not None and not is_about:
             yield *found.span(1), True
-    for first, last, is_certain in _after_name(text, end, is_option=is_option, is_full=text[stop:end] == b""):
+    for first, last, is_certain in _after_name(text, end, is_option=is_option, is_full=text[stop:end] == b"", is_loose=is_loose):
         value = text[first:last]
         if is_about and not _is_strong(value):
             continue
@@ -135,10 +157,12 @@ _WEAK_SIGNS = (b"|", b">", b",", b'"', b"'")
 def _is_about(word: bytes, after: bytes) -> bool:
     """Whether a name is not that of a secret itself: of its file, its type, its age."""
     parts = _PART.findall(after)
-    return after[:1] in (b"s", b"S") or (bool(parts) and (word == b"auth" or words.ABOUT.fullmatch(parts[-1]) is not None))
+    return after[:1] in (b"s", b"S") or (
+        bool(parts) and (word == b"auth" or words.ABOUT.fullmatch(parts[-1]) is not None)
+    )
 
 
-def _after_name(text: bytes, end: int, *, is_option: bool, is_full: bool) -> Iterator[Place]:
+def _after_name(text: bytes, end: int, *, is_option: bool, is_full: bool, is_loose: bool) -> Iterator[Place]:
     """The values that may follow a name that ends here, the likeliest first."""
     if (found := _KEYED.match(text, end)) is not None:
         yield *found.span(found.lastindex or 0), True
@@ -147,6 +171,8 @@ def _after_name(text: bytes, end: int, *, is_option: bool, is_full: bool) -> Ite
         if place is not None and (found[1] or _is_strong(text[place[0] : place[1]])):
             yield *place[:2], True
     elif (found := _ASSIGNED.match(text, end) or _PAIRED.match(text, end)) is not None:
+        if is_loose and (b"|" in found[0] or b")" in found[0]):
+            return
         place = _value(text, found.end())
         if place is not None:
             yield *place[:2], True
@@ -159,6 +185,9 @@ def _after_name(text: bytes, end: int, *, is_option: bool, is_full: bool) -> Ite
         yield from _in_sentence(text, end)
 
 
+_BRACKETS = (b"(", b"<", b"{")
+
+
 def _in_sentence(text: bytes, end: int) -> Iterator[Place]:
     """The values that a sentence or a prompt gives behind a word that ends here."""
     for pattern in (_SAID, _PROMPTED, _SPACED, _LOOSELY):
@@ -169,6 +198,8 @@ def _in_sentence(text: bytes, end: int) -> Iterator[Place]:
         start, stop, is_delimited = place
         value = text[start:stop]
         is_word = _SENTENCE.fullmatch(value.rstrip(b".,")) is not None
+        if pattern is _SPACED and text[start - 1 : start] in _BRACKETS and (is_word or b" " in value):
+            continue  # (an explanation)
         if pattern is _PROMPTED or is_delimited or _is_strong(value) or (pattern is _SAID and not is_word):
             yield start, stop, is_delimited or not is_word
 
@@ -239,6 +270,8 @@ def _meanings(value: bytes) -> Iterator[bytes]:
     if b"\\" in value:
         yield re.sub(rb"\\(.)", rb"\1", value)
     if b"&" in value:
+        from html import unescape
+
         yield unescape(value.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     try:
         user, colon, password = b64decode(value, validate=True).partition(b":")

@@ -55,13 +55,19 @@ class _View:
         return begin, end
 
 
-def _undo(text: bytes, pattern: re.Pattern[bytes], meaning: Callable[[re.Match[bytes]], bytes], *, undone: bool) -> _View | None:
+def _undo(
+    text: bytes, pattern: re.Pattern[bytes], meaning: Callable[[re.Match[bytes]], bytes], *, undone: bool
+) -> _View | None:
     pieces, done = [], 0
     for found in pattern.finditer(text):
         start, stop = found.span()
         pieces += [(text[done:start], done, start), (meaning(found), start, stop)]
         done = stop
-    return _View([piece for piece in [*pieces, (text[done:], done, len(text))] if piece[0]], undone=undone) if pieces else None
+    return (
+        _View([piece for piece in [*pieces, (text[done:], done, len(text))] if piece[0]], undone=undone)
+        if pieces
+        else None
+    )
 
 
 def _character(number: int) -> bytes:

@@ -31,8 +31,10 @@ _KEYS = (
     "api access account secret private shared storage master encryption signing subscription license client service "
     "primary secondary auth deploy session app admin symmetric root hmac aes"
 ).split()
-_CODES = "verification security one mfa 2fa totp otp auth access sms login confirmation duo pin backup recovery".split()
-_CODES += "bestätigungs sicherheits einmal verifizierungs".split()
+_CODES = (
+    "verification security one mfa 2fa totp otp auth access sms login confirmation duo pin backup recovery "
+    "bestätigungs sicherheits einmal verifizierungs"
+).split()
 PHRASES = (
     (_KEYS, r"[a-z]{1,40}[ _.-]{0,2}(?:key|token)(?![a-z])"),
     (_CODES, r"[a-z0-9\x80-\xff]{2,24}(?:[ _-]time)?[ _.-]{0,2}(?:pass)?(?:code|password|passwort|pin)(?![a-z])"),
@@ -46,6 +48,8 @@ PHRASES = (
      r"[a-z\x80-\xff]{2,10}"),
     (["connection"], r"connection[ _.-]?string"),
 )  # fmt: skip
+
+
 @cache
 def _roots() -> tuple[list[bytes], list[tuple[str, re.Pattern[bytes] | None]]]:
     """What is searched for in a text in lower case, and what each is."""
@@ -92,9 +96,7 @@ def find(text: bytes) -> tuple[list[tuple[int, int]], list[tuple[int, bytes]]]:
     return found, signs
 
 
-def _word_end(
-    text: bytes, lower: bytes, start: int, stop: int, kind: str, phrase: "re.Pattern[bytes] | None"
-) -> int:
+def _word_end(text: bytes, lower: bytes, start: int, stop: int, kind: str, phrase: "re.Pattern[bytes] | None") -> int:
     """Where the word that begins here ends; 0 if it is no word for a secret."""
     longer = phrase.match(lower, start) if phrase is not None else None
     if longer is not None:
