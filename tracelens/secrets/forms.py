@@ -9,7 +9,7 @@ from functools import cached_property
 
 # A value of a command line, in quotes or up to a blank; and one that no port, count, path or word is.
 _ARGUMENT = rb"""(?:"([^"\n]{1,200})"(?=[\s;|&)"']|\Z)|'([^'\n]{1,200})'(?=[\s;|&)"']|\Z)|(?!["']\S{0,99}["'](?:\s|\Z))(\S{1,200}))"""
-_UNLIKE_WORDS = rb"(?![a-z]{1,16}(?:[\s,;)]|\Z)|[a-z]{1,16}[-=][^\s]*|[\d.:,/-]{1,40}(?:\s|\Z)|[/~.-]|\$[A-Z_{]{2}|[A-Za-z]:[\\/]|[\w.*-]{0,60}:\d)"
+_UNLIKE_WORDS = rb"(?!(?:[a-z]{1,16}|[A-Z]{1,16})(?:[\s,;)]|\Z)|[a-z]{1,16}[-=][^\s]*|[\d.:,/-]{1,40}(?:\s|\Z)|[\w-]{1,60}\.[a-z]{1,4}(?:\s|\Z)|[/~.-]|\$[A-Z_{]{2}|[A-Za-z]:[\\/]|[\w.*-]{0,60}:\d)"
 _TEXT = rb"""(?:\\?"(?:[^"\\\n]|\\[^"\n]){0,200}\\?"|'(?:[^'\\\n]|\\.){0,200}')"""
 _VALUE = rb"""(?:\\?"((?:[^"\\\n]|\\[^"\n]){1,200})\\?"|'((?:[^'\\\n]|\\.){1,200})')"""
 # A text in quotes begins a list of arguments or follows a comma.

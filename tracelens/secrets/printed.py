@@ -8,6 +8,7 @@ import re
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Iterator
+from functools import cache
 from urllib.parse import unquote_to_bytes
 
 from tracelens.secrets import words
@@ -229,17 +230,26 @@ def places(text: bytes) -> list[Place]:
 def _formed(text: bytes, signs: list[tuple[int, bytes]]) -> Iterator[Place]:
     """The values of all forms on the lines that have a sign of them."""
     for (start, stop), shown in _by_line(text, signs):
-        for form in FORMS:
-            if shown.isdisjoint(form.signs):
-                continue
-            for match in form.pattern.finditer(text, start, stop):
-                spans = (match.span(number) for number in range(1, form.pattern.groups + 1))
+        for number in sorted({number for sign in shown for number in _forms_of()[sign]}):
+            pattern = FORMS[number].pattern
+            for match in pattern.finditer(text, start, stop):
+                spans = (match.span(group) for group in range(1, pattern.groups + 1))
                 yield from ((a, b, True) for a, b in spans if a >= 0 and not words.NO_SECRET.fullmatch(text[a:b]))
+
+
+@cache
+def _forms_of() -> dict[bytes, list[int]]:
+    """The numbers of the forms that have a sign."""
+    numbers: dict[bytes, list[int]] = {}
+    for number, form in enumerate(FORMS):
+        for sign in form.signs:
+            numbers.setdefault(sign, []).append(number)
+    return numbers
 
 
 def _by_line(text: bytes, signs: list[tuple[int, bytes]]) -> Iterator[tuple[tuple[int, int], set[bytes]]]:
     """Each line with a sign: where it is, and which signs are on it."""
-    stop, shown = -1, set[bytes]()
+    start, stop, shown = 0, -1, set[bytes]()
     for at, sign in signs:
         if at < stop:
             shown.add(sign)

@@ -88,7 +88,7 @@ _DOUBLED = re.compile(rb"""'"'"'|'\\''|''|""|\^(?=[&<>|^"%!])|`(?=[$"'`])""")
 _TAG = re.compile(rb"<[/!A-Za-z][^<>\n]{0,200}>")
 _SPLITTING = re.compile(
     rb"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]|[\t\0\x08\x0b\x0c]+|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0"
-    rb"|\xef\xbb\xbf|\xc2\xad|\\?\r?\n[ \t]*(?:[>|*#+\"'-][ \t]*)?|[\"']\s{0,4}[+.&,]?\s{0,20}[\"']"
+    rb"|\xef\xbb\xbf|\xc2\xad|\\?\r?\n[ \t]*(?:[>|*#] )?|[\"']\s{0,4}[+.&,]?\s{0,20}[\"']"
 )
 _BREAK = re.compile(rb"\r?\n[ \t]*")
 _NULS = re.compile(rb"\0+")
@@ -205,7 +205,8 @@ def _octets(pattern: re.Pattern[bytes], text: bytes, start: int, stop: int) -> I
 
 def _of_rows(text: bytes) -> Iterator[_View]:
     """Rows of a dump of any program: their octets, and their last columns."""
-    octets, columns = [], []
+    octets: list[tuple[bytes, int, int]] = []
+    columns: list[tuple[bytes, int, int]] = []
     for row in _ROW.finditer(text):
         octets += islice(_octets(_PAIRS, text, *row.span(1)), 16 if row.start(1) > row.start() else None)
         columns.append((row[2], *row.span(2)))
@@ -278,8 +279,9 @@ class Spellings:
     def _narrow(self, text: bytes) -> Iterator[tuple[int, int, bytes]]:
         """Secrets in UTF-16 or UTF-32."""
         view = _undo(text, _NULS, _nothing, undone=False) if b"\0" in text else None
-        for start, stop, value in self._needles.find(view.data, numbers=False) if view is not None else ():
-            yield *view.origin(start, stop), value
+        if view is not None:
+            for start, stop, value in self._needles.find(view.data, numbers=False):
+                yield *view.origin(start, stop), value
 
     def _views(self, text: bytes, depth: int) -> Iterator[_View]:
         for signs, pattern, meaning, undone in _SCHEMES:

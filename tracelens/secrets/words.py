@@ -138,6 +138,6 @@ NO_SECRET = re.compile(
     rb"authentication|auth|method|publickey|password|passphrase|username|keyboard-interactive|interactive|"
     rb"hidden|redacted|removed|masked|secret|in|is|was|has|for|from|to|of|the|a|an|and|or|with|by|at|as|your|"
     rb"str|string|int|bool|bytes|n/a|default|[*.\-_=x#?\xe2\x80\xa2\xa2]{1,64}|\(?(?:hidden|null|none|empty|redacted|not shown|set)\)?|"
-    rb"\[hidden\]|<[a-z _-]{1,30}>|\$\{[^}]*\}|\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\{\{.*\}\}|\$\([^)]*\)|"
+    rb"\[hidden\]|<[a-z _-]{1,30}>|\$\{[^}]*\}?|\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\{\{.*\}\}|\$\([^)]*\)|"
     rb"hidden-[a-z]{6}|[0-9a-f]{0,8}x[0-9a-f]{8,16})\Z"
 )
