@@ -68,12 +68,13 @@ def test_a_credential_is_masked_in_every_phrasing(phrase: str) -> None:
     ],
 )
 def test_what_is_no_credential_stays(text: str) -> None:
-    assert not {value for value in credentials(text.encode()) if value not in (b"10.1.2.3",)}
+    assert not list(credentials(text.encode()))
 
 
 def test_a_credential_is_masked_wherever_it_is(tmp_path: Path) -> None:
-    lines = b"export SFTP_PASSWORD=Vx4-Mirabelle#7\nsent Vx4-Mirabelle%237 and 56,78,34,2d,4d,69,72,61,62,65,6c,6c,65,23,37\n"
-    copy = redacted_bytes(lines + WRONG, tmp_path)
+    listed = b"56,78,34,2d,4d,69,72,61,62,65,6c,6c,65,23,37"
+    lines = b"export SFTP_PASSWORD=Vx4-Mirabelle#7\nsent Vx4-Mirabelle%237 and " + listed
+    copy = redacted_bytes(lines + b"\n" + WRONG, tmp_path)
     assert b"Mirabelle" not in copy
     assert b"69,72,61" not in copy
 

@@ -37,7 +37,8 @@ _ACCOUNT = re.compile(
 )
 # A name of a machine by what stands before it, or by its looks.
 _MACHINE = re.compile(
-    rb"(?i:\b(?:welcome to|hostname|host|server|node|machine|system|computer|workstation|gateway|this is)(?: name)?(?: is)?)"
+    rb"(?i:\b(?:welcome to|hostname|host|server|node|machine|system|computer|workstation|gateway|this is)(?: name)?"
+    rb"(?: is)?)"
     rb"[ :=\"']{1,3}((?=[A-Za-z0-9-]{0,60}(?:[0-9]|[A-Z]{3}|-[A-Za-z0-9]))[A-Za-z][A-Za-z0-9-]{2,62})(?![\w.])"
 )
 _MACHINE_NUMBER = re.compile(

@@ -1,7 +1,7 @@
 """Finds the credentials that a program prints, by the words and signs around them.
 
 A name that has a word for a secret in it is followed by a sign and a value (`SFTP_PASSWORD=x`, `"apiKey": "x"`,
-`Kennwort: x`, `with password 'x'`); the rest are forms of their own (`--user u:x`, `://u:x@`, `Authorization: Basic x`).
+`Kennwort: x`, `with password 'x'`); the rest are forms of their own (`--user u:x`, `://u:x@`).
 """
 
 import re
@@ -27,13 +27,15 @@ _CLOSED = rb"""(?:\\{0,4}["'`]|&quot;|&#34;|&#39;|[\])}*]|\xe2\x80[\x98-\x9f]){0
 _ABOUT = (
     rb"(?>(?:" + _B + rb"{1,3}(?:for|of|to|again|pour|de|del|para|f\xc3\xbcr|voor|f\xc3\xb6r|till|per|di|do|dla|pro|za|"
     rb"\xd0\xb4\xd0\xbb\xd1\x8f|on|at|from|entered|received|used|given|sent|read|value|string|eingeben|ingeben|invoeren)\b"
-    rb"(?:" + _B + rb"""{1,2}(?:"[^"\n]{0,120}"|'[^'\n]{0,120}'|`[^`'\n]{0,120}'|(?!is\b|was\b)[^\s:=?>]{1,80})){0,6}|"""
+    rb"(?:" + _B + rb"""{1,2}(?:"[^"\n]{0,120}"|'[^'\n]{0,120}'|`[^`'\n]{0,120}'|"""
+    rb"""(?!is\b|was\b)[^\s:=?>]{1,80})){0,6}|"""
     + _B + rb"?\([^)\n]{0,60}\)){1,2})"
 )  # fmt: skip
 _SIGN = (
     rb"\.{0,40}"
     + _B
-    + rb"{0,40}(?:={1,2}>|:=|%3[Dd]|==?|::|:(?!//)|\xef\xbc\x9a|\xef\xbc\x9d|-{1,2}>|>(?!<)|\xe2\x86\x92|\xe2\x87\x92|\|)"
+    + rb"{0,40}(?:={1,2}>|:=|%3[Dd]|==?|::|:(?!//)|\xef\xbc\x9a|\xef\xbc\x9d|-{1,2}>|>(?!<)|\xe2\x86\x92"
+    rb"|\xe2\x87\x92|\|)"
     rb"(?:" + _B + rb"|\\\n){0,40}"
 )
 _ASSIGNED = re.compile(_CLOSED + _SIGN)
@@ -62,7 +64,8 @@ _NEXT_LINE = re.compile(
 )
 _ELEMENT = re.compile(rb"""[^<>\n]{0,200}(?<!/)>(?:<!\[CDATA\[)?([^<>\n]{1,400})(?=\]\]>|</)""")
 _KEYED = re.compile(  # <add key="password" value="x">, {"name": "password", "value": "x"}, <key>password</key><string>x
-    rb"""["']?[^\n"'<>]{0,3}(?:,|\s|/>|</\w{1,20}>)\s{0,40}(?:[{<]?\w{0,20}[ >]?)["']?(?:value|val|content|text|string|Value)"""
+    rb"""["']?[^\n"'<>]{0,3}(?:,|\s|/>|</\w{1,20}>)\s{0,40}(?:[{<]?\w{0,20}[ >]?)"""
+    rb"""["']?(?:value|val|content|text|string|Value)"""
     rb"""["']?\s{0,4}(?:[:=>]|=>)\s{0,4}(?:"([^"\n]{1,400})"|'([^'\n]{1,400})'|([^"'<>\n]{1,400}?)(?=["'<]|\s*$))"""
 )
 
@@ -86,6 +89,7 @@ _END = (
 _BARE = re.compile(rb"(?:(?!" + _END + rb")[^\s\"'`])(?:(?!" + _END + rb")[^\s]){0,399}")
 _UNCLOSED = re.compile(rb"""\\{0,4}["'`]([^\n"'`]{1,400})(?=\n|\Z)""")
 _REST = re.compile(rb"[^\n\r]{1,200}")
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PATH = re.compile(rb"(?:/|~|\.{1,2}/|[A-Za-z]:[\\/])[^\n]*")
 _SENTENCE = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+|[0-9]{1,3}|[a-z]+(?:[-/_][a-z]+)+")
 
@@ -119,36 +123,45 @@ def _is_strong(value: bytes) -> bool:
 # -- names -------------------------------------------------------------------------------------------------------------
 
 
+class _Name:
+    """A name that has a word for a secret in it: `--db-password`, `SFTP_PASS`, `Kennwort`.
+
+    Attributes:
+        begin, end: where it is.
+        is_full: whether the word ends it.
+        is_about: whether it names something about a secret.
+        is_option: whether it is an option of a command.
+        is_loose: whether it may be a word of a list: a cell of a table, or `auth`.
+    """
+
+    def __init__(self, text: bytes, start: int, stop: int) -> None:
+        first = max(start - 60, 0)
+        self.begin = first + len(text[first:start].rstrip(_OF_NAMES))
+        after = _NAME_AFTER.match(text, stop)
+        self.end = after.end() if after is not None else stop
+        self.text = text[self.begin : self.end]
+        word, before = text[start:stop].lower(), text[max(self.begin - 2, 0) : self.begin]
+        self.is_full = self.end == stop
+        self.is_about = _is_about(word, text[stop : self.end])
+        self.is_option = self.text[:1] == b"-" or (before[-1:] == b"/" and not before[:-1].strip())
+        self.is_loose = before.strip()[-1:] not in (b"|", b"") or word == b"auth"
+        self.is_element = before.endswith((b"<", b"</"))
+
+
 def _named(text: bytes, start: int, stop: int) -> Iterator[Place]:
     """The value that follows a word for a secret."""
-    begin = (
-        len(text[:start].rstrip(_OF_NAMES))
-        if start < 60
-        else start - 60 + len(text[start - 60 : start].rstrip(_OF_NAMES))
-    )
-    after = _NAME_AFTER.match(text, stop)
-    end = after.end() if after is not None else stop
-    name = text[begin:end]
-    is_about = _is_about(text[start:stop].lower(), text[stop:end])
-    # No cell of a table, and a short word that means other things, too.
-    is_loose = text[max(begin - 2, 0) : begin].strip()[-1:] not in (b"|", b"", b"\n") or text[start:stop].lower() == b"auth"
-    is_option = name[:1] == b"-" or (
-        text[begin - 1 : begin] == b"/" and text[begin - 2 : begin - 1] in (b"", b" ", b"\t")
-    )
-    if text[begin - 1 : begin] == b"<" or text[begin - 2 : begin] == b"</":
-        found = _ELEMENT.match(text, end)
-        if found is not None and not is_about:
-            yield *found.span(1), True
-    for first, last, is_certain in _after_name(text, end, is_option=is_option, is_full=text[stop:end] == b"", is_loose=is_loose):
-        value = text[first:last]
-        if is_about and not _is_strong(value):
-            continue
-        if name.lower() in (b"pwd", b"oldpwd") and _PATH.fullmatch(value):
-            continue
-        if words.NO_SECRET.fullmatch(value.strip(b".,!?;:)")) is None:
-            is_word = _SENTENCE.fullmatch(value) is not None
-            yield first, last, is_certain and not (is_word and text[end : end + 4].strip()[:1] in _WEAK_SIGNS)
-        return
+    name = _Name(text, start, stop)
+    found = _ELEMENT.match(text, name.end) if name.is_element and not name.is_about else None
+    if found is not None:
+        yield *found.span(1), True
+    for place in _after_name(text, name):
+        value = text[place[0] : place[1]]
+        is_path = _PATH.fullmatch(value) is not None and name.text.lower() in (b"pwd", b"oldpwd")
+        if not is_path and (not name.is_about or _is_strong(value)):
+            if words.PLACEHOLDER.fullmatch(value.strip(b".,!?;:)")) is None:
+                is_weak = text[name.end : name.end + 4].strip()[:1] in _WEAK_SIGNS and _SENTENCE.fullmatch(value)
+                yield *place[:2], place[2] and not is_weak
+            return
 
 
 # With these signs a word may be the next cell of a table or the next of a list.
@@ -163,8 +176,9 @@ def _is_about(word: bytes, after: bytes) -> bool:
     )
 
 
-def _after_name(text: bytes, end: int, *, is_option: bool, is_full: bool, is_loose: bool) -> Iterator[Place]:
-    """The values that may follow a name that ends here, the likeliest first."""
+def _after_name(text: bytes, name: _Name) -> Iterator[Place]:
+    """The values that may follow a name, the likeliest first."""
+    end = name.end
     if (found := _KEYED.match(text, end)) is not None:
         yield *found.span(found.lastindex or 0), True
     if (found := _NEXT_LINE.match(text, end)) is not None:
@@ -172,17 +186,15 @@ def _after_name(text: bytes, end: int, *, is_option: bool, is_full: bool, is_loo
         if place is not None and (found[1] or _is_strong(text[place[0] : place[1]])):
             yield *place[:2], True
     elif (found := _ASSIGNED.match(text, end) or _PAIRED.match(text, end)) is not None:
-        if is_loose and (b"|" in found[0] or b")" in found[0]):
-            return
         place = _value(text, found.end())
-        if place is not None:
+        if place is not None and not (name.is_loose and (b"|" in found[0] or b")" in found[0])):
             yield *place[:2], True
         return
-    if is_option and (found := _OPTION.match(text, end)) is not None:
+    if name.is_option and (found := _OPTION.match(text, end)) is not None:
         place = _value(text, found.end())
         if place is not None and text[place[0] : place[0] + 1] != b"-":
             yield *place[:2], True
-    if is_full:
+    if name.is_full:
         yield from _in_sentence(text, end)
 
 
@@ -197,12 +209,32 @@ def _in_sentence(text: bytes, end: int) -> Iterator[Place]:
         if place is None:
             continue
         start, stop, is_delimited = place
-        value = text[start:stop]
-        is_word = _SENTENCE.fullmatch(value.rstrip(b".,")) is not None
-        if pattern is _SPACED and text[start - 1 : start] in _BRACKETS and (is_word or b" " in value):
-            continue  # (an explanation)
-        if pattern is _PROMPTED or is_delimited or _is_strong(value) or (pattern is _SAID and not is_word):
+        value = text[start:stop].rstrip(b".,!?;:)")
+        is_word = _SENTENCE.fullmatch(value) is not None
+        if pattern is _PROMPTED or _is_strong(value):
             yield start, stop, is_delimited or not is_word
+        elif words.NO_SECRET.fullmatch(value):
+            continue
+        elif is_delimited:
+            # Of brackets: (an explanation)
+            if not (pattern is _SPACED and text[start - 1 : start] in _BRACKETS and (is_word or b" " in value)):
+                yield start, stop, True
+        elif (pattern is _SAID and len(value) > 3) or (pattern is _SPACED and _is_told(text, end, value)):
+            yield start, stop, not is_word
+
+
+# What stands before a word for a secret where its value is told: `with password x`, `login orla password x`.
+_TELLS = re.compile(
+    rb"(?i)(?:\b(?:with|using|use|setx|env|arg)\s+(?:the\s+|new\s+)?[\w$]{0,40}|"
+    rb"\b(?:machine|login|user|account|default)\s[^\n]{0,80}(?:\n[^\n]{0,80})?\s|\b(?:masterauth|requirepass))\Z"
+)
+
+
+def _is_told(text: bytes, end: int, value: bytes) -> bool:
+    """Whether the words before make a value of what follows a word for a secret."""
+    start = len(text[max(end - 40, 0) : end].rstrip(_LETTERS)) + max(end - 40, 0)
+    before = text[max(start - 200, 0) : start]
+    return len(value) > 3 and (_TELLS.search(before) is not None or text[start:end] in (b"requirepass", b"masterauth"))
 
 
 # -- all ---------------------------------------------------------------------------------------------------------------
@@ -234,7 +266,7 @@ def _formed(text: bytes, signs: list[tuple[int, bytes]]) -> Iterator[Place]:
             pattern = FORMS[number].pattern
             for match in pattern.finditer(text, start, stop):
                 spans = (match.span(group) for group in range(1, pattern.groups + 1))
-                yield from ((a, b, True) for a, b in spans if a >= 0 and not words.NO_SECRET.fullmatch(text[a:b]))
+                yield from ((a, b, True) for a, b in spans if a >= 0 and not words.PLACEHOLDER.fullmatch(text[a:b]))
 
 
 @cache

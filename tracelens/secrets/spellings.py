@@ -17,8 +17,8 @@ from tracelens.secrets import MAX_ENCODED_SECRETS, SecretSearcher
 # What is looked for, in words, for those who read the result.
 LOOKED_FOR = (
     "as it is, in hex with any separator, in base64 (also over lines), in UTF-16 and UTF-32, as HTML entities, "
-    "percent-encoded, quoted-printable, with the escapes of C, JSON and Python, as lists of numbers, and split by tags, "
-    "tabs, colour codes or line breaks"
+    "percent-encoded, quoted-printable, with the escapes of C, JSON and Python, as lists of numbers, and split by "
+    "tags, tabs, colour codes or line breaks"
 )
 _DEPTH = 2
 # No spelling is shorter. A long text is searched part by part, so that its views stay small.
@@ -140,7 +140,8 @@ def _unspaced(found: re.Match[bytes]) -> bytes:
     return found[0][::2]
 
 
-# Signs one of which is in a text of the scheme, the pattern of an escape, its meaning, and whether it may be one of two.
+# Signs one of which is in a text of the scheme, the pattern of an escape, its meaning, and whether another scheme may
+# have been used as well.
 _Meaning = Callable[[re.Match[bytes]], bytes]
 _SCHEMES: tuple[tuple[bytes, re.Pattern[bytes], _Meaning, bool], ...] = (
     (b"&", _ENTITY, _entity, True),
@@ -165,7 +166,8 @@ _GROUPS = re.compile(
 )
 _PAIRS = re.compile(rb"(?<![0-9A-Fa-f])(?:0x)?((?:[0-9A-Fa-f]{2}){1,64})")
 _ROW = re.compile(
-    rb"(?:^|(?<=[\s|>:]))(?:[0-9A-Fa-f]{4,16}[:h]?[ \t]++)?((?:(?:[0-9A-Fa-f]{2}){1,4}[ \t-]{1,3}){2,40}+(?:[0-9A-Fa-f]{2}){0,4}+)"
+    rb"(?:^|(?<=[\s|>:]))(?:[0-9A-Fa-f]{4,16}[:h]?[ \t]++)?"
+    rb"((?:(?:[0-9A-Fa-f]{2}){1,4}[ \t-]{1,3}){2,40}+(?:[0-9A-Fa-f]{2}){0,4}+)"
     rb"[ \t]*+[|:>]?+[ \t]?+([^\n|]{0,20}+)[^\n]*+",
     re.M,
 )
@@ -225,13 +227,13 @@ _STANDARD = bytes.maketrans(b"-_", b"+/")
 def _of_base64(text: bytes) -> Iterator[_View]:
     """What base64 says, from each of its four places on."""
     for shift in range(4):
-        pieces = []
+        pieces: list[tuple[bytes, int, int]] = []
         for run in _BASE64.finditer(text):
             start = run.start() + shift
             digits = text[start : run.end()].translate(_STANDARD)
             octets = b64decode(digits + b"A" * (-len(digits) % 4))
-            for n in range(0, len(octets), 3):
-                pieces.append((octets[n : n + 3], start + n // 3 * 4, start + n // 3 * 4 + 4))
+            threes = range(0, len(octets), 3)
+            pieces += [(octets[n : n + 3], start + n // 3 * 4, start + n // 3 * 4 + 4) for n in threes]
         if pieces:
             yield _View(pieces, undone=True)
 

@@ -9,32 +9,37 @@ from tracelens.secrets.forms import FORMS
 if TYPE_CHECKING:
     from ahocorasick_rs import BytesAhoCorasick
 
+
+def _listed(words: str) -> list[str]:
+    return words.split()
+
+
 # Long enough to be found inside any name: SFTP_PASSWORD, sshPassword, userpasswd, password1.
-LONG = (
+LONG = _listed(
     "password passwd passphrase passcode passwrd pass-phrase pass-word pass_phrase pass_word "
     "secret credential authorization requirepass masterauth apikey "
     "passwort kennwort losungswort zugangscode contraseña contrasena palavra-passe wachtwoord lösenord adgangskode "
     "lykilorð salasana tunnuslause jelszó jelszo şifre slaptažodis пароль пароля паролем парола гасло лозинка "
     "κωδικός κωδικοσ סיסמה סיסמא المرور السر 密码 密碼 口令 パスワード パスフレーズ 暗証番号 비밀번호 암호 पासवर्ड "
     "รหัสผ่าน"
-).split()
+)
 # Only as a word, or as one part of a name: DB_PASS, dbPass.
-SHORT = (
+SHORT = _listed(
     "pass pwd pw psw pswd pword passw pasword pin otp totp tan token auth cred creds jwt sas cookie mdp "
     "senha passord heslo hasło haslo geslo lozinka zaporka parola parolă sifre parool parole sandi clave"
-).split()
+)
 # Words that also end a name in lower case: userpass, dbpwd; the exceptions are compass, bypass and the like.
 GLUED = (b"pass", b"pwd")
 NOT_GLUED = (b"by", b"com", b"sur", b"tres", b"en", b"under", b"over")
 # Names of keys and codes, and phrases: the first word, and what follows.
-_KEYS = (
+_KEYS = _listed(
     "api access account secret private shared storage master encryption signing subscription license client service "
     "primary secondary auth deploy session app admin symmetric root hmac aes"
-).split()
-_CODES = (
+)
+_CODES = _listed(
     "verification security one mfa 2fa totp otp auth access sms login confirmation duo pin backup recovery "
     "bestätigungs sicherheits einmal verifizierungs"
-).split()
+)
 PHRASES = (
     (_KEYS, r"[a-z]{1,40}[ _.-]{0,2}(?:key|token)(?![a-z])"),
     (_CODES, r"[a-z0-9\x80-\xff]{2,24}(?:[ _-]time)?[ _.-]{0,2}(?:pass)?(?:code|password|passwort|pin)(?![a-z])"),
@@ -44,8 +49,8 @@ PHRASES = (
     (["palavra"], r"palavra[ _-](?:passe|chave)"),
     (["kata"], r"kata[ _-]sandi"),
     (["mật", "mat"], r"m[a\x80-\xff]{1,3}t[ _-]kh[a\x80-\xff]{1,3}u"),
-    (["code", "código", "codigo", "codice"], r"c[a-z\x80-\xff]{3,8}[ _-]d[ei'][ _-]?(?:v[e\x80-\xff]{1,2}rif|s[e\x80-\xff]{1,2}c|seg|sic|acc)"
-     r"[a-z\x80-\xff]{2,10}"),
+    (["code", "código", "codigo", "codice"], r"c[a-z\x80-\xff]{3,8}[ _-]d[ei'][ _-]?"
+     r"(?:v[e\x80-\xff]{1,2}rif|s[e\x80-\xff]{1,2}c|seg|sic|acc)[a-z\x80-\xff]{2,10}"),
     (["connection"], r"connection[ _.-]?string"),
 )  # fmt: skip
 
@@ -131,13 +136,16 @@ ABOUT = re.compile(
     rb"less|ed|protected|based|free|only|exchange|agent|line|lines|index|date|time|warn|warning|days|login|logins|"
     rb"success|successful|accepted|rejected|denied|invalid|mismatch|many|needed|unverified|probe|log|gz|txt|py|js|json|xml|ya?ml|conf|cfg|ini|java|html?|request|requests|response|responses|supported|allowed|is|are|for)\Z"
 )
-# Words that stand where a secret would.
+# What stands where a secret would, in any form; and what does in a sentence.
+PLACEHOLDER = re.compile(
+    rb"(?i)(?:true|false|yes|no|none|null|nil|undefined|[*.\-_=x#?\xe2\x80\xa2\xa2]{1,64}|\(?(?:hidden|null|none|empty|redacted|"
+    rb"not shown|set)\)?|\[hidden\]|<[a-z _-]{1,30}>|\$\{[^}]*\}?|\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\{\{.*\}\}|\$\([^)]*\)|"
+    rb"hidden-[a-z]{6}|0x[0-9a-f]{8,16})\Z"
+)
 NO_SECRET = re.compile(
-    rb"(?i)(?:true|false|yes|no|none|null|nil|undefined|on|off|enabled|disabled|required|optional|empty|unset|not|set|given|ok|"
-    rb"prompt|unknown|missing|invalid|incorrect|wrong|expired|failed|failure|rejected|denied|accepted|refused|changed|needed|"
-    rb"authentication|auth|method|publickey|password|passphrase|username|keyboard-interactive|interactive|"
-    rb"hidden|redacted|removed|masked|secret|in|is|was|has|for|from|to|of|the|a|an|and|or|with|by|at|as|your|"
-    rb"str|string|int|bool|bytes|n/a|default|[*.\-_=x#?\xe2\x80\xa2\xa2]{1,64}|\(?(?:hidden|null|none|empty|redacted|not shown|set)\)?|"
-    rb"\[hidden\]|<[a-z _-]{1,30}>|\$\{[^}]*\}?|\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\{\{.*\}\}|\$\([^)]*\)|"
-    rb"hidden-[a-z]{6}|[0-9a-f]{0,8}x[0-9a-f]{8,16})\Z"
+    rb"(?i)(?:on|off|enabled|disabled|required|optional|unset|not|given|ok|prompt|unknown|missing|invalid|incorrect|wrong|"
+    rb"expired|failed|failure|rejected|denied|accepted|refused|changed|needed|authentication|auth|method|publickey|password|"
+    rb"passphrase|username|keyboard-interactive|interactive|removed|masked|secret|in|is|was|has|for|from|to|of|the|an?|and|or|"
+    rb"with|by|at|as|your|str|string|int|bool|bytes|n/a|default|too|being|already|about|correct|valid|blank|"
+    rb"[a-z]+(?:ed|ing|tion))\Z"
 )
