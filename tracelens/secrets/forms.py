@@ -50,7 +50,7 @@ FORMS = (
     Form(
         b"authorization",
         rb"""authorization ["']? \s{0,4} (?:[:=]|=>|,)? \s{0,4} \\?["']?
-        (?:basic|bearer|digest|negotiate|ntlm|token|apikey|\w{2,20}) [ ] ([^\n"\r]{1,4000})""",
+        [\w-]{2,20} [ ] ([^\n"\r]{1,4000})""",
     ),
     Form(
         b"bearer|negotiate",
@@ -62,8 +62,8 @@ FORMS = (
     Form(b"://", rb"""://[^\s/@:"']{0,64} : ([^\s/<>]{1,200}) @"""),
     Form(b"://", rb"""://[^\s/@:"']{0,64} : ([^\s"'<>]{1,200}) @ (?=[a-z0-9.\[-]{1,80}(?:[:/\s?"'\]]|\Z))"""),
     Form(
-        b"sig=|signature=|x-amz|x-goog|key=|code=",
-        rb"""[?&;](?:sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|code|key)=
+        b"sig=|sig%3d|signature=|x-amz|x-goog|key=|code=",
+        rb"""(?:[?&;]|%3f|%26)(?:sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|code|key)(?:=|%3d)
         ((?:(?!&\w{1,20}=)[^\s<>]){6,2000})""",
     ),
     Form(
@@ -107,7 +107,7 @@ FORMS = (
     Form(
         b"mongo|psql|sqlcmd|bcp|isql|mosquitto|redis-cli|ldap|7z|zip|rar|docker|htpasswd",
         rb"""\b(?:mongo\w*|psql|sqlcmd|bcp|isql|mosquitto_\w{3}|redis-cli|ldap\w+|7za?|unzip|zip|rar|docker|htpasswd)
-        \s[^\n|;]{0,200}?\s-[pPwa]\s{1,4}(?!-|\d{1,5}(?::|\s|\Z)|/)"""
+        (?:\s[^\n|;]{0,200}?)?\s-[pPwa]\s{1,4}(?!-|\d{1,5}(?::|\s|\Z)|/)"""
         + _ARGUMENT,
     ),
     Form(b"/p:|/pass|/pwd:|/pw:|/rp:", rb"(?<!\w)/(?:p|pass|password|pwd|pw|rp):" + _ARGUMENT),
@@ -122,6 +122,8 @@ FORMS = (
         b"pass",
         rb"(?<![\w-])-{1,2}(?:store|key|src|dest|src-?store|dest-?store|key-?store)pass(?:wd)?[ =]" + _ARGUMENT,
     ),
+    Form(b"openssl", rb"\bopenssl\s[^\n|;]{0,200}?\s-k\s{1,4}" + _ARGUMENT),
+    Form(b"/u|/rp", rb"\b(?:runas|schtasks)\s[^\n]{0,200}?/(?:u(?:ser)?:\S{1,80}|rp)\s{1,4}(?![/\"])(\S{4,200})"),
     Form(b"ssh-keygen", rb"\bssh-keygen\s[^\n]{0,200}?\s-[NP]\s{1,4}" + _ARGUMENT),
     Form(
         b"echo",
@@ -149,7 +151,7 @@ FORMS = (
     # Calls: what follows the user in one that logs in, the last text of one that connects with a user.
     Form(
         _CALLED,
-        rb"(?:pass(?:word|wd|phrase)?|auth\w{0,40}|log_?[io]n|logon|credentials?|identity|sign_?in)\w{0,40}\s?\("
+        rb"(?:pass(?:word|wd|phrase)?|auth\w{0,40}|log_?[io]n|logon|credentials?|identity|sign_?in|key)\w{0,40}\s?\("
         + _OTHER + rb"(?:" + _COMMA + _OTHER + rb"){0,6}" + _TEXT + rb"(?:" + _COMMA + rb"[^\"'(),\n]{0,60}){0,3}"
         + _COMMA + _VALUE + rb"(?:" + _COMMA + _VALUE + rb"){0,3}",
     ),
@@ -163,6 +165,10 @@ FORMS = (
         rb"(?:connect|open|start|session|client|transport|login|auth\w{0,30})\w{0,20}\s?\(" + _OTHER + _TEXT + rb"(?:"
         + _COMMA + rb"[^\"'()\n]{0,60}){0,2}" + _COMMA + _TEXT + rb"(?:" + _COMMA + rb"[^\"'(),\n]{0,40}){0,2}"
         + _COMMA + _VALUE,
+    ),
+    Form(
+        _CALLED,
+        rb"(?:connect|open|start)\w{0,20}\s?\((?:[^\"'(),\n]{1,60}" + _COMMA + rb"){1,3}" + _TEXT + _COMMA + _VALUE,
     ),
     Form(
         b"auth|login|logon|log_in",

@@ -31,14 +31,16 @@ _ABOUT = (
     rb"""(?!is\b|was\b)[^\s:=?>]{1,80})){0,6}|"""
     + _B + rb"?\([^)\n]{0,60}\)){1,2})"
 )  # fmt: skip
+# The rest of a sentence that has no blanks.
+_TRAIL = rb"(?:(?!\xef\xbc\x9a|\xc2\xa0|\xe3\x80\x80|\xe2\x80)[\x80-\xff]){0,90}"
 _SIGN = (
     rb"\.{0,40}"
     + _B
-    + rb"{0,40}(?:={1,2}>|:=|%3[Dd]|==?|::|:(?!//)|\xef\xbc\x9a|\xef\xbc\x9d|-{1,2}>|>(?!<)|\xe2\x86\x92"
+    + rb"{0,40}(?:={1,2}>|:=|%3[Dd]|==?|::|:(?!//)|\xef\xbc\x9a|\xef\xbc\x9d|-{1,2}>|>{1,3}(?!<)|\xe2\x86\x92"
     rb"|\xe2\x87\x92|\|)"
     rb"(?:" + _B + rb"|\\\n){0,40}"
 )
-_ASSIGNED = re.compile(_CLOSED + _SIGN)
+_ASSIGNED = re.compile(_TRAIL + _CLOSED + _SIGN)
 _LOOSELY = re.compile(_B + rb"{1,3}[^\s:=](?:[^:=\n]{0,60}[^\s:=])?" + _B + rb"{0,4}[:=](?!//)" + _B + rb"{0,20}")
 _PROMPTED = re.compile(rb"(?:" + _ABOUT + rb")?" + _B + rb"{0,4}(?::(?!//)|\xef\xbc\x9a|=|\?|>)" + _B + rb"{0,20}")
 _PAIRED = re.compile(rb"""\\?["']""" + _B + rb"?,?" + _B + rb"""{0,8}(?=\\?["'])""")
@@ -67,6 +69,10 @@ _KEYED = re.compile(  # <add key="password" value="x">, {"name": "password", "va
     rb"""["']?[^\n"'<>]{0,3}(?:,|\s|/>|</\w{1,20}>)\s{0,40}(?:[{<]?\w{0,20}[ >]?)"""
     rb"""["']?(?:value|val|content|text|string|Value)"""
     rb"""["']?\s{0,4}(?:[:=>]|=>)\s{0,4}(?:"([^"\n]{1,400})"|'([^'\n]{1,400})'|([^"'<>\n]{1,400}?)(?=["'<]|\s*$))"""
+)
+
+_CELL = re.compile(  # <td>Password</td><td>x</td>, <setting name="Password"><value>x</value>
+    rb"""["']?\s{0,3}(?:/?>\s{0,20})?(?:</\w{1,20}>\s{0,20})?<\w{1,20}[^<>\n]{0,80}>([^<>\n]{1,200})(?=</)"""
 )
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -112,12 +118,18 @@ def _value(text: bytes, at: int) -> tuple[int, int, bool] | None:
     return (*found.span(1), True) if found is not None else None
 
 
-def _is_strong(value: bytes) -> bool:
-    """Whether a value looks invented: characters of three kinds, and no path, number, address or date."""
+def _is_strong(value: bytes, unusual: "re.Pattern[bytes] | None" = None) -> bool:
+    """Whether a value looks invented: characters of three kinds, and no path, number, address or date.
+
+    Args:
+        value: the value.
+        unusual: characters that count as a kind; all but those of sentences, unless they are given.
+    """
     if len(value) < 6 or _PATH.fullmatch(value) or not value.strip(b"0123456789abcdefABCDEF.:-/xX"):
         return False
-    kinds = (rb"[a-z\x80-\xff]", rb"[A-Z]", rb"[0-9]", rb"[^A-Za-z0-9\x80-\xff\s.,:;()\\/-]")
-    return sum(re.search(kind, value) is not None for kind in kinds) >= 3
+    signs = unusual or re.compile(rb"[^A-Za-z0-9\x80-\xff\s.,:;()\\/-]")
+    kinds = (rb"[a-z\x80-\xff]", rb"[A-Z]", rb"[0-9]")
+    return sum(re.search(kind, value) is not None for kind in kinds) + (signs.search(value) is not None) >= 3
 
 
 # -- names -------------------------------------------------------------------------------------------------------------
@@ -179,7 +191,7 @@ def _is_about(word: bytes, after: bytes) -> bool:
 def _after_name(text: bytes, name: _Name) -> Iterator[Place]:
     """The values that may follow a name, the likeliest first."""
     end = name.end
-    if (found := _KEYED.match(text, end)) is not None:
+    if (found := _KEYED.match(text, end) or _CELL.match(text, end)) is not None:
         yield *found.span(found.lastindex or 0), True
     if (found := _NEXT_LINE.match(text, end)) is not None:
         place = _value(text, found.end())
@@ -246,9 +258,10 @@ def places(text: bytes) -> list[Place]:
     found: list[Place] = []
     for start, stop in named:
         if not found or start >= found[-1][1]:
-            found += _named(text, start, stop)
+            found += list(_named(text, start, stop)) or _beside(text, start, stop)
     if signs:
         found += _formed(text, signs)
+        found += (place for at, sign in signs if sign in words.HINTS for place in _beside(text, at, at + len(sign)))
     kept: list[Place] = []
     for place in sorted(found, key=lambda place: (place[0], -place[1])):
         if kept and place[0] < kept[-1][1]:
@@ -259,10 +272,31 @@ def places(text: bytes) -> list[Place]:
     return kept
 
 
+# What a value that looks invented is not: a fingerprint, a public key, a name of a class, a version.
+_BESIDE = re.compile(
+    rb"""(?<![^\s"'`<>,;()\[\]{}=|])(?!(?:SHA\d*|MD5|AAAA)[:A-Za-z0-9]|\w{1,40}\.\w{1,40}\.\w|[\w-]{1,40}[_/-]v?\d+\.\d|[/~]|\w:\\|\w+://)"""
+    rb"""[^\s"'`<>,;()\[\]{}=|]{6,80}"""
+)
+_NAME_LIKE = re.compile(rb"[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)*\d{0,4}[a-z]?|[A-Z][A-Za-z]*\d{0,4}|[\w.+-]+@[\w.-]+")
+_UNUSUAL = re.compile(rb"[#!$%&*+?^~]")
+
+
+def _beside(text: bytes, start: int, stop: int) -> Iterator[Place]:
+    """What looks invented on the line of a word for a secret, if nothing shows which is its value."""
+    begin = max(text.rfind(b"\n", 0, start) + 1, start - 60)
+    end = text.find(b"\n", stop)
+    for found in _BESIDE.finditer(text, begin, min(stop + 120, len(text) if end < 0 else end)):
+        value = found[0].rstrip(b".:!?")
+        is_other = found.start() < stop and found.end() > start  # the word itself
+        if is_other or not _is_strong(value, _UNUSUAL) or _NAME_LIKE.fullmatch(value):
+            continue
+        yield found.start(), found.start() + len(value), True
+
+
 def _formed(text: bytes, signs: list[tuple[int, bytes]]) -> Iterator[Place]:
     """The values of all forms on the lines that have a sign of them."""
     for (start, stop), shown in _by_line(text, signs):
-        for number in sorted({number for sign in shown for number in _forms_of()[sign]}):
+        for number in sorted({number for sign in shown for number in _forms_of().get(sign, ())}):
             pattern = FORMS[number].pattern
             for match in pattern.finditer(text, start, stop):
                 spans = (match.span(group) for group in range(1, pattern.groups + 1))

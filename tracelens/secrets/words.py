@@ -25,9 +25,11 @@ LONG = _listed(
 )
 # Only as a word, or as one part of a name: DB_PASS, dbPass.
 SHORT = _listed(
-    "pass pwd pw psw pswd pword passw pasword pin otp totp tan token auth cred creds jwt sas cookie mdp "
+    "pass pwd pw psw pswd pword passw pasword pin otp totp tan token auth cred creds jwt sas cookie mdp psk "
     "senha passord heslo hasło haslo geslo lozinka zaporka parola parolă sifre parool parole sandi clave"
 )
+# Words beside which only what looks invented is a secret.
+HINTS = (b"response", b"answer", b"login", b"logon", b"logging in", b"the code", b"community", b"unlock", b"yubikey")
 # Words that also end a name in lower case: userpass, dbpwd; the exceptions are compass, bypass and the like.
 GLUED = (b"pass", b"pwd")
 NOT_GLUED = (b"by", b"com", b"sur", b"tres", b"en", b"under", b"over")
@@ -41,9 +43,9 @@ _CODES = _listed(
     "bestätigungs sicherheits einmal verifizierungs"
 )
 PHRASES = (
-    (_KEYS, r"[a-z]{1,40}[ _.-]{0,2}(?:key|token)(?![a-z])"),
+    (_KEYS, r"[a-z]{1,40}(?:[ _.-]{0,2}access)?[ _.-]{0,2}(?:key|token)(?![a-z])"),
     (_CODES, r"[a-z0-9\x80-\xff]{2,24}(?:[ _-]time)?[ _.-]{0,2}(?:pass)?(?:code|password|passwort|pin)(?![a-z])"),
-    (["mot", "mots"], r"mots?[ _-]de[ _-]passe"),
+    (["mot", "mots"], r"mots?[ _-]?de[ _-]?passe"),
     (["phrase"], r"phrase[ _-](?:de[ _-]passe|secr[a-z\x80-\xff]{2,6})"),
     (["frase"], r"frase[ _-]de[ _-](?:contrase|paso|acceso)[a-z\x80-\xff]{0,4}"),
     (["palavra"], r"palavra[ _-](?:passe|chave)"),
@@ -68,7 +70,7 @@ def _roots() -> tuple[list[bytes], list[tuple[str, re.Pattern[bytes] | None]]]:
             kinds.update(dict.fromkeys(_cases(word), (kind, None)))
     for head in ("otp", "totp", "pin", "auth"):  # they begin phrases, too
         kinds[head.encode()] = ("both", kinds[head.encode()][1] or re.compile(PHRASES[1][1].encode("latin-1")))
-    signs = list(dict.fromkeys(sign for form in FORMS for sign in form.signs))
+    signs = list(dict.fromkeys([*HINTS, *(sign for form in FORMS for sign in form.signs)]))
     return [*kinds, *signs], [*kinds.values(), *[("sign", None)] * len(signs)]
 
 
