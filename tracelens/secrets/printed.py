@@ -238,15 +238,21 @@ def _in_sentence(text: bytes, end: int) -> Iterator[Place]:
 # What stands before a word for a secret where its value is told: `with password x`, `login orla password x`.
 _TELLS = re.compile(
     rb"(?i)(?:\b(?:with|using|use|setx|env|arg)\s+(?:the\s+|new\s+)?[\w$]{0,40}|"
-    rb"\b(?:machine|login|user|account|default)\s[^\n]{0,80}(?:\n[^\n]{0,80})?\s|\b(?:masterauth|requirepass))\Z"
+    rb"\b(?:machine|login|user|account)\s[^\n]{0,80}(?:\n[^\n]{0,80})?\s)\Z"
 )
+
+
+_TELLING = b"with us setx env arg machine login account".split()
 
 
 def _is_told(text: bytes, end: int, value: bytes) -> bool:
     """Whether the words before make a value of what follows a word for a secret."""
     start = len(text[max(end - 40, 0) : end].rstrip(_LETTERS)) + max(end - 40, 0)
+    if len(value) < 4 or text[start:end] in (b"requirepass", b"masterauth"):
+        return len(value) > 3
     before = text[max(start - 200, 0) : start]
-    return len(value) > 3 and (_TELLS.search(before) is not None or text[start:end] in (b"requirepass", b"masterauth"))
+    lower = before.lower()
+    return any(word in lower for word in _TELLING) and _TELLS.search(before) is not None
 
 
 # -- all ---------------------------------------------------------------------------------------------------------------
@@ -256,12 +262,21 @@ def places(text: bytes) -> list[Place]:
     """Where credentials are in a text, in order; none overlaps another."""
     named, signs = words.find(text)
     found: list[Place] = []
+    searched = 0  # what looks invented was looked for up to here
     for start, stop in named:
-        if not found or start >= found[-1][1]:
-            found += list(_named(text, start, stop)) or _beside(text, start, stop)
+        if found and start < found[-1][1]:
+            continue
+        values = list(_named(text, start, stop))
+        if not values and start >= searched:
+            values, searched = list(_beside(text, start, stop)), stop + _BESIDES
+        found += values
     if signs:
         found += _formed(text, signs)
-        found += (place for at, sign in signs if sign in words.HINTS for place in _beside(text, at, at + len(sign)))
+        searched = 0
+        for start, sign in signs:
+            if sign in words.HINTS and start >= searched:
+                found += _beside(text, start, start + len(sign))
+                searched = start + len(sign) + _BESIDES
     kept: list[Place] = []
     for place in sorted(found, key=lambda place: (place[0], -place[1])):
         if kept and place[0] < kept[-1][1]:
@@ -278,6 +293,7 @@ _BESIDE = re.compile(
     rb"""[^\s"'`<>,;()\[\]{}=|]{6,80}"""
 )
 _NAME_LIKE = re.compile(rb"[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)*\d{0,4}[a-z]?|[A-Z][A-Za-z]*\d{0,4}|[\w.+-]+@[\w.-]+")
+_BESIDES = 120
 _UNUSUAL = re.compile(rb"[#!$%&*+?^~]")
 
 
@@ -285,7 +301,7 @@ def _beside(text: bytes, start: int, stop: int) -> Iterator[Place]:
     """What looks invented on the line of a word for a secret, if nothing shows which is its value."""
     begin = max(text.rfind(b"\n", 0, start) + 1, start - 60)
     end = text.find(b"\n", stop)
-    for found in _BESIDE.finditer(text, begin, min(stop + 120, len(text) if end < 0 else end)):
+    for found in _BESIDE.finditer(text, begin, min(stop + _BESIDES, len(text) if end < 0 else end)):
         value = found[0].rstrip(b".:!?")
         is_other = found.start() < stop and found.end() > start  # the word itself
         if is_other or not _is_strong(value, _UNUSUAL) or _NAME_LIKE.fullmatch(value):
