@@ -198,16 +198,22 @@ def _after_name(text: bytes, name: _Name) -> Iterator[Place]:
         if place is not None and (found[1] or _is_strong(text[place[0] : place[1]])):
             yield *place[:2], True
     elif (found := _ASSIGNED.match(text, end) or _PAIRED.match(text, end)) is not None:
-        place = _value(text, found.end())
-        if place is not None and not (name.is_loose and (b"|" in found[0] or b")" in found[0])):
-            yield *place[:2], True
+        if not (name.is_loose and (b"|" in found[0] or b")" in found[0])):
+            yield from _certain(_value(text, found.end()))
         return
-    if name.is_option and (found := _OPTION.match(text, end)) is not None:
-        place = _value(text, found.end())
-        if place is not None and text[place[0] : place[0] + 1] != b"-":
-            yield *place[:2], True
+    if (
+        name.is_option
+        and (found := _OPTION.match(text, end)) is not None
+        and text[found.end() : found.end() + 1] != b"-"
+    ):
+        yield from _certain(_value(text, found.end()))
     if name.is_full:
         yield from _in_sentence(text, end)
+
+
+def _certain(place: Place | None) -> Iterator[Place]:
+    if place is not None:
+        yield *place[:2], True
 
 
 _BRACKETS = (b"(", b"<", b"{")
@@ -225,14 +231,16 @@ def _in_sentence(text: bytes, end: int) -> Iterator[Place]:
         is_word = _SENTENCE.fullmatch(value) is not None
         if pattern is _PROMPTED or _is_strong(value):
             yield start, stop, is_delimited or not is_word
-        elif words.NO_SECRET.fullmatch(value):
-            continue
-        elif is_delimited:
-            # Of brackets: (an explanation)
-            if not (pattern is _SPACED and text[start - 1 : start] in _BRACKETS and (is_word or b" " in value)):
-                yield start, stop, True
-        elif (pattern is _SAID and len(value) > 3) or (pattern is _SPACED and _is_told(text, end, value)):
-            yield start, stop, not is_word
+        elif words.NO_SECRET.fullmatch(value) is None:
+            # In brackets may be an explanation.
+            is_explained = text[start - 1 : start] in _BRACKETS and (is_word or b" " in value)
+            if (is_delimited and not is_explained) or (not is_delimited and _is_meant(pattern, text, end, value)):
+                yield start, stop, is_delimited or not is_word
+
+
+def _is_meant(pattern: "re.Pattern[bytes]", text: bytes, end: int, value: bytes) -> bool:
+    """Whether a plain word is a value: the sentence says so."""
+    return (pattern is _SAID and len(value) > 3) or (pattern is _SPACED and _is_told(text, end, value))
 
 
 # What stands before a word for a secret where its value is told: `with password x`, `login orla password x`.
