@@ -193,10 +193,8 @@ def _after_name(text: bytes, name: _Name) -> Iterator[Place]:
     end = name.end
     if (found := _KEYED.match(text, end) or _CELL.match(text, end)) is not None:
         yield *found.span(found.lastindex or 0), True
-    if (found := _NEXT_LINE.match(text, end)) is not None:
-        place = _value(text, found.end())
-        if place is not None and (found[1] or _is_strong(text[place[0] : place[1]])):
-            yield *place[:2], True
+    if _NEXT_LINE.match(text, end) is not None:
+        yield from _on_next_line(text, end)
     elif (found := _ASSIGNED.match(text, end) or _PAIRED.match(text, end)) is not None:
         if not (name.is_loose and (b"|" in found[0] or b")" in found[0])):
             yield from _certain(_value(text, found.end()))
@@ -209,6 +207,13 @@ def _after_name(text: bytes, name: _Name) -> Iterator[Place]:
         yield from _certain(_value(text, found.end()))
     if name.is_full:
         yield from _in_sentence(text, end)
+
+
+def _on_next_line(text: bytes, end: int) -> Iterator[Place]:
+    found = _NEXT_LINE.match(text, end)
+    place = _value(text, found.end()) if found is not None else None
+    if found is not None and place is not None and (found[1] or _is_strong(text[place[0] : place[1]])):
+        yield *place[:2], True
 
 
 def _certain(place: Place | None) -> Iterator[Place]:
