@@ -20,7 +20,7 @@ from tracelens.redact.collect import SecretCollector, Secrets
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rewrite import Choices, Rewrite
 from tracelens.redact.tokens import Token, Tokens
-from tracelens.redact.verify import leaks
+from tracelens.redact.verify import LOOKED_FOR, leaks
 
 __all__ = ["Choices", "Pseudonyms", "Redaction"]
 
@@ -213,7 +213,8 @@ class Redaction:
         file.flush()
         file.seek(0)
         if leaks(iter(lambda: file.read(_BLOCK), b""), needles):
-            raise UnsafeCopy(name, "a secret was found in the finished copy: nothing is given out")
+            why = f"a secret was found in the finished copy (each was looked for {LOOKED_FOR}): nothing is given out"
+            raise UnsafeCopy(name, why)
 
     def close(self) -> None:
         """Deletes what was kept of the inputs."""

@@ -17,7 +17,36 @@ from tracelens.ssh.messages import key_algorithm
 
 _TOKEN = re.compile(rb"[A-Za-z0-9_\x80-\xff][A-Za-z0-9_.+~$#%&!\x80-\xff-]*")
 _IPV4 = re.compile(rb"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9.])")
-_IPV6 = re.compile(rb"(?<![0-9A-Za-z:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![0-9A-Za-z:])")
+_IPV6 = re.compile(rb"(?<![0-9A-Za-z:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![0-9A-Za-z:]|\.[0-9])")
+# Numbers that name a machine or a person: MAC addresses, Windows' SIDs, UUIDs, telephone numbers.
+_IDENTITY = re.compile(
+    rb"(?<![0-9A-Fa-f:.-])(?:[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})"
+    rb"(?![0-9A-Fa-f]|[:-][0-9A-Fa-f])"
+    rb"|\bS-1-5-21(?:-[0-9]{1,10}){3,5}|\b[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}\b"
+    rb"|(?<![\w+])\+[0-9]{1,3}[ ()/-](?:[0-9()/ -]{0,2}[0-9]){6,14}(?![0-9])"
+)
+_DIGIT = re.compile(rb"[0-9A-Fa-f]")
+# A path in a text: of a share, of Windows, of Unix. A folder's name may hold blanks where another part follows.
+_FOLDERS = rb"""(?:[^\\/:*?"'<>|\n]{1,80}(?=\\)\\{1,2}){0,20}[^\\/:*?"'<>|\s,;)]{1,80}"""
+_SHARE = re.compile(rb"(?<![\\\w])\\{2,4}([A-Za-z0-9][\w.-]{0,80})\\{1,2}(" + _FOLDERS + rb")")
+_DRIVE = re.compile(rb"(?<![A-Za-z0-9])[A-Za-z]:\\{1,2}(" + _FOLDERS + rb")")
+_ABSOLUTE = re.compile(rb"""(?<![\w/.:~<\\*)+=-])(/[^\s/"'<>|:,;()\\*]{1,80}(?:/[^\s/"'<>|:,;()\\*]{1,80}){1,30})""")
+_OF_URL = re.compile(rb"""(?<=://)[^\s/"'<>]{1,255}(/[^\s"'<>?#]{1,500})""")
+_ACCOUNT = re.compile(
+    rb"(?<![\w\\/:.])([A-Z][A-Z0-9-]{1,14}|(?:[A-Za-z0-9-]{1,40}\.){1,4}[A-Za-z]{2,12})\\{1,2}([A-Za-z][\w.$-]{1,40})(?![\w\\])"
+)
+# A name of a machine by what stands before it, or by its looks.
+_MACHINE = re.compile(
+    rb"(?i:\b(?:welcome to|hostname|host|server|node|machine|system|computer|workstation|gateway|this is)(?: name)?"
+    rb"(?: is)?)"
+    rb"[ :=\"']{1,3}((?=[A-Za-z0-9-]{0,60}(?:[0-9]|[A-Z]{3}|-[A-Za-z0-9]))[A-Za-z][A-Za-z0-9-]{2,62})(?![\w.])"
+)
+_MACHINE_NUMBER = re.compile(
+    rb"(?<![\w.-])(?!(?:SHA|AES|UTF|ISO|SSH|MD|RSA|CVE|RFC|HMAC|TLS|DES|ECDSA|X|HTTP|DH)[0-9]*-)"
+    rb"[A-Z][A-Z0-9]{1,20}(?:-[A-Z0-9]{1,20}){1,4}(?<=[0-9])(?![\w.-])"
+)
+_NUMBERED_HOST = re.compile(rb"(?<![\w.-])(?:ip-)?[0-9]{1,3}(?:-[0-9]{1,3}){3}(?![\w.-])")
+_VERSION = re.compile(rb"SSH-[0-9.]{1,8}-[^ ]{0,200}")
 _DOMAIN = re.compile(rb"(?<![\w.@/-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![\w-])")
 _AT = re.compile(rb"([A-Za-z0-9_.$-]{1,64})@([A-Za-z0-9_.-]{1,255})")
 _SYSLOG = re.compile(
@@ -109,6 +138,38 @@ class Pseudonyms:
         self._taken.add(pseudonym)
         return pseudonym
 
+    def identity(self, value: bytes) -> bytes:
+        """The pseudonym of a MAC address or of another number that names somebody, in the same layout."""
+        digits = b"".join(_DIGIT.findall(value)).lower()
+        if digits.strip(b"0f") == b"":  # nobody's, or everybody's
+            return value
+        if digits not in self.names:
+            stream = hashlib.sha512(b"identity %d" % len(self.names)).digest()
+            made = bytes(
+                (b"0123456789" if 0x30 <= c <= 0x39 else b"abcdef")[n % (10 if 0x30 <= c <= 0x39 else 6)]
+                for c, n in zip(digits, stream, strict=False)
+            )
+            self.names[digits] = ("identity", made)
+        made, at = self.names[digits][1], iter(self.names[digits][1])
+        keep = 4 if value.startswith(b"S-1-5-21") else 0
+        new = bytearray(value)
+        for n, c in enumerate(value):
+            if _DIGIT.match(value, n):
+                digit = next(at)
+                new[n] = c if keep and n < 8 else bytes([digit]).upper()[0] if 0x41 <= c <= 0x46 else digit
+        return bytes(new)
+
+    def meet(self, text: bytes) -> None:
+        """Learns the names of machines and of Windows' accounts in a text, before it is written."""
+        for pattern in (_MACHINE, _MACHINE_NUMBER, _NUMBERED_HOST):
+            for found in pattern.finditer(text):
+                name = found[found.lastindex or 0]
+                if not secrets.is_ordinary(name) and not secrets.is_mask(name):
+                    self._learned.setdefault(name, "host")
+        for found in _ACCOUNT.finditer(text):
+            for name in found.groups():
+                self.learn("user", name)
+
     def words(self, text: bytes) -> bytes:
         """Any text, with pseudonyms for known names, addresses and names of hosts."""
         for found in _SYSLOG.finditer(text):
@@ -116,14 +177,26 @@ class Pseudonyms:
         return self._free(text)
 
     def _free(self, text: bytes) -> bytes:
+        self.meet(text)
         for found in _AT.finditer(text):
             if not secrets.is_ordinary(found[0]):
                 self._name("user", found[1])
                 self._name("host", found[2])
+        text = _IDENTITY.sub(lambda m: self.identity(m[0]), text)
+        for place in (_SHARE, _DRIVE, _ABSOLUTE, _OF_URL) if b"/" in text or b"\\" in text else ():
+            text = place.sub(self._path_in_text, text)
         for pattern in (_IPV4, _IPV6):
             text = pattern.sub(lambda m: self.address(m[0]) if _is_address(m[0]) else m[0], text)
         text = _DOMAIN.sub(lambda m: self._name("host", m[0]), text)
         return self.same_length(text)
+
+    def _path_in_text(self, found: "re.Match[bytes]") -> bytes:
+        """A path of a text, with pseudonyms for its parts and, of a share, for its host."""
+        last = found.lastindex or 0
+        start, stop = found.start(last) - found.start(), found.end(last) - found.start()
+        head = self._name("host", found[1]) if last == 2 else b""
+        before = found[0].replace(found[1], head, 1)[:start] if head else found[0][:start]
+        return before + self.path(found[last]) + found[0][stop:]
 
     def same_length(self, text: bytes) -> bytes:
         """The text with pseudonyms for all known names."""
@@ -181,8 +254,10 @@ class Pseudonyms:
             old = value.encode()
             if name.startswith("key_ex.fingerprint"):
                 new = self._fingerprint(old)
-            elif name.startswith("key_ex.") or "banner" in name.rpartition(".")[2]:
+            elif name.startswith("key_ex."):
                 continue
+            elif "banner" in name.rpartition(".")[2]:
+                new = self._banner(old)
             elif field in _PATHS:
                 new = self.path(old)
             elif field in _HOSTS:
@@ -200,6 +275,12 @@ class Pseudonyms:
                 new = self._free(old)
             text = text.replace(old, new, 1)
         return text
+
+    def _banner(self, value: bytes) -> bytes:
+        """A server's banner: its version is kept, hosts in the rest are replaced."""
+        version = _VERSION.match(value)
+        stop = version.end() if version is not None else 0
+        return value[:stop] + self._free(value[stop:])
 
     def _host(self, value: bytes) -> bytes:
         self.learn("host", value)

@@ -17,6 +17,7 @@ from tracelens.redact.packets import HIDING, SIZING, Packet, Pass, WireSizes, is
 from tracelens.redact.private_keys import PrivateKeys
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.tokens import OtherBytes, RecordToken, Token
+from tracelens.secrets.spellings import Spellings
 from tracelens.sessions.state import HIDDEN_FIELDS
 from tracelens.ssh.messages import SECRETIVE
 from tracelens.ssh.wire import StringSpan
@@ -77,6 +78,7 @@ class Rewrite(Pass):
         self._keys = PrivateKeys()
         self.left_out = 0  # lines of dumps that could not be read
         self._line_counted = False  # whether a part of this line was
+        self._spellings = Spellings(needles)
         self._last = -1
 
     # -- order -----------------------------------------------------------------------------------------------------
@@ -183,6 +185,7 @@ class Rewrite(Pass):
     def _clean(self, text: bytes) -> bytes:
         """Other bytes without secrets: credentials by their context, and all known secrets."""
         text = self._masked(secrets.mask_credentials(text, self._known.mask))
+        text = self._spellings.replace(text, self._known.mask)
         return self._names.words(text) if self._names is not None else text
 
     def _masked(self, text: bytes, strings: list[bytes] | None = None) -> bytes:

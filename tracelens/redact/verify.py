@@ -10,10 +10,14 @@ from itertools import chain
 
 from tracelens.libssh2 import events
 from tracelens.secrets import SecretSearcher
+from tracelens.secrets.spellings import LOOKED_FOR, Spellings
+
+__all__ = ["LOOKED_FOR", "leaks"]
 
 _ROW = re.compile(rb"[0-9a-f]{4,8}: ?((?:[0-9A-Fa-f]{2} {1,2}){1,16})(?: *: ?([^\n]{0,16}))?")
 _OVERLAP = 1 << 14
 _LONGEST_LINE = 1 << 24
+_LINE_OF_RECORD = re.compile(rb"^\[libssh2\] [^\n]*\n|^=> [^\n]*\n", re.M)
 _RECORD = re.compile(
     rb"(?:\[libssh2\] (?:[0-9]{1,12}\.[0-9]{6} )?|[0-9]{1,12}\.[0-9]{6} )([A-Z][A-Za-z ]{2,14}): ?(.*)"
 )
@@ -28,7 +32,8 @@ def leaks(blocks: Iterable[bytes], needles: SecretSearcher) -> bool:
     """
     if not needles.values:
         return False
-    rest, before, data, column = b"", b"", b"", b""
+    rest, before, data, column, between = b"", b"", b"", b"", b""
+    spellings = Spellings(needles)
     for block in chain(blocks, (b"",)):
         text = rest + block
         cut = text.rfind(b"\n") + 1 if block and len(text) < _LONGEST_LINE else len(text)
@@ -36,10 +41,12 @@ def leaks(blocks: Iterable[bytes], needles: SecretSearcher) -> bool:
         if any(not value.isdigit() for _, _, value in needles.find(before + whole)) or _in_words(whole, needles):
             return True
         before = whole[-_OVERLAP:]
-        found = _ROW.findall(whole)
-        data = data[-_OVERLAP:] + bytes.fromhex(b"".join(pairs for pairs, _ in found).decode())
-        column = column[-_OVERLAP:] + b"".join(chars for _, chars in found)
-        if needles.find(data) or needles.find(column):
+        parts = _ROW.split(whole)
+        data = data[-_OVERLAP:] + bytes.fromhex(b"".join(parts[1::3]).decode())
+        column = column[-_OVERLAP:] + b"".join(filter(None, parts[2::3]))
+        between = between[-_OVERLAP:] + _LINE_OF_RECORD.sub(b"", b"".join(parts[::3]))
+        spelled = spellings.find(between.strip(b"\n"))
+        if needles.find(data) or needles.find(column) or any(not value.isdigit() for _, _, value in spelled):
             return True
     return False
 

@@ -48,14 +48,6 @@ _NAMES = (
     "hidden-arguments (hidden) [hidden] "
     "No such file Permission denied Failure Success End of file Bad message Operation unsupported Connection lost"
 )
-# Words of a program that announce a secret on their line. The words around it remain.
-_CREDENTIAL = re.compile(
-    rb"(?ix) (?: \b(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|access[_-]?key|auth(?:orization)?)"
-    rb"[^\S\n]{0,3}[=:][^\S\n]{0,3} | --(?:password|passphrase|token|secret)[= ] | \bsshpass[^\S\n]+-p[^\S\n]{0,3}"
-    rb"| \bBearer[^\S\n]+ | ://[^\s/@:]{0,64}: (?=[^\s/@]{1,200}@) | \bidentified[^\S\n]+by[^\S\n]+"
-    rb"| (?:-u|--user)[= ][^\s:]{1,64}: )"
-    rb"""(?: "([^"\n]{1,200})" | '([^'\n]{1,200})' | ([^\s"';,@&]{1,200}) )"""
-)
 KEY_BEGIN = re.compile(rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----|PuTTY-User-Key-File-\d|Private-Lines: ")
 KEY_END = re.compile(rb"-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----|Private-MAC: ")
 
@@ -141,22 +133,16 @@ def _spellings(value: bytes, *, coded: bool) -> Iterator[bytes]:
 
 def credentials(text: bytes) -> Iterator[bytes]:
     """Find values that a program's output marks as secret: `password=...`, `--token ...`, `://user:...@`."""
-    for found in _CREDENTIAL.finditer(text):
-        value = found[1] or found[2] or found[3]
-        if not is_mask(value):
-            yield value
+    from tracelens.secrets import printed
+
+    return printed.values(text)
 
 
 def mask_credentials(text: bytes, mask: Callable[[bytes], bytes]) -> bytes:
     """Replace each value that the text marks as secret by `mask` of it."""
+    from tracelens.secrets import printed
 
-    def masked(found: "re.Match[bytes]") -> bytes:
-        number = found.lastindex or 0
-        start, stop = found.start(number) - found.start(), found.end(number) - found.start()
-        value = found[number]
-        return found[0] if is_mask(value) else found[0][:start] + mask(value) + found[0][stop:]
-
-    return _CREDENTIAL.sub(masked, text)
+    return printed.masked(text, mask)
 
 
 class _WordSearch:
