@@ -5,8 +5,8 @@ a program's own output (`password=...`, a private key). It is then masked wherev
 hexadecimal digits, in base64, in UTF-16. The exception are secrets that are ordinary words of SSH or of libssh2, such
 as "password": masking those words everywhere would reveal the secret.
 
-`printed` finds credentials by the `words` and `forms` around them, `spellings` known secrets that are escaped, listed as
-numbers or split. Both are loaded where they are needed.
+`printed` finds credentials by the `words` and `forms` around them, `spellings` known secrets that are escaped, listed
+as numbers or split. Both are loaded where they are needed.
 """
 
 import re
