@@ -13,9 +13,11 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import SAMPLES, each
+from support import READ, SAMPLES, dump, each, string
+from support.passwords import shown_bytes
 from test_redact import WRONG, redacted_bytes
 
+from tracelens.redact import Pseudonyms
 from tracelens.redact.verify import LOOKED_FOR, leaks
 from tracelens.secrets import SecretSearcher, credentials, mask_credentials
 from tracelens.secrets.printed import places
@@ -186,3 +188,57 @@ def test_many_secrets_are_searched_in_bounded_time() -> None:
         b", ".join(b"%d" % octet for octet in b"secret-19999-of-many") + b" " + base64.b64encode(b"xsecret-77-of-many")
     )
     assert {value for _, _, value in Spellings(needles).find(text)} == {b"secret-19999-of-many", b"secret-77-of-many"}
+
+
+# -- pseudonyms
+
+NAMED = rb"""user jane.roe@corp.example.com from 10.20.30.40 and 2001:db8::42
+UNC \\fileserv01\share$\secret plans\q3.xlsx
+C:\Users\jdoe\Ledger\id_rsa
+mac 00:1a:2b:3c:4d:5e ether 001a.2b3c.4d5e 00-1A-2B-3C-4D-5E
+path /export/acme/payroll/2024.csv
+host sftp-prod-07 port 22
+SID S-1-5-21-1004336348-1177238915-682003330-512
+uuid 550e8400-e29b-41d4-a716-446655440000
+IPv4-mapped ::ffff:10.20.30.40 and [2001:db8::42]:22
+10-20-30-40.static.isp.net CORP\jdoe ip-10-20-30-40 phone +49 170 1234567
+"""
+
+
+def test_names_in_the_output_of_a_program_get_pseudonyms(tmp_path: Path) -> None:
+    copy = redacted_bytes(NAMED + WRONG, tmp_path, "anonymous")[: len(NAMED)]
+    for name in (
+        b"jane roe corp.example fileserv01 share$ q3 jdoe Ledger 1a:2b 1a.2b3c 1A-2B acme payroll sftp-prod 1004336348 "
+        b"446655440000 10.20.30.40 2001:db8 isp CORP 1234567 10-20-30-40"
+    ).split():
+        assert name not in copy, name
+    assert len(copy.splitlines()) == len(NAMED.splitlines())
+
+
+def test_an_address_in_an_address_stays_one(tmp_path: Path) -> None:
+    from ipaddress import ip_address
+
+    copy = redacted_bytes(b"from ::ffff:10.20.30.40 port 22\n" + WRONG, tmp_path, "anonymous")
+    mapped = ip_address(copy.split()[1].decode())
+    assert mapped.version == 6
+    assert mapped.ipv4_mapped is not None
+
+
+def test_one_machine_has_one_pseudonym_in_each_layout(tmp_path: Path) -> None:
+    copy = redacted_bytes(b"00:1a:2b:3c:4d:5e 001a.2b3c.4d5e 00-1A-2B-3C-4D-5E\n" + WRONG, tmp_path, "anonymous")
+    digits = {part.lower().translate(None, b":.-") for part in copy.splitlines()[0].split()}
+    assert len(digits) == 1
+
+
+def test_a_machine_in_a_banner_gets_a_pseudonym(tmp_path: Path) -> None:
+    said = b"Welcome to ACME-GW01, CORP\\jdoe!"
+    copy = redacted_bytes(WRONG + dump(READ, b"\x35" + string(said) + string(b"")), tmp_path, "anonymous")
+    assert b"ACME" not in shown_bytes(copy)
+    assert b"jdoe" not in shown_bytes(copy)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200), st.sampled_from(NAMED.splitlines()))
+def test_any_text_gets_pseudonyms(noise: bytes, line: bytes) -> None:
+    names = Pseudonyms()
+    assert isinstance(names.words(noise + line + noise), bytes)

@@ -4,6 +4,9 @@ A value is known to be a secret from a packet or a text (a password, an answer t
 a program's own output (`password=...`, a private key). It is then masked wherever its octets appear: as they are, in
 hexadecimal digits, in base64, in UTF-16. The exception are secrets that are ordinary words of SSH or of libssh2, such
 as "password": masking those words everywhere would reveal the secret.
+
+`printed` finds credentials by the `words` and `forms` around them, `spellings` known secrets that are escaped, listed
+as numbers or split. Both are loaded where they are needed.
 """
 
 import re

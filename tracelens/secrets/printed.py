@@ -118,6 +118,10 @@ def _value(text: bytes, at: int) -> tuple[int, int, bool] | None:
     return (*found.span(1), True) if found is not None else None
 
 
+_KINDS = (re.compile(rb"[a-z\x80-\xff]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]"))
+_SIGNS = re.compile(rb"[^A-Za-z0-9\x80-\xff\s.,:;()\\/-]")
+
+
 def _is_strong(value: bytes, unusual: "re.Pattern[bytes] | None" = None) -> bool:
     """Whether a value looks invented: characters of three kinds, and no path, number, address or date.
 
@@ -127,9 +131,7 @@ def _is_strong(value: bytes, unusual: "re.Pattern[bytes] | None" = None) -> bool
     """
     if len(value) < 6 or _PATH.fullmatch(value) or not value.strip(b"0123456789abcdefABCDEF.:-/xX"):
         return False
-    signs = unusual or re.compile(rb"[^A-Za-z0-9\x80-\xff\s.,:;()\\/-]")
-    kinds = (rb"[a-z\x80-\xff]", rb"[A-Z]", rb"[0-9]")
-    return sum(re.search(kind, value) is not None for kind in kinds) + (signs.search(value) is not None) >= 3
+    return sum(kind.search(value) is not None for kind in (*_KINDS, unusual or _SIGNS)) >= 3
 
 
 # -- names -------------------------------------------------------------------------------------------------------------

@@ -194,6 +194,8 @@ def _of_numbers(text: bytes, least: int) -> Iterator[_View]:
             pieces.append((b"\n", run.end(), run.end()))
     groups: list[tuple[bytes, int, int]] = []
     for run in _GROUPS.finditer(text):
+        if run.end() - run.start() < 2 * least:
+            continue
         groups += _octets(_PAIRS, text, *run.span())
         groups.append((b"\n", run.end(), run.end()))
     yield from (_View(pieces, undone=False) for pieces in (*bases.values(), groups) if pieces)
@@ -220,15 +222,22 @@ def _of_rows(text: bytes) -> Iterator[_View]:
 # -- base64 ------------------------------------------------------------------------------------------------------------
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{6,}")
-_LONG_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16}")
+_LONG_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
-def _of_base64(text: bytes) -> Iterator[_View]:
-    """What base64 says, from each of its four places on."""
-    for shift in range(4):
+def _of_base64(text: bytes, *, wide: bool) -> Iterator[_View]:
+    """What base64 says, from each of its four places on.
+
+    Args:
+        text: the text.
+        wide: whether only what may be UTF-16 is decoded: every second octet of it is zero, so that it is full of A.
+    """
+    found = _LONG_BASE64.finditer(text) if wide else _BASE64.finditer(text)
+    runs = [run for run in found if not wide or run[0].count(b"A") * 8 > len(run[0])]
+    for shift in range(4 if runs else 0):
         pieces: list[tuple[bytes, int, int]] = []
-        for run in _BASE64.finditer(text):
+        for run in runs:
             start = run.start() + shift
             digits = text[start : run.end()].translate(_STANDARD)
             octets = b64decode(digits + b"A" * (-len(digits) % 4))
@@ -291,8 +300,7 @@ class Spellings:
                 view = _undo(text, pattern, meaning, undone=undone)
                 if view is not None and len(view.data) >= _SHORTEST:
                     yield view
-        if self._decodes or _LONG_BASE64.search(text) is not None:
-            yield from _of_base64(text)
+        yield from _of_base64(text, wide=not self._decodes)
         if depth == _DEPTH:
             yield from _of_numbers(text, self._least)
             yield from _of_rows(text)

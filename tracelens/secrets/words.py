@@ -145,7 +145,7 @@ ABOUT = re.compile(
 )
 # What stands where a secret would, in any form; and what does in a sentence.
 PLACEHOLDER = re.compile(
-    rb"(?i)(?:true|false|yes|no|none|null|nil|undefined|[*.\-_=x#?\xe2\x80\xa2\xa2]{1,64}|"
+    rb"(?i)(?:true|false|yes|no|none|null|nil|undefined|basic|bearer|digest|negotiate|ntlm|[*.\-_=x#?\xe2\x80\xa2\xa2]{1,64}|"
     rb"\(?(?:hidden|null|none|empty|redacted|not shown|set)\)?|\[hidden\]|<[a-z _-]{1,30}>|\$\{[^}]*\}?|"
     rb"\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\{\{.*\}\}|\$\([^)]*\)|"
     rb"hidden-[a-z]{6}|0x[0-9a-f]{8,16})\Z"
