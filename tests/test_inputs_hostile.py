@@ -327,7 +327,8 @@ def test_redacting_files(part: int, tmp_path: Path) -> None:
     ended = run("redact", tmp_path / "in", "-o", tmp_path / "out")
     check(ended, (0, 2))
     copies = {path.name for path in (tmp_path / "out").iterdir()}
-    refused = {kind for kind in kinds if f"/{kind.replace(' ', '-')}".encode() in ended.err}
+    said = b"\n".join(line for line in ended.err.splitlines() if b" left out" not in line)  # these have their copy
+    refused = {kind for kind in kinds if f"/{kind.replace(' ', '-')}".encode() in said}
     assert copies == {kind.replace(" ", "-") for kind in kinds if kind not in refused}
     assert all(2 in FILES[kind][1] for kind in refused)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]

@@ -18,7 +18,7 @@ _ROW_LIKE = re.compile(
         # An offset that begins its line, and one pair.
         rb"(?m:^[ \t]{0,16}[0-9a-f]{3}0:[ \t]+" + _PAIR + rb"[ \t])",
         # An offset, and pairs with anything between them, or nothing.
-        _OFFSET + _BLANK + rb"{1,4}(?:(?:0x|\\{1,2}x)?" + _PAIR + rb"[-:,;.|_ ]{1,2}){4}",
+        _OFFSET + _BLANK + rb"{1,4}(?:(?:0x|\\{1,2}x)?" + _PAIR + rb"(?:[-:,;.|_ ]{1,2}|(?=\\))){4}",
         _OFFSET + _BLANK + rb"{0,4}(?:" + _PAIR + rb"){6,16}(?![0-9a-z])",
         # Pairs without an offset, of which some may be damaged.
         rb"(?<![0-9a-z])" + _PAIRS + rb"{3}(?:[^\n]{0,24}[^\n0-9a-z])??" + _PAIRS + rb"{2}" + _PAIR + rb"(?![0-9a-z])",

@@ -248,7 +248,7 @@ class Rewrite(Pass):
     def _message(self, packet: Packet) -> list[Edit]:
         data, number = packet.data, packet.number
         known = packet.size if (number, packet.size) in _SHORT else packet.understood()
-        if known < len(data) and number not in SECRETIVE:
+        if known < len(data) and (number not in SECRETIVE or known == 1):
             # A second buffer may have the title of a first one, and its first byte looks like a message's number.
             known = 1 if packet.dumps[0].direction == "out" else known
             return [(known, len(data), bytes(len(data) - known))]

@@ -158,12 +158,16 @@ def strings_in(data: bytes, size: int, method: str | None = None) -> list[String
 def known_length(data: bytes, size: int) -> int:
     """How many of a payload's first bytes are values of its message; arguments as for `decode_message`.
 
-    All of them in a message that can hold no secret and is as its format says, or may have more than that.
+    All of them in a message that can hold no secret and is as its format says, or may have more than that. One in a
+    message that can hold a secret and is shorter than the lengths in it: none of them can be trusted.
     """
     message, reader = _message_format(data, size, None), WireReader(data, size, 1)
     values: dict[str, Any] = {}
     problem = read_fields(message.fields, reader, values, exact=False)
-    is_sound = not problem.startswith("ends") if problem else not (message.exact and reader.left)
+    is_short = problem is not None and problem.startswith("ends")
+    if is_short and data[0] in SECRETIVE:
+        return 1
+    is_sound = not is_short if problem else not (message.exact and reader.left)
     return size if is_sound and data[0] not in SECRETIVE and (data[0] in FORMATS or data[0] == 60) else reader.position
 
 
