@@ -131,8 +131,8 @@ class TestSignals:
     @pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
     @pytest.mark.parametrize(
         "command",
-        [["redact"], ["report", "-f", "html"], ["timeline", "-t", "records", "-f", "sqlite"],
-         ["timeline", "-t", "records", "-f", "duckdb"], ["scan", "-j", "1"]],
+        [["redact"], ["report", "-f", "html"], ["timeline", "-t", "packets", "-f", "sqlite"],
+         ["timeline", "-t", "packets", "-f", "duckdb"], ["scan", "-j", "1"]],
         ids="-".join,
     )  # fmt: skip
     def test_leave_nothing(

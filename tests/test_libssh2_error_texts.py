@@ -40,12 +40,18 @@ def test_words_are_in_lower_case() -> None:
 
 
 def test_names_that_the_code_compares_exist() -> None:
-    for path in Path(tracelens.__file__).parent.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        constants = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    trees = {
+        path: ast.parse(path.read_text(encoding="utf-8")) for path in Path(tracelens.__file__).parent.rglob("*.py")
+    }
+    assigned = [node for tree in trees.values() for node in tree.body if isinstance(node, ast.Assign)]
+    constants = {ast.unparse(node.targets[0]): node.value for node in assigned if len(node.targets) == 1}
+    for path, tree in trees.items():
+        own = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "is_":
-                groups = [constants[ast.unparse(arg.value)] for arg in call.args if isinstance(arg, ast.Starred)]
+                groups = [
+                    (constants | own)[ast.unparse(arg.value)] for arg in call.args if isinstance(arg, ast.Starred)
+                ]
                 literals = [
                     node for arg in [*call.args, *groups] for node in ast.walk(arg) if isinstance(node, ast.Constant)
                 ]

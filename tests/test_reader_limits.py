@@ -98,8 +98,8 @@ def test_no_copy_takes_out_of_measure(data: bytes, tmp_path: Path) -> None:
         with Redaction() as redaction:
             redaction.survey(origin)
             redaction.write(origin.name, io.BytesIO())
-    # Half a second a MB on a machine with nothing else to do; others may be slower.
-    assert time.process_time() - begin < 6
+    # Where each line holds a credential, 5 seconds a MB on a machine with nothing else to do; others may be slower.
+    assert time.process_time() - begin < 15
 
 
 @pytest.mark.parametrize("name", ["unknown texts", "failures", "hexadecimal", "sessions"])

@@ -56,6 +56,12 @@ def follow(
     Raises:
         UnreadableInput: it may not be read.
     """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise UnreadableInput(str(path), error.strerror or str(error)) from error
     handle: IO[bytes] | None = None
     identity: tuple[int, int] | None = None
     size, since, due = 0, clock(), 0.0

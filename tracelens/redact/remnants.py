@@ -14,7 +14,7 @@ _PAIRS = rb"(?:" + _PAIR + _BLANK + rb"{1,4})"
 _ROW_LIKE = re.compile(
     b"(?i)" + b"|".join((
         # An offset and two pairs or more.
-        _OFFSET + rb"(?:(?:" + _BLANK + rb"|[-,;.|_]){0,4}" + _PAIR + rb"(?![0-9a-z:])){2}",
+        _OFFSET + rb"(?:(?:" + _BLANK + rb"|[-,;|_]){0,4}" + _PAIR + rb"(?![0-9a-z:.])){2}",
         # An offset that begins its line, and one pair.
         rb"(?m:^[ \t]{0,16}[0-9a-f]{3}0:[ \t]+" + _PAIR + rb"[ \t])",
         # An offset, and pairs with anything between them, or nothing.

@@ -5,12 +5,12 @@ result is searched once for all secrets, so that their number does not matter.
 """
 
 import re
-from base64 import b64decode
+from binascii import a2b_base64
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import cache
 from html import unescape
-from itertools import islice
+from itertools import accumulate, islice
 
 from tracelens.secrets import MAX_ENCODED_SECRETS, SecretSearcher
 
@@ -53,6 +53,22 @@ class _View:
         last = self._pieces[n := bisect_right(self._starts, stop - 1) - 1]
         end = last[1] + stop - self._starts[n] if len(last[0]) == last[2] - last[1] else last[2]
         return begin, end
+
+
+class _Base64View(_View):
+    """What runs of base64 say, all decoded in one go: three octets come from four characters."""
+
+    def __init__(self, digits: bytes, spans: list[tuple[int, int]]) -> None:
+        self.undone = True
+        self._spans = spans
+        self.data = a2b_base64(b"".join([digits[a:b] + _PADDING[(a - b) % 4] for a, b in spans]))
+        self._starts = list(accumulate([(b - a + 3) // 4 * 3 for a, b in spans[:-1]], initial=0))
+
+    def origin(self, start: int, stop: int) -> tuple[int, int]:
+        n = bisect_right(self._starts, start) - 1
+        begin = self._spans[n][0] + (start - self._starts[n]) // 3 * 4
+        n = bisect_right(self._starts, stop - 1) - 1
+        return begin, min(self._spans[n][0] + (stop - self._starts[n] + 2) // 3 * 4, self._spans[n][1])
 
 
 def _undo(
@@ -223,6 +239,7 @@ def _of_rows(text: bytes) -> Iterator[_View]:
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{6,}")
 _LONG_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
+_PADDING = (b"", b"A", b"AA", b"AAA")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
@@ -235,16 +252,11 @@ def _of_base64(text: bytes, *, wide: bool) -> Iterator[_View]:
     """
     found = _LONG_BASE64.finditer(text) if wide else _BASE64.finditer(text)
     runs = [run for run in found if not wide or run[0].count(b"A") * 8 > len(run[0])]
-    for shift in range(4 if runs else 0):
-        pieces: list[tuple[bytes, int, int]] = []
-        for run in runs:
-            start = run.start() + shift
-            digits = text[start : run.end()].translate(_STANDARD)
-            octets = b64decode(digits + b"A" * (-len(digits) % 4))
-            threes = range(0, len(octets), 3)
-            pieces += [(octets[n : n + 3], start + n // 3 * 4, start + n // 3 * 4 + 4) for n in threes]
-        if pieces:
-            yield _View(pieces, undone=True)
+    if not runs:
+        return
+    spans, digits = [run.span() for run in runs], text.translate(_STANDARD)
+    for shift in range(4):
+        yield _Base64View(digits, [(start + shift, stop) for start, stop in spans])
 
 
 # -- all ---------------------------------------------------------------------------------------------------------------

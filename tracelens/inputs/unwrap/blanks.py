@@ -13,7 +13,7 @@ _TITLE = re.compile(
     re.MULTILINE,
 )
 _PAIRS = rb"(?:[0-9A-Fa-f]{2}[ \t]+){0,15}[0-9A-Fa-f]{2}(?=[ \t\r]|$)"
-_ROW = re.compile(rb"^([^\n]{0,100}?)\b([0-9A-Fa-f]{4,8}):[ \t]*(%s)[ \t]*(?::[^\n]*)?$" % _PAIRS, re.MULTILINE)
+_ROW = re.compile(rb"^([^\n]{0,100}?)\b([0-9A-Fa-f]{4,8}):[ \t]*(%s)[ \t]*(?::[ \t]?([^\n]*))?$" % _PAIRS, re.MULTILINE)
 _EXACT_ROW = re.compile(rb"[0-9a-f]{4,8}: (?:[0-9A-F]{2} ){1,8}(?: (?:[0-9A-F]{2} ){0,8}| {2,})[ ]*: ?")
 _SHOWN = bytes(byte if 32 <= byte < 127 else ord(".") for byte in range(256))
 
@@ -53,5 +53,7 @@ def _row(found: re.Match[bytes]) -> bytes:
     if _EXACT_ROW.match(found.string, found.start(2)) is not None:
         return found[0]
     octets = bytes.fromhex(found[3].decode("ascii"))
+    if found[4] is not None and len(found[4].rstrip()) > len(octets):
+        return found[0]  # it lacks pairs
     pairs = b"".join(b"%02X " % octet + (b" " if at == 7 else b"") for at, octet in enumerate(octets))
     return b"%s%s: %s: %s" % (found[1], found[2].lower(), pairs.ljust(49), octets.translate(_SHOWN))
