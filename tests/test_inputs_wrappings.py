@@ -18,41 +18,11 @@ TRACES = (
 )
 FORMS = every_form()
 # Forms that are not undone yet.
-NOT_YET: frozenset[str] = frozenset([
-    "ansible", "azure", "bunyan-spaced", "c-string", "cloudwatch", "cloudwatch-compact", "csv-first", "csv-middle",
-    "csv-of-docker", "csv-one-column", "csv-pipe", "csv-quoted-first", "csv-quoted-last", "csv-quoted-middle",
-    "csv-semicolon", "csv-semicolon-last", "cut-in-line", "docker", "docker-attrs", "docx", "docx-breaks",
-    "docx-mail", "docx-runs", "docx-table", "elastic", "elastic-pretty", "elastic-sources", "entities",
-    "entities-nbsp", "entities-twice", "escaped-bare", "escaped-crlf", "excel-unicode-text", "fluent-bit",
-    "fluentd-file", "gcp", "gcp-newlines", "gcp-pretty", "gcp-whole", "grafana", "grafana-csv", "gzip-docker",
-    "html-160", "html-a0", "html-br", "html-br-fragment", "html-br-newlines", "html-div", "html-latin1",
-    "html-list", "html-nbsp-all", "html-nbsp-runs", "html-outlook", "html-p", "html-pre", "html-pre-code",
-    "html-span", "html-span-lines", "html-table", "html-table-blob", "html-table-linenos", "html-table-times",
-    "html-textarea", "issue-json", "journald", "journald-bytes", "journald-pretty", "js-string", "json-array",
-    "json-array-pretty", "json-field", "json-lines-strings", "json-of-json", "json-of-log4j", "json-string",
-    "json-twice", "junit-xml", "kibana-csv", "last-20", "log4j-xml", "logfmt", "logfmt-fields", "logstash",
-    "logstash-multiline", "loki", "loki-pretty", "mail-alternative", "mail-attached", "mail-attached-gzip",
-    "mail-attached-text", "mail-base64", "mail-flowed", "mail-forwarded", "mail-forwarded-attached", "mail-html",
-    "mail-quoted", "mail-quoted-printable", "mail-with-docker", "mail-with-docx", "mail-with-html-pre",
-    "mail-with-kibana-csv", "mail-with-rtf", "mail-with-xlsx", "mail-with-zip", "markdown-table", "mbox-attached",
-    "nbsp-all", "nbsp-runs", "nbsp-runs-alternating", "odt", "pino", "powershell-csv", "powershell-json",
-    "print-stderr", "quoted-html", "repr-bytes", "repr-bytes-ends", "repr-bytes-lines", "repr-bytes-list",
-    "repr-lines", "repr-list", "repr-str", "rtf", "rtf-line", "rtf-word", "serilog", "slack", "splunk-csv",
-    "splunk-json", "splunk-results", "tabs", "thin-blanks", "tsv-middle", "words-72", "words-78", "words-80",
-    "words-quoted-72", "xlsx", "xlsx-inline", "xlsx-table", "xlsx-times", "xml-lines", "yaml-list", "yaml-string",
-    "zero-width-ends", "zip-gcp",
-])  # fmt: skip
+NOT_YET: frozenset[str] = frozenset(["cut-in-line", "last-20"])
 
 
 # Forms of which a copy still has the password.
-NOT_SAFE: frozenset[str] = frozenset([
-    "docx", "docx-breaks", "docx-mail", "docx-runs", "docx-table", "entities-nbsp", "html-160", "html-a0",
-    "html-br", "html-br-fragment", "html-div", "html-nbsp-all", "html-nbsp-runs", "html-outlook", "html-p",
-    "html-span", "html-span-lines", "html-table-blob", "html-table-linenos", "mail-alternative",
-    "mail-attached-text", "mail-html", "nbsp-all", "nbsp-runs", "nbsp-runs-alternating", "odt", "rtf-word", "slack",
-    "tabs", "thin-blanks", "words-40", "wrapped-40", "wrapped-60", "xlsx", "xlsx-inline", "xlsx-table",
-    "xlsx-times",
-])  # fmt: skip
+NOT_SAFE: frozenset[str] = frozenset()
 
 
 @pytest.mark.parametrize("name", sorted(FORMS.keys() - NOT_YET))

@@ -53,8 +53,10 @@ def _column(text: str, delimiter: str) -> int | None:
         return None
     if quoted is not None and (width > 1 or len(re.findall(r'"\r?\n', text)) * 2 > len(rows)):
         return column
-    follows = column + 1 < width
-    return column if follows and (column > 0 or count >= _ENOUGH_ROWS) and count > 1 else None
+    if column + 1 == width or count < 2:
+        return None
+    has_names = len(rows[0]) == width and all(re.fullmatch(r"[\w@. -]{1,40}", name.strip()) for name in rows[0])
+    return column if column > 0 or has_names or count >= _ENOUGH_ROWS else None
 
 
 def _undo(blocks: Iterator[bytes], delimiter: str, column: int) -> Iterator[bytes]:

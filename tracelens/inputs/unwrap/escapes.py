@@ -10,7 +10,9 @@ from tracelens.inputs.unwrap.sign import Undo, by_lines
 
 NAME = "string escapes"
 _NEXT = rb"(?:\[libssh2\] |(?:=|\\u003[dD])(?:>|\\x3[eE]|\\u003[eE]) (?:lib)?ssh2_|[0-9a-f]{4}: [0-9A-F]{2} )"
-_ESCAPED_NEWLINE = re.compile(rb"\\n" + _NEXT)
+# A program's prefix may be before it.
+_NEXT_LINE = rb"[^\\\n]{0,120}?" + _NEXT
+_ESCAPED_NEWLINE = re.compile(rb"\\n" + _NEXT_LINE)
 _NEXT_ELEMENT = re.compile(rb"['\"], b?['\"]" + _NEXT)
 _OPENING = re.compile(
     rb"\s*+(?:\w+\s*=\s*)?[\[(]*\s*(?P<octets>b?)['\"](?=[^'\"\n]{0,200}(?:\[libssh2\] |=> (?:lib)?ssh2_))"
@@ -25,7 +27,7 @@ _BETWEEN = rb"(?:\\r)?(?:\\n)?['\"], ?b?['\"](?=\\n|\Z|%s)" % _NEXT
 _HEX = rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([0-7]{1,3})|(\r?\n)|(.))"
 _ALL = re.compile(rb"(%s)|%s" % (_BETWEEN, _HEX), re.DOTALL)
 _OF_LIST = re.compile(rb"((?:\\r)?(?:\\n)?['\"], b?['\"])|%s" % _HEX, re.DOTALL)
-_NEWLINES = re.compile(rb"(%s)|\\n(?=%s|\Z|['\"])|\\(r)(?=\\n)" % (_BETWEEN, _NEXT))
+_NEWLINES = re.compile(rb"(%s)|\\n(?=%s|\Z|['\"])|\\(r)(?=\\n)" % (_BETWEEN, _NEXT_LINE))
 _CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"a": b"\a", b"v": b"\v", b"e": b"\x1b"}
 # A backslash that begins no escape: the program escaped nothing but newlines.
 _NO_ESCAPE = re.compile(rb"(?<!\\)\\[^\\nrtbfaveuUx0-7'\"\n/]")

@@ -15,6 +15,9 @@ from tracelens.inputs.unwrap.sign import Undo, by_lines
 NAME = "wrapped lines"
 _NARROWEST, _WIDEST = 30, 200
 _QUOTE = re.compile(rb"(?:> ?)*")
+# What begins a record, a title or a row, behind a program's prefix or none.
+_BEGIN = re.compile(rb"\[libssh2\] |=> (?:lib)?ssh2_\w|(?<![0-9A-Za-z.])[0-9a-fA-F]{4,8}: +[0-9A-Fa-f]{2}(?: |$)")
+_PREFIX_KEPT = 100
 _RECORD = re.compile(rb"\[libssh2\] ")
 _TEXT = re.compile(rb"\[libssh2\] (?:\d{1,12}\.\d{1,6} )?([A-Z][A-Za-z]+(?: [A-Z][a-z]+)?): ?(.*)", re.DOTALL)
 _TITLE = re.compile(rb"=> (?:lib)?ssh2_\w")
@@ -48,6 +51,12 @@ def find(head: bytes) -> Undo | None:
     return None if width is None else lambda blocks: _undo(blocks, width)
 
 
+def _start(line: bytes) -> int:
+    """Where the record, title or row of a line begins, else what follows the marks of a quoted mail."""
+    begin = _BEGIN.search(line, 0, _PREFIX_KEPT)
+    return begin.start() if begin is not None else _quote(line)
+
+
 def _quote(line: bytes) -> int:
     """The length of the marks before a quoted line of a mail."""
     found = _QUOTE.match(line)
@@ -60,8 +69,8 @@ def _length(line: bytes) -> int:
 
 
 def _begins(line: bytes) -> bool:
-    """Whether a record, a title or a row begins the line."""
-    return any(pattern.match(line) is not None for pattern in (_RECORD, _TITLE, _ROW))
+    """Whether a record, a title or a row begins in the line."""
+    return _BEGIN.search(line, 0, _PREFIX_KEPT) is not None
 
 
 def _width(lines: list[bytes]) -> Width | None:
@@ -113,7 +122,7 @@ class _Joiner:
             self._missing += 1
             return b""
         out = b"" if self._line is None else self._line + b"\n"
-        if self._missing and _ROW.match(part) is None:
+        if self._missing and _ROW.match(part[_start(part) :]) is None:
             out, self._missing = out + b"\n" * self._missing, 0
         self._line, self._last = line, part
         return out
@@ -126,7 +135,7 @@ class _Joiner:
         """The line with this part, None if it does not belong to it."""
         if self._line is None or not part.strip() or _begins(part) or len(self._line) > _LONGEST:
             return None
-        line = self._line[_quote(self._line) :]
+        line = self._line[_start(self._line) :]
         if not self._width.may_go_on(self._last, part) and not _ends_before_characters(line):
             return None
         if _ROW.match(line) is not None:
