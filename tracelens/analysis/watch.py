@@ -56,12 +56,7 @@ def follow(
     Raises:
         UnreadableInput: it may not be read.
     """
-    try:
-        path.stat()
-    except FileNotFoundError:
-        pass
-    except OSError as error:  # a name that is too long, a folder that may not be entered
-        raise UnreadableInput(str(path), error.strerror or str(error)) from error
+    _check(path)
     handle: IO[bytes] | None = None
     identity: tuple[int, int] | None = None
     size, since, due = 0, clock(), 0.0
@@ -96,6 +91,16 @@ def follow(
     finally:
         if handle is not None:
             handle.close()
+
+
+def _check(path: Path) -> None:
+    """Refuses a name that can never be a file's: one that is too long, or in a folder that may not be entered."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UnreadableInput(str(path), error.strerror or str(error)) from error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

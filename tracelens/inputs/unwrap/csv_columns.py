@@ -32,31 +32,36 @@ def find(head: bytes) -> Undo | None:
 
 def _column(text: str, delimiter: str) -> int | None:
     """The column that holds a trace; None if the text is no table, or reads as well without being cut."""
-    quoted = re.search(rf"(?:^|{re.escape(delimiter)}){_QUOTED}", text, re.MULTILINE)
-    if delimiter not in text and quoted is None:
+    quoted = re.search(rf"(?:^|{re.escape(delimiter)}){_QUOTED}", text, re.MULTILINE) is not None
+    if delimiter not in text and not quoted:
         return None
     csv.field_size_limit(_LONGEST_FIELD)
     try:
         rows = list(csv.reader(_lines(text), delimiter=delimiter))
     except csv.Error:
         return None
-    places = [
-        (len(row), number)
-        for row in rows
-        for number, field in enumerate(row)
-        if SIGN.search(field.encode("latin-1", "replace"))
-    ]
+    places = Counter((len(row), number) for row in rows for number in _signs(row))
     if not places:
         return None
-    (width, column), count = Counter(places).most_common(1)[0]
-    if count * 10 < len(places) * 9:
+    (width, column), count = places.most_common(1)[0]
+    if count * 10 < places.total() * 9:
         return None
-    if quoted is not None and (width > 1 or len(re.findall(r'"\r?\n', text)) * 2 > len(rows)):
+    if quoted and (width > 1 or len(re.findall(r'"\r?\n', text)) * 2 > len(rows)):
         return column
+    return column if _is_cut(rows, width, column, count) else None
+
+
+def _signs(row: list[str]) -> list[int]:
+    """The fields of a row that hold a line of a trace."""
+    return [number for number, field in enumerate(row) if SIGN.search(field.encode("latin-1", "replace"))]
+
+
+def _is_cut(rows: list[list[str]], width: int, column: int, count: int) -> bool:
+    """Whether, without quotes, other columns follow the one that holds a trace, rather than commas of its texts."""
     if column + 1 == width or count < 2:
-        return None
+        return False
     has_names = len(rows[0]) == width and all(re.fullmatch(r"[\w@. -]{1,40}", name.strip()) for name in rows[0])
-    return column if column > 0 or has_names or count >= _ENOUGH_ROWS else None
+    return column > 0 or has_names or count >= _ENOUGH_ROWS
 
 
 def _undo(blocks: Iterator[bytes], delimiter: str, column: int) -> Iterator[bytes]:

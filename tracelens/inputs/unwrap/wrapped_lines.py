@@ -88,12 +88,17 @@ def _width(lines: list[bytes]) -> Width | None:
         if following.strip() and not _begins(following):
             ends.append((_length(line), _length(following.split(None, 1)[0])))
     exact = sum(longest - 1 <= size <= longest for size, _ in ends)
-    if _NARROWEST <= longest <= _WIDEST and exact > 1 and exact >= _SHARE * len(ends):
+    if exact > 1 and _is_likely(longest, exact, len(ends)):
         return Width(longest, True, exact >= _ENOUGH)
     fitting = sum(size + 1 + word > longest_of_words for size, word in ends)
-    if _NARROWEST <= longest_of_words <= _WIDEST and fitting and fitting >= _SHARE * len(ends):
+    if fitting and _is_likely(longest_of_words, fitting, len(ends)):
         return Width(longest_of_words, False, fitting >= _ENOUGH)
     return None
+
+
+def _is_likely(columns: int, count: int, total: int) -> bool:
+    """Whether lines are wrapped at such a width, and most that go on are as long as that."""
+    return _NARROWEST <= columns <= _WIDEST and count >= _SHARE * total
 
 
 def _undo(blocks: Iterator[bytes], width: Width) -> Iterator[bytes]:
