@@ -102,6 +102,34 @@ def test_a_plain_trace_passes_untouched(path: Path) -> None:
     assert b"".join(text.blocks) in (data, data.removeprefix(b"\xef\xbb\xbf")) or text.encoding.startswith("utf-16")
 
 
+OTHERS = {
+    "a line of JSON": '{"event": "done", "last": "[libssh2] 0.1 Transport: Freeing session resource"}\n',
+    "logfmt": 'level=info msg="[libssh2] 0.1 Transport: Freeing session resource"\n',
+    "a page": "<html><body><p>502 Bad Gateway<br>[libssh2] x</p></body></html>\n",
+    "a comment without an end": "<!-- 502 <script>\n",
+    "CSV": '"a","[libssh2] 0.1 Transport: x","b"\n"a","b","c"\n',
+    "entities": "&lt;error&gt; &amp; &quot;x&quot;\n",
+    "a soft break": "name=3Dvalue=\nmore\n",
+    "base64": "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVpBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWg==\n",
+    "the repr of a line": "'[libssh2] 0.1 Transport: x\\n[libssh2] 0.2 Transport: y\\n'\n",
+    "an earlier line": "[libssh2] 0.000001 Transport: x\n",
+}
+
+
+@pytest.mark.parametrize("place", ["before", "within", "after"])
+@pytest.mark.parametrize("other", OTHERS)
+def test_no_record_of_a_plain_trace_is_lost(other: str, place: str) -> None:
+    plain = (SAMPLES / "wrong-password.log").read_text(encoding="latin-1").splitlines(keepends=True)
+    at = {"before": 0, "within": 300, "after": len(plain)}[place]
+    data = "".join([*plain[:at], OTHERS[other], *plain[at:]]).encode("latin-1")
+    found = b"".join(read_text([data]).blocks).decode("latin-1").splitlines()
+    missing = [line.strip() for line in plain if line.startswith("[libssh2]")]
+    for line in found:
+        if missing and line.strip() == missing[0]:
+            missing.pop(0)
+    assert missing == []
+
+
 class TestLineNumbers:
     def test_of_lines_of_json_are_those_of_the_file(self) -> None:
         lines = [json.dumps({"log": line}) for line in RECORDS]
@@ -196,6 +224,11 @@ def test_hostile_repetition_is_read_in_linear_time(unit: bytes) -> None:
         return time.process_time() - began
 
     assert seconds(2_000_000) < 8
+
+
+def test_objects_within_objects_without_end() -> None:
+    lines = LOSSLESS["nested key"](RECORDS[:6]) + '{"a":' * 100_000 + "\n"
+    assert b"".join(read_text([lines.encode()]).blocks).decode().splitlines()[:6] == RECORDS[:6]
 
 
 def test_analysis_and_copy_are_those_of_the_trace_within(tmp_path: Path) -> None:

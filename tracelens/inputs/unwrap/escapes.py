@@ -12,6 +12,7 @@ NAME = "string escapes"
 _NEXT = rb"(?:\[libssh2\] |(?:=|\\u003[dD])(?:>|\\x3[eE]|\\u003[eE]) (?:lib)?ssh2_|[0-9a-f]{4}: [0-9A-F]{2} )"
 # A program's prefix may be before it.
 _NEXT_LINE = rb"[^\\\n]{0,120}?" + _NEXT
+_LINE = re.compile(_NEXT)
 _ESCAPED_NEWLINE = re.compile(rb"\\n" + _NEXT_LINE)
 _NEXT_ELEMENT = re.compile(rb"['\"], b?['\"]" + _NEXT)
 _OPENING = re.compile(
@@ -41,7 +42,7 @@ def find(head: bytes) -> Undo | None:
         octets = head.lstrip()[:1] == b"b"
         return lambda blocks: _undo_lines(blocks, octets)
     count = len(_ESCAPED_NEWLINE.findall(head)) + len(_NEXT_ELEMENT.findall(head))
-    if not count or count < head.count(b"\n"):
+    if count < head.count(b"\n") or count * 2 < len(_LINE.findall(head)) or not count:
         return None
     opening = _OPENING.match(head)
     octets = opening is not None and bool(opening["octets"])

@@ -103,28 +103,37 @@ class _Page:
         self._preformatted = 0
         self._at_start = True  # of a line
         self._in_row = False  # of a table: the cells are on one line
+        self._ended = False
         self._until = b""  # the tag up to which nothing is shown, or no other tag is one
 
     def text(self, source: bytes) -> bytes:
         """The text of the next part."""
+        if self._ended:
+            return source
         parts: list[bytes] = []
         end = 0
         for tag in _TAG.finditer(source):
             name = (tag[1] + tag[2] if tag[2] else tag[0]).lower()
-            if self._until and name != self._until:
+            if (self._until and name != self._until) or SIGN.search(tag[0]) is not None:
                 continue
-            if self._until in (b"", b"]]>"):
-                self._add(parts, source[end : tag.start()])
+            self._add_shown(parts, source[end : tag.start()])
             end = tag.end()
             self._until = b"" if self._until else _ENDS.get(name, b"")
             self._add_tag(parts, tag[1] == b"/", (tag[2] or b"").lower())
-        if self._until in (b"", b"]]>"):
-            self._add(parts, source[end:])
+            if name == b"/html":  # a trace may follow a page
+                self._ended = True
+                return b"".join(parts) + source[end:]
+        self._add_shown(parts, source[end:])
         return b"".join(parts)
 
     def end(self) -> bytes:
         """What the last line lacks."""
         return b"" if self._at_start else b"\n"
+
+    def _add_shown(self, parts: list[bytes], text: bytes) -> None:
+        """Text between tags; of what a browser does not show, as in a comment without an end, a trace's lines."""
+        if self._until in (b"", b"]]>") or SIGN.search(text) is not None:
+            self._add(parts, text)
 
     def _add(self, parts: list[bytes], text: bytes) -> None:
         if not self._preformatted and not self._keeps:

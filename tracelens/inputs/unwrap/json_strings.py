@@ -23,6 +23,9 @@ _ARRAY = re.compile(rb'\s*[\[{]\s*["\[{\d]')
 _ELEMENT_SOURCE = rb'(?:"%s"|[^\s"\[\]{},]++)' % _INSIDE
 _ELEMENT = re.compile(_ELEMENT_SOURCE)
 _ROW = re.compile(rb"\[\s*+(?:%s\s*+,\s*+){0,40}+%s\s*+\]" % (_ELEMENT_SOURCE, _ELEMENT_SOURCE))
+_PLAIN = re.compile(rb"^[^\"'\n]{0,100}(?:%s)" % SIGN.pattern, re.MULTILINE | re.IGNORECASE)
+# A line of JSON; a record begins with a bracket too.
+_SYNTAX = re.compile(rb'\s*(?:[{}\]",]|\[(?!libssh2\]))')
 _ESCAPE = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
 _CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 # So much without a newline is not kept in memory; strings are then unescaped as they come.
@@ -58,7 +61,8 @@ def find_logfmt(head: bytes) -> Undo | None:
 def _undo(head: bytes, opener: bytes, texts: list[bytes]) -> Undo | None:
     """The function that cuts out the strings after the opener; None if none of these texts is of a trace."""
     texts = [text for text in texts if SIGN.search(text)]
-    if not texts:
+    # A plain trace may quote a line of another one.
+    if not texts or sum(len(SIGN.findall(text)) for text in texts) < len(_PLAIN.findall(head)):
         return None
     newline = b"" if sum(text.endswith(rb"\n") for text in texts) * 2 > len(texts) else rb"\n"
     lines = [line for line in head.splitlines() if line.strip()]
@@ -86,7 +90,7 @@ def _decoder(lines: list[bytes], texts: list[bytes]) -> Any:
     for line in lines:
         try:
             path = _path(msgspec.json.decode(line), unescaped(texts[0]).decode("utf-8", "replace"))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if path:
             kind: Any = str
@@ -152,7 +156,7 @@ class _Strings:
                 if len(values) == lines.count(b"\n"):
                     newline = "\n" if self._newline else ""
                     return (newline.join(values) + newline).encode("utf-8", "replace")
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 pass  # lines with octets, without the key, cut off, of another program
         if self._octets.search(lines):
             lines = self._octets.sub(lambda m: m[1] + b'"' + _joined(m[2]) + b'"', lines)
@@ -167,7 +171,7 @@ class _Strings:
         texts = self._whole.findall(line)
         if texts:
             return unescaped(b"".join([text + self._newline for text in texts]))
-        if line.lstrip()[:1] in b'{}[]",':
+        if _SYNTAX.match(line) is not None:
             return b"\n" if self._a_line_each else b""
         return line
 
@@ -213,7 +217,7 @@ def unescaped(text: bytes) -> bytes:
         return text
     try:
         return msgspec.json.decode(b'"%s"' % text, type=str).encode("utf-8", "replace")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _ESCAPE.sub(_unescaped_one, text)
 
 
