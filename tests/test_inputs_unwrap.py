@@ -130,6 +130,35 @@ def test_no_record_of_a_plain_trace_is_lost(other: str, place: str) -> None:
     assert missing == []
 
 
+def test_strings_under_several_keys() -> None:
+    lines = [json.dumps({"err" if n % 3 else "out": line, "n": n}) for n, line in enumerate(RECORDS * 3)]
+    found = b"".join(read_text([text_of(lines).encode()]).blocks).decode().splitlines()
+    assert found == RECORDS * 3
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        "[libssh2] 0.000001 Conn: Setting blocking mode ON\nworker 7: polling\n" * 12,
+        "[libssh2] 0.000001 Failure Event: -18 - Authentication failed\nworker 7: polling\n" * 12,
+        "app: [libssh2] 0.000001 Transport: Packet type 80 received, length=492\n" * 20,
+        RECORDS[0] + "\nhost key fingerprint: AAAAB3NzaC1yc2E=\n" + RECORDS[2] + "\n",
+        "".join(f"[libssh2] 0.{9 - n}00000 Failure Event: -18 - Authentication failed\n" for n in range(7)),
+    ],
+)
+def test_what_looks_like_a_wrapping_is_none(trace: str) -> None:
+    assert b"".join(read_text([trace.encode()]).blocks).decode() == trace
+
+
+@pytest.mark.parametrize("form", ["docker", "CSV", "entities"])
+def test_a_sign_at_the_end_of_a_block(form: str) -> None:
+    before = "boot line of the machine\n" * 50_000
+    data = (before + LOSSLESS[form](RECORDS[:8] * 40)).encode()
+    whole = b"".join(read_text([data]).blocks)
+    for size in (len(before) + 18, len(before) + 60):
+        assert b"".join(read_text([data[:size], data[size:]]).blocks) == whole
+
+
 class TestLineNumbers:
     def test_of_lines_of_json_are_those_of_the_file(self) -> None:
         lines = [json.dumps({"log": line}) for line in RECORDS]

@@ -16,6 +16,7 @@ __all__ = ["unwrap"]
 _HEAD_BYTES = 1 << 16
 _MAX_HEAD_BYTES = 1 << 22  # a saved page may begin with as much of style and script
 _BEGINNING_BYTES = 512
+_SIGN_BYTES = 10
 _MAX_DEPTH = 8
 # In a plain trace each line begins like this, and none of the characters of `_ODD` is in it.
 _OTHER_LINE = re.compile(
@@ -59,15 +60,18 @@ def _may_be_wrapped(head: bytes) -> bool:
 
 def _peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """The first bytes, enough to tell how the text is wrapped, and all blocks."""
-    read, count, signs, failure = [], 0, False, None
+    read: list[bytes] = []
+    count, sign, tail, failure = 0, -1, b"", None
     try:
-        while count < _HEAD_BYTES or (not signs and count < _MAX_HEAD_BYTES):
+        while count < (max(_HEAD_BYTES, sign + _HEAD_BYTES // 2) if sign >= 0 else _MAX_HEAD_BYTES):
             block = next(blocks, b"")
             if not block:
                 break
             read.append(block)
+            if sign < 0 and (found := _SIGN.search(tail + block)) is not None:
+                sign = count - len(tail) + found.start()
             count += len(block)
-            signs = signs or _SIGN.search(block) is not None
+            tail = block[-_SIGN_BYTES:]
     except UnreadableInput as error:
         failure = error
 

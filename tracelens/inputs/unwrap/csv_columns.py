@@ -14,8 +14,8 @@ NAME = "CSV"
 _DELIMITERS = ",;\t|"
 _QUOTED = r'"(?:[^"\n]|"")*(?:\[libssh2\]|ssh2_|[0-9a-f]{4}: [0-9A-F]{2} )'
 _LONGEST_FIELD = 1 << 24
-# Texts of a plain trace contain commas; so many rows of the same width are no accident.
-_ENOUGH_ROWS = 8
+# Texts of a plain trace contain commas; that so many different ones have as many is no accident.
+_ENOUGH_TEXTS = 5
 _ROWS = 1024
 
 
@@ -61,7 +61,10 @@ def _is_cut(rows: list[list[str]], width: int, column: int, count: int) -> bool:
     if column + 1 == width or count < 2:
         return False
     has_names = len(rows[0]) == width and all(re.fullmatch(r"[\w@. -]{1,40}", name.strip()) for name in rows[0])
-    return column > 0 or has_names or count >= _ENOUGH_ROWS
+    texts = {
+        re.sub(r"[0-9]+", "", row[column]) for row in rows if len(row) == width and SIGN.search(row[column].encode())
+    }
+    return column > 0 or has_names or len(texts) >= _ENOUGH_TEXTS
 
 
 def _undo(blocks: Iterator[bytes], delimiter: str, column: int) -> Iterator[bytes]:

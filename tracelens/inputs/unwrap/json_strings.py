@@ -6,7 +6,7 @@ too, and none is ever in memory as a whole. What a string is: RFC 8259, section 
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -40,12 +40,24 @@ def find(head: bytes) -> Undo | None:
     counts = Counter(key for key, text in strings if SIGN.search(text))
     if counts:
         key = counts.most_common(1)[0][0]
-        opener = rb'"%s"\s*+:\s*+' % re.escape(key)
-        texts = [text for other, text in strings if other == key]
+        keys = {key, *_other_keys(head, key, counts)}
+        opener = rb'"(?:%s)"\s*+:\s*+' % b"|".join(map(re.escape, sorted(keys)))
+        texts = [text for other, text in strings if other in keys]
     elif _ARRAY.match(head) is not None:
         opener = _in_rows(head) or _ALONE
         texts = re.findall(rb'%s"(%s)' % (opener, _INSIDE), head, re.MULTILINE)
     return _undo(head, opener, texts)
+
+
+def _other_keys(head: bytes, key: bytes, keys: Iterable[bytes]) -> Iterator[bytes]:
+    """The keys of lines of objects that never occur beside the key; others have its strings once more."""
+    lines = [line for line in head.splitlines() if line.lstrip().startswith(b"{")]
+    if len(lines) * 2 < head.count(b"\n"):
+        return
+    of_key = [line for line in lines if b'"%s"' % key in line]
+    for other in keys:
+        if other != key and not any(b'"%s"' % other in line for line in of_key):
+            yield other
 
 
 def find_logfmt(head: bytes) -> Undo | None:

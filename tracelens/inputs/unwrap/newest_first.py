@@ -21,7 +21,7 @@ _TITLE = re.compile(rb"=> (?:lib)?ssh2_\w")
 _ROW = re.compile(rb"(?:^|[^0-9a-zA-Z])0000: (?:[0-9A-F]{2} |$)")
 _BEGIN = re.compile(rb"\[libssh2\] |=> (?:lib)?ssh2_\w")
 # So many times the clock falls, and it rises at most once for so many falls: where another process wrote.
-_FALLS, _FALLS_A_RISE = 5, 8
+_FALLS, _FALLS_A_RISE = 8, 8
 _TOO_LARGE = "its lines are sorted with the newest first: sort them by time, oldest first, and give that file"
 
 

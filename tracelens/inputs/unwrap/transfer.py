@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from tracelens.inputs.unwrap.sign import SIGN, Undo, by_lines
 
 QUOTED_PRINTABLE, BASE64 = "quoted-printable", "base64"
-_SOFT_BREAK = re.compile(rb"=[ \t]*\r?$", re.MULTILINE)
+# A line is broken where it would be longer than 76 characters; a shorter one that ends like this is none.
+_SOFT_BREAK = re.compile(rb"^[^\n]{60,76}=[ \t]*\r?$", re.MULTILINE)
+_PLAIN = re.compile(rb"^=> (?:lib)?ssh2_|^[^\n]{0,59}=[ \t]*\r?$", re.MULTILINE)
 _BASE64_LINES = re.compile(rb"\s*(?:[A-Za-z0-9+/]{40,}={0,2}\s+)*[A-Za-z0-9+/]*={0,2}\s*\Z")
 
 
 def find_quoted_printable(head: bytes) -> Undo | None:
     """The function that undoes quoted-printable if arrows or long lines of a trace are written in it."""
-    if SIGN.search(head) is None:
+    if SIGN.search(head) is None or _PLAIN.search(head) is not None:
         return None
     if re.search(rb"=3D> ?(?:=\r?\n)?(?:lib)?ssh2_", head) is None:
         soft = len(_SOFT_BREAK.findall(head))

@@ -29,6 +29,7 @@ _LIST = re.compile(rb"[\w@.+-]*(?:,[\w@.+-]+)+,?")
 _ENOUGH = 4
 _SHARE = 0.8
 _LONGEST = 1 << 13
+_DIGITS = b"0123456789"
 
 
 class Width(Struct, frozen=True):
@@ -75,7 +76,7 @@ def _begins(line: bytes) -> bool:
 
 def _width(lines: list[bytes]) -> Width | None:
     """The width at which the lines were wrapped; None if nothing shows that they were."""
-    ends = []  # of lines that may go on: their length, and that of the following word
+    ends = []  # of lines that may go on: their length, that of the following word, and the line without its digits
     longest = longest_of_words = 0
     within = False
     for line, following in zip(lines, [*lines[1:], b""], strict=True):
@@ -86,13 +87,14 @@ def _width(lines: list[bytes]) -> Width | None:
         if len(line.split(None, 2)) > 1:
             longest_of_words = max(longest_of_words, _length(line))
         if following.strip() and not _begins(following):
-            ends.append((_length(line), _length(following.split(None, 1)[0])))
-    exact = sum(longest - 1 <= size <= longest for size, _ in ends)
-    if exact > 1 and _is_likely(longest, exact, len(ends)):
-        return Width(longest, True, exact >= _ENOUGH)
-    fitting = sum(size + 1 + word > longest_of_words for size, word in ends)
-    if fitting and _is_likely(longest_of_words, fitting, len(ends)):
-        return Width(longest_of_words, False, fitting >= _ENOUGH)
+            ends.append((_length(line), _length(following.split(None, 1)[0]), line.translate(None, _DIGITS)))
+    # Lines of one text are of one length anyway.
+    exact = [text for size, _, text in ends if longest - 1 <= size <= longest]
+    if len(set(exact)) > 1 and _is_likely(longest, len(exact), len(ends)):
+        return Width(longest, True, len(set(exact)) >= _ENOUGH)
+    fitting = [text for size, word, text in ends if size + 1 + word > longest_of_words]
+    if fitting and _is_likely(longest_of_words, len(fitting), len(ends)):
+        return Width(longest_of_words, False, len(set(fitting)) >= _ENOUGH)
     return None
 
 
