@@ -221,8 +221,7 @@ def _ask(ask: Ask, verbosity: int) -> Iterator[str]:
 
 def _noise(session: Session, verbosity: int) -> Iterator[str]:
     for label, found in _labelled("Noise", session.noise_findings):
-        waits = found.summary.partition(": ")[2] if found.id == "noise-retried" else ""
-        extra = f" ({waits})" if waits else ""
+        extra = f" ({found.summary.partition(': ')[2]})" if found.id == "noise-retried" else ""
         yield from _field(label, f"{session.noise[found.id]} x {NOISE.get(found.id, found.summary)}{extra}")
         if verbosity > 1:
             yield from _quotes("", found.evidence)
