@@ -1,11 +1,11 @@
 """Forms in which programs print credentials that no name announces.
 
-Each form has signs, one of which is on its line, and a pattern whose groups are the values. Patterns are compiled where
-the first line has a sign.
+Each form has signs, one of which is on its line, and a pattern whose groups are the values.
 """
 
 import re
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from typing import Any
 
 # A value of a command line, in quotes or up to a blank; and one that no port, count, path or word is.
 _ARGUMENT = (
@@ -26,6 +26,25 @@ _OTHER = rb"""(?:[^"'(),;\n]{0,80}(?:\([^"'()\n]{0,60}\)[^"'(),;\n]{0,20})?)"""
 _USER = rb"[^\s:/\"'@%]{1,64}(?:@[\w.-]{1,64})?"
 
 
+class LazyPattern:
+    """A pattern that is compiled when it is first used: most texts need few of them, and a small trace hardly any."""
+
+    match: Callable[..., "re.Match[bytes] | None"]
+    fullmatch: Callable[..., "re.Match[bytes] | None"]
+    search: Callable[..., "re.Match[bytes] | None"]
+    finditer: Callable[..., "Iterator[re.Match[bytes]]"]
+    groups: int
+
+    def __init__(self, source: bytes, flags: int = 0) -> None:
+        self._source, self._flags = source, flags
+
+    def __getattr__(self, name: str) -> Any:
+        compiled = re.compile(self._source, self._flags)
+        for method in LazyPattern.__annotations__:
+            setattr(self, method, getattr(compiled, method))
+        return getattr(compiled, name)
+
+
 class Form:
     """One form.
 
@@ -37,12 +56,7 @@ class Form:
 
     def __init__(self, signs: bytes, pattern: bytes, *, exact: bool = False) -> None:
         self.signs = signs.split(b"|")
-        self._pattern, self._flags = pattern, re.X if exact else re.X | re.I
-
-    @cached_property
-    def pattern(self) -> "re.Pattern[bytes]":
-        """The compiled pattern."""
-        return re.compile(self._pattern, self._flags)
+        self.pattern = LazyPattern(pattern, re.X if exact else re.X | re.I)
 
 
 FORMS = (

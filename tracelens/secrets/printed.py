@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from urllib.parse import unquote_to_bytes
 
-from tracelens.secrets import words
-from tracelens.secrets.forms import FORMS
+from tracelens.secrets import no_secrets, words
+from tracelens.secrets.forms import FORMS, LazyPattern
 
 # A value of the text: where it is, and whether it is certainly a secret, not perhaps a word of a sentence.
 Place = tuple[int, int, bool]
 
 _B = rb"(?:[ \t\r]|\xc2\xa0|\xe2\x80[\x80-\x8b\xaf]|\xe3\x80\x80)"
 _OF_NAMES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.$-"
-_NAME_AFTER = re.compile(rb"[A-Za-z0-9_$-]{0,40}(?:\.[A-Za-z0-9_$-]{1,40}){0,3}")
-_PART = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_NAME_AFTER = LazyPattern(rb"[A-Za-z0-9_$-]{0,40}(?:\.[A-Za-z0-9_$-]{1,40}){0,3}")
+_PART = LazyPattern(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 # What closes a name: quotes, also escaped ones, and brackets.
 _CLOSED = rb"""(?:\\{0,4}["'`]|&quot;|&#34;|&#39;|[\])}*]|\xe2\x80[\x98-\x9f]){0,3}"""
 # What a prompt tells between its word and its colon.
@@ -40,38 +40,33 @@ _SIGN = (
     rb"|\xe2\x87\x92|\|)"
     rb"(?:" + _B + rb"|\\\n){0,40}"
 )
-_ASSIGNED = re.compile(_TRAIL + _CLOSED + _SIGN)
-_LOOSELY = re.compile(_B + rb"{1,3}[^\s:=](?:[^:=\n]{0,60}[^\s:=])?" + _B + rb"{0,4}[:=](?!//)" + _B + rb"{0,20}")
-_PROMPTED = re.compile(rb"(?:" + _ABOUT + rb")?" + _B + rb"{0,4}(?::(?!//)|\xef\xbc\x9a|=|\?|>)" + _B + rb"{0,20}")
-_PAIRED = re.compile(rb"""\\?["']""" + _B + rb"?,?" + _B + rb"""{0,8}(?=\\?["'])""")
-_SAID = re.compile(
-    _CLOSED
-    + rb"(?:"
-    + _ABOUT
-    + rb")?"
-    + _B
-    + rb"{1,4}(?:is|was|set to|changed to|reset to|to|ist|lautet|est|es|\xc3\xa8|-)"
-    + _B
-    + rb"{1,4}"
-    rb"(?::" + _B + rb"*)?"
-)
-_SPACED = re.compile(_CLOSED + _B + rb"{1,20}")
-_OPTION = re.compile(rb"(?:" + _B + rb"|\\\n){1,8}|=|:")
-_NEXT_LINE = re.compile(
+_ASSIGNED = LazyPattern(_TRAIL + _CLOSED + _SIGN)
+_LOOSELY = LazyPattern(_B + rb"{1,3}[^\s:=](?:[^:=\n]{0,60}[^\s:=])?" + _B + rb"{0,4}[:=](?!//)" + _B + rb"{0,20}")
+_PROMPTED = LazyPattern(rb"(?:" + _ABOUT + rb")?" + _B + rb"{0,4}(?::(?!//)|\xef\xbc\x9a|=|\?|>)" + _B + rb"{0,20}")
+_PAIRED = LazyPattern(rb"""\\?["']""" + _B + rb"?,?" + _B + rb"""{0,8}(?=\\?["'])""")
+_SAID = LazyPattern(
+    _CLOSED + rb"(?:" + _ABOUT + rb")?" + _B
+    + rb"{1,4}(?:is|was|set to|changed to|reset to|to|ist|lautet|est|es|\xc3\xa8|-)" + _B + rb"{1,4}(?::" + _B + rb"*)?"
+)  # fmt: skip
+_SPACED = LazyPattern(_CLOSED + _B + rb"{1,20}")
+_OPTION = LazyPattern(rb"(?:" + _B + rb"|\\\n){1,8}|=|:")
+_NEXT_LINE = LazyPattern(
     _CLOSED
     + _B
     + rb"{0,4}(?:[:=]"
     + _B
     + rb"{0,4}([|>][+-]?)?)?\r?\n[ \t]{0,40}(?![\w.-]{1,60}[:=](?:\s|\Z))(?=\S{6,200}\r?(?:\n|\Z))"
 )
-_ELEMENT = re.compile(rb"""[^<>\n]{0,200}(?<!/)>(?:<!\[CDATA\[)?([^<>\n]{1,400})(?=\]\]>|</)""")
-_KEYED = re.compile(  # <add key="password" value="x">, {"name": "password", "value": "x"}, <key>password</key><string>x
-    rb"""["']?[^\n"'<>]{0,3}(?:,|\s|/>|</\w{1,20}>)\s{0,40}(?:[{<]?\w{0,20}[ >]?)"""
-    rb"""["']?(?:value|val|content|text|string|Value)"""
-    rb"""["']?\s{0,4}(?:[:=>]|=>)\s{0,4}(?:"([^"\n]{1,400})"|'([^'\n]{1,400})'|([^"'<>\n]{1,400}?)(?=["'<]|\s*$))"""
+_ELEMENT = LazyPattern(rb"""[^<>\n]{0,200}(?<!/)>(?:<!\[CDATA\[)?([^<>\n]{1,400})(?=\]\]>|</)""")
+_KEYED = (
+    LazyPattern(  # <add key="password" value="x">, {"name": "password", "value": "x"}, <key>password</key><string>x
+        rb"""["']?[^\n"'<>]{0,3}(?:,|\s|/>|</\w{1,20}>)\s{0,40}(?:[{<]?\w{0,20}[ >]?)"""
+        rb"""["']?(?:value|val|content|text|string|Value)"""
+        rb"""["']?\s{0,4}(?:[:=>]|=>)\s{0,4}(?:"([^"\n]{1,400})"|'([^'\n]{1,400})'|([^"'<>\n]{1,400}?)(?=["'<]|\s*$))"""
+    )
 )
 
-_CELL = re.compile(  # <td>Password</td><td>x</td>, <setting name="Password"><value>x</value>
+_CELL = LazyPattern(  # <td>Password</td><td>x</td>, <setting name="Password"><value>x</value>
     rb"""["']?\s{0,3}(?:/?>\s{0,20})?(?:</\w{1,20}>\s{0,20})?<\w{1,20}[^<>\n]{0,80}>([^<>\n]{1,200})(?=</)"""
 )
 
@@ -79,12 +74,12 @@ _CELL = re.compile(  # <td>Password</td><td>x</td>, <setting name="Password"><va
 
 _MARK = rb"""(?:[uUbBrRfF@$]{0,2}|N|string\(\d{1,4}\)\s)(?P<mark>\\{1,4}["'`]|["'`]|&quot;|&\#0?3[49];|&apos;)"""
 # The end is a mark that a blank or a sign follows; if there is none, the first mark.
-_QUOTED = re.compile(
+_QUOTED = LazyPattern(
     _MARK + rb"""(?P<in>(?:\\.|[^\\\n]){1,400}?)(?P=mark)(?=[\s,;:)\]}>.|&/?!<%]|\\|\Z)"""
     rb"""|(?:\xe2\x80[\x98\x9a\x9b\x9c\x9e\x9f]|\xc2\xab)(?P<typed>[^\n]{1,400}?)(?:\xe2\x80[\x98\x99\x9c\x9d]|\xc2\xbb)"""
 )
-_QUOTED_ANYHOW = re.compile(_MARK + rb"(?P<in>(?:\\.|[^\\\n]){1,400}?)(?P=mark)(?P<typed>)")
-_BRACKETED = re.compile(
+_QUOTED_ANYHOW = LazyPattern(_MARK + rb"(?P<in>(?:\\.|[^\\\n]){1,400}?)(?P=mark)(?P<typed>)")
+_BRACKETED = LazyPattern(
     rb"(?:\[([^\n]{1,400}?)\]|\(([^\n]{1,400}?)\)|\{([^\n]{1,400}?)\}|<([^\n]{1,400}?)>)(?=[\s.,;:!\"')\]}]|\Z)"
 )
 # A value without quotes ends at a blank, or where a sign shows that another field begins or a bracket closes.
@@ -92,12 +87,12 @@ _END = (
     rb"""[&;,|]+(?:[A-Za-z_][\w.$-]{0,40}"?[=:]|\s|\Z|["'}\])<])|\\?["'`}\])>]+[,;.]*(?:\s|\Z)|</|\\[nrt"]|"""
     rb"""["'][,}\]):]|&quot;|&amp;|%26|\xc2\xa0|\xe2\x80\xaf|,["'{\[]"""
 )
-_BARE = re.compile(rb"(?:(?!" + _END + rb")[^\s\"'`])(?:(?!" + _END + rb")[^\s]){0,399}")
-_UNCLOSED = re.compile(rb"""\\{0,4}["'`]([^\n"'`]{1,400})(?=\n|\Z)""")
-_REST = re.compile(rb"[^\n\r]{1,200}")
+_BARE = LazyPattern(rb"(?:(?!" + _END + rb")[^\s\"'`])(?:(?!" + _END + rb")[^\s]){0,399}")
+_UNCLOSED = LazyPattern(rb"""\\{0,4}["'`]([^\n"'`]{1,400})(?=\n|\Z)""")
+_REST = LazyPattern(rb"[^\n\r]{1,200}")
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_PATH = re.compile(rb"(?:/|~|\.{1,2}/|[A-Za-z]:[\\/])[^\n]*")
-_SENTENCE = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+|[0-9]{1,3}|[a-z]+(?:[-/_][a-z]+)+")
+_PATH = LazyPattern(rb"(?:/|~|\.{1,2}/|[A-Za-z]:[\\/])[^\n]*")
+_SENTENCE = LazyPattern(rb"[A-Z]?[a-z]+|[A-Z]+|[0-9]{1,3}|[a-z]+(?:[-/_][a-z]+)+")
 
 
 def _value(text: bytes, at: int) -> tuple[int, int, bool] | None:
@@ -119,10 +114,10 @@ def _value(text: bytes, at: int) -> tuple[int, int, bool] | None:
 
 
 _KINDS = (re.compile(rb"[a-z\x80-\xff]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]"))
-_SIGNS = re.compile(rb"[^A-Za-z0-9\x80-\xff\s.,:;()\\/-]")
+_SIGNS = LazyPattern(rb"[^A-Za-z0-9\x80-\xff\s.,:;()\\/-]")
 
 
-def _is_strong(value: bytes, unusual: "re.Pattern[bytes] | None" = None) -> bool:
+def _is_strong(value: bytes, unusual: LazyPattern | None = None) -> bool:
     """Whether a value looks invented: characters of three kinds, and no path, number, address or date.
 
     Args:
@@ -172,7 +167,7 @@ def _named(text: bytes, start: int, stop: int) -> Iterator[Place]:
         value = text[place[0] : place[1]]
         is_path = _PATH.fullmatch(value) is not None and name.text.lower() in (b"pwd", b"oldpwd")
         if not is_path and (not name.is_about or _is_strong(value)):
-            if words.PLACEHOLDER.fullmatch(value.strip(b".,!?;:)")) is None:
+            if no_secrets.PLACEHOLDER.fullmatch(value.strip(b".,!?;:)")) is None:
                 is_weak = text[name.end : name.end + 4].strip()[:1] in _WEAK_SIGNS and _SENTENCE.fullmatch(value)
                 yield *place[:2], place[2] and not is_weak
             return
@@ -186,7 +181,7 @@ def _is_about(word: bytes, after: bytes) -> bool:
     """Whether a name is not that of a secret itself: of its file, its type, its age."""
     parts = _PART.findall(after)
     return after[:1] in (b"s", b"S") or (
-        bool(parts) and (word == b"auth" or words.ABOUT.fullmatch(parts[-1]) is not None)
+        bool(parts) and (word == b"auth" or no_secrets.ABOUT.fullmatch(parts[-1]) is not None)
     )
 
 
@@ -238,20 +233,20 @@ def _in_sentence(text: bytes, end: int) -> Iterator[Place]:
         is_word = _SENTENCE.fullmatch(value) is not None
         if pattern is _PROMPTED or _is_strong(value):
             yield start, stop, is_delimited or not is_word
-        elif words.NO_SECRET.fullmatch(value) is None:
+        elif no_secrets.NO_SECRET.fullmatch(value) is None:
             # In brackets may be an explanation.
             is_explained = text[start - 1 : start] in _BRACKETS and (is_word or b" " in value)
             if (is_delimited and not is_explained) or (not is_delimited and _is_meant(pattern, text, end, value)):
                 yield start, stop, is_delimited or not is_word
 
 
-def _is_meant(pattern: "re.Pattern[bytes]", text: bytes, end: int, value: bytes) -> bool:
+def _is_meant(pattern: LazyPattern, text: bytes, end: int, value: bytes) -> bool:
     """Whether a plain word is a value: the sentence says so."""
     return (pattern is _SAID and len(value) > 3) or (pattern is _SPACED and _is_told(text, end, value))
 
 
 # What stands before a word for a secret where its value is told: `with password x`, `login orla password x`.
-_TELLS = re.compile(
+_TELLS = LazyPattern(
     rb"(?i)(?:\b(?:with|using|use|setx|env|arg)\s+(?:the\s+|new\s+)?[\w$]{0,40}|"
     rb"\b(?:machine|login|user|account)\s[^\n]{0,80}(?:\n[^\n]{0,80})?\s)\Z"
 )
@@ -303,13 +298,13 @@ def places(text: bytes) -> list[Place]:
 
 
 # What a value that looks invented is not: a fingerprint, a public key, a name of a class, a version.
-_BESIDE = re.compile(
+_BESIDE = LazyPattern(
     rb"""(?<![^\s"'`<>,;()\[\]{}=|])(?!(?:SHA\d*|MD5|AAAA)[:A-Za-z0-9]|\w{1,40}\.\w{1,40}\.\w|[\w-]{1,40}[_/-]v?\d+\.\d|[/~]|\w:\\|\w+://)"""
     rb"""[^\s"'`<>,;()\[\]{}=|]{6,80}"""
 )
-_NAME_LIKE = re.compile(rb"[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)*\d{0,4}[a-z]?|[A-Z][A-Za-z]*\d{0,4}|[\w.+-]+@[\w.-]+")
+_NAME_LIKE = LazyPattern(rb"[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)*\d{0,4}[a-z]?|[A-Z][A-Za-z]*\d{0,4}|[\w.+-]+@[\w.-]+")
 _BESIDES = 120
-_UNUSUAL = re.compile(rb"[#!$%&*+?^~]")
+_UNUSUAL = LazyPattern(rb"[#!$%&*+?^~]")
 
 
 def _beside(text: bytes, start: int, stop: int) -> Iterator[Place]:
@@ -331,7 +326,8 @@ def _formed(text: bytes, signs: list[tuple[int, bytes]]) -> Iterator[Place]:
             pattern = FORMS[number].pattern
             for match in pattern.finditer(text, start, stop):
                 spans = (match.span(group) for group in range(1, pattern.groups + 1))
-                yield from ((a, b, True) for a, b in spans if a >= 0 and not words.PLACEHOLDER.fullmatch(text[a:b]))
+                placeholder = no_secrets.PLACEHOLDER.fullmatch
+                yield from ((a, b, True) for a, b in spans if a >= 0 and not placeholder(text[a:b]))
 
 
 @cache

@@ -1,10 +1,9 @@
-"""Words that name a secret, in the languages of programs and of their users, and words that no secret is."""
+"""Words that name a secret, in the languages of programs and of their users."""
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tracelens.secrets.forms import FORMS
+from tracelens.secrets.forms import FORMS, LazyPattern
 
 if TYPE_CHECKING:
     from ahocorasick_rs import BytesAhoCorasick
@@ -58,18 +57,18 @@ PHRASES = (
 
 
 @cache
-def _roots() -> tuple[list[bytes], list[tuple[str, re.Pattern[bytes] | None]]]:
+def _roots() -> tuple[list[bytes], list[tuple[str, LazyPattern | None]]]:
     """What is searched for in a text in lower case, and what each is."""
-    kinds: dict[bytes, tuple[str, re.Pattern[bytes] | None]] = {}
+    kinds: dict[bytes, tuple[str, LazyPattern | None]] = {}
     for heads, rest in PHRASES:
-        pattern = re.compile(rest.encode("latin-1"))
+        pattern = LazyPattern(rest.encode("latin-1"))
         for word in heads:
             kinds.update(dict.fromkeys(_cases(word), ("phrase", pattern)))
     for kind, words in (("short", SHORT), ("long", LONG)):
         for word in words:
             kinds.update(dict.fromkeys(_cases(word), (kind, None)))
     for head in ("otp", "totp", "pin", "auth"):  # they begin phrases, too
-        kinds[head.encode()] = ("both", kinds[head.encode()][1] or re.compile(PHRASES[1][1].encode("latin-1")))
+        kinds[head.encode()] = ("both", kinds[head.encode()][1] or LazyPattern(PHRASES[1][1].encode("latin-1")))
     signs = list(dict.fromkeys([*HINTS, *(sign for form in FORMS for sign in form.signs)]))
     return [*kinds, *signs], [*kinds.values(), *[("sign", None)] * len(signs)]
 
@@ -103,7 +102,7 @@ def find(text: bytes) -> tuple[list[tuple[int, int]], list[tuple[int, bytes]]]:
     return found, signs
 
 
-def _word_end(text: bytes, lower: bytes, start: int, stop: int, kind: str, phrase: "re.Pattern[bytes] | None") -> int:
+def _word_end(text: bytes, lower: bytes, start: int, stop: int, kind: str, phrase: LazyPattern | None) -> int:
     """Where the word that begins here ends; 0 if it is no word for a secret."""
     longer = phrase.match(lower, start) if phrase is not None else None
     if longer is not None:
@@ -127,38 +126,3 @@ def _is_part(text: bytes, lower: bytes, start: int, stop: int) -> bool:
 
 def _is_letter(byte: bytes) -> bool:
     return byte.isalpha() or byte >= b"\x80"
-
-
-# The last part of a name that is about a secret, and not the secret: password_file, PasswordAuthentication, tokenType.
-ABOUT = re.compile(
-    rb"(?i)(?:file|files|path|dir|folder|name|names|type|types|method|methods|auth|authentication|prompt|prompts|"
-    rb"length|len|size|"
-    rb"count|expiry|expires?|expired|expiration|age|policy|min|max|enabled?|disabled?|required?|retry|retries|"
-    rb"attempts?|timeout|"
-    rb"url|uri|endpoint|id|ids|hint|mode|algorithm|encoding|format|change|changed|reset|field|label|status|state|ok|"
-    rb"fail|failed|"
-    rb"failure|failures|error|errors|source|provider|manager|store|command|callback|func|function|handler|class|"
-    rb"version|"
-    rb"less|ed|protected|based|free|only|exchange|agent|line|lines|index|date|time|warn|warning|days|login|logins|"
-    rb"success|successful|accepted|rejected|denied|invalid|mismatch|many|needed|unverified|probe|log|gz|txt|py|js|json|"
-    rb"xml|ya?ml|conf|cfg|ini|java|html?|request|requests|response|responses|supported|allowed|is|are|for)\Z"
-)
-# What stands where a secret would, in any form; and what does in a sentence.
-PLACEHOLDER = re.compile(
-    rb"(?i)(?:true|false|yes|no|none|null|nil|undefined|basic|bearer|digest|negotiate|ntlm|[*.\-_=x#?\xe2\x80\xa2\xa2]{1,64}|"
-    rb"\(?(?:hidden|null|none|empty|redacted|not shown|set)\)?|\[hidden\]|<[a-z _-]{1,30}>|\$\{[^}]*\}?|"
-    rb"\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\{\{.*\}\}|\$\([^)]*\)|"
-    rb"hidden-[a-z]{6}|0x[0-9a-f]{8,16})\Z"
-)
-NO_SECRET = re.compile(
-    rb"(?i)(?:on|off|enabled|disabled|required|optional|unset|not|given|ok|prompt|unknown|missing|invalid|incorrect|"
-    rb"wrong|"
-    rb"expired|failed|failure|rejected|denied|accepted|refused|changed|needed|authentication|auth|method|publickey|"
-    rb"password|"
-    rb"passphrase|username|keyboard-interactive|interactive|removed|masked|secret|in|is|was|has|for|from|to|of|the|"
-    rb"an?|and|or|"
-    rb"with|by|at|as|your|str|string|int|bool|bytes|n/a|default|too|being|already|about|correct|valid|blank|sent|"
-    rb"used|found|file|"
-    rb"that|this|there|shown|kept|here|only|also|still|never|always|went|"
-    rb"[a-z]+(?:ed|ing|tion))\Z"
-)
