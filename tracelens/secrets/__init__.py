@@ -236,6 +236,17 @@ class _PrefixSearch:
         return 0
 
 
+def replaced(text: bytes, found: list[tuple[int, int, bytes]], mask: Callable[[bytes], bytes]) -> bytes:
+    """The text with `mask` of each value in its place; `found` are start, stop and value, in order."""
+    if not found:
+        return text
+    out, done = [], 0
+    for start, stop, value in found:
+        out += [text[done:start], mask(value)]
+        done = stop
+    return b"".join([*out, text[done:]])
+
+
 class SecretSearcher:
     """Searches for secrets in any encoding; if several begin at the same offset, the longest counts.
 
@@ -293,14 +304,7 @@ class SecretSearcher:
 
     def replace(self, data: bytes, mask: Callable[[bytes], bytes], *, numbers: bool = True) -> bytes:
         """Replace each secret by `mask` of it."""
-        found = self.find(data, numbers=numbers)
-        if not found:
-            return data
-        out, done = [], 0
-        for start, stop, value in found:
-            out += [data[done:start], mask(value)]
-            done = stop
-        return b"".join([*out, data[done:]])
+        return replaced(data, self.find(data, numbers=numbers), mask)
 
 
 def _alone(data: bytes, start: int, stop: int) -> bool:

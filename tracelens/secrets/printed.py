@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from urllib.parse import unquote_to_bytes
 
-from tracelens.secrets import no_secrets, words
+from tracelens.secrets import no_secrets, replaced, words
 from tracelens.secrets.forms import FORMS, LazyPattern
 
 # A value of the text: where it is, and whether it is certainly a secret, not perhaps a word of a sentence.
@@ -386,11 +386,4 @@ def _meanings(value: bytes) -> Iterator[bytes]:
 
 def masked(text: bytes, mask: Callable[[bytes], bytes]) -> bytes:
     """Replace each value that the text marks as secret by `mask` of it."""
-    found = places(text)
-    if not found:
-        return text
-    out, done = [], 0
-    for start, stop, _ in found:
-        out += [text[done:start], mask(text[start:stop])]
-        done = stop
-    return b"".join([*out, text[done:]])
+    return replaced(text, [(start, stop, text[start:stop]) for start, stop, _ in places(text)], mask)

@@ -12,7 +12,7 @@ from functools import cache
 from html import unescape
 from itertools import accumulate, islice
 
-from tracelens.secrets import MAX_ENCODED_SECRETS, SecretSearcher
+from tracelens.secrets import MAX_ENCODED_SECRETS, SecretSearcher, replaced
 
 # What is looked for, in words, for those who read the result.
 LOOKED_FOR = (
@@ -319,11 +319,4 @@ class Spellings:
 
     def replace(self, text: bytes, mask: Callable[[bytes], bytes]) -> bytes:
         """Replace each secret by `mask` of it."""
-        found = self.find(text)
-        if not found:
-            return text
-        out, done = [], 0
-        for start, stop, value in found:
-            out += [text[done:start], mask(value)]
-            done = stop
-        return b"".join([*out, text[done:]])
+        return replaced(text, self.find(text), mask)
