@@ -8,7 +8,6 @@ Inputs are only read. Their first bytes decide what they are, not their names.
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, NamedTuple
 
@@ -85,7 +84,7 @@ class Source:
         digest, count, damage = _Digest(), 0, None
         try:
             if self._max_silent_bytes is not None:
-                stream = _with_trace_sign(stream, size, self._max_silent_bytes)
+                stream = _with_record(stream, self._max_silent_bytes)
             while block := stream.read(size if count < _LARGE_BYTES else max(size, _LARGE_BLOCK_BYTES)):
                 digest.update(block)
                 count += len(block)
@@ -152,28 +151,18 @@ class _Digest:
         return self._digest.hexdigest()
 
 
-# Text that only a trace contains, in ASCII or UTF-16.
-_TRACE_SIGN = re.compile(rb"ssh2_|libssh2|[0-9]\.[0-9]{6} [A-Z]|s\0s\0h\0002")
-
-
-def _with_trace_sign(stream: Stream, size: int, limit: int) -> Stream:
-    """The stream, after checking that a sign of a trace appears in its first `limit` bytes.
+def _with_record(stream: Stream, limit: int) -> Stream:
+    """The stream, after checking that a record, or its beginning, is in its first `limit` bytes.
 
     Raises:
-        UnreadableInput: no sign appears.
+        UnreadableInput: none is.
     """
-    blocks: list[bytes] = []
-    count, tail = 0, b""
-    while block := stream.read(size):
-        blocks.append(block)
-        count += len(block)
-        if _TRACE_SIGN.search(tail + block):
-            break
-        tail = block[-16:]
-        if count > limit:
-            raise UnreadableInput("", f"no libssh2 record before the limit: silent_bytes = {limit:,}")
-    head = iter(blocks)
-    return Stream(lambda wanted: next(head, None) or stream.read(wanted), "input")
+    from tracelens.inputs.signs import search
+
+    searched = search(stream, limit)
+    if not searched.has_record and searched.size >= limit:
+        raise UnreadableInput("", f"no libssh2 record before the limit: silent_bytes = {limit:,}")
+    return searched.stream
 
 
 class _LimitedPipe:
