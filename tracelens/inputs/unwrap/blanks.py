@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from tracelens.inputs.unwrap.sign import Undo, by_lines
+from tracelens.inputs.unwrap.trace_lines import Undo, by_lines
 
 NAME = "changed blanks"
 _HEAD = re.compile(rb"\[libssh2\][ \t]+(?:(\d{1,12}\.\d{1,6})[ \t]+)?([A-Z][A-Za-z]+(?:[ \t]+[A-Z][a-z]*)?):[ \t]*")

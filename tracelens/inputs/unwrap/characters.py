@@ -7,7 +7,7 @@ which they damage a trace's own lines is changed: names and passwords may hold t
 import re
 from collections.abc import Iterator
 
-from tracelens.inputs.unwrap.sign import Undo, by_lines
+from tracelens.inputs.unwrap.trace_lines import Undo, by_lines
 
 NAME = "no-break blanks, typographic dashes and quotes"
 # The octets of Windows-1252 that are no UTF-8 are surrogates here.

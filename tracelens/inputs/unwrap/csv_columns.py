@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 
 from tracelens.errors import UnreadableInput
-from tracelens.inputs.unwrap.sign import SIGN, Undo, by_lines
+from tracelens.inputs.unwrap.trace_lines import SIGN, Undo, by_lines
 
 NAME = "CSV"
 _DELIMITERS = ",;\t|"

@@ -6,7 +6,7 @@ The newlines are written as "\n". A list's elements are lines of their own.
 import re
 from collections.abc import Iterator
 
-from tracelens.inputs.unwrap.sign import Undo, by_lines
+from tracelens.inputs.unwrap.trace_lines import Undo, by_lines
 
 NAME = "string escapes"
 _NEXT = rb"(?:\[libssh2\] |(?:=|\\u003[dD])(?:>|\\x3[eE]|\\u003[eE]) (?:lib)?ssh2_|[0-9a-f]{4}: [0-9A-F]{2} )"

@@ -8,7 +8,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from tracelens.inputs.unwrap.sign import SIGN, Undo
+from tracelens.inputs.unwrap.trace_lines import SIGN, Undo
 
 NAME = "HTML"
 ENTITIES = "HTML entities"

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tracelens.inputs.unwrap.sign import SIGN, Undo
+from tracelens.inputs.unwrap.trace_lines import SIGN, Undo
 
 NAME, LOGFMT = "JSON", "logfmt"
 _INSIDE = rb'(?:[^"\\\n]++|\\[^\n])*+'

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from tracelens.errors import UnreadableInput
-from tracelens.inputs.unwrap.sign import Undo, by_lines
+from tracelens.inputs.unwrap.trace_lines import Undo, by_lines
 
 NAME = "newest line first"
 MAX_BYTES = 32 << 20

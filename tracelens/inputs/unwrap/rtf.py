@@ -6,7 +6,7 @@ Paragraphs and line breaks become newlines; fonts, colours, pictures and other g
 import re
 from collections.abc import Iterator
 
-from tracelens.inputs.unwrap.sign import Undo
+from tracelens.inputs.unwrap.trace_lines import Undo
 
 NAME = "RTF"
 _TOKEN = re.compile(

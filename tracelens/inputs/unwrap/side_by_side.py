@@ -5,10 +5,8 @@ They are not taken apart: both programs cut each line at half of their width, so
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 
-from tracelens.errors import UnreadableInput
-from tracelens.inputs.unwrap.sign import Undo
+from tracelens.inputs.unwrap.trace_lines import Undo, refusal
 
 NAME = "side by side"
 
@@ -49,9 +47,4 @@ def found(head: bytes) -> bool:
 
 def find(head: bytes) -> Undo | None:
     """The function that refuses the text if it is two traces side by side."""
-    return _refuse if found(head) else None
-
-
-def _refuse(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    raise UnreadableInput("", REASON)
-    yield from blocks
+    return refusal(REASON) if found(head) else None

@@ -3,8 +3,10 @@
 import binascii
 import re
 from collections.abc import Iterator
+from functools import partial
 
-from tracelens.inputs.unwrap.sign import SIGN, Undo, by_lines
+from tracelens.inputs import mail_text
+from tracelens.inputs.unwrap.trace_lines import SIGN, Undo
 
 QUOTED_PRINTABLE, BASE64 = "quoted-printable", "base64"
 # A line is broken where it would be longer than 76 characters; a shorter one that ends like this is none.
@@ -22,12 +24,7 @@ def find_quoted_printable(head: bytes) -> Undo | None:
         long = max((len(line) for line in head.splitlines()[:-1]), default=0)
         if not soft or long > 78 or re.search(rb"=(?![0-9A-F]{2}|[ \t]*\r?\n|\Z)", head):
             return None
-    return _undo_quoted_printable
-
-
-def _undo_quoted_printable(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    for block in by_lines(blocks):
-        yield binascii.a2b_qp(block)
+    return partial(_undo, encoding=QUOTED_PRINTABLE)
 
 
 def find_base64(head: bytes) -> Undo | None:
@@ -39,15 +36,10 @@ def find_base64(head: bytes) -> Undo | None:
         text = binascii.a2b_base64(letters[: len(letters) // 4 * 4])
     except binascii.Error:
         return None
-    return _undo_base64 if SIGN.search(text) else None
+    return partial(_undo, encoding=BASE64) if SIGN.search(text) else None
 
 
-def _undo_base64(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for block in blocks:
-        rest += re.sub(rb"[^A-Za-z0-9+/]+", b"", block)
-        stop = len(rest) // 4 * 4
-        yield binascii.a2b_base64(rest[:stop])
-        rest = rest[stop:]
-    if len(rest) > 1:
-        yield binascii.a2b_base64(rest + b"=" * (-len(rest) % 4))
+def _undo(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    read = mail_text.decoded(lambda _: next(blocks, b""), encoding)
+    while block := read(0):
+        yield block

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from tracelens.inputs.unwrap.sign import Undo, by_lines
+from tracelens.inputs.unwrap.trace_lines import Undo, by_lines
 
 NAME = "wrapped lines"
 _NARROWEST, _WIDEST = 30, 200

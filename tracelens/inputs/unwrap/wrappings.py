@@ -16,7 +16,7 @@ from tracelens.inputs.unwrap import (
     transfer,
     wrapped_lines,
 )
-from tracelens.inputs.unwrap.sign import Undo
+from tracelens.inputs.unwrap.trace_lines import Undo
 
 # Other programs' formats, which may contain each other; then damage to a trace's own lines, undone once.
 _FORMATS = (
