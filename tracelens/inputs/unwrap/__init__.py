@@ -22,7 +22,10 @@ _MAX_DEPTH = 8
 _OTHER_LINE = re.compile(
     rb"^(?!\[libssh2\] (?:\d+\.\d{6} )?[A-Z]|=> |[0-9a-f]{4,6}: (?:[0-9A-F]{2} )|\r?$)", re.MULTILINE
 )
-_ODD = re.compile(rb"[\x80-\xff]|&[a-z#]|<(?:br|/)|\\[rn]|=3D|=\r?$|\t|[\"']\s*[,;]|[0-9A-F]{2} :", re.MULTILINE)
+_ODD = re.compile(
+    rb"[\x80-\xff]|&(?:[a-z]{2,6}|#\w{1,6});|<(?:br|/[a-z]{1,5}>)|\\n[^\n]{0,120}?\[libssh2\]|=3D|\t"
+    rb"|: (?:[0-9A-F]{2} ){9}"
+)
 _CLOCK = re.compile(rb"\[libssh2\] (\d{1,9}\.\d{6}) ")
 _SIGN = re.compile(rb"libssh2\]|ssh2_[a-z]")
 
