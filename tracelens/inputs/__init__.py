@@ -17,7 +17,7 @@ from tracelens.inputs.encoding import decode
 from tracelens.inputs.files import STDIN, display_name, is_pipe, list_files, list_paths, open_file
 from tracelens.inputs.limits import Limits
 from tracelens.inputs.streams import InputFile, Stream, reason
-from tracelens.inputs.unwrap import unwrap
+from tracelens.inputs.unwrap import unwrap as undo_wrappings  # `unwrap` stays the package
 
 __all__ = [
     "STDIN", "InputFile", "Limits", "Source", "Text", "decode", "display_name", "find", "is_pipe", "list_files",
@@ -113,7 +113,7 @@ class Text(NamedTuple):
 def read_text(chunks: Iterable[bytes]) -> Text:
     """Decode a source's bytes, and undo what other programs wrapped them in."""
     encoding, blocks = decode(chunks)
-    return Text(encoding, *unwrap(blocks, encoding))
+    return Text(encoding, *undo_wrappings(blocks, encoding))
 
 
 class _Digest:
