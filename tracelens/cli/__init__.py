@@ -3,7 +3,7 @@
 Each command has a module, which is imported when the command runs.
 """
 
-# ruff: noqa: E402  the first thing comes before what is imported
+# ruff: noqa: E402  the setting below holds for the imports too
 import gc
 
 gc.set_threshold(100_000, 20, 20)  # start-up objects live for the whole run, so early GC passes are wasted

@@ -7,6 +7,7 @@ place of every row, whatever prefix and line end a program uses:
     0000: 32 00 00 00 04 72 6F 6F  74 00 00 00 0E 73 73 68 : 2....root....ssh
 """
 
+import re
 from functools import lru_cache
 
 from msgspec import Struct
@@ -231,3 +232,9 @@ class PartialDump(Dump):
     def shows_a_row(self) -> bool:
         """Whether a whole row was seen, or all of the dump."""
         return len(self._bytes) >= min(ROW, self.size)
+
+
+def is_cut(row: re.Match[bytes], column: int) -> bool:
+    """Whether the digits that a short row lacks are its last ones: nothing, or half a pair, is left of the line."""
+    rest = row.string[column:]
+    return not rest.rstrip(b"\r\n") if b":" in row.string[row.end() : column] else len(rest.strip()) < 2

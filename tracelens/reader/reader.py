@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tracelens.libssh2 import events
 from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import FAILURE, MULTILINE, SFTP_DATA, SFTP_PACKET, is_repeated
-from tracelens.reader.dumps import ROW, Dump, Layout, PartialDump
+from tracelens.reader.dumps import ROW, Dump, Layout, PartialDump, is_cut
 from tracelens.reader.framer import TAG, Framer
 from tracelens.reader.patterns import DIGITS, TEXT_KEPT, decoded, is_cut_beginning, is_cut_record
 from tracelens.reader.repeats import Run
@@ -297,7 +297,7 @@ class Reader(Framer):
 
     def _row(self, row: re.Match[bytes], column: int, stop: int, *, is_due: bool) -> None:
         if self._dump is not None:
-            self._dump.add(int(row[1], 16), row[2] or b"", cut=_is_cut(row, column))
+            self._dump.add(int(row[1], 16), row[2] or b"", cut=is_cut(row, column))
         newline = self._buffer[stop - 1 : stop] == b"\n"
         self.account.dump_bytes += stop - newline - self._pos
         self.account.blank_bytes += newline
@@ -392,12 +392,6 @@ class Reader(Framer):
         self.account.record_bytes += len(text)
         self._line += lines
         self._pos += len(text)
-
-
-def _is_cut(row: re.Match[bytes], column: int) -> bool:
-    """Whether the digits that a short row lacks are its last ones: nothing, or half a pair, is left of the line."""
-    rest = row.string[column:]
-    return not rest.rstrip(b"\r\n") if b":" in row.string[row.end() : column] else len(rest.strip()) < 2
 
 
 def read(chunks: Iterable[bytes], *, fold: bool = True) -> Reader:
