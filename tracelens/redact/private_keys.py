@@ -24,6 +24,11 @@ _MEMBER = re.compile(
 _END_OF_LINE = re.compile(rb"\s*\Z")
 
 
+def begins_key(text: bytes) -> bool:
+    """Whether a private key begins in the text."""
+    return _BEGIN.search(text) is not None
+
+
 class PrivateKeys:
     """Takes keys out of a program's output, which comes in pieces."""
 

@@ -14,7 +14,7 @@ from tracelens.redact.channel_content import Content, Part, SftpContent
 from tracelens.redact.collect import AGENT, PASSWORD_KEPT, SFTP, SecretCollector, Secrets
 from tracelens.redact.hexdump import Edit, Hexdump, Row
 from tracelens.redact.packets import HIDING, SIZING, Packet, Pass, WireSizes, is_transfer, program
-from tracelens.redact.private_keys import PrivateKeys
+from tracelens.redact.private_keys import PrivateKeys, begins_key
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.tokens import OtherBytes, RecordToken, Token
 from tracelens.secrets.spellings import Spellings
@@ -302,7 +302,7 @@ class Rewrite(Pass):
         length = min(int.from_bytes(packet.data[header - 4 : header]), size)
         payload = packet.data[header : header + length]
         is_kept = self._choices.keep_content and self._collector.kinds[stream] != AGENT
-        is_kept = is_kept and not secrets.KEY_BEGIN.search(payload)
+        is_kept = is_kept and not begins_key(payload)
         edits = []
         for part in self._parts(stream, payload, length, size):
             old = payload[part.start : part.stop]

@@ -51,8 +51,6 @@ _NAMES = (
     "hidden-arguments (hidden) [hidden] "
     "No such file Permission denied Failure Success End of file Bad message Operation unsupported Connection lost"
 )
-KEY_BEGIN = re.compile(rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----|PuTTY-User-Key-File-\d|Private-Lines: ")
-KEY_END = re.compile(rb"-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----|Private-MAC: ")
 
 
 def mask(number: int) -> bytes:
