@@ -327,7 +327,7 @@ def test_redacting_files(part: int, tmp_path: Path) -> None:
     ended = run("redact", tmp_path / "in", "-o", tmp_path / "out")
     check(ended, (0, 2), seconds=2 * SECONDS)
     copies = {path.name for path in (tmp_path / "out").iterdir()}
-    notes = (b" left out", b" the copy is the trace within")  # these have their copy
+    notes = (b" left out", b" the copy holds only the trace within")  # these have their copy
     said = b"\n".join(line for line in ended.err.splitlines() if not any(note in line for note in notes))
     refused = {kind for kind in kinds if f"/{kind.replace(' ', '-')}".encode() in said}
     assert copies == {kind.replace(" ", "-") for kind in kinds if kind not in refused}

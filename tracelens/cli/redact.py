@@ -116,7 +116,7 @@ def _survey(redaction: "Redaction", inputs: list[str]) -> tuple[list[str], bool]
             failed = True
             continue
         if undone := redaction.unwrapped(found.name):
-            warn(f"{found.name}: the copy is the trace within: {', then '.join(undone)} undone")
+            warn(f"{found.name}: the copy holds only the trace within: {', then '.join(undone)} undone")
         if damage is not None:
             warn(f"{found.name}: damaged, only its readable part is in the copy: {damage}")
             failed = True

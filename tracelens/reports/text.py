@@ -121,7 +121,7 @@ def _head(analysis: Analysis, paint: Paint) -> Iterator[str]:
     yield f"{paint(name, 'strong')}: {', '.join(parts)}"
     if analysis.source.unwrapped:
         undone = ", then ".join(analysis.source.unwrapped)
-        yield from _wrapped(f"Undone before reading: {undone}. Lines are counted after that.", WIDTH)
+        yield from _wrapped(f"Undone before reading: {undone}. Line numbers count what is left.", WIDTH)
     if analysis.source.damage:
         damage = escaped(analysis.source.damage)
         yield from _wrapped(f"The input is damaged, only its readable part was analyzed: {damage}", WIDTH)
