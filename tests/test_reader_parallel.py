@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import re
 import subprocess
 import sys
@@ -114,3 +115,16 @@ def test_the_analysis_is_the_same_whatever_the_jobs(tmp_path: Path) -> None:
     ]
     assert shown[0] == shown[1]
     assert json.loads(shown[0])["analyses"][0]["trace"]["records"] > 800_000
+
+
+def test_processes_that_are_killed_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "large.log"
+    path.write_bytes(TRANSFER)
+    cuts = parallel.cuts(str(path), path.stat().st_size, SPAN)
+    reader = parallel.ParallelReader(str(path), cuts, 2, iter([path.read_bytes()]))
+    items = []
+    for item in reader:
+        items.append(told(item))
+        for process in multiprocessing.active_children():
+            process.kill()
+    assert (items, reader.account) == read_whole(path)

@@ -4,12 +4,13 @@ The file is cut where no dump can be open: where a record begins after so many b
 waits for a row any more. Each span is read by a `Reader` of its own; runs that a cut parted are joined again.
 """
 
+import contextlib
 import os
 import re
 import sys
 import threading
 from collections.abc import Generator, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import force_setattr
 
@@ -18,6 +19,9 @@ from tracelens.reader import Dump, Item, Reader
 from tracelens.reader.patterns import patterns
 from tracelens.reader.repeats import Run
 from tracelens.reader.stats import Account, ShapeCache
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 # A smaller file is read by one process: starting others takes as long.
 LARGE = 64 << 20
@@ -97,9 +101,28 @@ class ParallelReader:
         # A fork starts at once, but only a process without threads can be forked.
         alone = sys.platform == "linux" and threading.active_count() == 1 and "numpy" not in sys.modules
         context: Any = multiprocessing.get_context("fork" if alone else "spawn")
-        with context.Pool(min(self._jobs, len(self._spans)), _ignore_interrupts) as pool:
-            ahead = pool.imap(_read, parts)
+        # A pipe each, no queue and no lock: a process that is killed leaves an end of file, and nobody waits for it.
+        jobs = min(self._jobs, len(self._spans))
+        receivers: list[Connection] = []
+        processes = []
+        try:
+            for job in range(jobs):
+                receiver, sender = context.Pipe(duplex=False)
+                receivers.append(receiver)
+                process = context.Process(
+                    target=_send, args=(sender, parts[job::jobs], receivers if alone else []), daemon=True
+                )
+                process.start()
+                processes.append(process)
+                sender.close()
+            ahead = (_received(receivers[span % jobs]) for span in range(len(parts)))
             yield from self._joined(ahead, sum(map(len, self._chunks)))
+        finally:
+            for receiver in receivers:
+                receiver.close()
+            for process in processes:
+                process.terminate()
+                process.join()
 
     def _joined(self, ahead: Iterator[Read | None], size: int) -> Iterator[Item]:
         cache = ShapeCache()
@@ -184,10 +207,31 @@ def _shift(item: Item, lines: int) -> None:
         force_setattr(item, "line", item.line + lines)
 
 
-def _ignore_interrupts() -> None:
+def _send(sender: "Connection", spans: list[tuple[str, int, int]], others: "list[Connection]") -> None:
+    """Reads spans and sends each as soon as it is asked for; what a process of its own does.
+
+    Args:
+        sender: where to.
+        spans: path, start and stop of each.
+        others: ends of pipes that the process got by a fork and does not need.
+    """
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for other in others:
+        other.close()
+    with contextlib.suppress(BrokenPipeError):  # nobody wants them any more
+        for span in spans:
+            sender.send(_read(span))
+
+
+def _received(receiver: "Connection") -> Read | None:
+    """The next span that a process has read, None if that process ended."""
+    try:
+        read: Read | None = receiver.recv()
+    except (EOFError, ConnectionResetError):
+        return None
+    return read
 
 
 def cores() -> int:
