@@ -6,9 +6,20 @@ from functools import partial
 from typing import NamedTuple
 
 from tracelens.libssh2.events import Event
+from tracelens.libssh2.repeats import EAGAIN, FAILURE
 from tracelens.reader import Dump, Item, Run
 from tracelens.reader.packets import PacketReader, RawPacket
-from tracelens.sessions.beginnings import begins_session, is_empty, is_fresh, is_restart, returns_to_earlier_phase
+from tracelens.sessions.beginnings import (
+    FirstExchange,
+    begins_session,
+    is_empty,
+    is_fresh,
+    is_left,
+    is_preparation,
+    is_restart,
+    is_start,
+    may_be_exchanged_again,
+)
 from tracelens.sessions.failures import classify_failures
 from tracelens.sessions.interleaved.choice import WaitEnd, next_answered_method, pick_session, representative_event
 from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, awaits_login_answer, score_packet
@@ -34,6 +45,9 @@ _LOGIN_ANSWERS = (51, 52)
 _ANSWERS = {"transport.packet_received", "transport.banner_received"}
 _ENDS_OF_WAITS = (-9, -13, -43)
 
+# So much is held until the next record shows whose it is, unless it pauses for so many seconds.
+_HELD, _PAUSE = 16, 0.5
+
 Score = Callable[[State], int]
 
 
@@ -43,6 +57,11 @@ class _Incoming(NamedTuple):
     raw: RawPacket
     records: int
     read: int
+
+
+def _retry_event(run: Run, message: str) -> Event:
+    """One of a run's errors -37."""
+    return Event(run.first_line, run.started, "Failure Event", FAILURE, {"code": EAGAIN, "message": message}, message)
 
 
 class Assembler:
@@ -65,7 +84,9 @@ class Assembler:
         self._places = Places()
         self._ahead: deque[Item] = deque()
         self._records = 0
-        self._held: Event | None = None  # a blocking mode that may be the next session's
+        self._held: list[Event] = []  # what may be the next session's: its blocking mode, errors before its start
+        self._exchange: FirstExchange | None = None  # of the first item that waits for later ones
+        self._first_exchange: bool | None = None  # whether the current "Sent KEX" begins a session's first exchange
         self._reader = PacketReader()
         self._incoming: deque[_Incoming] = deque()
         self._reads = 0  # dumps of data from a socket
@@ -75,22 +96,32 @@ class Assembler:
 
     def add(self, item: Item) -> None:
         """Take the next item."""
-        item = self._places.put(item)
-        if len(self._open) < 2 and not self._ahead:
-            self._put(item)
-            return
-        # The items after an answer show whose it was, if several sessions wait for one.
-        self._ahead.append(item)
-        while self._ahead and (len(self._ahead) > _AHEAD or len(self._open) < 2):
+        self._ahead.append(self._places.put(item))
+        if self._exchange is not None:
+            self._exchange.add(item if isinstance(item, Event) else None)
+        while self._ahead and not self._awaits_more():
             self._put(self._ahead.popleft())
+
+    def _awaits_more(self) -> bool:
+        """Whether the items after the first one that waits have to show whose it is."""
+        item = self._ahead[0]
+        if isinstance(item, Event) and may_be_exchanged_again(item, self._open):
+            if self._exchange is None:
+                self._exchange = FirstExchange()
+                for later in list(self._ahead)[1:]:
+                    self._exchange.add(later if isinstance(later, Event) else None)
+            return not self._exchange.known
+        # The items after an answer show whose it was, if several sessions wait for one.
+        return len(self._open) > 1 and len(self._ahead) <= _AHEAD
 
     def _put(self, item: Item) -> None:
         if isinstance(item, Event):
+            exchange, self._exchange = self._exchange, None
+            self._first_exchange = exchange.verdict if exchange is not None else None
             self._record(item)
             return
-        if self._held is not None:
-            self._let_go()
         if isinstance(item, Dump):
+            self._let_go(None)
             if self._active is not None:
                 self._outgoing(item, self._active)
                 if item.size > IMPOSSIBLE_SIZE:
@@ -114,7 +145,7 @@ class Assembler:
         """Give the items that still wait for later ones to their sessions."""
         while self._ahead:
             self._put(self._ahead.popleft())
-        self._let_go()
+        self._let_go(None)
         for raw in self._reader.flush():
             self._packet(raw)
         self._release()
@@ -152,24 +183,41 @@ class Assembler:
             self.unknown += 1
             if len(self.unknown_quotes) < 20:
                 self.unknown_quotes.append(Quote(event.line, event.text))
-        if self._held is not None:
-            self._let_go(before=name)
-        if name == "conn.blocking_mode" and any(t.session.last is not None for t in self._open if not t.freed):
-            self._held = event
-        else:
+        if not is_preparation(event):
+            self._let_go(event)
             self._take(event)
-
-    def _let_go(self, before: str = "") -> None:
-        """Deliver the held blocking mode; it belongs to the next session if that starts with the next record."""
-        held, self._held = self._held, None
-        if held is None:
             return
-        if before == "transport.session_startup" and not any(map(is_fresh, self._open)):
+        if self._held and (len(self._held) >= _HELD or self._pauses(event)):
+            self._let_go(event)
+        self._held.append(event)
+
+    def _pauses(self, event: Event) -> bool:
+        """Whether what is held is another session's than the event, which could be held as well."""
+        last = self._held[-1].time
+        return last is not None and event.time is not None and not 0 <= event.time - last < _PAUSE
+
+    def _let_go(self, event: Event | None) -> None:
+        """Deliver what is held; it belongs to the session that begins with the event, if one does."""
+        held, self._held = self._held, []
+        if not held:
+            return
+        if event is None or not begins_session(event, [s for s in self._live() if not is_fresh(s)], True):
+            for each in held:
+                self._take(each)
+            return
+        state = next(filter(is_fresh, self._live()), None)
+        if state is None:
             if self._active is not None:
-                self._notice_restart(self._active, held.time)
-            self._release()
-            self._start(held.line, held.time)
-        self._take(held)
+                self._notice_restart(self._active, held[0].time)
+            state = self._start(held[0].line, held[0].time)
+        state.preparing = is_start(event)
+        for each in held:
+            take_event(state, each)
+        state.preparing = False
+
+    def _live(self) -> list[State]:
+        """The open sessions, the current one first."""
+        return sorted(self._open, key=lambda state: state is not self._active)
 
     def _take(self, event: Event) -> None:
         announces = event.name == "transport.packet_received"
@@ -243,7 +291,7 @@ class Assembler:
                 return self._active
         state = State.begin(line, time, self._observer)
         self._states.append(state)
-        self._open = [*[s for s in self._open if not s.freed][1 - OPEN_AT_ONCE :], state]
+        self._open = [*[s for s in self._open if not is_left(s, time)][1 - OPEN_AT_ONCE :], state]
         self._active = state
         return state
 
@@ -251,7 +299,7 @@ class Assembler:
         """Whether the record can only be a new session's."""
         if self._notice_restart(state, event.time):
             return True
-        return begins_session(event, state, [other for other in self._open if other is not state])
+        return begins_session(event, self._live(), self._first_exchange)
 
     def _notice_restart(self, state: State, time: float | None) -> bool:
         """Count a restart of the clock, which no session outlives."""
@@ -268,15 +316,17 @@ class Assembler:
                 self.unknown += count
         if len(self._open) < 2:
             self._flush()
+        retries = [_retry_event(run, message) for message in run.retries]
+        self._let_go(retries[0] if retries else None)
         state = self._active
-        if state is None or self._notice_restart(state, run.started) or self._begins_by_retry(run, state):
+        if state is None or self._notice_restart(state, run.started) or self._begins_by_retry(retries):
             state = self._start(run.first_line, run.started)
         elif len(self._open) > 1:
             state = self._activate_best(partial(score_event, event=representative_event(run)), state)
         take_run(state, run)
 
-    def _begins_by_retry(self, run: Run, state: State) -> bool:
-        return len(self._open) < 2 and any(returns_to_earlier_phase(state, message) for message in run.retries)
+    def _begins_by_retry(self, retries: list[Event]) -> bool:
+        return any(begins_session(event, self._live(), None) for event in retries)
 
     # -- packets ---------------------------------------------------------------------------------------------------
 

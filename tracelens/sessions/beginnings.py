@@ -1,8 +1,12 @@
-"""Where a new session begins: at an event that cannot follow in the current one."""
+"""Where a session begins and which ones are over: what tells it in each context, so that any part of the mask will do.
 
-from collections.abc import Callable
+A session goes through its phases once, and each has texts of its own, so that a text of an earlier phase is the next
+session's. Only a key exchange can come again: libssh2 prints "session_id calculated" for a session's first one alone.
+"""
 
-from tracelens.libssh2.errors import classify
+from collections.abc import Callable, Sequence
+
+from tracelens.libssh2.errors import ErrorText, classify
 from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import EAGAIN, FAILURE
 from tracelens.reader.repeats import RESTART
@@ -11,12 +15,29 @@ from tracelens.sessions.state import State
 
 # The events of a session that is set up and has not begun.
 FRESH = {"conn.blocking_mode", "transport.new_session", "transport.local_banner_set", "transport.callback_set"}
+_PREPARED = {*FRESH, FAILURE}
+# What a program can have asked for before its session starts: known hosts, algorithms, an agent.
+_PREPARATIONS = {"knownhosts", "session.method_unsupported", "agent", "agent_variable", "agent_socket", "pageant"}
+# The errors that libssh2_session_startup() itself reports, in any code: they end the session.
+_START_UP = {
+    **dict.fromkeys(("banner.not_received", "banner.not_sent", "socket.blocking_mode", "socket.invalid"), "banner"),
+    "kex.not_exchanged": "kex",
+    "auth.service_not_granted": "auth",
+}
+# Errors closer together than this many seconds are one, reported by nested calls.
+_SAME_ERROR = 0.005
+# A session whose last record is an error, and one with nothing to wait for, is over after so many seconds.
+_AFTER_ERROR, _IDLE = 0.05, 0.2
+# One that waits for its server was abandoned after so many.
+_LONGEST_WAIT = 30.0
 
 
 def is_fresh(state: State) -> bool:
     """Whether a session was set up and has not begun."""
     session = state.session
-    return not session.packets and not session.waits and session.lines.keys() <= FRESH
+    if session.packets or session.waits or len(session.failures) > state.preparations:
+        return False
+    return session.lines.keys() <= (_PREPARED if state.preparations else FRESH)
 
 
 def is_empty(state: State) -> bool:
@@ -26,66 +47,188 @@ def is_empty(state: State) -> bool:
 
 
 def is_restart(state: State, time: float | None) -> bool:
-    """Whether the clock restarted: a process's first second after a later time. No session outlives that."""
-    return time is not None and state.clock is not None and time < 1.0 and time < state.clock - RESTART
+    """Whether the clock restarted: it is a process's first second, or before the session. No session outlives that."""
+    if time is None or state.clock is None or time >= state.clock - RESTART:
+        return False
+    started = state.session.started
+    return time < 1.0 or (started is not None and time < started - RESTART)
 
 
-def begins_session(event: Event, state: State, others: list[State]) -> bool:
-    """Whether the event can only be a new session's.
+def is_preparation(event: Event) -> bool:
+    """Whether a program may have caused the record before its session starts, so that the next record tells whose it is."""
+    if event.name == "conn.blocking_mode":
+        return True
+    return event.name == FAILURE and not _PREPARATIONS.isdisjoint(_error(event).names)
+
+
+def is_start(event: Event) -> bool:
+    """Whether the record is of a session's start: what came before it was asked for before the session started."""
+    if event.name == FAILURE:
+        error = _error(event)
+        return error.phase == "banner" or error.name in _START_UP
+    return event.name == "key_ex.sent_kex" or event.name.startswith("transport.") and event.name in _CONTINUES
+
+
+def _error(event: Event) -> ErrorText:
+    return classify(str(event.fields.get("message", "")))
+
+
+def has_ended(state: State, time: float | None = None) -> bool:
+    """Whether a session can't go on: it was freed, the client disconnected, or its start-up failed."""
+    if state.freed or state.closed:
+        return True
+    failures = state.session.failures
+    last = failures[-1] if failures else None
+    if last is None or last.error.name not in _START_UP or last.phase not in ("banner", "kex", "auth"):
+        return False
+    return last.time is None or time is None or time - last.time > _SAME_ERROR
+
+
+def is_left(state: State, time: float | None) -> bool:
+    """Whether a session is over where another one begins, by what it did last and for how long it has been silent."""
+    if state.freed:
+        return True
+    session = state.session
+    if time is None or state.clock is None or shows_start(state):
+        return False  # where the start is traced, the end is
+    if has_ended(state, time):
+        return True
+    silent = time - state.clock
+    if session.failures and session.last is not None and session.failures[-1].line == session.last.line:
+        return silent > (_AFTER_ERROR if RANK[state.phase] < RANK["channel"] else _IDLE)
+    return silent > (_LONGEST_WAIT if _waits(state) else _IDLE)
+
+
+def shows_start(state: State) -> bool:
+    """Whether the start of a session was traced: then the start of the next one is, too."""
+    return state.session.saw("transport.session_startup")
+
+
+def _waits(state: State) -> bool:
+    """Whether a session waits for its server, as far as texts show it."""
+    session, login = state.session, state.session.login.last_attempt
+    exchanges = bool(session.kex.offers) and not session.kex.done
+    return state.waiting or exchanges or (login is not None and login.pending and not session.login.authenticated)
+
+
+def begins_session(event: Event, sessions: Sequence[State], first_exchange: bool | None) -> bool:
+    """Whether the event is a new session's: none of the open sessions can go on with it.
 
     Args:
         event: the event.
-        state: the current session.
-        others: the other open sessions.
+        sessions: the open sessions, the current one first.
+        first_exchange: whether a "Sent KEX" begins the first key exchange of its session, where later records tell.
     """
-    name = event.name
-    if is_fresh(state) or (name == "transport.session_startup" and any(map(is_fresh, others))):
+    continues = _exchanges(first_exchange) if event.name == "key_ex.sent_kex" else _CONTINUES.get(event.name)
+    if continues is None:
         return False
-    if name in ("transport.new_session", "transport.session_startup"):
-        return True
-    if any(not other.freed for other in others):
+    here = [state for state in sessions if not has_ended(state, event.time)]
+    if len(here) > 1 and event.name not in _STARTS and any(map(shows_start, here)):
         return False  # it may be the other session's
-    begins = _BEGINNINGS.get(name)
-    return begins is not None and begins(state, event)
+    return not any(is_fresh(state) or continues(state, event) for state in here)
 
 
-def returns_to_earlier_phase(state: State, message: str) -> bool:
-    """Whether error -37 is of a phase that the session has long left, so that another one must have begun."""
-    phase = classify(message).phase
+Continues = Callable[[State, Event], bool]
+
+
+def _exchanges(first: bool | None) -> Continues:
+    """Whether a session can go on with a "Sent KEX"."""
+
+    def continues(state: State, event: Event) -> bool:
+        session = state.session
+        if "client" not in session.kex.offers and not (first and session.kex.done):
+            return True
+        if first is not None:
+            return not first and session.kex.done
+        # A re-exchange comes after the login, and in mid-transfer.
+        if not session.kex.done or not session.login.authenticated:
+            return False
+        pause = event.time is not None and state.clock is not None and event.time - state.clock > _IDLE
+        return shows_start(state) or not pause
+
+    return continues
+
+
+def returns_to_earlier_phase(state: State, message: str, code: int | None) -> bool:
+    """Whether an error is of a phase that the session has left, so that another one must have begun."""
+    error = classify(message)
+    phase = error.phase if code == EAGAIN else _START_UP.get(error.name)
     if phase not in ("banner", "kex", "auth"):
         return False
+    if code != EAGAIN and shows_start(state):
+        return False
     if phase == "kex" and state.session.kex.done:
-        return message.startswith("Unable to exchange encryption keys") and not state.session.kex.offers
+        return error.name == "kex.not_exchanged" and not (code == EAGAIN and state.session.kex.offers)
     return RANK[phase] < RANK[state.phase]
 
 
-def _begins_by_kexinit(state: State, event: Event) -> bool:
-    # A re-exchange comes after the login, and no program sets the blocking mode just before it.
-    session = state.session
-    if "client" not in session.kex.offers:
-        return False
-    prepared = session.last is not None and session.last.text.startswith("Setting blocking mode")
-    return not session.kex.done or not session.login.authenticated or prepared
+def _goes_on(state: State, event: Event) -> bool:
+    code, message = event.fields.get("code"), str(event.fields.get("message", ""))
+    return not returns_to_earlier_phase(state, message, code if isinstance(code, int) else None)
 
 
-def _begins_by_login(state: State, event: Event) -> bool:
-    return state.session.login.authenticated
+def _is_not_authenticated(state: State, event: Event) -> bool:
+    return not state.session.login.authenticated
 
 
-def _begins_by_error(state: State, event: Event) -> bool:
-    return event.fields.get("code") == EAGAIN and returns_to_earlier_phase(state, str(event.fields.get("message", "")))
+def _never(state: State, event: Event) -> bool:
+    return False
 
 
-# Event -> whether it begins a session, though another one is open.
-_BEGINNINGS: dict[str, Callable[[State, Event], bool]] = {
-    **dict.fromkeys(FRESH, lambda state, event: state.freed),
-    "transport.banner_sent": lambda state, event: state.session.banner.client is not None,
-    "transport.banner_received": lambda state, event: bool(state.session.kex.offers) and state.session.kex.done,
-    "key_ex.sent_kex": _begins_by_kexinit,
-    "userauth.permitted_methods": _begins_by_login,
-    "userauth.password_attempted": _begins_by_login,
-    "userauth.keyboard_interactive_attempted": _begins_by_login,
-    "userauth.publickey_attempted": _begins_by_login,
-    "userauth.hostbased_attempted": _begins_by_login,
-    FAILURE: _begins_by_error,
+# The texts of a session's start, which come before any other.
+_STARTS = ("transport.new_session", "transport.session_startup", "transport.local_banner_set")
+# Event -> whether an open session can go on with it.
+_CONTINUES: dict[str, Continues] = {
+    **dict.fromkeys(_STARTS, _never),
+    **dict.fromkeys(("conn.blocking_mode", "transport.callback_set"), lambda state, event: True),
+    "transport.banner_sent": lambda state, event: state.session.banner.client is None,
+    "transport.banner_received": lambda state, event: not (state.session.kex.offers and state.session.kex.done),
+    "userauth.permitted_methods": _is_not_authenticated,
+    "userauth.password_attempted": _is_not_authenticated,
+    "userauth.keyboard_interactive_attempted": _is_not_authenticated,
+    "userauth.publickey_attempted": _is_not_authenticated,
+    "userauth.hostbased_attempted": _is_not_authenticated,
+    FAILURE: _goes_on,
 }
+
+
+def may_be_exchanged_again(event: Event, sessions: Sequence[State]) -> bool:
+    """Whether a "Sent KEX" may be a session's second exchange as well as another one's first."""
+    if event.name != "key_ex.sent_kex" or not any(s.session.kex.done and not shows_start(s) for s in sessions):
+        return False
+    return not any(s.session.kex.done is False and "client" not in s.session.kex.offers for s in sessions)
+
+
+class FirstExchange:
+    """Tells whether a "Sent KEX" begins a session's first key exchange, by the records that follow it."""
+
+    # So many items are looked through; a key exchange has fewer, but a client that does not block polls meanwhile.
+    _MOST = 2_000
+    _AFTER_NEWKEYS = 6
+
+    def __init__(self) -> None:
+        self.verdict: bool | None = None
+        self._seen = self._since_newkeys = 0
+        self._newkeys = False
+
+    @property
+    def known(self) -> bool:
+        """Whether no further item is needed."""
+        return self.verdict is not None or self._seen > self._MOST or self._since_newkeys > self._AFTER_NEWKEYS
+
+    def add(self, event: Event | None) -> None:
+        """Look at the next item; `event` is None for anything but a record."""
+        self._seen += 1
+        self._since_newkeys += self._newkeys
+        if event is None:
+            return
+        if event.name == "key_ex.session_id_calculated":
+            self.verdict = True
+        elif event.name == FAILURE and _error(event).name == "kex.not_exchanged":
+            self.verdict = event.fields.get("code") != EAGAIN or None
+        elif event.name == "key_ex.newkeys_received":
+            self._newkeys = True
+        elif event.name == "key_ex.sent_kex" or event.name in _STARTS:
+            self._seen = self._MOST + 1  # it was not finished
+        elif self._newkeys and event.context == "Key Ex":
+            self.verdict = False

@@ -25,6 +25,10 @@ def _failure(state: State, event: Event) -> None:
     code, message = event.fields.get("code"), str(event.fields.get("message", ""))
     code = code if isinstance(code, int) else None  # a program left it out
     session, phase = state.session, classify(message).phase
+    if state.preparing:
+        session.failures.append(Failure(event.line, event.time, code, message, state.phase, fate="recovered"))
+        state.preparations += 1
+        return
     if code == EAGAIN:
         add_wait(state, message, 1, event.line, event.line)
         state.wait_reason = message

@@ -182,7 +182,7 @@ def _score_received(state: State, event: Event) -> int:
 
 def _score_sent_list(state: State, event: Event) -> int:
     session = state.session
-    if not (session.banner.server or "").startswith("SSH-"):
+    if session.saw("transport.session_startup") and not (session.banner.server or "").startswith("SSH-"):
         return IMPOSSIBLE
     if list_name(event.name) in session.kex.offers.get("client", {}):
         return UNLIKELY if session.kex.done else IMPOSSIBLE
