@@ -120,7 +120,7 @@ def begins_session(event: Event, sessions: Sequence[State], first_exchange: bool
         first_exchange: whether a "Sent KEX" begins the first key exchange of its session, where later records tell.
     """
     continues = _exchanges(first_exchange) if event.name == "key_ex.sent_kex" else _CONTINUES.get(event.name)
-    if continues is None:
+    if continues is None or (event.name == FAILURE and _handshake_phase(event) is None):
         return False
     here = [state for state in sessions if not has_ended(state, event.time)]
     if len(here) > 1 and event.name not in _STARTS and any(map(shows_start, here)):
@@ -149,22 +149,21 @@ def _exchanges(first: bool | None) -> Continues:
     return continues
 
 
-def returns_to_earlier_phase(state: State, message: str, code: int | None) -> bool:
-    """Whether an error is of a phase that the session has left, so that another one must have begun."""
-    error = classify(message)
-    phase = error.phase if code == EAGAIN else _START_UP.get(error.name)
-    if phase not in ("banner", "kex", "auth"):
-        return False
-    if code != EAGAIN and shows_start(state):
-        return False
-    if phase == "kex" and state.session.kex.done:
-        return error.name == "kex.not_exchanged" and not (code == EAGAIN and state.session.kex.offers)
-    return RANK[phase] < RANK[state.phase]
+def _handshake_phase(event: Event) -> str | None:
+    """The phase before the work that an error is of: any error -37 with a text of one, else those of the start-up."""
+    error = _error(event)
+    phase = error.phase if event.fields.get("code") == EAGAIN else _START_UP.get(error.name)
+    return phase if phase in ("banner", "kex", "auth") else None
 
 
 def _goes_on(state: State, event: Event) -> bool:
-    code, message = event.fields.get("code"), str(event.fields.get("message", ""))
-    return not returns_to_earlier_phase(state, message, code if isinstance(code, int) else None)
+    """Whether a session can go on with an error: it is of no phase that the session has left."""
+    phase, is_retry = _handshake_phase(event), event.fields.get("code") == EAGAIN
+    if phase is None or (shows_start(state) and not is_retry):
+        return True
+    if phase == "kex" and state.session.kex.done:
+        return _error(event).name != "kex.not_exchanged" or (is_retry and bool(state.session.kex.offers))
+    return RANK[phase] >= RANK[state.phase]
 
 
 def _is_not_authenticated(state: State, event: Event) -> bool:
