@@ -89,11 +89,13 @@ def is_left(state: State, time: float | None) -> bool:
     if state.freed:
         return True
     session = state.session
-    if time is None or state.clock is None or shows_start(state):
-        return False  # where the start is traced, the end is
+    if time is None or state.clock is None:
+        return False
+    silent = time - state.clock
+    if shows_start(state):
+        return silent > _LONGEST_WAIT  # where the start is traced, the end is
     if has_ended(state, time):
         return True
-    silent = time - state.clock
     if session.failures and session.last is not None and session.failures[-1].line == session.last.line:
         return silent > (_AFTER_ERROR if RANK[state.phase] < RANK["channel"] else _IDLE)
     return silent > (_LONGEST_WAIT if _waits(state) else _IDLE)

@@ -11,6 +11,8 @@ from tracelens.sessions.state import State
 
 Score = Callable[[State, Event], int]
 
+# A program that gave up, or is done, disconnects in less than this many seconds.
+_AT_ONCE = 1.0
 # libssh2 looks for several answers in this order (_libssh2_packet_askv), and again after a wait; a packet that it
 # requires alone (_libssh2_packet_require) it looks for once before it waits.
 _LOOKED_BEFORE = {51: 52, 53: 51, 60: 51, 82: 81, 92: 91, 95: 94, 100: 99}
@@ -214,8 +216,9 @@ def _score_disconnect(state: State, event: Event) -> int:
     if session.saw(event.name):
         return IMPOSSIBLE
     failed = bool(session.failures) and session.last is not None and session.failures[-1].line == session.last.line
+    silent = event.time - state.clock if event.time is not None and state.clock is not None else 0.0
     idle = bool(session.channels) and all(channel.freed_line for channel in session.channels[-RECENT:])
-    return EXPECTED if failed or idle else POSSIBLE
+    return EXPECTED if (failed or idle) and silent < _AT_ONCE else POSSIBLE
 
 
 def _expected(condition: Callable[[State], object], otherwise: int) -> Score:
