@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from tracelens.sessions.model import RANK, Channel, Failure, Operation
+from tracelens.sessions.probes import is_probe
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
 from tracelens.sessions.unanswered import pending_request
@@ -155,6 +156,8 @@ def _fate(session: Session, failure: Failure, successes: _Successes) -> str:
     if _is_undecidable(session, failure) or _is_before_a_hole(session, failure):
         session.ending.undecided = session.ending.undecided or failure
         return "undecided"
+    if failure.phase == "auth" and is_probe(session, failure):
+        return "partial-auth"
     if failure.phase == "auth" and failure.attempt is not None:
         return _auth_fate(session, failure)
     if failure.kind == "disconnect":

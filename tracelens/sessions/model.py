@@ -48,7 +48,8 @@ class Attempt(Struct):
     """One authentication attempt (RFC 4252), or a local failure before one could be sent.
 
     `partial` is the flag of USERAUTH_FAILURE, None where no dump shows it. `remaining` are the methods that can
-    continue. `queried` and `signed` are the two requests of publickey; `accepted_key` is the server's PK_OK.
+    continue. `queried` and `signed` are the two requests of publickey; `accepted_key` is the server's PK_OK. `blank`
+    is whether the password, or every answer, that was sent is empty, None where no dump shows it.
     """
 
     method: str
@@ -68,6 +69,7 @@ class Attempt(Struct):
     sent: bool = False
     prompts: int | None = None
     answered: int | None = None
+    blank: bool | None = None
     change_requested: int = 0
     fingerprint: str | None = None
     request_line: int = 0

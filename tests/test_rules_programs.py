@@ -1,0 +1,102 @@
+"""Habits of programs that use libssh2: probes, errors and banners of their own, and how each leaves."""
+
+from typing import Any
+
+import pytest
+from support import READ, SENT, diagnose_bytes, dump, string
+
+GREETING = b"""\
+[libssh2] 0.100000 Transport: session_startup for socket 3
+[libssh2] 0.100010 Transport: Sending Banner: SSH-2.0-libssh2_1.11.1
+[libssh2] 0.110000 Transport: Received Banner: SSH-2.0-OpenSSH_9.2
+[libssh2] 0.120000 Key Ex: Received NEWKEYS message
+[libssh2] 0.120001 Key Ex: session_id calculated
+[libssh2] 0.120010 Transport: Requesting userauth service
+[libssh2] 0.130000 Transport: Packet type 6 received, length=17
+[libssh2] 0.140000 Transport: Packet type 51 received, length=24
+[libssh2] 0.140010 Userauth: Permitted auth methods: publickey,password
+"""
+PASSWORD_BEGUN = b"[libssh2] 0.141000 Userauth: Attempting to login using password authentication\n"
+NOT_OPENED = (
+    b"[libssh2] 0.140111 Failure Event: -16 - Unable to extract public key from private key file: "
+    b"Unable to open private key file\n"
+)
+REFUSED = (
+    b"[libssh2] 0.150010 Userauth: Password authentication failed\n"
+    b"[libssh2] 0.150011 Failure Event: -18 - Authentication failed (username/password)\n"
+)
+END = b"[libssh2] 0.160000 Transport: Freeing session resource\n[libssh2] 0.160010 Transport: Extra packets left 0\n"
+
+
+def session_of(trace: bytes) -> dict[str, Any]:
+    """The only session of a trace."""
+    (session,) = diagnose_bytes(trace)["sessions"]
+    return session
+
+
+def probe(path: bytes) -> bytes:
+    """A key file that cannot be opened."""
+    return b"[libssh2] 0.140100 Userauth: Computing public key from private key file: " + path + b"\n" + NOT_OPENED
+
+
+def password(value: bytes) -> bytes:
+    """A password that is sent and refused, with dumps."""
+    request = b"\x32" + string(b"pia") + string(b"ssh-connection") + string(b"password") + b"\0" + string(value)
+    answer = b"\x33" + string(b"publickey,password") + b"\0"
+    return PASSWORD_BEGUN + dump(SENT, request) + dump(READ, answer) + REFUSED
+
+
+class TestAKeyThatNobodyNamed:
+    """curl looks for a default key before each login, and asks libssh2 for a file without a name if there is none."""
+
+    @pytest.mark.parametrize("value", [b"", b"Walnut.Harbour.4"], ids=["blank", "given"])
+    def test_yields_to_the_refused_password(self, value: bytes) -> None:
+        session = session_of(GREETING + probe(b"") + password(value) + END)
+        assert session["root_cause"] == "auth-password-rejected"
+        assert session["noise"]["noise-partial-auth"] == 1
+
+    @pytest.mark.parametrize("name", [b"", b"/keys/id"], ids=["unnamed", "named"])
+    def test_without_dumps_a_name_decides(self, name: bytes) -> None:
+        session = session_of(GREETING + probe(name) + PASSWORD_BEGUN + REFUSED + END)
+        assert session["root_cause"] == ("auth-key-unreadable" if name else "auth-password-rejected")
+
+    def test_yields_in_a_trace_of_errors_alone(self) -> None:
+        errors = NOT_OPENED + REFUSED.splitlines(keepends=True)[1]
+        session = session_of(b"[libssh2] 0.120000 Failure Event: -37 - Would block requesting userauth list\n" + errors)
+        assert session["root_cause"] == "auth-password-rejected"
+
+    def test_yields_to_a_connection_that_is_lost_while_the_password_is_checked(self) -> None:
+        lost = (
+            b"[libssh2] 0.145000 Transport: Looking for packet of type: 52\n"
+            b"[libssh2] 0.150000 Failure Event: -43 - transport read\n"
+            b"[libssh2] 0.150001 Failure Event: -43 - Waiting for password response\n"
+        )
+        session = session_of(GREETING + probe(b"") + PASSWORD_BEGUN + lost + END)
+        assert session["root_cause"] == "transport-connection-lost"
+
+    def test_yields_to_silence(self) -> None:
+        waits = b"[libssh2] 0.145000 Transport: Looking for packet of type: 52\n"
+        freed = b"[libssh2] 90.160000 Transport: Freeing session resource\n"
+        session = session_of(GREETING + probe(b"") + PASSWORD_BEGUN + waits + freed)
+        assert session["root_cause"] == "transport-timeout"
+
+    def test_where_the_server_takes_keys_only_the_program_was_given_none(self) -> None:
+        greeting = GREETING.replace(b"publickey,password", b"publickey")
+        session = session_of(greeting + probe(b"") + END)
+        finding = session["findings"][0]
+        assert finding["id"] == "auth-key-unreadable"
+        assert finding["summary"] == "The server takes keys only, and the program was given none."
+        assert not any("path" in advice["action"] for advice in finding["advice"])
+
+
+class TestAKeyThatSomebodyNamed:
+    """A named key that is missing counts, unless a password was given too and refused."""
+
+    def test_counts_where_the_password_is_blank(self) -> None:
+        session = session_of(GREETING + probe(b"/keys/id") + password(b"") + END)
+        assert session["root_cause"] == "auth-key-unreadable"
+
+    def test_is_a_rival_where_a_password_was_given(self) -> None:
+        session = session_of(GREETING + probe(b"/keys/id") + password(b"Walnut.Harbour.4") + END)
+        assert session["root_cause"] == "auth-password-rejected"
+        assert "auth-key-unreadable" in [rival["id"] for rival in session["findings"][0]["rivals"]]

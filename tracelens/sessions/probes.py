@@ -1,0 +1,35 @@
+"""Errors of a login that say nothing of its end: what a program tries, or notes down, before the login that counts."""
+
+from tracelens.sessions.model import Attempt, Failure
+from tracelens.sessions.session import Session
+
+
+def is_probe(session: Session, failure: Failure) -> bool:
+    """Whether a key of the client's own disk was of no use, and the program went on to log in by another method.
+
+    Programs look for a default key before they use a password: curl does at each login, with an empty name where there
+    is none. Where somebody named the key, the other method counts only if something was given for it.
+    """
+    attempt = failure.attempt
+    if attempt is None:
+        unseen = failure.error.name.startswith("key.")
+        return unseen and any(later.blank is not True for later in _other_logins(session, failure))
+    if attempt.outcome != "not-sent" or attempt.key_file is None:
+        return False
+    others = _other_logins(session, failure)
+    return bool(others) if not attempt.key_file else any(later.blank is False for later in others)
+
+
+def _other_logins(session: Session, failure: Failure) -> list[Attempt]:
+    """The logins by another method than a key after the failure; in a trace of errors alone those that were refused."""
+    later = [
+        attempt
+        for attempt in session.login.attempts
+        if attempt.line > failure.line and attempt.method not in ("none", "publickey")
+    ]
+    if later or session.login.attempts:
+        return later
+    refused = (
+        f for f in session.failures if f.line > failure.line and f.is_("auth.password_refused", "auth.keyboard_refused")
+    )
+    return [Attempt(f.error.method or "", f.line) for f in refused]
