@@ -100,3 +100,40 @@ class TestAKeyThatSomebodyNamed:
         session = session_of(GREETING + probe(b"/keys/id") + password(b"Walnut.Harbour.4") + END)
         assert session["root_cause"] == "auth-password-rejected"
         assert "auth-key-unreadable" in [rival["id"] for rival in session["findings"][0]["rivals"]]
+
+
+SET_FIRST = b"[libssh2] 0.139000 Failure Event: -18 - Authentication failed\n"
+SET_LAST = b"[libssh2] 0.159000 Failure Event: -18 - All authentication methods failed\n"
+
+
+class TestAnErrorThatTheProgramSets:
+    """Net::SSH2's auth() sets -18 before it tries anything, and once more where nothing helped."""
+
+    def test_the_refused_password_counts(self) -> None:
+        before, listed = (
+            GREETING[: GREETING.index(b"[libssh2] 0.140000")],
+            GREETING[GREETING.index(b"[libssh2] 0.14") :],
+        )
+        session = session_of(before + SET_FIRST + listed + password(b"Walnut.Harbour.4") + SET_LAST + END)
+        assert session["root_cause"] == "auth-password-rejected"
+
+    def test_so_it_does_in_a_second_round(self) -> None:
+        once = PASSWORD_BEGUN + REFUSED
+        session = session_of(GREETING + once + SET_LAST + SET_FIRST + once + SET_LAST + END)
+        assert session["root_cause"] == "auth-password-rejected"
+
+    def test_so_it_does_in_a_trace_of_errors_alone(self) -> None:
+        session = session_of(SET_FIRST + REFUSED.splitlines(keepends=True)[1] + SET_LAST)
+        assert session["root_cause"] == "auth-password-rejected"
+
+    def test_where_nothing_could_be_tried_no_password_has_expired(self) -> None:
+        assert session_of(GREETING + SET_FIRST + SET_LAST + END)["root_cause"] is None
+        assert session_of(SET_FIRST + SET_LAST)["root_cause"] is None
+
+    def test_an_expired_password_reads_the_same_and_comes_after_a_password(self) -> None:
+        change = b"[libssh2] 0.150000 Userauth: Password change required\n"
+        expired = b"[libssh2] 0.150001 Failure Event: -18 - Authentication failed\n"
+        assert session_of(GREETING + PASSWORD_BEGUN + change + expired + END)["root_cause"] == "auth-password-expired"
+        waited = b"[libssh2] 0.140000 Failure Event: -37 - Waiting for password response\n"
+        assert session_of(waited + expired)["root_cause"] == "auth-password-expired"
+        assert session_of(expired)["root_cause"] == "auth-password-expired"

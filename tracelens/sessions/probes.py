@@ -1,6 +1,6 @@
 """Errors of a login that say nothing of its end: what a program tries, or notes down, before the login that counts."""
 
-from tracelens.sessions.model import Attempt, Failure
+from tracelens.sessions.model import REFUSALS, Attempt, Failure
 from tracelens.sessions.session import Session
 
 
@@ -8,9 +8,12 @@ def is_probe(session: Session, failure: Failure) -> bool:
     """Whether a key of the client's own disk was of no use, and the program went on to log in by another method.
 
     Programs look for a default key before they use a password: curl does at each login, with an empty name where there
-    is none. Where somebody named the key, the other method counts only if something was given for it.
+    is none. Where somebody named the key, the other method counts only if something was given for it. Some programs
+    set an error before they try anything (libssh2_session_set_last_error): Net::SSH2's "Authentication failed".
     """
     attempt = failure.attempt
+    if failure.is_("auth.refused"):
+        return attempt is None and _went_on(session, failure)
     if attempt is None:
         unseen = failure.error.name.startswith("key.")
         return unseen and any(later.blank is not True for later in _other_logins(session, failure))
@@ -18,6 +21,13 @@ def is_probe(session: Session, failure: Failure) -> bool:
         return False
     others = _other_logins(session, failure)
     return bool(others) if not attempt.key_file else any(later.blank is False for later in others)
+
+
+def _went_on(session: Session, failure: Failure) -> bool:
+    """Whether a login was tried after the failure."""
+    tried = (a.line for a in session.login.attempts if a.method != "none")
+    refused = (f.line for f in session.failures if f.is_(*REFUSALS))
+    return any(line > failure.line for line in (*tried, *refused))
 
 
 def _other_logins(session: Session, failure: Failure) -> list[Attempt]:
