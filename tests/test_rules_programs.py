@@ -137,3 +137,27 @@ class TestAnErrorThatTheProgramSets:
         waited = b"[libssh2] 0.140000 Failure Event: -37 - Waiting for password response\n"
         assert session_of(waited + expired)["root_cause"] == "auth-password-expired"
         assert session_of(expired)["root_cause"] == "auth-password-expired"
+
+
+NOT_FOUND = b"[libssh2] 0.139500 Failure Event: -46 - Unable to verify host key, host not found\n"
+NO_FILE = b"[libssh2] 0.139400 Failure Event: -16 - Failed to open file\n"
+
+
+class TestAHostKeyThatTheProgramRefuses:
+    """libssh2 compares no host keys; Net::SSH2 sets an error of its own where known_hosts has another key or none."""
+
+    def test_is_unverified(self) -> None:
+        finding = session_of(GREETING + NOT_FOUND + END)["findings"][0]
+        assert finding["id"] == "kex-hostkey-unverified"
+        assert "Unable to verify host key, host not found" in finding["summary"]
+
+    def test_is_unverified_where_the_file_is_missing(self) -> None:
+        failed = NOT_FOUND.replace(b"Unable to verify host key, host not found", b"Host key verification failed")
+        assert session_of(GREETING + NO_FILE + failed + END)["root_cause"] == "kex-hostkey-unverified"
+
+    def test_is_unverified_in_a_trace_of_errors_alone(self) -> None:
+        assert session_of(NOT_FOUND)["root_cause"] == "kex-hostkey-unverified"
+
+    def test_is_taken_all_the_same_where_the_program_logs_in(self) -> None:
+        session = session_of(GREETING + NO_FILE + NOT_FOUND + PASSWORD_BEGUN + REFUSED + END)
+        assert session["root_cause"] == "auth-password-rejected"

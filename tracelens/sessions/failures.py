@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from tracelens.sessions.model import RANK, Channel, Failure, Operation
-from tracelens.sessions.probes import is_probe
+from tracelens.sessions.probes import is_about_known_hosts, is_probe
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
 from tracelens.sessions.unanswered import pending_request
@@ -151,7 +151,7 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
 
 
 def _fate(session: Session, failure: Failure, successes: _Successes) -> str:
-    if failure.code == 0:
+    if failure.code == 0 or is_about_known_hosts(session, failure):
         return "recovered"
     if _is_undecidable(session, failure) or _is_before_a_hole(session, failure):
         session.ending.undecided = session.ending.undecided or failure

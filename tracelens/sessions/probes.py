@@ -1,7 +1,11 @@
 """Errors of a login that say nothing of its end: what a program tries, or notes down, before the login that counts."""
 
+from tracelens.libssh2 import messages
 from tracelens.sessions.model import REFUSALS, Attempt, Failure
 from tracelens.sessions.session import Session
+
+# The errors of known_hosts and of files.
+_KNOWN_HOSTS, _FILE = -46, -16
 
 
 def is_probe(session: Session, failure: Failure) -> bool:
@@ -21,6 +25,16 @@ def is_probe(session: Session, failure: Failure) -> bool:
         return False
     others = _other_logins(session, failure)
     return bool(others) if not attempt.key_file else any(later.blank is False for later in others)
+
+
+def is_about_known_hosts(session: Session, failure: Failure) -> bool:
+    """Whether it is about the file known_hosts, or the program's own word on a host key that it took nevertheless.
+
+    libssh2 reads the file only where a program asks for that, and never stops because of it.
+    """
+    if failure.code == _KNOWN_HOSTS and not messages.error_texts(failure.message):
+        return _went_on(session, failure)
+    return failure.error.name == "knownhosts" and failure.code in (_FILE, _KNOWN_HOSTS)
 
 
 def _went_on(session: Session, failure: Failure) -> bool:
