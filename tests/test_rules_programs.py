@@ -161,3 +161,35 @@ class TestAHostKeyThatTheProgramRefuses:
     def test_is_taken_all_the_same_where_the_program_logs_in(self) -> None:
         session = session_of(GREETING + NO_FILE + NOT_FOUND + PASSWORD_BEGUN + REFUSED + END)
         assert session["root_cause"] == "auth-password-rejected"
+
+
+LOGGED_IN = GREETING + PASSWORD_BEGUN + b"[libssh2] 0.150000 Userauth: Password authentication successful\n"
+COPY = b"""\
+[libssh2] 0.200000 SCP: Opening channel for SCP receive
+[libssh2] 0.200010 Conn: Allocated new channel ID#0
+[libssh2] 0.210000 Conn: Connection Established - ID: 0/0 win: 0/2097152 pack: 32768/32768
+[libssh2] 0.210010 Conn: starting request(exec) on channel 0/0, message=scp -pf '/in/orders.csv'
+[libssh2] 0.220000 SCP: Sending initial wakeup
+"""
+STDERR = b"[libssh2] 0.230000 Conn: 21 bytes packet_add() for 0/0/1\n"
+STATUS = b"[libssh2] 0.230010 Conn: Exit status %d received for channel 0/0\n"
+CLOSED = b"[libssh2] 0.230020 Conn: Close received for channel 0/0\n"
+FREED = b"[libssh2] 0.240000 Conn: Freeing channel 0/0 resources\n[libssh2] 0.240010 Conn: Closing channel 0/0\n"
+
+
+class TestACopyThatTheServerEnds:
+    """A forced command answers scp on stderr; libssh2 then reports no error, and curl says that all is well."""
+
+    @pytest.mark.parametrize("end", [STATUS % 3 + CLOSED, CLOSED], ids=["status", "no status"])
+    def test_has_failed(self, end: bytes) -> None:
+        session = session_of(LOGGED_IN + COPY + STDERR + end + FREED + END)
+        assert session["root_cause"] == "scp-failed"
+
+    def test_has_worked_where_scp_ended_well(self) -> None:
+        copied = b"[libssh2] 0.225000 SCP: mode = 0100644 size = 12\n"
+        assert session_of(LOGGED_IN + COPY + copied + STATUS % 0 + CLOSED + FREED + END)["root_cause"] is None
+        assert session_of(LOGGED_IN + COPY + copied + CLOSED + FREED + END)["root_cause"] is None
+
+    def test_has_worked_where_the_client_left_first(self) -> None:
+        copied = b"[libssh2] 0.225000 SCP: mode = 0100644 size = 12\n"
+        assert session_of(LOGGED_IN + COPY + copied + FREED + STATUS % 1 + CLOSED + END)["root_cause"] is None

@@ -94,7 +94,7 @@ def classify_failures(state: State, *, cut: bool) -> Session:
     _join_clean_up(session.failures)
     final = _final_failure(session)
     if final is None:
-        final = _silence(session, state)
+        final = _ended_copy(session) or _silence(session, state)
         if final is not None:
             final.fate = "final"
             session.failures.append(final)
@@ -350,6 +350,18 @@ def _silence(session: Session, state: State) -> Failure | None:
         operation=next((o for o in reversed(session.operations) if o.outcome == "pending"), None),
         channel=session.channels[-1] if session.channels else None,
     )
+
+
+def _ended_copy(session: Session) -> Failure | None:
+    """The end of a remote scp that did not end well, where the client took it for the end of the copy."""
+    for channel in session.channels:
+        if not channel.is_copy or not channel.server_end_line:
+            continue
+        never_began = session.saw("scp.receive_started") and not session.saw("scp.file_mode")
+        if (channel.exit_status != 0) if channel.exit_line else never_began:
+            line = max(channel.exit_line, channel.close_line)
+            return Failure(line, session.ended, None, "", "scp", "closed", channel=channel)
+    return None
 
 
 def _measure_last_wait(session: Session, state: State) -> None:

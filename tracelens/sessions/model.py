@@ -126,6 +126,17 @@ class Channel(Struct):
     exit_signal: str | None = None
     exit_line: int = 0
 
+    @property
+    def server_end_line(self) -> int:
+        """Where the server ended it before the client closed it; 0 if it did not."""
+        end = min((at for at in (self.exit_line, self.close_line) if at), default=0)
+        return 0 if self.closing_line and self.closing_line <= end else end
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it runs the remote scp."""
+        return any(request.name == "exec" and request.message.startswith("scp ") for request in self.requests)
+
     def request(self, name: str) -> Request | None:
         """The last request of this name."""
         return next((r for r in reversed(self.requests) if r.name == name), None)
