@@ -193,3 +193,33 @@ class TestACopyThatTheServerEnds:
     def test_has_worked_where_the_client_left_first(self) -> None:
         copied = b"[libssh2] 0.225000 SCP: mode = 0100644 size = 12\n"
         assert session_of(LOGGED_IN + COPY + copied + FREED + STATUS % 1 + CLOSED + END)["root_cause"] is None
+
+
+FIRST = GREETING[: GREETING.index(b"[libssh2] 0.110000")]
+
+
+def banner(text: bytes) -> bytes:
+    """A line of the peer before any key exchange."""
+    return b"[libssh2] 0.110000 Transport: Received Banner: " + text + b"\n"
+
+
+class TestAServerOfAnotherProtocol:
+    """nmap leaves a third of a second after the greeting, and reports no error."""
+
+    @pytest.mark.parametrize("lines", [[b"220 ProFTPD Server ready.", b"500 Invalid command: try being more creative"]])
+    def test_is_enough_whatever_the_time(self, lines: list[bytes]) -> None:
+        begun = FIRST + b"".join(map(banner, lines))
+        assert session_of(begun + END)["root_cause"] == "banner-not-ssh"
+        assert session_of(begun)["root_cause"] == "banner-not-ssh"
+
+    def test_a_greeting_of_a_gateway_may_come_first(self) -> None:
+        begun = FIRST + banner(b"*** Authorized use only ***")
+        assert session_of(begun)["root_cause"] is None
+        assert session_of(begun + END)["root_cause"] == "banner-not-ssh"
+
+    def test_an_ssh_server_may_turn_the_client_away(self) -> None:
+        session = session_of(FIRST + banner(b"Exceeded MaxStartups") + END)
+        assert session["root_cause"] == "banner-closed"
+
+    def test_a_client_that_leaves_before_any_line_shows_nothing(self) -> None:
+        assert session_of(FIRST + END)["root_cause"] is None

@@ -13,7 +13,7 @@ from tracelens.sessions.model import RANK, Channel, Failure, Operation
 from tracelens.sessions.probes import is_about_known_hosts, is_probe
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
-from tracelens.sessions.unanswered import pending_request
+from tracelens.sessions.unanswered import broken_copy, pending_request
 
 # A pause of at least this many seconds on an unanswered request, at the end of a session, is giving up; after shorter
 # ones a program may have stopped for reasons of its own.
@@ -94,7 +94,7 @@ def classify_failures(state: State, *, cut: bool) -> Session:
     _join_clean_up(session.failures)
     final = _final_failure(session)
     if final is None:
-        final = _ended_copy(session) or _silence(session, state)
+        final = _broken_copy(session) or _silence(session, state)
         if final is not None:
             final.fate = "final"
             session.failures.append(final)
@@ -337,7 +337,7 @@ def _silence(session: Session, state: State) -> Failure | None:
         return None  # the client has to sign next
     _measure_last_wait(session, state)
     died = _server_side_died(session)
-    if session.ending.waited < GAVE_UP and not died:
+    if session.ending.waited < GAVE_UP and not died and not _is_other_protocol(session):
         return None
     return Failure(
         session.ending.gave_up_line or session.last_line,
@@ -352,21 +352,21 @@ def _silence(session: Session, state: State) -> Failure | None:
     )
 
 
-def _ended_copy(session: Session) -> Failure | None:
-    """The end of a remote scp that did not end well, where the client took it for the end of the copy."""
-    for channel in session.channels:
-        if not channel.is_copy or not channel.server_end_line:
-            continue
-        never_began = session.saw("scp.receive_started") and not session.saw("scp.file_mode")
-        if (channel.exit_status != 0) if channel.exit_line else never_began:
-            line = max(channel.exit_line, channel.close_line)
-            return Failure(line, session.ended, None, "", "scp", "closed", channel=channel)
-    return None
+def _broken_copy(session: Session) -> Failure | None:
+    channel = broken_copy(session)
+    if channel is None:
+        return None
+    line = max(channel.exit_line, channel.close_line)
+    return Failure(line, session.ended, None, "", "scp", "closed", channel=channel)
 
 
 def _measure_last_wait(session: Session, state: State) -> None:
     if not session.ending.gave_up_line and state.clock is not None and state.last_progress is not None:
         session.ending.waited = state.clock - state.last_progress
+
+
+def _is_other_protocol(session: Session) -> bool:
+    return not session.kex.offers and session.banner.is_other_protocol(cut=session.ending.cut)
 
 
 def _server_side_died(session: Session) -> bool:

@@ -27,6 +27,9 @@ _BANNER_PHASE = {
     "transport.session_startup",
 }  # fmt: skip
 
+# How servers of FTP, mail, HTTP and remote desktops greet.
+_OTHER_GREETING = r"\d{3}[ -]|HTTP/|\+OK|\* OK|RFB "
+
 
 class Banners(Struct):
     """The identification strings (RFC 4253, 4.2): `received` is every line of the server, `bytes` their size."""
@@ -42,6 +45,13 @@ class Banners(Struct):
         """OpenSSH's version by the server's banner, such as (9, 2); None for other servers."""
         match = re.match(r"SSH-[\d.]+-OpenSSH_(?:for_Windows_)?([0-9]{1,6})\.([0-9]{1,6})", self.server or "")
         return (int(match[1]), int(match[2])) if match else None
+
+    def is_other_protocol(self, *, cut: bool) -> bool:
+        """Whether the peer's lines are no SSH server's; a trace that is cut may lack the banner after a gateway's."""
+        lines = [line.text for line in self.received if line.text.strip()]
+        if any(line.startswith("SSH-") for line in lines):
+            return False
+        return any(re.match(_OTHER_GREETING, line) for line in lines) if cut else bool(lines)
 
     @property
     def client_version(self) -> tuple[int, ...] | None:
