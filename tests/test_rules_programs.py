@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from support import READ, SENT, diagnose_bytes, dump, string
 
+from tracelens.ssh.algorithms import defaults
+
 GREETING = b"""\
 [libssh2] 0.100000 Transport: session_startup for socket 3
 [libssh2] 0.100010 Transport: Sending Banner: SSH-2.0-libssh2_1.11.1
@@ -223,3 +225,70 @@ class TestAServerOfAnotherProtocol:
 
     def test_a_client_that_leaves_before_any_line_shows_nothing(self) -> None:
         assert session_of(FIRST + END)["root_cause"] is None
+
+
+OFFER = {
+    "KEX": "curve25519-sha256,diffie-hellman-group14-sha256",
+    "HOSTKEY": "ssh-ed25519,rsa-sha2-512,ssh-rsa",
+    "CRYPT_CS": "aes256-cbc",
+    "CRYPT_SC": "aes256-cbc",
+    "MAC_CS": "hmac-sha2-256",
+    "MAC_SC": "hmac-sha2-256",
+    "COMP_CS": "none",
+    "COMP_SC": "none",
+}
+STOCK_1_10 = {
+    **OFFER,
+    "KEX": ",".join(defaults((1, 10, 0), "kex")),
+    "HOSTKEY": ",".join(defaults((1, 10, 0), "hostkey")),
+    "CRYPT_CS": ",".join(defaults((1, 10, 0), "cipher")),
+    "CRYPT_SC": ",".join(defaults((1, 10, 0), "cipher")),
+    "MAC_CS": ",".join(defaults((1, 10, 0), "mac")),
+    "MAC_SC": ",".join(defaults((1, 10, 0), "mac")),
+}
+STRICT = {"KEX": OFFER["KEX"] + ",ext-info-c,kex-strict-c-v00@openssh.com"}
+
+
+def no_cipher(banner: bytes, offer: dict[str, str], wanted: str = "chacha20-poly1305@openssh.com") -> bytes:
+    """A key exchange with a server that takes one cipher alone."""
+    lists = ["curve25519-sha256", "ssh-ed25519", wanted, wanted, "hmac-sha2-256", "hmac-sha2-256"]
+    packet = b"\x14" + bytes(16) + b"".join(map(string, [*lists, "none", "none", "", ""])) + bytes(5)
+    return (
+        b"[libssh2] 0.100000 Transport: session_startup for socket 3\n"
+        + (b"[libssh2] 0.100001 Transport: Setting local Banner: " + banner + b"\n") * banner.endswith(b"PHP")
+        + b"[libssh2] 0.100010 Transport: Sending Banner: " + banner + b"\n"
+        + b"[libssh2] 0.110000 Transport: Received Banner: SSH-2.0-OpenSSH_9.2\n"
+        + "".join(f"[libssh2] 0.110001 Key Ex: Sent {name}: {names}\n" for name, names in offer.items()).encode()
+        + dump(READ, packet)
+        + b"[libssh2] 0.120000 Failure Event: -5 - Unable to exchange encryption keys\n"
+        + END
+    )  # fmt: skip
+
+
+class TestABannerThatTheProgramSets:
+    """PHP names the libssh2 that it was compiled with; the offer and the wording show which one runs."""
+
+    PHP = b"SSH-2.0-libssh2_1.10.0 PHP"
+
+    def test_its_version_does_not_count(self) -> None:
+        session = session_of(no_cipher(self.PHP, OFFER | STRICT))
+        assert "the program narrowed its list" in session["findings"][0]["summary"]
+        assert [found["id"] for found in session["findings"]] == ["kex-no-common-cipher"]
+
+    def test_a_stock_offer_shows_the_release(self) -> None:
+        session = session_of(no_cipher(self.PHP, STOCK_1_10))
+        assert "The client is too old: libssh2 1.11.1 would agree" in session["findings"][0]["summary"]
+        assert [found["id"] for found in session["findings"]] == ["kex-no-common-cipher", "client-outdated"]
+        assert "libssh2 1.10.0" in session["findings"][1]["summary"]
+
+    def test_a_banner_in_the_form_of_libssh2_counts_unless_the_offer_is_newer(self) -> None:
+        old = session_of(no_cipher(b"SSH-2.0-libssh2_1.10.0", STOCK_1_10))
+        assert "client-outdated" in [found["id"] for found in old["findings"]]
+        newer = session_of(no_cipher(b"SSH-2.0-libssh2_1.10.0", OFFER | STRICT))
+        assert "client-outdated" not in [found["id"] for found in newer["findings"]]
+
+    def test_where_the_release_is_open_the_client_is_not_called_too_old(self) -> None:
+        kept = OFFER | {"HOSTKEY": "ssh-ed25519,ssh-rsa"}
+        session = session_of(no_cipher(self.PHP, kept, "aes256-gcm@openssh.com"))
+        assert "too old" not in session["findings"][0]["summary"]
+        assert "client-outdated" not in [found["id"] for found in session["findings"]]

@@ -357,7 +357,7 @@ def _broken_copy(session: Session) -> Failure | None:
     if channel is None:
         return None
     line = max(channel.exit_line, channel.close_line)
-    return Failure(line, session.ended, None, "", "scp", "closed", channel=channel)
+    return Failure(line, session.ended, None, "the remote scp ended", "scp", "closed", channel=channel)
 
 
 def _measure_last_wait(session: Session, state: State) -> None:

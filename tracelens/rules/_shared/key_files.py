@@ -77,7 +77,7 @@ def _likely_problem(session: Session, errors: list[Failure]) -> tuple[Kind, Fail
     refused = next((f for f in errors if f.is_("key.file_refused")), None)
     if refused is None:
         return None
-    version = session.banner.client_version
+    version = session.client_version
     return ("format" if version is not None and version < (1, 9) else "passphrase"), refused, False
 
 

@@ -83,15 +83,11 @@ def scp_failed(session: Session) -> Found | None:
         return None
     messages = session.scp.messages[:2]
     status = channel.exit_status if channel is not None else None
-    with_status = f" with status {status}" if status is not None else ""
-    end = channel and Quote(channel.exit_line or channel.close_line, f"the remote scp ends here{with_status}")
+    end = Quote(channel.exit_line or channel.close_line, "the remote scp ends here") if channel is not None else None
+    about = (*messages, session.quote("conn.request_started"))
     return Found(
         f"The remote scp refused or broke off{_reason(messages, status)}.",
-        (
-            *((end,) if failed.kind == "closed" else (failed.quote, end)),
-            *messages,
-            session.quote("conn.request_started"),
-        ),
+        (end, *about) if failed.kind == "closed" else (failed.quote, *about, end),
         _advice(" ".join(message.text for message in messages).lower(), status),
         (
             Rival("channel-closed-early", "ruled out: the channel's end follows from scp's own"),
