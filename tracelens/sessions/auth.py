@@ -7,7 +7,9 @@ from tracelens.reader.packets import Packet
 from tracelens.sessions.handshake import finish_kex
 from tracelens.sessions.model import RECENT, Attempt, Quote
 from tracelens.sessions.state import State, on, on_packet
+from tracelens.ssh.wire import Secret
 
+_BLANK = Secret(b"")
 # A message 61 of this size has a number of answers, 0, and none of them (RFC 4256, 3.4).
 _NO_ANSWER = 5
 # How many of the server's messages to the user are kept, and how many characters of each.
@@ -150,6 +152,7 @@ def _userauth_request(state: State, packet: Packet) -> None:
     attempt = begin_attempt(state, method, packet.line, sent=method != "publickey")
     attempt.user, attempt.sent, attempt.request_line = state.session.login.user, True, packet.line
     if method == "password":
+        attempt.blank = _are_blank(fields.get("password"))
         state.hide("password", packet.line, fields.get("password"), fields.get("new_password"))
     elif method == "publickey":
         attempt.algorithm = fields.get("algorithm") or attempt.algorithm
@@ -157,6 +160,11 @@ def _userauth_request(state: State, packet: Packet) -> None:
         attempt.queried = True
         if fields.get("has_signature"):
             attempt.signed = True
+
+
+def _are_blank(*values: Secret | None) -> bool | None:
+    """Whether all of these passwords or answers are empty; None where there is none."""
+    return all(value == _BLANK for value in values) if values and None not in values else None
 
 
 @on_packet("in", "userauth_failure", needs="methods")
@@ -206,6 +214,7 @@ def _info_response(state: State, packet: Packet) -> None:
         # An answer that the trace does not show is one more all the same.
         count = len(answers) if "answers" in packet.fields else int(packet.size > _NO_ANSWER)
         last.answered = (last.answered or 0) + count
+        last.blank = _are_blank(*answers) if last.blank is not False else False
     state.hide("answer", packet.line, *answers)
 
 

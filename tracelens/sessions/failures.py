@@ -10,9 +10,10 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from tracelens.sessions.model import RANK, Channel, Failure, Operation
+from tracelens.sessions.probes import is_about_known_hosts, is_probe
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
-from tracelens.sessions.unanswered import pending_request
+from tracelens.sessions.unanswered import broken_copy, pending_request
 
 # A pause of at least this many seconds on an unanswered request, at the end of a session, is giving up; after shorter
 # ones a program may have stopped for reasons of its own.
@@ -93,7 +94,7 @@ def classify_failures(state: State, *, cut: bool) -> Session:
     _join_clean_up(session.failures)
     final = _final_failure(session)
     if final is None:
-        final = _silence(session, state)
+        final = _broken_copy(session) or _silence(session, state)
         if final is not None:
             final.fate = "final"
             session.failures.append(final)
@@ -150,11 +151,13 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
 
 
 def _fate(session: Session, failure: Failure, successes: _Successes) -> str:
-    if failure.code == 0:
+    if failure.code == 0 or is_about_known_hosts(session, failure):
         return "recovered"
     if _is_undecidable(session, failure) or _is_before_a_hole(session, failure):
         session.ending.undecided = session.ending.undecided or failure
         return "undecided"
+    if failure.phase == "auth" and is_probe(session, failure):
+        return "partial-auth"
     if failure.phase == "auth" and failure.attempt is not None:
         return _auth_fate(session, failure)
     if failure.kind == "disconnect":
@@ -334,7 +337,7 @@ def _silence(session: Session, state: State) -> Failure | None:
         return None  # the client has to sign next
     _measure_last_wait(session, state)
     died = _server_side_died(session)
-    if session.ending.waited < GAVE_UP and not died:
+    if session.ending.waited < GAVE_UP and not died and not _is_other_protocol(session):
         return None
     return Failure(
         session.ending.gave_up_line or session.last_line,
@@ -349,9 +352,21 @@ def _silence(session: Session, state: State) -> Failure | None:
     )
 
 
+def _broken_copy(session: Session) -> Failure | None:
+    channel = broken_copy(session)
+    if channel is None:
+        return None
+    line = max(channel.exit_line, channel.close_line)
+    return Failure(line, session.ended, None, "the remote scp ended", "scp", "closed", channel=channel)
+
+
 def _measure_last_wait(session: Session, state: State) -> None:
     if not session.ending.gave_up_line and state.clock is not None and state.last_progress is not None:
         session.ending.waited = state.clock - state.last_progress
+
+
+def _is_other_protocol(session: Session) -> bool:
+    return not session.kex.offers and session.banner.is_other_protocol(cut=session.ending.cut)
 
 
 def _server_side_died(session: Session) -> bool:

@@ -48,7 +48,8 @@ class Attempt(Struct):
     """One authentication attempt (RFC 4252), or a local failure before one could be sent.
 
     `partial` is the flag of USERAUTH_FAILURE, None where no dump shows it. `remaining` are the methods that can
-    continue. `queried` and `signed` are the two requests of publickey; `accepted_key` is the server's PK_OK.
+    continue. `queried` and `signed` are the two requests of publickey; `accepted_key` is the server's PK_OK. `blank`
+    is whether the password, or every answer, that was sent is empty, None where no dump shows it.
     """
 
     method: str
@@ -68,6 +69,7 @@ class Attempt(Struct):
     sent: bool = False
     prompts: int | None = None
     answered: int | None = None
+    blank: bool | None = None
     change_requested: int = 0
     fingerprint: str | None = None
     request_line: int = 0
@@ -123,6 +125,17 @@ class Channel(Struct):
     exit_status: int | None = None
     exit_signal: str | None = None
     exit_line: int = 0
+
+    @property
+    def server_end_line(self) -> int:
+        """Where the server ended it before the client closed it; 0 if it did not."""
+        end = min((at for at in (self.exit_line, self.close_line) if at), default=0)
+        return 0 if self.closing_line and self.closing_line <= end else end
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it runs the remote scp."""
+        return any(request.name == "exec" and request.message.startswith("scp ") for request in self.requests)
 
     def request(self, name: str) -> Request | None:
         """The last request of this name."""

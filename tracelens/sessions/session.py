@@ -1,10 +1,13 @@
 """A session: its facts in groups, as rules, tables and reports read them."""
 
 import re
+from collections.abc import Iterator
 
 from msgspec import Struct, field
 
 from tracelens.libssh2.errors import classify
+from tracelens.libssh2.events import GRAMMARS
+from tracelens.libssh2.messages import narrow, versions
 from tracelens.sessions.model import (
     AEAD,
     LISTS,
@@ -19,13 +22,31 @@ from tracelens.sessions.model import (
     Quote,
     Wait,
 )  # fmt: skip
-from tracelens.ssh.algorithms import negotiate
+from tracelens.ssh.algorithms import DEFAULTS, HEAD, STRICT, defaults, least_version, negotiate, release, usable
 
 # What libssh2 prints before anything of the server comes.
 _BANNER_PHASE = {
     "conn.blocking_mode", "transport.new_session", "transport.local_banner_set", "transport.callback_set",
     "transport.session_startup",
 }  # fmt: skip
+
+# libssh2's own banner; the second group is that of a version between two releases.
+_OWN_BANNER = r"SSH-2\.0-libssh2_([0-9]{1,6}(?:\.[0-9]{1,6}){1,3})([_-]\S*)?"
+# Since 1.11.1 each offer has the marker of strict key exchange, whatever methods the program asks for.
+_LAST_WITHOUT_STRICT = (1, 11, 0)
+_KINDS = 4  # kinds of lists that a program may change: key exchange, host key, cipher, MAC
+# How servers of FTP, mail, HTTP and remote desktops greet.
+_OTHER_GREETING = r"\d{3}[ -]|HTTP/|\+OK|\* OK|RFB "
+
+
+def _newest_with(offer: Offer) -> Iterator[tuple[int, ...]]:
+    """The newest releases that can have made an offer, by what it lacks and by what it is."""
+    if "kex" in offer and STRICT not in offer["kex"]:
+        yield _LAST_WITHOUT_STRICT
+    lists = {name.partition("_")[0]: usable(offer[name]) for name in offer if name in LISTS[:6]}
+    same = [v for v in DEFAULTS if all(usable(defaults(v, kind)) == names for kind, names in lists.items())]
+    if same and len(lists) == _KINDS:
+        yield max(same)
 
 
 class Banners(Struct):
@@ -43,12 +64,12 @@ class Banners(Struct):
         match = re.match(r"SSH-[\d.]+-OpenSSH_(?:for_Windows_)?([0-9]{1,6})\.([0-9]{1,6})", self.server or "")
         return (int(match[1]), int(match[2])) if match else None
 
-    @property
-    def client_version(self) -> tuple[int, ...] | None:
-        """libssh2's version by its banner, such as (1, 11, 0)."""
-        _, mark, version = (self.client or "").partition("libssh2_")
-        digits = version.split("_")[0].split("-")[0].split(".") if mark else []
-        return tuple(int(d) for d in digits if re.fullmatch("[0-9]{1,6}", d)) or None
+    def is_other_protocol(self, *, cut: bool) -> bool:
+        """Whether the peer's lines are no SSH server's; a trace that is cut may lack the banner after a gateway's."""
+        lines = [line.text for line in self.received if line.text.strip()]
+        if any(line.startswith("SSH-") for line in lines):
+            return False
+        return any(re.match(_OTHER_GREETING, line) for line in lines) if cut else bool(lines)
 
 
 class KeyExchange(Struct):
@@ -223,6 +244,41 @@ class Session(Struct):
             or any(classify(text).phase == "banner" for text in self.waits)
             or any(failure.error.phase == "banner" for failure in self.failures)
         )
+
+    @property
+    def client_version(self) -> tuple[int, ...] | None:
+        """The client's libssh2, such as (1, 11, 0); None where it may be one of several."""
+        span = self.client_span
+        return span[0] if span is not None and span[0] == span[1] else None
+
+    @property
+    def client_span(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """The oldest and the newest libssh2 that the client can be; None where neither banner nor offer shows it.
+
+        The banner counts if libssh2 made it by itself: a program that sets its own may be older or newer than what it
+        says there (PHP names the version that it was compiled with). Then the offer and the wording decide.
+        """
+        offer = self.kex.offers.get("client", {})
+        known = least_version(name for names in offer.values() for name in names)
+        own = re.fullmatch(_OWN_BANNER, self.banner.client or "")
+        if own is not None and not self.saw("transport.local_banner_set"):
+            version = tuple(map(int, own[1].split(".")))
+            if own[2] or known is None or known <= version:
+                return version, version
+        if known is None:
+            return None
+        first, last = narrow(self._wording())
+        oldest = max(known, release(first)) if first else known
+        newest = [HEAD, *([release(last)] if last else []), *_newest_with(offer)]
+        return oldest, max(oldest, min(newest))
+
+    def _wording(self) -> Iterator[tuple[str, str]]:
+        """The first and the last release for each kind of text that the session has."""
+        contexts = {grammar: context for context, grammar in GRAMMARS.items()}
+        for name, quote in self.lines.items():
+            span = versions(contexts.get(name.partition(".")[0], ""), quote.text)
+            if span is not None:
+                yield span
 
     def server_disconnect(self) -> Disconnect | None:
         """The first disconnect that the server sent."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tracelens.sessions.model import RECENT
+from tracelens.sessions.model import RECENT, Channel
 from tracelens.sessions.session import Session
 
 # A client writes once before SFTP's version has come, and again only after it.
@@ -56,6 +56,16 @@ def _pending_sftp(session: Session) -> Pending | None:
     for operation in reversed(session.operations[-RECENT:]):
         if operation.outcome == "pending" and operation.verb not in ("close", "scp"):
             return ("sftp", operation.line)
+    return None
+
+
+def broken_copy(session: Session) -> Channel | None:
+    """The channel of a remote scp that did not end well, though the client took its end for the end of the copy."""
+    never_began = session.saw("scp.receive_started") and not session.saw("scp.file_mode")
+    for channel in session.channels:
+        is_bad = channel.exit_status != 0 if channel.exit_line else never_began
+        if is_bad and channel.is_copy and channel.server_end_line:
+            return channel
     return None
 
 

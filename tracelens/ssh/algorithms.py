@@ -13,8 +13,10 @@ from typing import NamedTuple
 HEAD = (99,)
 LATEST = (1, 11, 1)
 
+# What a client adds that keeps key exchange strict: libssh2 does since 1.11.1.
+STRICT = "kex-strict-c-v00@openssh.com"
 # Entries in the list of key-exchange methods that are not methods (RFC 8308, 2.1; OpenSSH's strict key exchange).
-MARKERS = frozenset(("ext-info-c", "ext-info-s", "kex-strict-c-v00@openssh.com", "kex-strict-s-v00@openssh.com"))
+MARKERS = frozenset(("ext-info-c", "ext-info-s", STRICT, "kex-strict-s-v00@openssh.com"))
 # Algorithms of libssh2 that some of its crypto backends lack; the others are in every build.
 _NOT_IN_ALL = (
     r"curve25519|ecdh-|ecdsa-|ed25519|mlkem|-gcm@|chacha20|blowfish|cast128|arcfour|3des|ripemd|md5|dss|rijndael"

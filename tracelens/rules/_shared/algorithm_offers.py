@@ -8,7 +8,6 @@ from tracelens.ssh.algorithms import (
     WEAK,
     defaults,
     in_every_build,
-    least_version,
     negotiate,
     newer_for,
     openssh_has,
@@ -42,10 +41,15 @@ def shown(names: tuple[str, ...], most: int = 4) -> str:
 
 
 def client_release(session: Session) -> tuple[int, ...] | None:
-    """The client's libssh2: that of its banner, else the oldest version with all algorithms of its offer."""
-    if session.banner.client_version is not None:
-        return session.banner.client_version
-    return least_version(a for names in session.kex.offers.get("client", {}).values() for a in names)
+    """The client's libssh2: that of its own banner, else the oldest version that fits; None where nothing shows it."""
+    span = session.client_span
+    return span[0] if span is not None else None
+
+
+def is_older(session: Session, version: tuple[int, ...]) -> bool:
+    """Whether the client's libssh2 is certainly older than a version."""
+    span = session.client_span
+    return span is not None and span[1] < version
 
 
 def agreement(session: Session, version: tuple[int, ...]) -> dict[str, str | None]:
@@ -82,16 +86,23 @@ def _own(session: Session) -> str:
     version = client_release(session)
     if version is None:
         return ""
-    return f" (this client: {'' if session.banner.client_version else 'at least '}{release_name(version)})"
+    return f" (this client: {'' if session.client_version else 'at least '}{release_name(version)})"
 
 
 def left_out(session: Session, name: str) -> tuple[str, ...]:
     """What the server wants in a list and the client's own version offers by default, yet this client did not."""
-    version = session.banner.client_version
-    if version is None:
-        return ()
     ours, theirs = session.kex.offers["client"][name], session.kex.offers["server"][name]
-    return tuple(a for a in usable(defaults(version, kind_of(name))) if a in theirs and a not in ours)
+    return tuple(a for a in _stock(session, kind_of(name)) if a in theirs and a not in ours)
+
+
+def _stock(session: Session, kind: str) -> tuple[str, ...]:
+    """What every release that the client can be offers by default in a list; nothing where no release is known."""
+    span = session.client_span
+    if span is None:
+        return ()
+    oldest, newest = span
+    later = [usable(defaults(v, kind)) for v in DEFAULTS if oldest < v <= newest]
+    return tuple(a for a in usable(defaults(oldest, kind)) if all(a in names for names in later))
 
 
 def is_old_server(session: Session, name: str) -> bool:
@@ -107,7 +118,7 @@ def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
     kind = kind_of(name)
     theirs = usable(session.kex.offers["server"][name])
     version = client_release(session)
-    called = release_name(version) if session.banner.client_version and version is not None else "this client"
+    called = _called(session)
     if not theirs:
         return "The server offers none at all.", (server(f"repair its list: {proposal(session, name)}"),)
     if is_old_server(session, name):
@@ -119,6 +130,8 @@ def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
     if newer is not None:
         first, agreed = newer
         whole = release_name(first)
+        if not is_older(session, first):
+            return _older_or_narrowed(session, name, whole, agreed)
         return f"The client is too old: {whole} would agree ({agreed}).", (
             client(
                 f"use {whole} or later{_own(session)}; by default it agrees with this server on {agreed}. IRIS and "
@@ -143,7 +156,8 @@ def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
             but = f"the lists of {' and '.join(f'{o}s' for o in others)} would still not meet"
         else:
             but = "only where its crypto library has it too"
-        return f"The client is too old: {stands}, but {but}.", (
+        age = "The client is too old" if is_older(session, release(known[0])) else "The client may be too old"
+        return f"{age}: {stands}, but {but}.", (
             server(proposal(session, name)),
             client(f"{stands}{_own(session)}, but {but}"),
         )
@@ -153,17 +167,37 @@ def explain(session: Session, name: str) -> tuple[str, tuple[Advice, ...]]:
     )
 
 
+def _called(session: Session) -> str:
+    """The client's libssh2 as the subject of a sentence."""
+    return release_name(session.client_version) if session.client_version is not None else "this client"
+
+
+def _older_or_narrowed(session: Session, name: str, whole: str, agreed: str) -> tuple[str, tuple[Advice, ...]]:
+    """Where the trace does not show the client's release: only its defaults, or only an upgrade, may be missing."""
+    constants = _constants(session, kind_of(name))
+    return f"{whole} would agree by default ({agreed}): this client is older, or its program narrowed the list.", (
+        client(
+            f"look which libssh2 the program loads{_own(session)}: if it is {whole} or later, take the program's "
+            f"libssh2_session_method_pref() for {constants} away (IRIS: SetPreferredAlgorithms); else use {whole}"
+        ),
+        server(f"until then: {proposal(session, name)}"),
+    )
+
+
 def _narrowed(session: Session, name: str, without: tuple[str, ...], called: str) -> tuple[str, tuple[Advice, ...]]:
     kind = kind_of(name)
     constants = _constants(session, kind)
-    ours, version = session.kex.offers["client"][name], session.banner.client_version or ()
-    certain = any(in_every_build(a) and a not in ours for a in usable(defaults(version, kind)))
+    ours = session.kex.offers["client"][name]
+    certain = any(in_every_build(a) and a not in ours for a in _stock(session, kind))
     certain = certain or any(_family(a) in other for a in without for other in _all_offered(session))
     reason = (
         "the program narrowed its list"
         if certain
         else "the program narrowed its list, or this build's crypto library lacks it"
     )
+    release_of = client_release(session)
+    if session.client_version is None and release_of is not None:
+        called = f"{release_name(release_of)}, or what later release this client is,"
     return f"{called} offers {without[0]} by default and this client does not: {reason}.", (
         client(
             f"let the program offer {shown(without)}: take its libssh2_session_method_pref() for {constants} "

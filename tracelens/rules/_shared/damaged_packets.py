@@ -38,7 +38,7 @@ def advice(session: Session) -> tuple[Advice | None, ...]:
     """What to do about packets that were damaged on the way."""
     used = protection(session)
     now = f" instead of {used}" if used else ""
-    is_etm_broken = session.banner.client_version in _ETM_BROKEN and ("-etm" in used or not used)
+    is_etm_broken = session.client_version in _ETM_BROKEN and ("-etm" in used or not used)
     return (
         network(
             "look for what alters bytes on the way: a faulty network card or its offloading, a WAN optimizer, an "

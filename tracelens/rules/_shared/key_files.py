@@ -4,6 +4,7 @@ import re
 from typing import Literal
 
 from tracelens.rules._shared.login_attempts import refusals, went_on
+from tracelens.rules.base import Rival
 from tracelens.sessions import Failure, Quote, Session
 
 Kind = Literal["unreadable", "passphrase", "format"]
@@ -43,11 +44,29 @@ def key_problem(session: Session) -> tuple[Kind, Failure, bool] | None:
     if not errors or errors[0].code in (-18, -37) or not any(_is_about_key(f) for f in errors[:3]):
         return None
     for failure in errors:
-        reason = _reason(failure)
-        for kind, pattern in _CERTAIN:
-            if re.search(pattern, reason) and not re.search(_UNPARSED, reason):
-                return kind, failure, True
+        kind = _certain_kind(failure)
+        if kind is not None:
+            return kind, failure, True
     return _likely_problem(session, errors)
+
+
+def given_up_key(session: Session) -> Rival | None:
+    """The key file that could not be used before the program went on to another method; None if nobody named one."""
+    for failure in session.failures:
+        if failure.fate != "partial-auth" or (failure.attempt is not None and not failure.attempt.key_file):
+            continue
+        kind = _certain_kind(failure) if failure.error.name.startswith("key.") else None
+        if kind is not None:
+            return Rival(f"auth-key-{kind}", "the program could not use its key either, and went on without it")
+    return None
+
+
+def _certain_kind(failure: Failure) -> Kind | None:
+    """What is wrong with a key file if one error alone shows it."""
+    reason = _reason(failure)
+    if re.search(_UNPARSED, reason):
+        return None
+    return next((kind for kind, pattern in _CERTAIN if re.search(pattern, reason)), None)
 
 
 def _likely_problem(session: Session, errors: list[Failure]) -> tuple[Kind, Failure, bool] | None:
@@ -58,7 +77,7 @@ def _likely_problem(session: Session, errors: list[Failure]) -> tuple[Kind, Fail
     refused = next((f for f in errors if f.is_("key.file_refused")), None)
     if refused is None:
         return None
-    version = session.banner.client_version
+    version = session.client_version
     return ("format" if version is not None and version < (1, 9) else "passphrase"), refused, False
 
 
@@ -77,7 +96,7 @@ def _errors_since_refusal(session: Session, failed: Failure) -> list[Failure]:
     """The errors of the same attempt since the last refusal before the failure."""
     # With mask 128 alone no attempt is known, and some texts do not show the phase.
     start = max((r.failure.line for r in refusals(session) if r.failure.line < failed.line), default=0)
-    errors = (f for f in session.failures if f.kind == "error" and f.fate != "cleanup")
+    errors = (f for f in session.failures if f.kind == "error" and f.fate not in ("cleanup", "partial-auth"))
     return [f for f in errors if f.line > start and f.attempt is failed.attempt]
 
 

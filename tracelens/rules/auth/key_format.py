@@ -73,7 +73,7 @@ def unsupported_format(session: Session) -> Found | None:
 
 
 def _remedy(session: Session, failure: Failure) -> str:
-    version = session.banner.client_version
+    version = session.client_version
     if failure.is_("key.no_backend"):
         return (
             "this crypto backend cannot compute the public key: AuthenticateWithKeyPair needs the public key file too"

@@ -1,6 +1,7 @@
 from tracelens.rules._shared.key_files import file_quote, key_problem, path_of
-from tracelens.rules.base import Found, Rival, cause, client
-from tracelens.sessions import Session
+from tracelens.rules._shared.login_attempts import who
+from tracelens.rules.base import Found, Rival, cause, client, server
+from tracelens.sessions import Failure, Session
 
 
 @cause("auth-key-unreadable", phase="auth", yields_to=("auth-agent-failed",), server_log=None)
@@ -21,6 +22,8 @@ def unreadable(session: Session) -> Found | None:
     - Up to 1.8, and on libgcrypt, WinCNG and mbedTLS, a missing private key reads only
       `-16 - Unable to initialize private key from file`: see auth-key-format.
     - The name stands in `Userauth: Loading public key file: ...` (mask bit 8).
+    - curl looks for a default key at each login. Where there is none it asks for a file without a
+      name; that counts only if it had no password to go on with.
 
     ## What to do
     - Client: check path, spelling, current folder of a relative path and permissions, for the
@@ -47,6 +50,8 @@ def unreadable(session: Session) -> Found | None:
     failure = problem[1]
     public = failure.is_("key.public_file") and not failure.is_("key.from_private")
     which, path = ("public" if public else "private"), path_of(session, public=public)
+    if failure.attempt is not None and failure.attempt.key_file == "":
+        return _none_given(session, failure)
     return Found(
         f"The {which} key file could not be opened or read{f': {path}' if path else ''}.",
         (failure.quote, file_quote(session)),
@@ -58,4 +63,21 @@ def unreadable(session: Session) -> Found | None:
             ),
         ),
         (Rival("auth-key-format", "ruled out: the file was never read"),),
+    )
+
+
+def _none_given(session: Session, failure: Failure) -> Found:
+    """Where the program asked for a file without a name: nobody gave it a key, and it tried nothing else."""
+    methods = session.login.offered
+    takes = "takes keys only" if methods == ("publickey",) else f"offers {','.join(methods)}" if methods else ""
+    return Found(
+        f"The server {takes}, and the program was given none."
+        if takes == "takes keys only"
+        else f"The program looked for a key and was given none{f'; the server {takes}' if takes else ''}.",
+        (failure.quote, file_quote(session)),
+        (
+            client("give the program a key that the server knows (curl: --key FILE; AuthenticateWithKeyPair)"),
+            server(f"let {who(session)} in with a password, or put a public key into the account's authorized_keys"),
+        ),
+        (Rival("auth-password-not-allowed", "a password, if the program was given one, was not sent"),),
     )

@@ -29,7 +29,8 @@ def expired(session: Session) -> Found | None:
       `-15 - Password expired, and callback failed`: the callback had no new password;
       `-18 - Authentication failed (username/password)`: the server refused the change;
       `-15 - Password Expired, and no callback specified`: old versions.
-    - The bare text decides with mask 128 alone: nothing else prints it.
+    - The bare text decides with mask 128 alone, if nothing of the login follows it: libssh2 prints it for nothing
+      else, but programs set it (Net::SSH2 does before it tries anything).
     - OpenSSH with PAM asks otherwise. By a banner (packet 53; RFC 4252, 5.4) in a login by password or
       key: "You are required to change your password immediately"; then the login succeeds, and every
       channel ends at once with exit status 1, since only a terminal can be asked. By prompts (packet 60)
@@ -87,7 +88,22 @@ def expired(session: Session) -> Found | None:
 def _change_error(session: Session, failed: Failure) -> Failure | None:
     """The error of a client without an answer to the request for a new password."""
     errors = (f for f in session.failures if f.line >= failed.line)
-    return next((f for f in errors if f.code == -15 or (f.code == -18 and f.is_("auth.refused"))), None)
+    return next((f for f in errors if f.code == -15 or (f.code == -18 and _ends_password(session, f))), None)
+
+
+def _ends_password(session: Session, failure: Failure) -> bool:
+    """Whether it is libssh2's bare text, which ends the attempt with a password that packet 51 did not end.
+
+    Programs set the same text on their own: Net::SSH2 does before it tries anything, and after it.
+    """
+    attempt = failure.attempt
+    if not failure.is_("auth.refused"):
+        return False
+    if attempt is not None:
+        return attempt.method == "password" and bool(attempt.change_requested or attempt.end_line == failure.line)
+    later = [f.line for f in session.failures if f.phase == "auth" and f.fate != "cleanup"]
+    later += [wait.last_line for wait in session.waits.values()]
+    return max(later) == failure.line and not session.dumped and not session.uses("Userauth")
 
 
 def _story(end: Failure, change_error: Failure | None) -> str:

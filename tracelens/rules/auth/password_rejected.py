@@ -1,10 +1,11 @@
+from tracelens.rules._shared.key_files import given_up_key
 from tracelens.rules._shared.login_attempts import Refusal, list_quote, listed, who
 from tracelens.rules._shared.passwords import OUTRANKED, refused_password
 from tracelens.rules._shared.server_messages import account_advice, account_refusal, last_messages
 from tracelens.rules._shared.timeouts import is_lost
 from tracelens.rules.auth.too_many_failures import connection_cut
 from tracelens.rules.base import Found, Rival, cause, client, server
-from tracelens.sessions import Session
+from tracelens.sessions import Attempt, Session
 
 _NO_LIST = "no list of methods was traced; mask 142 would show it, and the list would decide"
 
@@ -97,7 +98,7 @@ def rejected(session: Session) -> Found | None:
             rivals,
         )
     return Found(
-        f"The server takes passwords and refused {who(session, attempt)} with this one.",
+        f"The server takes passwords and refused {who(session, attempt)} with {_this(attempt)}.",
         (refusal.failure.quote, *last_messages(session, attempt.line), list_quote(session, attempt)),
         (
             client(
@@ -115,6 +116,10 @@ def rejected(session: Session) -> Found | None:
     )
 
 
+def _this(attempt: Attempt) -> str:
+    return "an empty one" if attempt.blank else "this one"
+
+
 def _rivals(session: Session, refusal: Refusal, is_offered: bool | None) -> tuple[Rival | None, ...]:
     is_cut = connection_cut(session, [refusal.failure], least=1) is not None
     return (
@@ -129,6 +134,7 @@ def _rivals(session: Session, refusal: Refusal, is_offered: bool | None) -> tupl
         Rival("auth-password-expired", "a refused change of it reads the same; mask 142 would decide")
         if not session.dumped and not session.uses("Userauth")
         else None,
+        given_up_key(session),
         None
         if session.uses("Failure Event")
         else Rival("auth-too-many-failures", "what ended the session was not traced; mask 142 would decide"),

@@ -1,3 +1,4 @@
+from tracelens.rules._shared.algorithm_offers import client_release
 from tracelens.rules._shared.login_attempts import accepts_any_key, list_quote, listed, who
 from tracelens.rules._shared.public_keys import key_quote, refused_key
 from tracelens.rules.base import Found, Rival, cause, client, server
@@ -118,7 +119,7 @@ def rejected(session: Session) -> Found | None:
 def _sha1_rival(session: Session, attempt: Attempt) -> Rival:
     if attempt.algorithm not in (None, "ssh-rsa"):
         return Rival("auth-rsa-sha1-refused", f"ruled out: the key was offered as {attempt.algorithm}")
-    version = session.banner.client_version
+    version = client_release(session)
     if version is not None and version >= (1, 11) and not attempt.algorithm:
         return Rival("auth-rsa-sha1-refused", "ruled out: this libssh2 signs RSA keys with SHA-2")
     server_is = session.banner.server or "its banner was not traced"

@@ -1,5 +1,6 @@
 import re
 
+from tracelens.rules._shared.algorithm_offers import client_release
 from tracelens.rules._shared.login_attempts import refusals
 from tracelens.rules._shared.public_keys import key_quote, refused_key
 from tracelens.rules.base import Found, Rival, cause, client, server
@@ -43,7 +44,7 @@ def _why_refused(session: Session, attempt: Attempt) -> str | None:
 
 
 def _has_old_types_only(session: Session) -> bool:
-    version = session.banner.client_version
+    version = session.client_version
     return version is not None and version < (1, 9) and "_DEV" not in (session.banner.client or "")
 
 
@@ -143,8 +144,8 @@ def _hung_up(session: Session) -> Found | None:
 
 
 def _finding(session: Session, attempt: Attempt, proof: Quote, why: str) -> Found:
-    version, is_paramiko = session.banner.client_version, "paramiko" in (session.banner.server or "")
-    old = f"libssh2 {'.'.join(map(str, version))}" if version else "this libssh2"
+    version, is_paramiko = client_release(session), "paramiko" in (session.banner.server or "")
+    old = f"libssh2 {'.'.join(map(str, version))}" if version and version == session.client_version else "this libssh2"
     is_old = version is None or version < (1, 11)
     has = "has only ssh-rsa" if is_old else "fell back to ssh-rsa (an agent without SHA-2?)"
     return Found(

@@ -92,7 +92,9 @@ def too_many(session: Session) -> Found | None:
     count, methods = len(refused), _methods(session, refused)
     is_key = bool(refused) and refused[0].method == "publickey"
     return Found(
-        f"The server hung up after too many failed attempts of {who(session)} ({count} refused here: {methods}).",
+        f"The server hung up after too many failed attempts of {who(session)} ({count} refused here: {methods})."
+        if count
+        else f"The server hung up at the first attempt of {who(session)} ({methods}): it allows no other.",
         (proof, *(Quote(r.failure.line, f"{r.method} refused") for r in refused[:4])),
         (
             client(
@@ -121,7 +123,9 @@ def too_many(session: Session) -> Found | None:
 
 def _methods(session: Session, refused: list[Refusal]) -> str:
     """The methods that were tried."""
-    methods = [a.method for a in session.login.attempts if a.method != "none"] or [r.method for r in refused]
+    methods = [a.method for a in session.login.attempts if a.method != "none" and a.outcome != "not-sent"] or [
+        r.method for r in refused
+    ]
     return ",".join(dict.fromkeys(methods)) or "nothing"
 
 

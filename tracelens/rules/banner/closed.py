@@ -64,9 +64,9 @@ def closed(session: Session) -> Found | None:
     ```
     """
     failed = session.ending.failed
-    if failed is None or failed.phase != "banner" or failed.kind == "silence":
-        return None
     refusals = turned_away(session)
+    if failed is None or failed.phase != "banner" or (failed.kind == "silence" and not refusals):
+        return None
     # libssh2 before 1.2.1 says this of every failure to read the banner; it had no timeout.
     is_old = failed.code == -2 and failed.is_("banner.timeout")
     is_local = failed.is_("socket.invalid", "socket.blocking_mode", "socket.closed")

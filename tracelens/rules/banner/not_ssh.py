@@ -56,6 +56,7 @@ def not_ssh(session: Session) -> Found | None:
     - `Received Banner: ...` with lines that don't begin with `SSH-`. Such lines are allowed before the
       real banner (RFC 4253 section 4.2), so libssh2 reads on and then fails with something misleading:
       `-9 - Timed out waiting on socket`, `-13` or `-43 - Failed getting banner`.
+    - A client that leaves at once prints no error: such lines and no `SSH-` line are enough.
     - The line tells who it is: `220 ...` FTP or mail, `HTTP/1.1 400 ...` web,
       `500 OOPS: ... wrong version number` an FTPS server (vsftpd) that expects TLS at once.
     - `-2 - Failed getting banner` (since 1.2.8): the peer sent a zero byte or an empty line. Binary

@@ -71,7 +71,7 @@ def crypto_failed(session: Session) -> Found | None:
     is_crypto = failed.kind == "error" and (failed.code in NUMBERS or re.search(CRYPTO, failed.message))
     if not is_silent and not is_crypto:
         return None
-    version = session.banner.client_version
+    version = session.client_version
     is_mixed = failed.code == -44 and version is not None and version < (1, 10)
     algorithms = list(filter(None, map(session.kex.algorithm, ("kex", "hostkey", "cipher_cs", "mac_cs"))))
     agreed = f" (agreed on: {', '.join(algorithms)})" if algorithms else ""

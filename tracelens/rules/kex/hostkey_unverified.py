@@ -1,10 +1,14 @@
 from tracelens.rules.base import Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Quote, Session
 
+# The number of known_hosts: libssh2 prints it only of the file itself, a program of the key that it compared.
+_KNOWN_HOSTS = -46
+
 
 @cause(
     "kex-hostkey-unverified",
     phase="kex",
+    outranks=("kex-failed",),
     server_log={"OpenSSH": (("fatal:", "the server could not use its host key"),)},
 )
 def hostkey_unverified(session: Session) -> Found | None:
@@ -25,8 +29,9 @@ def hostkey_unverified(session: Session) -> Found | None:
     - A signature that is a byte shorter than the RSA key (packet 31 or 33) is right and badly written: the
       server's software drops leading zeros (GNU lsh does), libssh2 wants the full length. One connection in 256
       fails by that, and the next one works.
-    - This has nothing to do with known_hosts. libssh2 never looks at it by itself; a program that
-      compares fingerprints (libssh2_knownhost_check()) and stops leaves no error in the trace.
+    - `-46` with words of the program's own, such as `Unable to verify host key, host not found` (Net::SSH2):
+      the program compared the key with known_hosts and does not accept it. libssh2 never looks there by
+      itself, and most programs that do so (libssh2_knownhost_check()) stop without an error in the trace.
 
     ## What to do
     - Network: first find out whether a proxy or an inspecting firewall sits in between. It signs with
@@ -60,6 +65,8 @@ def hostkey_unverified(session: Session) -> Found | None:
     ```
     """
     failed = session.ending.failed
+    if failed is not None and failed.code == _KNOWN_HOSTS:
+        return _not_accepted(session, failed)
     if failed is None or failed.phase != "kex":
         return None
     rejection = session.quote("key_ex.hostkey_verify_failed")
@@ -69,9 +76,7 @@ def hostkey_unverified(session: Session) -> Found | None:
     short = session.quote("kex.signature_short")
     if short is not None and not is_unread:
         return _short(short, failed)
-    algorithm, prints = session.kex.algorithm("hostkey"), session.kex.fingerprints
-    by = f" ({algorithm})" if algorithm else ""
-    fingerprint = next((f" {prints[name]}" for name in ("SHA256", "SHA1", "MD5") if prints.get(name)), "")
+    by, fingerprint = _key_of(session)
     return Found(
         f"The server's host key{by} could not be read, or its part of the reply is malformed."
         if is_unread
@@ -97,6 +102,30 @@ def hostkey_unverified(session: Session) -> Found | None:
                 "machine would decide",
             ),
         ),
+    )
+
+
+def _key_of(session: Session) -> tuple[str, str]:
+    """The host key's algorithm and its fingerprint, as parts of a sentence; empty where they are not known."""
+    algorithm, prints = session.kex.algorithm("hostkey"), session.kex.fingerprints
+    fingerprint = next((f" {prints[name]}" for name in ("SHA256", "SHA1", "MD5") if prints.get(name)), "")
+    return f" ({algorithm})" if algorithm else "", fingerprint
+
+
+def _not_accepted(session: Session, failed: Failure) -> Found:
+    by, fingerprint = _key_of(session)
+    return Found(
+        f"The program does not accept the server's host key{by}: {failed.message}.",
+        (failed.quote,),
+        (
+            client(
+                f"compare the fingerprint{fingerprint} with the one that the server's admin gives by another way; if "
+                "it is right, put the server's key into the program's known_hosts file (`ssh-keyscan HOST` prints its "
+                "lines)"
+            ),
+            server("say the fingerprint of its host keys (`ssh-keygen -lf`), and whether they were changed"),
+        ),
+        (Rival("kex-failed", "ruled out: the program itself says that it is the host key"),),
     )
 
 

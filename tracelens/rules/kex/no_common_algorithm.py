@@ -96,7 +96,7 @@ def no_common_algorithm(session: Session) -> Found | None:
 def _rivals(session: Session, likely: str | None, is_worded: bool) -> tuple[Rival | None, ...]:
     """The lists that may lack a common member, the likely one first, and other reasons."""
     because = "the server's KEXINIT (packet 20 in the dumps, mask bit 2) would decide"
-    version = session.banner.client_version
+    version = session.client_version
     is_specific = session.started is not None if version is None else version >= _SPECIFIC_SINCE
     return (
         *(

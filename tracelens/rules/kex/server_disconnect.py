@@ -156,7 +156,7 @@ def _rivals(session: Session, failed: Failure, message: Disconnect | None, words
         because = "ruled out: the server gave another reason"
     else:
         because = 'the server\'s log would decide: it says "no matching ... found" if it left because nothing matched'
-    version = session.banner.client_version
+    version = session.client_version
     may_send_empty = message is None and (version is None or version < (1, 10)) and _may_be_empty(session)
     return (
         Rival("kex-no-common-algorithm", because),

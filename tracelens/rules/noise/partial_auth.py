@@ -1,5 +1,5 @@
 from tracelens.rules.base import Found, noise
-from tracelens.sessions import Session
+from tracelens.sessions import Failure, Session
 
 _WENT = {
     "accepted": "accepted",
@@ -28,6 +28,9 @@ def partial_auth(session: Session) -> Found | None:
     - Or the last byte of packet 51 is 1 (RFC 4252, 5.1) and another method was tried afterwards.
     - Or a method that the server does not offer was tried before one that it offers: what then
       happened to the latter counts.
+    - Or a key of the client's own disk could not be used, and the program went on to another method. curl
+      looks for a default key at each login; where there is none, libssh2 prints
+      `Computing public key from private key file: ` with no name, and -16.
     - Typical: `-19 - Invalid signature for supplied public key, or bad username/public key combination`
       (all versions), `-18 - Username/PublicKey combination invalid` (since 1.2.3).
 
@@ -62,8 +65,14 @@ def partial_auth(session: Session) -> Found | None:
         return None
     attempts = [a for a in session.login.attempts if a.method != "none"]
     steps = ", then ".join(f"{a.method} {_WENT[a.outcome]}" for a in attempts[:8])
+    probe = "; no key was named: curl looks for a default one at each login" if _unnamed(own) else ""
     return Found(
-        f"login errors on the way to a further method or to success{': ' + steps if steps else ''}",
+        f"login errors on the way to a further method or to success{': ' + steps if steps else ''}{probe}",
         tuple(f.quote for f in own),
         count=len(own),
     )
+
+
+def _unnamed(failures: list[Failure]) -> bool:
+    """Whether one of the errors is about a key file without a name."""
+    return any(f.attempt is not None and f.attempt.outcome == "not-sent" and f.attempt.key_file == "" for f in failures)

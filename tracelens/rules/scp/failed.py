@@ -43,6 +43,8 @@ def scp_failed(session: Session) -> Found | None:
       the dump has it always.
     - Then `-28` (SCP_PROTOCOL): `Failed to recv file`, `failed to send file`, `Invalid ACK response
       from remote`, `Invalid response from SCP server...`, `Unexpected channel close`.
+    - No error at all where a forced command answers with words on stderr: libssh2 takes what it has not
+      read for the file to come. The exit status, or the close before scp's first answer, tells.
     - `Exit status 127` on that channel: no scp program. "This service allows sftp connections
       only." as answer: the account is for SFTP alone (ForceCommand internal-sftp).
 
@@ -82,9 +84,10 @@ def scp_failed(session: Session) -> Found | None:
     messages = session.scp.messages[:2]
     status = channel.exit_status if channel is not None else None
     end = Quote(channel.exit_line or channel.close_line, "the remote scp ends here") if channel is not None else None
+    about = (*messages, session.quote("conn.request_started"))
     return Found(
         f"The remote scp refused or broke off{_reason(messages, status)}.",
-        (failed.quote, *messages, session.quote("conn.request_started"), end),
+        (end, *about) if failed.kind == "closed" else (failed.quote, *about, end),
         _advice(" ".join(message.text for message in messages).lower(), status),
         (
             Rival("channel-closed-early", "ruled out: the channel's end follows from scp's own"),
@@ -95,12 +98,9 @@ def scp_failed(session: Session) -> Found | None:
 
 def _is_ended_scp(session: Session, channel: Channel, line: int) -> bool:
     """Whether the server ended a channel of scp before this line and before the client did, not with success."""
-    end = min((at for at in (channel.exit_line, channel.close_line) if at), default=0)
-    if not session.scp.line or not 0 < end <= line or (channel.closing_line and channel.closing_line <= end):
-        return False
-    request = channel.request("exec")
+    end = channel.server_end_line
     is_success = channel.exit_line and channel.exit_status == 0
-    return not is_success and request is not None and request.message.startswith("scp")
+    return bool(session.scp.line) and channel.is_copy and 0 < end <= line and not is_success
 
 
 def _reason(messages: list[Quote], status: int | None) -> str:

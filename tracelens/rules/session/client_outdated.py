@@ -1,7 +1,7 @@
-from tracelens.rules._shared.algorithm_offers import is_old_server, left_out, upgrade
+from tracelens.rules._shared.algorithm_offers import client_release, is_old_server, is_older, left_out, upgrade
 from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Quote, Session
-from tracelens.ssh.algorithms import SINCE, newer_for, release, release_name
+from tracelens.ssh.algorithms import SINCE, release, release_name
 
 
 @notice("client-outdated")
@@ -13,7 +13,9 @@ def client_outdated(session: Session) -> Found | None:
     only a later version brings. That OpenSSH works from the same machine proves only that it is newer.
 
     ## How it is seen
-    - The version is in the client's banner (`SSH-2.0-libssh2_1.8.0`; `Sending Banner`, mask bit 2).
+    - The version is in the client's banner (`SSH-2.0-libssh2_1.8.0`; `Sending Banner`, mask bit 2). Where the
+      program set its own (`Setting local Banner`: PHP names the version that it was compiled with), its offer
+      and libssh2's wording show the release.
     - Key exchange failed on a list where the server's packet 20 has names that this version does not know
       or offer, and a later release meets the server in *all* lists.
     - Or an RSA key was refused under the algorithm `ssh-rsa` (RFC 8332) by an OpenSSH 8.8 or later, or by
@@ -50,31 +52,31 @@ def client_outdated(session: Session) -> Found | None:
     [libssh2] 0.461820 Failure Event: -5 - Unable to exchange encryption keys
     ```
     """
-    version = session.banner.client_version
+    version = client_release(session)
     newer = _newer(session, version) if version is not None and session.ending.failed is not None else None
-    if version is None or newer is None:
+    if version is None or newer is None or not is_older(session, newer[0]):
         return None
-    name, agreed = newer
+    first, agreed = newer
+    name, own = release_name(first), f"{'' if session.client_version else 'at least '}{release_name(version)}"
     return Found(
-        f"This client ({release_name(version)}) is older than what the server wants: {name} would agree on {agreed}.",
+        f"This client ({own}) is older than what the server wants: {name} would agree on {agreed}.",
         (Quote(session.banner.client_line, f"client: {session.banner.client}"),),
         (client(f"use {name} or later; on IRIS/Caché it comes with the instance, so upgrade that"),),
     )
 
 
-def _newer(session: Session, version: tuple[int, ...]) -> tuple[str, str] | None:
+def _newer(session: Session, version: tuple[int, ...]) -> tuple[tuple[int, ...], str] | None:
     """A release that would have worked, and the algorithm that it would use."""
     attempt = session.ending.failed.attempt if session.ending.failed is not None else None
     mismatches = session.kex.mismatches()
     if mismatches and not session.kex.done:
         if left_out(session, mismatches[0]) or is_old_server(session, mismatches[0]):
             return None
-        better = upgrade(session)
-        return (release_name(better[0]), better[1]) if better is not None else None
+        return upgrade(session)
     if attempt is None or attempt.algorithm != "ssh-rsa" or attempt.outcome != "refused" or not _refuses_sha1(session):
         return None
-    release_of_sha2 = newer_for(("rsa-sha2-512",), version) if version < release(SINCE["rsa-sha2-512"]) else None
-    return (f"libssh2 {release_of_sha2[0]}", release_of_sha2[1]) if release_of_sha2 is not None else None
+    first = release(SINCE["rsa-sha2-512"])
+    return (first, "rsa-sha2-512") if version < first else None
 
 
 def _refuses_sha1(session: Session) -> bool:

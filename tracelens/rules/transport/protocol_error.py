@@ -106,7 +106,7 @@ def _is_breach(session: Session, failed: Failure) -> bool:
 
 
 def _advice(session: Session, failed: Failure) -> tuple[Advice, ...]:
-    version = session.banner.client_version
+    version = session.client_version
     hint = f"this is libssh2 {'.'.join(map(str, version))}; " if version else ""
     if failed.is_("sftp.packet_too_large", "sftp.names_too_large"):
         hint += (
