@@ -1,8 +1,8 @@
 """Sessions and their diagnoses -> the structs of the document: secrets hidden, lines those of the input."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 from msgspec import Struct
 
@@ -12,6 +12,7 @@ from tracelens.libssh2 import trace_mask
 from tracelens.libssh2.messages import Dating
 from tracelens.rules import base
 from tracelens.rules.engine import Diagnosis
+from tracelens.secrets import MASKED
 from tracelens.sessions import LISTS, Session, model
 from tracelens.sessions.sequence import Step, Steps
 from tracelens.sessions.trace import Trace
@@ -19,6 +20,8 @@ from tracelens.sessions.trace import Trace
 T = TypeVar("T", bound=Struct)
 # More quotes than this prove nothing more.
 EVIDENCE_KEPT = 200
+# Of a longer command line only the beginning is kept.
+COMMAND_KEPT = 1000
 
 
 class Builder(Struct, frozen=True):
@@ -69,6 +72,7 @@ class Builder(Struct, frozen=True):
             noise_findings=tuple(map(self.finding, diagnosis.noise)),
             skipped_rules=tuple(document.SkippedRule(id, needs) for id, needs in diagnosis.skipped),
             secrets=tuple(map(self._secret, session.secrets)) if self.show_secrets else None,
+            commands=tuple(self._commands(session)),
         )
 
     def finding(self, finding: base.Finding) -> document.Finding:
@@ -99,6 +103,48 @@ class Builder(Struct, frozen=True):
         lines = self._lines(operation.line, max(operation.end_line, operation.line))
         texts = {name: self._text(getattr(operation, name)) for name in ("path", "target", "message")}
         return _copy(document.Operation, operation, **lines, **texts, started=operation.time)
+
+    def _commands(self, session: Session) -> Iterator[document.Command]:
+        """The programs that ran on the server, in the order of their requests."""
+        found: list[tuple[int, model.Channel, model.Request | None]] = []
+        for channel in session.channels:
+            asked = [request for request in channel.requests if request.name in model.PROGRAMS]
+            found += [(request.line, channel, request) for request in asked]
+            if channel.exit_line and channel.program is None:  # its request was not traced
+                found.append((channel.exit_line, channel, None))
+        for _, channel, request in sorted(found, key=lambda each: each[0]):
+            command = self._command(channel, request)
+            if command.failed or command.request != "subsystem":
+                yield command
+
+    def _command(self, channel: model.Channel, request: model.Request | None) -> document.Command:
+        ran = request is channel.program
+        line = request.line if request else channel.exit_line
+        last = channel.exit_line if ran and channel.exit_line else request.answer_line if request else 0
+        text = self.hide(request.message) if request and request.name != "shell" else None
+        stderr = channel.stderr if ran else model.Excerpt()
+        return document.Command(
+            request=cast(Any, request and request.name),
+            command=text and text[:COMMAND_KEPT],
+            command_left_out=max(len(text or "") - COMMAND_KEPT, 0),
+            granted=True if ran and channel.exit_line else request.granted if request else None,
+            exit_status=channel.exit_status if ran else None,
+            exit_signal=channel.exit_signal if ran else None,
+            stderr_bytes=stderr.size,
+            stderr=self._stderr(stderr),
+            stderr_left_out=stderr.left_out,
+            channel=channel.number,
+            **self._lines(line, max(line, last)),
+        )
+
+    def _stderr(self, stderr: model.Excerpt) -> str | None:
+        """What a program wrote to stderr: content, like a file's."""
+        if not stderr.first:
+            return None
+        if not self.show_secrets or not any(stderr.first):  # a copy of `tracelens redact` has zeros
+            return MASKED
+        gap = f" [{stderr.left_out} bytes left out] ".encode() if stderr.left_out else b""
+        return (stderr.first + gap + stderr.last).decode("utf-8", "backslashreplace")
 
     def _phase(self, phase: model.Phase) -> document.Phase:
         lines = self.line_of(phase.first_line), self.line_of(phase.last_line)

@@ -1,0 +1,57 @@
+"""What reports say of the programs that a session ran on the server."""
+
+from tracelens.analysis import Command, Session
+
+# So many commands are listed one by one in a text; of more, those that failed, and not too many of them.
+_FEW, _MOST = 3, 8
+
+
+def verdict_note(session: Session) -> str:
+    """How the commands ended, for the verdict of a session that is healthy itself; "" if all ended with status 0."""
+    failed = [command for command in session.commands if command.failed]
+    if not failed:
+        return ""
+    if len(session.commands) > 1:
+        return f"{len(failed)} of {len(session.commands)} remote commands did not end with status 0"
+    kind = {"shell": "remote shell", "subsystem": "subsystem"}.get(failed[0].request or "", "remote command")
+    return f"the {kind} {'ended with' if failed[0].exit_signal is None else 'was'} {ending(failed[0])}"
+
+
+def ending(command: Command) -> str:
+    """How a command ended."""
+    if command.exit_signal is not None:
+        return f"ended by signal {command.exit_signal or 'without a name'}"
+    if command.exit_status is not None:
+        return f"exit status {command.exit_status}"
+    return "refused by the server" if command.granted is False else "no exit status in the trace"
+
+
+def name(command: Command, longest: int) -> str:
+    """What was started: the command line, or its beginning and how much of it is left out."""
+    text = command.command or ""
+    if command.request == "exec":
+        left_out = max(len(text) - longest, 0) + command.command_left_out
+        return f"{text[:longest]} ... ({left_out} more characters)" if left_out else text
+    return f"the subsystem {text}" if command.request == "subsystem" else f"a {command.request or 'command'}"
+
+
+def stderr(command: Command) -> str:
+    """What a command wrote to stderr, "" where it wrote nothing."""
+    if not command.stderr_bytes:
+        return ""
+    size = f"{command.stderr_bytes} byte{'' if command.stderr_bytes == 1 else 's'}"
+    return f"{size}: {command.stderr.rstrip()}" if command.stderr is not None else f"{size}, not dumped in the trace"
+
+
+def chosen(session: Session) -> tuple[list[Command], str]:
+    """The commands that a short text lists, and a sentence that counts the others, "" where there are none."""
+    commands = session.commands
+    failed = [command for command in commands if command.failed]
+    shown = list(commands) if len(commands) <= _FEW else failed[:_MOST]
+    if len(shown) == len(commands):
+        return shown, ""
+    good = sum(command.exit_status == 0 for command in commands)
+    without = len(commands) - len(failed) - good
+    rest = {"with status 0": good, "without a status in the trace": without, "otherwise": len(failed) - len(shown)}
+    listed = ", ".join(f"{count} {how}" for how, count in rest.items() if count)
+    return shown, f"{'besides, ' if shown else ''}commands ended: {listed}"
