@@ -106,35 +106,33 @@ class Builder(Struct, frozen=True):
 
     def _commands(self, session: Session) -> Iterator[document.Command]:
         """The programs that ran on the server, in the order of their requests."""
-        found: list[tuple[int, model.Channel, model.Request | None]] = []
+        found: list[tuple[model.Request, model.Channel | None]] = []
         for channel in session.channels:
+            ran = channel.program
             asked = [request for request in channel.requests if request.name in model.PROGRAMS]
-            found += [(request.line, channel, request) for request in asked]
-            if channel.exit_line and channel.program is None:  # its request was not traced
-                found.append((channel.exit_line, channel, None))
-        for _, channel, request in sorted(found, key=lambda each: each[0]):
-            command = self._command(channel, request)
+            if channel.exit_line and ran is None:  # its request was not traced
+                asked = [ran := model.Request("", channel.exit_line)]
+            found += [(request, channel) if request is ran else (request, None) for request in asked]
+        for request, channel in sorted(found, key=lambda each: each[0].line):
+            command = self._command(request, channel or model.Channel(-1, 0))
             if command.failed or command.request != "subsystem":
                 yield command
 
-    def _command(self, channel: model.Channel, request: model.Request | None) -> document.Command:
-        ran = request is channel.program
-        line = request.line if request else channel.exit_line
-        last = channel.exit_line if ran and channel.exit_line else request.answer_line if request else 0
-        text = self.hide(request.message) if request and request.name != "shell" else None
-        stderr = channel.stderr if ran else model.Excerpt()
+    def _command(self, request: model.Request, channel: model.Channel) -> document.Command:
+        """A program, by its request and the channel that it ran on, or one without results if it did not run."""
+        text = self.hide(request.message) if request.name in ("exec", "subsystem") else None
+        granted = True if request.granted is None and channel.exit_line else request.granted
         return document.Command(
-            request=cast(Any, request and request.name),
+            request=cast(Any, request.name or None),
             command=text and text[:COMMAND_KEPT],
             command_left_out=max(len(text or "") - COMMAND_KEPT, 0),
-            granted=True if ran and channel.exit_line else request.granted if request else None,
-            exit_status=channel.exit_status if ran else None,
-            exit_signal=channel.exit_signal if ran else None,
-            stderr_bytes=stderr.size,
-            stderr=self._stderr(stderr),
-            stderr_left_out=stderr.left_out,
-            channel=channel.number,
-            **self._lines(line, max(line, last)),
+            granted=granted,
+            exit_status=channel.exit_status,
+            exit_signal=channel.exit_signal,
+            stderr_bytes=channel.stderr.size,
+            stderr=self._stderr(channel.stderr),
+            stderr_left_out=channel.stderr.left_out,
+            **self._lines(request.line, max(request.line, channel.exit_line, request.answer_line)),
         )
 
     def _stderr(self, stderr: model.Excerpt) -> str | None:
@@ -144,7 +142,7 @@ class Builder(Struct, frozen=True):
         if not self.show_secrets or not any(stderr.first):  # a copy of `tracelens redact` has zeros
             return MASKED
         gap = f" [{stderr.left_out} bytes left out] ".encode() if stderr.left_out else b""
-        return (stderr.first + gap + stderr.last).decode("utf-8", "backslashreplace")
+        return (stderr.first + gap + stderr.last).decode("utf-8", "backslashreplace").rstrip()
 
     def _phase(self, phase: model.Phase) -> document.Phase:
         lines = self.line_of(phase.first_line), self.line_of(phase.last_line)

@@ -162,16 +162,15 @@ class Command(Struct, frozen=True):
     exit_status: Annotated[int | None, means("0 to 4294967295; null where none came")]
     exit_signal: Annotated[str | None, means("the signal that ended it, such as KILL; null where none came")]
     stderr_bytes: Annotated[int, means("how many bytes it wrote to stderr")]
-    stderr: Annotated[str | None, means("these bytes, masked unless secrets are shown; null where none are dumped")]
+    stderr: Annotated[str | None, means("what it wrote, masked unless secrets are shown; null where no dump has it")]
     stderr_left_out: Annotated[int, means("how many bytes were left out between the first and the last")]
-    channel: Annotated[int, means("the client's number of its channel")]
     line: Line
     last_line: Line
 
     @property
     def failed(self) -> bool:
         """Whether it ended with a status other than 0, or by a signal."""
-        return bool(self.exit_status) or self.exit_signal is not None
+        return self.granted is not False and (bool(self.exit_status) or self.exit_signal is not None)
 
 
 class Phase(Struct, frozen=True):

@@ -114,10 +114,7 @@ def headline(session: Session) -> str:
     return f"Failed {where}{after}{'; no rule knows why' if session.verdict == 'unexplained' else ''}"
 
 
-_COMMAND_FAILED = (
-    "SSH did its work to the end. What a status other than 0 means is for the command to say: see what it wrote to "
-    "stderr, or run it by hand as the same user."
-)
+_COMMAND_FAILED = "SSH did its work to the end. What a status other than 0 means is for the command to say: "
 _MEANINGS = {
     "healthy": "Nothing failed here. The errors that the trace shows were got over, or are part of the normal course.",
     "unexplained": "An error ended this session, and none of the known causes fits what the trace shows.",
@@ -129,8 +126,11 @@ _MEANINGS = {
 def paragraphs(session: Session) -> list[str]:
     """The cause in plain words: the paragraphs of its page's "What it means"."""
     if session.root is None:
-        is_healthy = session.verdict == "healthy"
-        return [_COMMAND_FAILED if is_healthy and verdict_note(session) else _MEANINGS[session.verdict]]
+        if session.verdict != "healthy" or not verdict_note(session):
+            return [_MEANINGS[session.verdict]]
+        shown = any(command.failed and command.stderr for command in session.commands)
+        look = "`tracelens analyze --show-secrets` shows what it wrote to stderr" if shown else "run it by hand"
+        return [f"{_COMMAND_FAILED}{look}."]
     page = rules.page(session.root.id) or ""
     part = page.partition("## What it means")[2].partition("\n## ")[0]
     return [" ".join(paragraph.split()) for paragraph in part.split("\n\n") if paragraph.strip()]

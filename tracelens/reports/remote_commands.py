@@ -19,11 +19,11 @@ def verdict_note(session: Session) -> str:
 
 def ending(command: Command) -> str:
     """How a command ended."""
+    if command.granted is False:
+        return "refused by the server"
     if command.exit_signal is not None:
         return f"ended by signal {command.exit_signal or 'without a name'}"
-    if command.exit_status is not None:
-        return f"exit status {command.exit_status}"
-    return "refused by the server" if command.granted is False else "no exit status in the trace"
+    return "no exit status in the trace" if command.exit_status is None else f"exit status {command.exit_status}"
 
 
 def name(command: Command, longest: int) -> str:

@@ -155,9 +155,9 @@ class Channel(Struct):
 
     @property
     def program(self) -> Request | None:
-        """The request that started its program: the last one that was not refused, for only one is granted."""
-        asked = [request for request in self.requests if request.name in PROGRAMS]
-        return next((request for request in reversed(asked) if request.granted is not False), None)
+        """The request that started its program: only one is granted. The last one where all were refused."""
+        asked = [request for request in reversed(self.requests) if request.name in PROGRAMS]
+        return next((request for request in asked if request.granted is not False), asked[0] if asked else None)
 
     def request(self, name: str) -> Request | None:
         """The last request of this name."""
