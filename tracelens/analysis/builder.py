@@ -22,6 +22,8 @@ T = TypeVar("T", bound=Struct)
 EVIDENCE_KEPT = 200
 # Of a longer command line only the beginning is kept.
 COMMAND_KEPT = 1000
+# Of a program that was refused: nothing came of it.
+_NO_CHANNEL = model.Channel(-1, 0)
 
 
 class Builder(Struct, frozen=True):
@@ -106,16 +108,13 @@ class Builder(Struct, frozen=True):
 
     def _commands(self, session: Session) -> Iterator[document.Command]:
         """The programs that ran on the server, in the order of their requests."""
-        found: list[tuple[model.Request, model.Channel | None]] = []
+        found: list[tuple[model.Request, model.Channel]] = []
         for channel in session.channels:
-            ran = channel.program
-            asked = [request for request in channel.requests if request.name in model.PROGRAMS]
-            if channel.exit_line and ran is None:  # its request was not traced
-                asked = [ran := model.Request("", channel.exit_line)]
-            found += [(request, channel) if request is ran else (request, None) for request in asked]
+            ran = channel.program or model.Request("", channel.exit_line)  # its request was not traced
+            found += [(each, channel if each is ran else _NO_CHANNEL) for each in channel.programs or [ran]]
         for request, channel in sorted(found, key=lambda each: each[0].line):
-            command = self._command(request, channel or model.Channel(-1, 0))
-            if command.failed or command.request != "subsystem":
+            command = self._command(request, channel)
+            if request.line and (command.failed or command.request != "subsystem"):
                 yield command
 
     def _command(self, request: model.Request, channel: model.Channel) -> document.Command:

@@ -4,6 +4,7 @@ from tracelens.analysis import Command, Session
 
 # So many commands are listed one by one in a text; of more, those that failed, and not too many of them.
 _FEW, _MOST = 3, 8
+_SIGNAL = 40  # characters of a signal's name
 
 
 def verdict_note(session: Session) -> str:
@@ -12,7 +13,7 @@ def verdict_note(session: Session) -> str:
     if not failed:
         return ""
     if len(session.commands) > 1:
-        return f"{len(failed)} of {len(session.commands)} remote commands did not end with status 0"
+        return f"{len(failed)} of {len(session.commands)} commands did not end with status 0"
     kind = {"shell": "remote shell", "subsystem": "subsystem"}.get(failed[0].request or "", "remote command")
     return f"the {kind} {'ended with' if failed[0].exit_signal is None else 'was'} {ending(failed[0])}"
 
@@ -22,7 +23,7 @@ def ending(command: Command) -> str:
     if command.granted is False:
         return "refused by the server"
     if command.exit_signal is not None:
-        return f"ended by signal {command.exit_signal or 'without a name'}"
+        return f"ended by signal {command.exit_signal[:_SIGNAL] or 'without a name'}"
     return "no exit status in the trace" if command.exit_status is None else f"exit status {command.exit_status}"
 
 

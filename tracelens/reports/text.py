@@ -154,7 +154,12 @@ def _others(numbers: list[int]) -> Iterable[str]:
 
 
 def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
-    yield f"Session {session.number}   {_verdict(session, paint)}"
+    head = f"Session {session.number}   "
+    verdict = _verdict(session, plain)
+    is_long = len(head) + len(verdict) > WIDTH
+    first, *others = _wrapped(verdict, WIDTH - _LABEL) if is_long else (_verdict(session, paint),)
+    yield f"{head}{first}"
+    yield from (f"{'':<{_LABEL}}{line}" for line in others)
     ends = f"{session.client_banner or 'client unknown'} and {session.server_banner or 'server not shown'}"
     yield from _field("Between", f"{ends}, user {session.user}" if session.user else ends)
     if session.root is not None:
@@ -191,7 +196,8 @@ def _commands(session: Session, verbosity: int) -> Iterator[str]:
         others = f"{left_out} more commands: -f json has them" if left_out else ""
     hint = "" if session.secrets is not None else " (--show-secrets shows it)"
     for label, command in _labelled("Command", listed):
-        text = f"{remote_commands.ending(command)}: {remote_commands.name(command, _COMMAND_LENGTH)}"
+        name = remote_commands.name(command, _COMMAND_LENGTH)
+        text = f"{remote_commands.ending(command)}: {f'`{name}`' if command.request == 'exec' else name}"
         if stderr := remote_commands.stderr(command):
             text += f"; stderr, {stderr}"
             if command.stderr is not None:
@@ -210,7 +216,7 @@ def _verdict(session: Session, paint: Paint) -> str:
     if session.verdict == "insufficient":
         return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace stops {where}"
     if session.verdict == "healthy" and (note := remote_commands.verdict_note(session)):
-        return f"{paint('HEALTHY', 'good')}{' in ' + lasted if lasted else ''}, but {note}"
+        return f"{paint('HEALTHY', 'good')}{' in ' + lasted if lasted else ''}, but {escaped(note)}"
     if session.verdict == "healthy":
         return f"{paint('HEALTHY', 'good')}: what was begun was finished{', in ' + lasted if lasted else ''}"
     unknown = "; no rule knows why" if session.verdict == "unexplained" else ""

@@ -154,9 +154,14 @@ class Channel(Struct):
     stderr: Excerpt = field(default_factory=Excerpt)
 
     @property
+    def programs(self) -> list[Request]:
+        """The requests to start a program, of which only one can be granted (RFC 4254, 6.5)."""
+        return [request for request in self.requests if request.name in PROGRAMS]
+
+    @property
     def program(self) -> Request | None:
-        """The request that started its program: only one is granted. The last one where all were refused."""
-        asked = [request for request in reversed(self.requests) if request.name in PROGRAMS]
+        """The request that started its program; the last one where all were refused."""
+        asked = self.programs[::-1]
         return next((request for request in asked if request.granted is not False), asked[0] if asked else None)
 
     def request(self, name: str) -> Request | None:
