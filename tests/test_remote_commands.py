@@ -129,6 +129,15 @@ class TestDocument:
         assert (command.exit_status, command.stderr_bytes, command.stderr) == (255, 11, "[hidden]")
         assert only(with_secrets(path)).stderr == "Prohibited."
 
+    def test_without_dumps_the_texts_count_stderr(self) -> None:
+        received = "[libssh2] 0.3 Conn: 45 bytes packet_add() for 0/0/1\n[libssh2] 0.3 Conn: 7 bytes packet_add() for 0/0/0\n"
+        old = "[libssh2] 0.3 Conn: 5 bytes received for channel 0/0 stream #1\n"
+        trace = in_texts(0, "x", "Exit status 1").replace(closed(0), received * 3 + old + closed(0))
+        analysis = analyzed(trace)
+        command = only(analysis)
+        assert (command.stderr_bytes, command.stderr) == (140, None)
+        assert "stderr, 140 bytes, not dumped in the trace" in " ".join(text.render(analysis).split())
+
     def test_signal(self) -> None:
         command = only(analysis_of(CASES / "channel-closed-early" / "channel-closed-early-nonblocking-1.11.1.log"))
         assert (command.request, command.exit_signal, command.exit_status) == ("subsystem", "KILL", None)

@@ -128,7 +128,7 @@ class Builder(Struct, frozen=True):
             granted=granted,
             exit_status=channel.exit_status,
             exit_signal=channel.exit_signal,
-            stderr_bytes=channel.stderr.size,
+            stderr_bytes=max(channel.stderr.size, channel.stderr_told),
             stderr=self._stderr(channel.stderr),
             stderr_left_out=channel.stderr.left_out,
             **self._lines(request.line, max(request.line, channel.exit_line, request.answer_line)),

@@ -246,6 +246,13 @@ def _exit(state: State, packet: Packet) -> None:
         channel.exit_signal, channel.exit_line = packet.fields["signal"], packet.line
 
 
+@on("conn.data_received")
+def _data_received(state: State, event: Event) -> None:
+    size = event.fields.get("size")
+    if event.fields.get("stream") == _STDERR and isinstance(size, int):
+        _channel_of(state, event).stderr_told += size
+
+
 def take_extended_data(state: State, raw: RawPacket, packet: Packet) -> None:
     """Take what a program wrote to stderr (RFC 4254, 5.2)."""
     if raw.direction != "in":

@@ -133,7 +133,10 @@ class Excerpt(Struct):
 
 
 class Channel(Struct):
-    """A channel (RFC 4254, 5), by the client's number."""
+    """A channel (RFC 4254, 5), by the client's number.
+
+    `stderr` is what the program wrote there, as the dumps show it, `stderr_told` how many bytes by the texts.
+    """
 
     number: int
     line: int
@@ -152,6 +155,7 @@ class Channel(Struct):
     exit_signal: str | None = None
     exit_line: int = 0
     stderr: Excerpt = field(default_factory=Excerpt)
+    stderr_told: int = 0
 
     @property
     def programs(self) -> list[Request]:
