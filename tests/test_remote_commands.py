@@ -130,7 +130,9 @@ class TestDocument:
         assert only(with_secrets(path)).stderr == "Prohibited."
 
     def test_without_dumps_the_texts_count_stderr(self) -> None:
-        received = "[libssh2] 0.3 Conn: 45 bytes packet_add() for 0/0/1\n[libssh2] 0.3 Conn: 7 bytes packet_add() for 0/0/0\n"
+        received = (
+            "[libssh2] 0.3 Conn: 45 bytes packet_add() for 0/0/1\n[libssh2] 0.3 Conn: 7 bytes packet_add() for 0/0/0\n"
+        )
         old = "[libssh2] 0.3 Conn: 5 bytes received for channel 0/0 stream #1\n"
         trace = in_texts(0, "x", "Exit status 1").replace(closed(0), received * 3 + old + closed(0))
         analysis = analyzed(trace)
@@ -270,10 +272,10 @@ class TestReports:
         assert "Remote commands" in page
         assert "exit status 128" in page
         assert "9 bytes: [hidden]" in page
-        assert "<b>" not in page.replace("`git-upload-pack '/r.git' \\| cat <b>`", "")
+        assert "<b>" not in re.sub(r"`git-upload-pack '/r.git' \\\\?\| cat <b>`", "", page)
         assert "Nothing failed here" not in page
 
     def test_brief(self) -> None:
         brief = Options(masking="masked", command="", brief=True)
         page = render.markdown([analyze_file(NONE / "work-exec-exit-3.log")], brief)
-        assert "- Remote command, line 13, exit status 3: `exit 3`" in page
+        assert "- Command, line 13, exit status 3: `exit 3`" in page

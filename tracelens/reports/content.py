@@ -106,7 +106,7 @@ def headline(session: Session) -> str:
         return "Not enough to tell: the trace does not show how far the session came"
     if session.verdict == "insufficient":
         return f"Not enough to tell: the trace stops {where}"
-    if session.verdict == "healthy" and (note := verdict_note(session)):
+    if note := verdict_note(session):
         return f"Healthy{' in ' + seconds(lasted) if lasted else ''}, but {note}"
     if session.verdict == "healthy":
         return f"Healthy: what was begun was finished{', in ' + seconds(lasted) if lasted else ''}"
@@ -126,7 +126,7 @@ _MEANINGS = {
 def paragraphs(session: Session) -> list[str]:
     """The cause in plain words: the paragraphs of its page's "What it means"."""
     if session.root is None:
-        if session.verdict != "healthy" or not verdict_note(session):
+        if not verdict_note(session):
             return [_MEANINGS[session.verdict]]
         shown = any(command.failed and command.stderr for command in session.commands)
         look = "`tracelens analyze --show-secrets` shows what it wrote to stderr" if shown else "run it by hand"

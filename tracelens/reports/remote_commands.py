@@ -7,15 +7,20 @@ _FEW, _MOST = 3, 8
 _SIGNAL = 40  # characters of a signal's name
 
 
+def failed(session: Session) -> list[Command]:
+    """The commands that ended with a status other than 0, or by a signal."""
+    return [command for command in session.commands if command.failed]
+
+
 def verdict_note(session: Session) -> str:
-    """How the commands ended, for the verdict of a session that is healthy itself; "" if all ended with status 0."""
-    failed = [command for command in session.commands if command.failed]
-    if not failed:
+    """What the verdict of a healthy session must say of its commands; "" if all ended with status 0."""
+    bad = failed(session)
+    if not bad or session.verdict != "healthy":
         return ""
     if len(session.commands) > 1:
-        return f"{len(failed)} of {len(session.commands)} commands did not end with status 0"
-    kind = {"shell": "remote shell", "subsystem": "subsystem"}.get(failed[0].request or "", "remote command")
-    return f"the {kind} {'ended with' if failed[0].exit_signal is None else 'was'} {ending(failed[0])}"
+        return f"{len(bad)} of {len(session.commands)} commands did not end with status 0"
+    kind = {"shell": "remote shell", "subsystem": "subsystem"}.get(bad[0].request or "", "remote command")
+    return f"the {kind} {'ended with' if bad[0].exit_signal is None else 'was'} {ending(bad[0])}"
 
 
 def ending(command: Command) -> str:
@@ -46,13 +51,12 @@ def stderr(command: Command) -> str:
 
 def chosen(session: Session) -> tuple[list[Command], str]:
     """The commands that a short text lists, and a sentence that counts the others, "" where there are none."""
-    commands = session.commands
-    failed = [command for command in commands if command.failed]
-    shown = list(commands) if len(commands) <= _FEW else failed[:_MOST]
+    commands, bad = session.commands, failed(session)
+    shown = list(commands) if len(commands) <= _FEW else bad[:_MOST]
     if len(shown) == len(commands):
         return shown, ""
     good = sum(command.exit_status == 0 for command in commands)
-    without = len(commands) - len(failed) - good
-    rest = {"with status 0": good, "without a status in the trace": without, "otherwise": len(failed) - len(shown)}
+    without = len(commands) - len(bad) - good
+    rest = {"with status 0": good, "without a status in the trace": without, "otherwise": len(bad) - len(shown)}
     listed = ", ".join(f"{count} {how}" for how, count in rest.items() if count)
     return shown, f"{'besides, ' if shown else ''}commands ended: {listed}"

@@ -143,6 +143,7 @@ _FILTERS: dict[str, Callable[..., object]] = {
     "listed_errors": contents.listed_errors, "environment": contents.environment, "untraced": untraced,
     "offers": compared, "sequence": chart.sequence, "spans": chart.spans, "failing_x": chart.failing_x,
     "command_name": remote_commands.name, "ending": remote_commands.ending, "stderr": remote_commands.stderr,
+    "failed_commands": remote_commands.failed,
     "objectscript": trace_mask.objectscript, "c_call": trace_mask.c_call,
     "day": archive.day, "meaning": archive.meaning, "listed": archive.listed,
 }  # fmt: skip

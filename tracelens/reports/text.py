@@ -215,7 +215,7 @@ def _verdict(session: Session, paint: Paint) -> str:
     lasted = "" if session.lasted is None else f"{session.lasted:.2f} s"
     if session.verdict == "insufficient":
         return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace stops {where}"
-    if session.verdict == "healthy" and (note := remote_commands.verdict_note(session)):
+    if note := remote_commands.verdict_note(session):
         return f"{paint('HEALTHY', 'good')}{' in ' + lasted if lasted else ''}, but {escaped(note)}"
     if session.verdict == "healthy":
         return f"{paint('HEALTHY', 'good')}: what was begun was finished{', in ' + lasted if lasted else ''}"
