@@ -272,7 +272,7 @@ class TestReports:
         assert "Remote commands" in page
         assert "exit status 128" in page
         assert "9 bytes: [hidden]" in page
-        assert "<b>" not in re.sub(r"`git-upload-pack '/r.git' \\\\?\| cat <b>`", "", page)
+        assert "<b>" not in re.sub(r"`git-upload-pack '/r.git' \\?\| cat <b>`", "", page)
         assert "Nothing failed here" not in page
 
     def test_brief(self) -> None:
