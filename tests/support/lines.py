@@ -17,6 +17,7 @@ TRANSFER = (
     b"Conn: channel_read() got 30004 of data from 0/0/%d [ul]", b"SFTP: Received packet type 103 (len %d)",
     b"SFTP: read request id %d sent (offset: 480000, size: 30000)", b"Conn: Writing %d bytes on channel 0/0, stream #0",
     b"Failure Event: -37 - would block", b"Failure Event: -37 - Would block starting up channel",
+    b"Conn: %d bytes packet_add() for 0/0/0",
 )  # fmt: skip
 # What must not be taken for one of them, or ends a run.
 ODD = (
@@ -27,7 +28,8 @@ ODD = (
     b"Failure Event: 37- - would block", b"Failure Event: -37 - Failed getting banner", b"Failure Event: -37 - would",
     b"Conn: channel_read() wants 9 bytes from channel 0/0 stream #0=> libssh2_transport_write plain (0 bytes)",
     b"Conn: Channel 0/0 closed", b"SFTP: ", b"Conn: channel_read() wants 9 bytes from [libssh2] 0.100000 Conn: x",
-    b"Failure Event: -37 - Unable to exchange encryption keys", b"SCP: Sent a\nb", b"Conn: \xff\xfe 12",
+    b"Failure Event: -37 - Unable to exchange encryption keys", b"SCP: Sent a\nb",
+    b"Conn: 45 bytes packet_add() for 0/0/1", b"Conn: 45 bytes packet_add() for 0/1/0", b"Conn: \xff\xfe 12",
 )  # fmt: skip
 LINE = re.compile(rb"(\[libssh2\] )(\d+\.\d+)( .*)", re.DOTALL)
 # What a line's digits, its clock or its end may have become.

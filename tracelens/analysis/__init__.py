@@ -4,6 +4,7 @@ from tracelens.analysis.document import (
     Analysis,
     Ask,
     Attempt,
+    Command,
     Document,
     Error,
     Finding,
@@ -20,6 +21,6 @@ from tracelens.analysis.pipeline import analyze, to_document
 from tracelens.rules.base import Advice
 
 __all__ = [
-    "Advice", "Analysis", "Ask", "Attempt", "Document", "Error", "Finding", "Operation", "Origin", "Phase", "Quote",
-    "Session", "Source", "Step", "Unusable", "analyze", "to_document",
+    "Advice", "Analysis", "Ask", "Attempt", "Command", "Document", "Error", "Finding", "Operation", "Origin", "Phase",
+    "Quote", "Session", "Source", "Step", "Unusable", "analyze", "to_document",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Sessions and their diagnoses -> the structs of the document: secrets hidden, lines those of the input."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 from msgspec import Struct
 
@@ -12,6 +12,7 @@ from tracelens.libssh2 import trace_mask
 from tracelens.libssh2.messages import Dating
 from tracelens.rules import base
 from tracelens.rules.engine import Diagnosis
+from tracelens.secrets import MASKED
 from tracelens.sessions import LISTS, Session, model
 from tracelens.sessions.sequence import Step, Steps
 from tracelens.sessions.trace import Trace
@@ -19,6 +20,10 @@ from tracelens.sessions.trace import Trace
 T = TypeVar("T", bound=Struct)
 # More quotes than this prove nothing more.
 EVIDENCE_KEPT = 200
+# Of a longer command line only the beginning is kept.
+COMMAND_KEPT = 1000
+# Of a program that was refused: nothing came of it.
+_NO_CHANNEL = model.Channel(-1, 0)
 
 
 class Builder(Struct, frozen=True):
@@ -69,6 +74,7 @@ class Builder(Struct, frozen=True):
             noise_findings=tuple(map(self.finding, diagnosis.noise)),
             skipped_rules=tuple(document.SkippedRule(id, needs) for id, needs in diagnosis.skipped),
             secrets=tuple(map(self._secret, session.secrets)) if self.show_secrets else None,
+            commands=tuple(self._commands(session)),
         )
 
     def finding(self, finding: base.Finding) -> document.Finding:
@@ -99,6 +105,43 @@ class Builder(Struct, frozen=True):
         lines = self._lines(operation.line, max(operation.end_line, operation.line))
         texts = {name: self._text(getattr(operation, name)) for name in ("path", "target", "message")}
         return _copy(document.Operation, operation, **lines, **texts, started=operation.time)
+
+    def _commands(self, session: Session) -> Iterator[document.Command]:
+        """The programs that ran on the server, in the order of their requests."""
+        found: list[tuple[model.Request, model.Channel]] = []
+        for channel in session.channels:
+            ran = channel.program or model.Request("", channel.exit_line)  # its request was not traced
+            found += [(each, channel if each is ran else _NO_CHANNEL) for each in channel.programs or [ran]]
+        for request, channel in sorted(found, key=lambda each: each[0].line):
+            command = self._command(request, channel)
+            if request.line and (command.failed or command.request != "subsystem"):
+                yield command
+
+    def _command(self, request: model.Request, channel: model.Channel) -> document.Command:
+        """A program, by its request and the channel that it ran on, or one without results if it did not run."""
+        text = self.hide(request.message) if request.name in ("exec", "subsystem") else None
+        granted = True if request.granted is None and channel.exit_line else request.granted
+        return document.Command(
+            request=cast(Any, request.name or None),
+            command=text and text[:COMMAND_KEPT],
+            command_left_out=max(len(text or "") - COMMAND_KEPT, 0),
+            granted=granted,
+            exit_status=channel.exit_status,
+            exit_signal=channel.exit_signal,
+            stderr_bytes=max(channel.stderr.size, channel.stderr_told),
+            stderr=self._stderr(channel.stderr),
+            stderr_left_out=channel.stderr.left_out,
+            **self._lines(request.line, max(request.line, channel.exit_line, request.answer_line)),
+        )
+
+    def _stderr(self, stderr: model.Excerpt) -> str | None:
+        """What a program wrote to stderr: content, like a file's."""
+        if not stderr.first:
+            return None
+        if not self.show_secrets or not any(stderr.first):  # a copy of `tracelens redact` has zeros
+            return MASKED
+        gap = f" [{stderr.left_out} bytes left out] ".encode() if stderr.left_out else b""
+        return (stderr.first + gap + stderr.last).decode("utf-8", "backslashreplace").rstrip()
 
     def _phase(self, phase: model.Phase) -> document.Phase:
         lines = self.line_of(phase.first_line), self.line_of(phase.last_line)

@@ -152,6 +152,27 @@ class Operation(Struct, frozen=True):
         return _seconds(self.started, self.ended)
 
 
+class Command(Struct, frozen=True):
+    """A program that the client started on the server (RFC 4254, 6.5), and how it ended (6.10)."""
+
+    request: Annotated[Literal["exec", "shell", "subsystem"] | None, means("what started it; null if not traced")]
+    command: Annotated[str | None, means("the command line's first 1000 characters, or the subsystem's name")]
+    command_left_out: Annotated[int, means("how many characters of the command line were left out")]
+    granted: Annotated[bool | None, means("whether the server started it; null where the trace shows no answer")]
+    exit_status: Annotated[int | None, means("0 to 4294967295; null where none came")]
+    exit_signal: Annotated[str | None, means("the signal that ended it, such as KILL; null where none came")]
+    stderr_bytes: Annotated[int, means("how many bytes it wrote to stderr")]
+    stderr: Annotated[str | None, means("what it wrote, masked unless secrets are shown; null where no dump has it")]
+    stderr_left_out: Annotated[int, means("how many bytes were left out between the first and the last")]
+    line: Line
+    last_line: Line
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with a status other than 0, or by a signal."""
+        return self.granted is not False and (bool(self.exit_status) or self.exit_signal is not None)
+
+
 class Phase(Struct, frozen=True):
     """A stretch of a session."""
 
@@ -263,6 +284,7 @@ class Session(Struct, frozen=True, omit_defaults=True):
     noise_findings: tuple[Finding, ...]
     skipped_rules: Annotated[tuple[SkippedRule, ...], means("rules without the trace contexts that they need")]
     secrets: Annotated[tuple[ShownSecret, ...] | None, means("the secrets themselves; only on request")] = None
+    commands: Annotated[tuple[Command, ...], means("each exec and shell; of subsystems those that failed")] = ()
 
     @property
     def root(self) -> Finding | None:

@@ -109,6 +109,7 @@ def lines(analysis: "Analysis | None", waiting: float | None = None) -> list[str
 
 def _lines(session: "Session", waiting: float | None) -> Iterator[str]:
     from tracelens.reports.labels import PHASE_NAMES
+    from tracelens.reports.remote_commands import verdict_note
 
     name = f"session {session.number}"
     # An open session is in its last phase; its verdict covers only the records so far.
@@ -123,4 +124,5 @@ def _lines(session: "Session", waiting: float | None) -> Iterator[str]:
     if session.unexplained is not None:
         yield f"{name}: {session.unexplained.text} (line {session.unexplained.line})"
     if not session.open:
-        yield f"{name}: ended, {_VERDICTS[session.verdict]}"
+        note = verdict_note(session)
+        yield f"{name}: ended, {_VERDICTS[session.verdict]}{', but ' + note if note else ''}"

@@ -10,10 +10,13 @@ EAGAIN = -37
 # A received SFTP packet; only DATA packets (type 103) come by the thousand.
 SFTP_PACKET = "sftp.packet_type_received"
 SFTP_DATA = re.compile(rb"packet(?: type)? 103\b")
+# Received data of a channel; of what is written to stderr (RFC 4254, 5.2) each packet counts.
+DATA_RECEIVED = "conn.data_received"
+STDERR = (b"/1", b" stream #1")
 # Printed for each packet or each poll of a transfer.
 _TRANSFER = frozenset(
     {
-        "conn.channel_read_wanted", "conn.channel_read_got", "conn.channel_read_filled", "conn.data_received",
+        "conn.channel_read_wanted", "conn.channel_read_got", "conn.channel_read_filled", DATA_RECEIVED,
         "conn.read_avail_increased", "conn.window_adjusted", "conn.window_adjusting", "conn.window_adjustment_queued",
         "conn.window_shrunk", "conn.data_writing", "conn.data_sending", "conn.write_split_by_packet",
         "conn.write_split_by_window", "conn.write_blocked", "sftp.read_sent", "sftp.packet_awaited", "sftp.data_begun",
@@ -33,5 +36,8 @@ MULTILINE = (
 
 
 def is_repeated(name: str, fields: Mapping[str, Value]) -> bool:
-    """Whether libssh2 repeats this event; of `SFTP_PACKET` only texts with `SFTP_DATA` count."""
+    """Whether libssh2 repeats this event.
+
+    Of `SFTP_PACKET` only texts with `SFTP_DATA` count, of `DATA_RECEIVED` those that do not end with `STDERR`.
+    """
     return name in _TRANSFER or (name == FAILURE and fields.get("code") == EAGAIN)

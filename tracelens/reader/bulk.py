@@ -21,7 +21,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tracelens.libssh2.repeats import EAGAIN, HANDSHAKE, POLLS, SFTP_DATA, SFTP_PACKET
+from tracelens.libssh2.repeats import DATA_RECEIVED, EAGAIN, HANDSHAKE, POLLS, SFTP_DATA, SFTP_PACKET
 from tracelens.reader.patterns import DIGITS, decoded
 from tracelens.reader.repeats import MICROSECONDS, RESTART, Retry, Run
 
@@ -38,6 +38,7 @@ _OVER_MICROS = int.from_bytes(b"\x7f\x76\x76\x76\x76\x76\x76\x7f", "little")
 _HIGH = 0x8080808080808080
 # An error -37 whose number is the only one in it.
 _RETRIED = re.compile(rb"Failure Event: ?-(%d) - [^0-9]*\Z" % -EAGAIN)
+_STDERR = b"1"  # the last digit of the number of its stream
 _TYPED = re.compile(rb"[^0-9]*(?=%s)[^0-9]*(103)" % SFTP_DATA.pattern)
 
 
@@ -45,8 +46,8 @@ class TextShape(Struct, frozen=True):
     """What all lines of one shape say.
 
     `name` is the event's, `context` libssh2's. If a number decides what a line is, `number` are its digits, `at` is
-    their place after the clock, and `digits` is how many digits may follow the clock in all, 0 for any. `message` is
-    the text of an error -37, `length` that of the whole shape.
+    their place after the clock, and `digits` is how many digits may follow the clock in all, 0 for any. A line that
+    ends with `not_last` is another one. `message` is the text of an error -37, `length` that of the whole shape.
     """
 
     name: str
@@ -56,6 +57,7 @@ class TextShape(Struct, frozen=True):
     number: bytes = b""
     at: int = 0
     digits: int = 0
+    not_last: bytes = b""
     message: str | None = None
     length: int = 0
 
@@ -188,12 +190,14 @@ class Shapes:
             if found is None:
                 return
             message = decoded(whole.partition(b" - ")[2])
-            shape = TextShape(name, context, head, tail, found[1], found.start(1), 2, message)
+            shape = TextShape(name, context, head, tail, found[1], found.start(1), 2, message=message)
         elif name == SFTP_PACKET:
             found = _TYPED.match(whole)
             if found is None:
                 return
             shape = TextShape(name, context, head, tail, found[1], found.start(1))
+        elif name == DATA_RECEIVED:
+            shape = TextShape(name, context, head, tail, not_last=_STDERR)
         key = line.translate(None, DIGITS)
         if key not in self._codes and len(key) >= _SHORTEST:
             self._codes[key] = len(self.all)
@@ -240,6 +244,9 @@ class Shapes:
         for code in np.bincount(codes).nonzero()[0].tolist():
             if self.all[code].number:
                 right &= self._has_number(lines, code, width, words)
+            if end := self.all[code].not_last:
+                last = np.frombuffer(block, np.uint8)[ends - 1 - self.all[code].tail]
+                right &= (codes != code) | (last != end[0])
         if right.all():
             return lines
         count = int(right.argmin())

@@ -13,6 +13,7 @@ from tracelens.analysis import Advice, Analysis, Error, Session, Unusable
 from tracelens.libssh2 import trace_mask
 from tracelens.reports.formats import Options
 from tracelens.reports.labels import PHASES, seconds
+from tracelens.reports.remote_commands import verdict_note
 from tracelens.reports.similar_sessions import groups
 from tracelens.reports.text import escaped
 from tracelens.reports.untraced import FULL_MASK
@@ -105,12 +106,15 @@ def headline(session: Session) -> str:
         return "Not enough to tell: the trace does not show how far the session came"
     if session.verdict == "insufficient":
         return f"Not enough to tell: the trace stops {where}"
+    if note := verdict_note(session):
+        return f"Healthy{' in ' + seconds(lasted) if lasted else ''}, but {note}"
     if session.verdict == "healthy":
         return f"Healthy: what was begun was finished{', in ' + seconds(lasted) if lasted else ''}"
     after = f" after {seconds(lasted)}".replace("after under", "within") if lasted else ""
     return f"Failed {where}{after}{'; no rule knows why' if session.verdict == 'unexplained' else ''}"
 
 
+_COMMAND_FAILED = "SSH did its work to the end. What a status other than 0 means is for the command to say: "
 _MEANINGS = {
     "healthy": "Nothing failed here. The errors that the trace shows were got over, or are part of the normal course.",
     "unexplained": "An error ended this session, and none of the known causes fits what the trace shows.",
@@ -122,7 +126,11 @@ _MEANINGS = {
 def paragraphs(session: Session) -> list[str]:
     """The cause in plain words: the paragraphs of its page's "What it means"."""
     if session.root is None:
-        return [_MEANINGS[session.verdict]]
+        if not verdict_note(session):
+            return [_MEANINGS[session.verdict]]
+        shown = any(command.failed and command.stderr for command in session.commands)
+        look = "`tracelens analyze --show-secrets` shows what it wrote to stderr" if shown else "run it by hand"
+        return [f"{_COMMAND_FAILED}{look}."]
     page = rules.page(session.root.id) or ""
     part = page.partition("## What it means")[2].partition("\n## ")[0]
     return [" ".join(paragraph.split()) for paragraph in part.split("\n\n") if paragraph.strip()]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tracelens import __version__, rules
 from tracelens.analysis import Analysis, Session
 from tracelens.reports.formats import Options
+from tracelens.reports.remote_commands import verdict_note
 
 _VERSION = "8.11.0"
 _SOURCE = {"module": "tracelens", "dataset": "tracelens.session"}
@@ -26,6 +27,7 @@ def render(analyses: Sequence[Analysis], options: Options) -> str:
 def _session(session: Session, analysis: Analysis) -> dict[str, object]:
     root = session.root
     first = root.summary if root else session.unexplained.text if session.unexplained else ""
+    note = verdict_note(session)
     event: dict[str, object] = {
         "kind": "event",
         "category": ["network", "session"],
@@ -42,7 +44,7 @@ def _session(session: Session, analysis: Analysis) -> dict[str, object]:
     line: dict[str, object] = {
         "ecs": {"version": _VERSION},
         "event": event,
-        "message": first or f"SSH session {session.verdict}",
+        "message": first or f"SSH session {session.verdict}{', but ' + note if note else ''}",
         "log": {"file": {"path": analysis.name}},
         "network": {"protocol": "ssh", "transport": "tcp"},
         "observer": _OBSERVER,

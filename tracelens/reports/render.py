@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from tracelens.analysis import Analysis
 from tracelens.libssh2 import trace_mask
-from tracelens.reports import archive, chart, labels
+from tracelens.reports import archive, chart, labels, remote_commands
 from tracelens.reports import content as contents
 from tracelens.reports.archive import Overview
 from tracelens.reports.content import Limits, content
@@ -142,6 +142,8 @@ _FILTERS: dict[str, Callable[..., object]] = {
     "headline": contents.headline, "paragraphs": contents.paragraphs, "actions": contents.actions,
     "listed_errors": contents.listed_errors, "environment": contents.environment, "untraced": untraced,
     "offers": compared, "sequence": chart.sequence, "spans": chart.spans, "failing_x": chart.failing_x,
+    "command_name": remote_commands.name, "ending": remote_commands.ending, "stderr": remote_commands.stderr,
+    "failed_commands": remote_commands.failed,
     "objectscript": trace_mask.objectscript, "c_call": trace_mask.c_call,
     "day": archive.day, "meaning": archive.meaning, "listed": archive.listed,
 }  # fmt: skip

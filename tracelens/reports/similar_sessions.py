@@ -14,7 +14,8 @@ def story(session: Session) -> tuple[object, ...]:
     ends = (session.client_banner, session.server_banner, session.user)
     errors = [_DIGITS.sub("0", e.text) for e in session.errors if e.fate in ("final", "undecided")]
     unexplained = session.unexplained and session.unexplained.text
-    return (session.verdict, session.phase, *ends, unexplained, *errors, *findings)
+    commands = [(c.command, c.exit_status, c.exit_signal) for c in session.commands if c.failed]
+    return (session.verdict, session.phase, *ends, unexplained, *errors, *findings, *commands)
 
 
 def groups(sessions: Sequence[Session]) -> list[list[Session]]:

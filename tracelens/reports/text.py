@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from tracelens.analysis import Advice, Analysis, Ask, Error, Finding, Quote, Session
 from tracelens.libssh2 import trace_mask
+from tracelens.reports import remote_commands
 from tracelens.reports.labels import BASES_IN_TEXT, FATES_IN_TEXT, NOISE, PHASES, SIDES_IN_TEXT, VERDICTS, cut, outcome
 from tracelens.reports.similar_sessions import groups
 
@@ -35,6 +36,8 @@ _UNDECIDED = {
 _ALIKE, _RANGES = 3, 8
 # More comparisons than this are not shown; the JSON has them.
 _COMPARED = 5
+# More commands than this are counted, and of a longer one the beginning is shown; the JSON has them.
+_COMMANDS, _COMMAND_LENGTH = 50, 160
 # A list of names, long enough to need more than a line: it may be wrapped after its commas.
 _LIST = re.compile(r"\S{40,}")
 
@@ -151,7 +154,12 @@ def _others(numbers: list[int]) -> Iterable[str]:
 
 
 def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
-    yield f"Session {session.number}   {_verdict(session, paint)}"
+    head = f"Session {session.number}   "
+    verdict = _verdict(session, plain)
+    is_long = len(head) + len(verdict) > WIDTH
+    first, *others = _wrapped(verdict, WIDTH - _LABEL) if is_long else (_verdict(session, paint),)
+    yield f"{head}{first}"
+    yield from (f"{'':<{_LABEL}}{line}" for line in others)
     ends = f"{session.client_banner or 'client unknown'} and {session.server_banner or 'server not shown'}"
     yield from _field("Between", f"{ends}, user {session.user}" if session.user else ends)
     if session.root is not None:
@@ -161,6 +169,7 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
     if session.ask is not None:
         yield from _ask(session.ask, verbosity)
     yield from _undecided(session)
+    yield from _commands(session, verbosity)
     for label, found in _labelled("Notice", session.notices):
         yield from _field(label, f"{found.summary} ({found.id})")
         if verbosity:
@@ -178,6 +187,27 @@ def _undecided(session: Session) -> Iterator[str]:
         yield from _field("", f"{_UNDECIDED.get(session.phase, _ANY_UNDECIDED)}: this trace would not show it")
 
 
+def _commands(session: Session, verbosity: int) -> Iterator[str]:
+    """The programs that ran on the server: a few, or those that failed; of more only their number."""
+    listed, others = remote_commands.chosen(session)
+    if verbosity:
+        listed, others = list(session.commands[:_COMMANDS]), ""
+        left_out = len(session.commands) - len(listed)
+        others = f"{left_out} more commands: -f json has them" if left_out else ""
+    hint = "" if session.secrets is not None else " (--show-secrets shows it)"
+    for label, command in _labelled("Command", listed):
+        name = remote_commands.name(command, _COMMAND_LENGTH)
+        text = f"{remote_commands.ending(command)}: {f'`{name}`' if command.request == 'exec' else name}"
+        if stderr := remote_commands.stderr(command):
+            text += f"; stderr, {stderr}"
+            if command.stderr is not None:
+                text, hint = text + hint, ""
+        lead = f"line {command.line}  "
+        yield from _indented(label, lead, _wrapped(escaped(text), WIDTH - _LABEL - len(lead)))
+    if others:
+        yield from _field("" if listed else "Command", others)
+
+
 def _verdict(session: Session, paint: Paint) -> str:
     where = PHASES[session.phase]
     if session.verdict == "insufficient" and not session.phases:
@@ -185,6 +215,8 @@ def _verdict(session: Session, paint: Paint) -> str:
     lasted = "" if session.lasted is None else f"{session.lasted:.2f} s"
     if session.verdict == "insufficient":
         return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace stops {where}"
+    if note := remote_commands.verdict_note(session):
+        return f"{paint('HEALTHY', 'good')}{' in ' + lasted if lasted else ''}, but {escaped(note)}"
     if session.verdict == "healthy":
         return f"{paint('HEALTHY', 'good')}: what was begun was finished{', in ' + lasted if lasted else ''}"
     unknown = "; no rule knows why" if session.verdict == "unexplained" else ""

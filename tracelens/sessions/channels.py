@@ -1,7 +1,7 @@
 """Channels and the requests on them (RFC 4254)."""
 
 from tracelens.libssh2.events import Event
-from tracelens.reader.packets import Packet
+from tracelens.reader.packets import Packet, RawPacket
 from tracelens.secrets import credentials
 from tracelens.sessions.handshake import mark_end
 from tracelens.sessions.model import RECENT, Channel, Quote, Request
@@ -9,6 +9,10 @@ from tracelens.sessions.state import State, on, on_packet
 
 # The channel that stands for requests about the whole connection.
 _GLOBAL = -1
+# Bytes at the end of content that show whether it was blanked out.
+TAIL = 16
+# RFC 4254, 5.2: what extended data is, and the bytes before it.
+_STDERR, _HEAD = 1, 13
 
 
 def channel_by_number(state: State, number: int, line: int) -> Channel:
@@ -133,7 +137,7 @@ def _add_request(state: State, channel: Channel, name: str, line: int, message: 
     """A request, unless it is the packet of one whose text came just before."""
     session, last = state.session, channel.requests[-1] if channel.requests else None
     if packet and last is not None and last.name == name and last.granted is None and not last.packet:
-        last.packet = True
+        last.packet, last.message = True, message or last.message
         return last
     request = Request(name, line, message, packet=packet)
     channel.requests.append(request)
@@ -221,7 +225,8 @@ def _global_answer(state: State, packet: Packet) -> None:
 def _exit_status(state: State, event: Event) -> None:
     channel = _channel_of(state, event)
     status = event.fields.get("status")
-    channel.exit_status = status if isinstance(status, int) else None
+    # A uint32 (RFC 4254, 6.10), which libssh2 prints with a sign from 1.11.1 on.
+    channel.exit_status = status % (1 << 32) if isinstance(status, int) else None
     channel.exit_line = channel.exit_line or event.line
 
 
@@ -241,6 +246,20 @@ def _exit(state: State, packet: Packet) -> None:
         channel.exit_signal, channel.exit_line = packet.fields["signal"], packet.line
 
 
-@on_packet("in", "channel_extended_data")
-def _extended_data(state: State, packet: Packet) -> None:
-    state.session.data.bytes += packet.fields.get("length", 0)
+@on("conn.data_received")
+def _data_received(state: State, event: Event) -> None:
+    size = event.fields.get("size")
+    if event.fields.get("stream") == _STDERR and isinstance(size, int):
+        _channel_of(state, event).stderr_told += size
+
+
+def take_extended_data(state: State, raw: RawPacket, packet: Packet) -> None:
+    """Take what a program wrote to stderr (RFC 4254, 5.2)."""
+    if raw.direction != "in":
+        return
+    state.session.packet_lines.add(raw.line)
+    length = packet.fields["length"]
+    end = raw.read(_HEAD + max(0, length - TAIL), _HEAD + length)
+    state.session.data.bytes += length if any(end) or not end else 0
+    if packet.fields["data_type"] == _STDERR:
+        _channel_of(state, packet).stderr.add(length, lambda a, b: raw.read(_HEAD + a, _HEAD + b))

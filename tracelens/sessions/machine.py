@@ -11,7 +11,7 @@ from tracelens.reader import Dump, Run
 from tracelens.reader.packets import Packet, RawPacket, decode
 from tracelens.sessions import error_events
 from tracelens.sessions.auth import begin_attempt, end_attempt
-from tracelens.sessions.channels import answer_request
+from tracelens.sessions.channels import answer_request, take_extended_data
 from tracelens.sessions.model import Failure, Quote
 from tracelens.sessions.session import Session
 from tracelens.sessions.sftp import take_channel_data
@@ -155,6 +155,8 @@ def take_packet(state: State, raw: RawPacket) -> None:
         return
     if packet.name == "channel_data":
         take_channel_data(state, raw, packet)
+    elif packet.name == "channel_extended_data":
+        take_extended_data(state, raw, packet)
     elif (step := STEPS.get((raw.direction, packet.name))) is not None:
         session.packet_lines.add(raw.line)
         step(state, packet)

@@ -1,6 +1,7 @@
 """What a session consists of: attempts, channels, operations, failures, waits and phases."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -29,6 +30,12 @@ AEAD = (
 # The errors that mean a refusal by the server (packet 51). "Waiting for USERAUTH response" and similar texts have the
 # same codes, -18 and -19, and mean that no answer came.
 REFUSALS = ("auth.password_refused", "auth.keyboard_refused", "auth.key_refused", "auth.signature_refused")
+
+# The requests that start a program on a channel (RFC 4254, 6.5).
+PROGRAMS = ("exec", "shell", "subsystem")
+
+# How much of a stream an excerpt keeps.
+_FIRST_BYTES, _LAST_BYTES = 600, 400
 
 Offer = dict[str, tuple[str, ...]]
 
@@ -106,8 +113,32 @@ class Request(Struct):
     answer_line: int = 0
 
 
+class Excerpt(Struct):
+    """The first and the last bytes of a stream; `size` counts all of them, also those that the trace does not show."""
+
+    size: int = 0
+    first: bytes = b""
+    last: bytes = b""
+
+    def add(self, size: int, read: Callable[[int, int], bytes]) -> None:
+        """Add the next stretch of the stream; `read` returns its bytes from a to b."""
+        room = min(_FIRST_BYTES - len(self.first), size)
+        self.first += read(0, room)
+        if size > room:
+            self.last = (self.last + read(max(room, size - _LAST_BYTES), size))[-_LAST_BYTES:]
+        self.size += size
+
+    @property
+    def left_out(self) -> int:
+        """How many bytes lie between the first and the last."""
+        return max(self.size - len(self.first) - len(self.last), 0)
+
+
 class Channel(Struct):
-    """A channel (RFC 4254, 5), by the client's number."""
+    """A channel (RFC 4254, 5), by the client's number.
+
+    `stderr` is what the program wrote there, as the dumps show it, `stderr_told` how many bytes by the texts.
+    """
 
     number: int
     line: int
@@ -125,6 +156,19 @@ class Channel(Struct):
     exit_status: int | None = None
     exit_signal: str | None = None
     exit_line: int = 0
+    stderr: Excerpt = field(default_factory=Excerpt)
+    stderr_told: int = 0
+
+    @property
+    def programs(self) -> list[Request]:
+        """The requests to start a program, of which only one can be granted (RFC 4254, 6.5)."""
+        return [request for request in self.requests if request.name in PROGRAMS]
+
+    @property
+    def program(self) -> Request | None:
+        """The request that started its program; the last one where all were refused."""
+        asked = self.programs[::-1]
+        return next((request for request in asked if request.granted is not False), asked[0] if asked else None)
 
     @property
     def server_end_line(self) -> int:

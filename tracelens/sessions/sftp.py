@@ -4,7 +4,7 @@ from typing import Any
 
 from tracelens.libssh2.events import Event
 from tracelens.reader.packets import Packet, RawPacket
-from tracelens.sessions.channels import channel_by_number
+from tracelens.sessions.channels import TAIL, channel_by_number
 from tracelens.sessions.model import Operation, Quote
 from tracelens.sessions.state import State, on
 from tracelens.ssh.sftp import SftpPacket, SftpStream
@@ -12,7 +12,6 @@ from tracelens.ssh.sftp import SftpPacket, SftpStream
 # Requests that come by the thousand: only a failed one becomes an operation.
 _BULK_REQUESTS = {"read", "write"}
 _END_OF_FILE = 1
-_TAIL = 16  # bytes at the end of content that show whether it was blanked out
 _EXTENSIONS = {
     "statvfs@openssh.com": "statvfs",
     "fstatvfs@openssh.com": "fstatvfs",
@@ -138,7 +137,7 @@ def take_channel_data(state: State, raw: RawPacket, packet: Packet) -> None:
     number = state.own_number(raw.direction, recipient)
     channel_by_number(state, number, packet.line)
     if not state.carries_sftp(raw.direction, recipient):
-        end = raw.read(9 + max(0, length - _TAIL), 9 + length)
+        end = raw.read(9 + max(0, length - TAIL), 9 + length)
         session.data.bytes += length if any(end) or not end else 0
         return
     stream = state.sftp_streams.get((number, raw.direction))
