@@ -1,4 +1,4 @@
-from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, awaits_version, is_lost, pause
+from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, awaits_version, is_lost, lasted, pause
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
@@ -138,10 +138,8 @@ def _why(session: Session, failed: Failure, ended: Channel | None) -> tuple[str,
         return _program_ended(ended)
     if failed.code in _NO_SFTP_PACKET:
         return "what came first is no SFTP packet, mostly text that a shell start file prints", _SILENT_SHELL, ()
-    waited = pause(session, failed)
-    length = f" in {waited:.1f} s" if waited is not None and waited >= 0.1 else ""
     return (
-        f"no SFTP version came back{length}",
+        f"no SFTP version came back{lasted(pause(session, failed))}",
         "check that `Subsystem sftp ...` in sshd_config starts a program that answers, that no shell start file of "
         "the account waits for input, and look for its process at this moment",
         (Quote(session.sftp.line, "SFTP is started here", aside=True),) if session.sftp.line else (),
