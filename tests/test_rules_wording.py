@@ -1,4 +1,4 @@
-"""The sentences that rules write: nothing of their own is masked, no time is 0, and what the trace says stays masked."""
+"""The sentences that rules write: nothing of their own is masked, no time is 0, what the trace says stays masked."""
 
 import ast
 import gzip
@@ -27,8 +27,7 @@ def sentences(path: Path) -> Iterator[str]:
         if isinstance(node, ast.JoinedStr):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else "17" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
-            if "\n" not in node.value:
-                yield node.value
+            yield from () if "\n" in node.value else (node.value,)
 
 
 @each("path", FILES)
