@@ -136,7 +136,7 @@ def _why(session: Session, failed: Failure, ended: Channel | None) -> tuple[str,
         )
     if ended is not None:
         return _program_ended(ended)
-    if failed.code in _NO_SFTP_PACKET:
+    if _is_no_sftp_packet(session, failed):
         return "what came first is no SFTP packet, mostly text that a shell start file prints", _SILENT_SHELL, ()
     return (
         f"no SFTP version came back{lasted(pause(session, failed))}",
@@ -144,6 +144,10 @@ def _why(session: Session, failed: Failure, ended: Channel | None) -> tuple[str,
         "the account waits for input, and look for its process at this moment",
         (Quote(session.sftp.line, "SFTP is started here", aside=True),) if session.sftp.line else (),
     )
+
+
+def _is_no_sftp_packet(session: Session, failed: Failure) -> bool:
+    return failed.code in _NO_SFTP_PACKET or session.sftp.flushed_line > 0
 
 
 def _program_ended(channel: Channel) -> tuple[str, str, tuple[Quote, ...]]:
@@ -178,7 +182,7 @@ def _rivals(session: Session, failed: Failure, is_ended: bool) -> tuple[Rival | 
     if is_ended or session.sftp.problem:
         because = "ruled out: the server's program spoke or ended on a connection that stood"
         return expired, Rival("transport-connection-lost", because), Rival("transport-timeout", because)
-    if failed.code in _NO_SFTP_PACKET:
+    if _is_no_sftp_packet(session, failed):
         because = (
             "an SFTP server with a fault of its own: the dump of channel data (mask 511) would decide, text or packet"
         )
