@@ -61,8 +61,8 @@ def awaits_version(session: Session, line: int) -> bool:
         return False
     if any(f.is_("sftp.status_message", "sftp.status_short") and f.line >= line for f in session.failures):
         return False
-    if session.sftp.asked_line or (session.sftp.line and session.uses("Conn")):
-        return True  # the client asks as soon as the subsystem is granted
+    if session.sftp.asked_line or (session.sftp.line and 0 < session.data.writes < ANSWERED):
+        return True  # the first that the client writes asks for it
     return any(part in last_wait(session, line) for part in _AWAITED)
 
 
