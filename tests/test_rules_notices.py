@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from support import CASES, SAMPLES, analyze_text, diagnose_bytes, diagnose_text
+from support import CASES, READ, SAMPLES, SENT, analyze_text, diagnose_bytes, diagnose_text, dump, string
 
 from tests.goldens import with_mask
 from tracelens.reports import text
@@ -17,6 +17,17 @@ HEALTHY = CASES / "none"
 def lines(*texts: str, start: float = 0.1, step: float = 0.000_1) -> str:
     """Records, one step of the clock apart."""
     return "".join(f"[libssh2] {start + n * step:.6f} {text}\n" for n, text in enumerate(texts))
+
+
+def cut_after(data: bytes, at: int) -> tuple[bytes, bytes]:
+    """A trace up to the end of the line of an offset, and the rest."""
+    stop = data.index(b"\n", at) + 1
+    return data[:stop], data[stop:]
+
+
+def later(data: bytes, seconds: int) -> bytes:
+    """The records of a part of a trace on a clock that went on."""
+    return re.sub(rb"(?<=\[libssh2\] )\d+(?=\.\d{6})", lambda m: b"%d" % (int(m[0]) + seconds), data)
 
 
 def shown(document: dict[str, Any]) -> set[str]:
@@ -136,6 +147,39 @@ class TestSlowPhase:
         error = lines("Failure Event: -16 - Unable to initialize private key from file", start=4.0)
         found = notice(diagnose_text(mode + lines(*self.LOGIN[:4]) + key + error), "slow-phase")
         assert [a["who"] for a in found["advice"]] == ["client"]
+
+    @pytest.mark.parametrize(
+        ("sender", "mask"), [("client", 511), ("client", 2), ("server", 511), ("server", 2), ("server", 16)]
+    )
+    def test_idle_session_that_is_kept_alive_is_not_slow(self, sender: str, mask: int) -> None:
+        before, after = self._at_work()
+        request = dump(SENT if sender == "client" else READ, b"\x50" + string(f"keepalive@{sender}.example") + b"\1")
+        if sender == "server":  # libssh2 says so
+            request += b"[libssh2] 30.100000 Conn: Received global request type keepalive@server.example (wr 1)\n"
+        document = diagnose_bytes(with_mask(before + request + after, mask))
+        assert "slow-phase" not in shown(document)
+
+    def test_pause_without_keepalives_is_slow(self) -> None:
+        assert "slow-phase" in shown(diagnose_bytes(b"".join(self._at_work())))
+
+    def test_slow_answer_is_slow_whatever_the_server_asks_meanwhile(self) -> None:
+        data = (HEALTHY / "ok-list-nonblocking-1.11.1.log").read_bytes()
+        opening = data.index(b"SFTP: Sending directory open request")
+        before, after = cut_after(data, opening)
+        asked = b"[libssh2] 30.100000 Conn: Received global request type keepalive@openssh.com (wr 1)\n"
+        assert "slow-phase" in shown(diagnose_bytes(before + asked + later(after, 30)))
+
+    def test_polling_an_idle_shell_is_not_slow(self) -> None:
+        shell = ("Conn: Allocated new channel ID#0", "Conn: starting request(shell) on channel 0/0, message=")
+        polls = lines(*["Conn: channel_read() wants 1024 bytes from channel 0/0 stream #0"] * 300, start=1.0, step=0.1)
+        assert "slow-phase" not in shown(diagnose_text(lines(*self.LOGIN, WELCOME, *shell) + polls))
+
+    @staticmethod
+    def _at_work() -> tuple[bytes, bytes]:
+        """A healthy session up to a moment when nothing is asked, and the rest of it, 30 seconds later."""
+        data = (HEALTHY / "ok-list-nonblocking-1.11.1.log").read_bytes()
+        before, after = cut_after(data, data.index(b"SFTP: libssh2_sftp_readdir_ex() return 2"))
+        return before, later(after, 30)
 
 
 class TestMaskIncomplete:

@@ -82,11 +82,19 @@ class Builder(Struct, frozen=True):
         return _copy(
             document.Finding,
             finding,
-            summary=self.hide(finding.summary),
+            summary=self._sentence(finding.summary),
             evidence=tuple(map(self._quote, finding.evidence[:EVIDENCE_KEPT])),
-            advice=tuple(base.Advice(advice.who, self.hide(advice.action)) for advice in finding.advice),
-            rivals=tuple(base.Rival(rival.id, self.hide(rival.because)) for rival in finding.rivals),
+            advice=tuple(base.Advice(advice.who, self._sentence(advice.action)) for advice in finding.advice),
+            rivals=tuple(base.Rival(rival.id, self._sentence(rival.because)) for rival in finding.rivals),
         )
+
+    def _sentence(self, sentence: str) -> str:
+        """What a rule says: its own words as they are."""
+        if self.hide(sentence) == sentence:
+            return sentence
+        from tracelens.rules.wording import outside_own_words  # few sentences need it
+
+        return outside_own_words(sentence, self.hide)
 
     def _text(self, text: str | None) -> str | None:
         return None if text is None else self.hide(text)
@@ -95,7 +103,7 @@ class Builder(Struct, frozen=True):
         return {"line": self.line_of(first), "last_line": self.line_of(last)}
 
     def _quote(self, quote: model.Quote) -> document.Quote:
-        return document.Quote(self.line_of(quote.line), self.hide(quote.text))
+        return document.Quote(self.line_of(quote.line), self._sentence(quote.text))
 
     def _attempt(self, attempt: model.Attempt) -> document.Attempt:
         lines = self._lines(attempt.line, max(attempt.end_line, attempt.line))

@@ -100,9 +100,9 @@ def seconds(value: float | None) -> str:
         return ""
     if value < 0.001:
         return "under 1 ms" if value > 0 else "0 ms"
-    if value < 1:
+    if value < 0.9995:
         return f"{value * 1000:.0f} ms"
-    return f"{value:.1f} s" if value < 60 else f"{int(value // 60)} min {int(value % 60)} s"
+    return f"{value:.1f} s" if value < 59.95 else "{} min {} s".format(*divmod(round(value), 60))
 
 
 def clock(value: float | None) -> str:

@@ -34,6 +34,10 @@ _UNDECIDED = {
 
 # More sessions than this that went alike are shown as one, and named by so many ranges of numbers.
 _ALIKE, _RANGES = 3, 8
+# A shorter session (seconds) would be printed as 0.00 s.
+_SHORTEST = 0.005
+# So would the time of a phase as 0.000 s.
+_LEAST = 0.001
 # More comparisons than this are not shown; the JSON has them.
 _COMPARED = 5
 # More commands than this are counted, and of a longer one the beginning is shown; the JSON has them.
@@ -212,7 +216,7 @@ def _verdict(session: Session, paint: Paint) -> str:
     where = PHASES[session.phase]
     if session.verdict == "insufficient" and not session.phases:
         return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace does not show how far the session came"
-    lasted = "" if session.lasted is None else f"{session.lasted:.2f} s"
+    lasted = "" if session.lasted is None or session.lasted < _SHORTEST else f"{session.lasted:.2f} s"
     if session.verdict == "insufficient":
         return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace stops {where}"
     if note := remote_commands.verdict_note(session):
@@ -253,7 +257,8 @@ def _ask(ask: Ask, verbosity: int) -> Iterator[str]:
 
 def _noise(session: Session, verbosity: int) -> Iterator[str]:
     for label, found in _labelled("Noise", session.noise_findings):
-        extra = f" ({found.summary.partition(': ')[2]})" if found.id == "noise-retried" else ""
+        timed = found.summary.partition(": ")[2] if found.id == "noise-retried" else ""
+        extra = f" ({timed})" if timed else ""
         yield from _field(label, f"{session.noise[found.id]} x {NOISE.get(found.id, found.summary)}{extra}")
         if verbosity > 1:
             yield from _quotes("", found.evidence)
@@ -274,7 +279,8 @@ def _facts(session: Session) -> Iterator[str]:
         yield from _field(label, f"line {operation.line}: {what}")
     for number, phase in enumerate(session.phases):
         if phase.lasted is not None:
-            times = f"{phase.lasted:.3f} s, {phase.waited:.3f} s of it waiting"
+            waiting = f", {phase.waited:.3f} s of it waiting" if phase.waited >= _LEAST else ""
+            times = f"{phase.lasted:.3f} s{waiting}" if phase.lasted >= _LEAST else "under 1 ms"
             lines = f"(lines {phase.first_line}-{phase.last_line})"
             yield from _field("Time" if number == 0 else "", f"{phase.name} {times} {lines}")
 

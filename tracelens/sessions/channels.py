@@ -210,6 +210,21 @@ def _channel_answer(state: State, packet: Packet) -> None:
     answer_request(_channel_of(state, packet), packet.name == "channel_success", packet.line)
 
 
+@on("conn.global_request_received")
+def _keepalive_text(state: State, event: Event) -> None:
+    if str(event.fields.get("request", "")).startswith("keepalive@"):
+        state.kept_alive = True
+        state.add_idleness()
+
+
+@on_packet("out", "global_request", needs="request")
+@on_packet("in", "global_request", needs="request")
+def _keepalive(state: State, packet: Packet) -> None:
+    """keepalive@libssh2.org of the client, keepalive@openssh.com and others of the server."""
+    if packet.fields["request"].startswith("keepalive@"):
+        state.kept_alive = True
+
+
 @on_packet("in", "request_success")
 @on_packet("in", "request_failure")
 def _global_answer(state: State, packet: Packet) -> None:

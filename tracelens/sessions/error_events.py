@@ -1,5 +1,7 @@
 """Failure Events: the phase, login attempt, channel and operation that an error belongs to."""
 
+import re
+
 from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import EAGAIN
@@ -8,6 +10,7 @@ from tracelens.sessions.state import State, on
 
 # Errors closer together than this many seconds are one failure, reported by nested libssh2 calls.
 _CASCADE = 0.005
+_NUMBER_ALONE = re.compile(r"(-[0-9]{1,4})[\s-]*")
 
 
 def add_wait(state: State, message: str, count: int, line: int, last_line: int) -> Wait:
@@ -22,8 +25,23 @@ def add_wait(state: State, message: str, count: int, line: int, last_line: int) 
 
 @on("failure_event.failure")
 def _failure(state: State, event: Event) -> None:
-    code, message = event.fields.get("code"), str(event.fields.get("message", ""))
-    code = code if isinstance(code, int) else None  # a program left it out
+    code = event.fields.get("code")
+    _add(state, event, code if isinstance(code, int) else None, str(event.fields.get("message", "")))
+
+
+@on("failure_event.unknown")
+def _unknown_failure(state: State, event: Event) -> None:
+    """Whatever the context reports is an error, also a number alone and a text that no known libssh2 prints."""
+    text = event.text.strip()
+    number = _NUMBER_ALONE.fullmatch(text)
+    if number is not None:
+        _add(state, event, int(number[1]), "")
+    elif text:
+        _add(state, event, None, text)
+
+
+def _add(state: State, event: Event, code: int | None, message: str) -> None:
+    """Add an error; `code` is None if a program left it out."""
     session, phase = state.session, classify(message).phase
     if state.preparing:
         session.failures.append(Failure(event.line, event.time, code, message, state.phase, fate="recovered"))

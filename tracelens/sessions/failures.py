@@ -293,6 +293,7 @@ def _add_silent_refusals(session: Session) -> None:
     """Add refusals that packets show and no Failure Event reports: the mask left 128 out."""
     reported = {id(f.attempt) for f in session.failures} | {id(f.operation) for f in session.failures}
     _add_login_refusals(session, reported)
+    _add_text_for_sftp(session)
     last = max((f.line for f in session.failures if f.code in (-21, -22, -32)), default=0)
     for channel in session.channels:
         _add_channel_refusals(session, channel, last)
@@ -311,6 +312,15 @@ def _add_login_refusals(session: Session, reported: set[int]) -> None:
         after = bisect_left(lines, attempt.end_line)
         if after == len(lines) or lines[after] - attempt.end_line >= _SAME_REPORT:
             session.failures.append(Failure(attempt.end_line, None, None, "", "auth", "refusal", attempt=attempt))
+
+
+def _add_text_for_sftp(session: Session) -> None:
+    """Add that something else than SFTP came where it must begin, if no error after it reports that."""
+    sftp = session.sftp
+    line = sftp.problem_line or sftp.flushed_line
+    if line and sftp.version is None and not any(f.line > line for f in session.failures):
+        words = sftp.problem or "libssh2 throws away what came: no SFTP packet"
+        session.failures.append(Failure(line, None, None, words, "channel"))
 
 
 def _add_channel_refusals(session: Session, channel: Channel, reported: int) -> None:

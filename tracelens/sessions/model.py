@@ -261,7 +261,10 @@ class Wait(Struct):
 
 
 class Phase(Struct):
-    """A stretch of the session: `waited` is the part of its time spent waiting for the peer (seconds)."""
+    """A stretch of the session: `waited` is the part of its time spent waiting for the peer (seconds).
+
+    `idle` is the part in which nothing was requested: one side sent keepalives, or the client polled a channel.
+    """
 
     name: str
     first_line: int
@@ -269,6 +272,7 @@ class Phase(Struct):
     started: float | None
     ended: float | None
     waited: float = 0.0
+    idle: float = 0.0
     by_error: bool = False  # implied only by the text of an error right after another one: no progress
 
 

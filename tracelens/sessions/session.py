@@ -142,13 +142,17 @@ class Login(Struct):
 
 
 class Sftp(Struct):
-    """SFTP as a whole: `transfers` counts reads and writes, `ends` the status "end of file"."""
+    """SFTP as a whole: `transfers` counts reads and writes, `ends` the status "end of file".
+
+    `problem` is what came where SFTP must begin; `flushed_line` is where libssh2 threw such data away.
+    """
 
     line: int = 0
     asked_line: int = 0
     version: int | None = None
     problem: str = ""
     problem_line: int = 0
+    flushed_line: int = 0
     transfers: dict[str, int] = field(default_factory=dict)
     ends: int = 0
     confirmed_line: int = 0

@@ -126,6 +126,14 @@ def _status_text(state: State, event: Event) -> None:
         last.status = status
 
 
+@on("conn.data_flushed")
+def _flushed(state: State, event: Event) -> None:
+    """libssh2 throws away what cannot be the packet with SFTP's version."""
+    sftp = state.session.sftp
+    if sftp.line and sftp.version is None and not state.session.operations:
+        sftp.flushed_line = sftp.flushed_line or event.line
+
+
 # -- packets ---------------------------------------------------------------------------------------------------------
 
 
@@ -149,7 +157,7 @@ def take_channel_data(state: State, raw: RawPacket, packet: Packet) -> None:
         (_request if sftp_packet.direction == "out" else _response)(state, sftp_packet)
     if stream.lost and state.sftp_dumped:
         session.hidden_answer_line = raw.line
-    if stream.problem and not known_problem and raw.direction == "in":
+    if stream.problem and not stream.lost and not known_problem and raw.direction == "in":
         session.sftp.problem, session.sftp.problem_line = stream.problem, raw.line
         session.packet_lines.add(raw.line)
 

@@ -15,6 +15,7 @@ from tracelens.reader.packets import Packet
 from tracelens.secrets import is_mask
 from tracelens.sessions.model import RANK, Channel, FoundSecret, Operation, Phase
 from tracelens.sessions.session import Session
+from tracelens.sessions.unanswered import pending_request
 from tracelens.ssh.sftp import SftpPacket, SftpStream
 from tracelens.ssh.wire import Secret
 
@@ -25,6 +26,9 @@ Observer = Callable[[Any, Event | Run | Packet | SftpPacket], None]
 STEPS: dict[str | tuple[str, str], Step] = {}
 # (direction, packet name) -> the fields that its function needs; it does without the others where the trace has a hole.
 NEEDED: dict[tuple[str, str], frozenset[str]] = {}
+
+# A pause of at least this many seconds may be idleness.
+_IDLE = 0.05
 
 # Fields that hold a secret, by event: their texts print it in the clear.
 HIDDEN_FIELDS = {"conn.env_requested": ("value",), "conn.x11_requested": ("cookie",)}
@@ -88,6 +92,7 @@ class State(Struct, eq=False):
 
     # Time.
     clock: float | None = None
+    pause: float = 0.0  # since the clock was read before
     last_progress: float | None = None  # when something other than polling happened last
     earlier_progress: float | None = None  # the progress before that
 
@@ -97,6 +102,7 @@ class State(Struct, eq=False):
     wait_started: float | None = None
     wait_reason: str | None = None  # which of the session's waits the next pause belongs to; None: to none
     blocked_line: int = 0  # of the last -37 without anything after it: a blocking call waits for its socket
+    kept_alive: bool = False  # a keepalive was sent or received since the clock was read last
     looking_for: int = 0  # the packet number that the last record looks for
     last_received: int | None = None  # number of the last packet, until anything but a look for it follows
 
@@ -163,12 +169,27 @@ class State(Struct, eq=False):
             wait = session.waits.get(self.wait_reason)
             if wait is not None:
                 wait.seconds += pause
+        self.pause = time - self.clock if self.clock is not None else 0.0
+        if self.kept_alive or polling:
+            self.add_idleness()
+        self.kept_alive = False
         self.clock = session.ended = phase.ended = time
         if phase.started is None:
             phase.started = time
         if not polling:
             self.earlier_progress = self.last_progress
             self.last_progress = time
+
+    def add_idleness(self) -> None:
+        """Count the last pause as idle, if nothing that was requested had to be answered in it."""
+        session = self.session
+        if self.pause < _IDLE or self.phase in ("banner", "kex", "auth") or self.bulk_requests:
+            return
+        # Where a command or a transfer is under way, polling a channel waits for it.
+        runs = session.sftp.line or session.scp.line or any(c.request("exec") for c in session.channels[-1:])
+        if (self.kept_alive or not runs) and pending_request(session) is None:
+            session.phases[-1].idle += self.pause
+            self.pause = 0.0
 
     def hide(self, kind: str, line: int, *values: Secret | bytes | None) -> None:
         """Remember secrets, so that no output shows them wherever they occur in the trace.

@@ -10,6 +10,8 @@ LOST = (-43, -13, -7, -1)
 TIMED_OUT = (-9, -30)
 # A wait this short (seconds) is no timeout, whatever the text says: the peer went away.
 AT_ONCE = 0.5
+# A shorter time (seconds) would be printed as 0.0 s.
+_SHORTEST = 0.1
 # A pause this long (seconds) before a request is one that firewalls and servers call idle.
 IDLE = 60.0
 # Errors with a number of their own that libssh2 prints when the connection ended while it waited for the answer.
@@ -59,8 +61,8 @@ def awaits_version(session: Session, line: int) -> bool:
         return False
     if any(f.is_("sftp.status_message", "sftp.status_short") and f.line >= line for f in session.failures):
         return False
-    if session.sftp.asked_line:
-        return True
+    if session.sftp.asked_line or (session.sftp.line and 0 < session.data.writes < ANSWERED):
+        return True  # the first that the client writes asks for it
     return any(part in last_wait(session, line) for part in _AWAITED)
 
 
@@ -75,6 +77,11 @@ def pause(session: Session, failed: Failure) -> float | None:
     bounds = [failed.time - t for t in starts if t is not None]
     bounds += [w.seconds for w in session.waits.values() if w.what == last_wait(session, failed.line)]
     return max(min(bounds), 0.0) if bounds else None
+
+
+def lasted(seconds: float | None, words: str = " in {}") -> str:
+    """A time in words, such as " in 2.5 s"; empty where it is not known or would be printed as 0.0 s."""
+    return "" if seconds is None or seconds < _SHORTEST else words.format(f"{seconds:.1f} s")
 
 
 def idle(session: Session, failed: Failure) -> float:

@@ -1,4 +1,4 @@
-from tracelens.rules._shared.timeouts import NO_ANSWER
+from tracelens.rules._shared.timeouts import NO_ANSWER, lasted, pause
 from tracelens.rules.base import Found, Rival, cause, client, network, server
 from tracelens.sessions import Session
 
@@ -65,10 +65,9 @@ def timeout(session: Session) -> Found | None:
     if failed is None or failed.phase != "banner" or (failed.kind != "silence" and failed.code not in SILENT):
         return None
     start = session.quote("transport.banner_sent") or session.quote("transport.session_startup")
-    waited = f" in {session.ending.waited:.1f} s" if session.ending.waited else ""
     is_banner = failed.is_("banner", "auth.banner") or any("banner" in what for what in session.waits)
     return Found(
-        f"The connection was made, but no banner came{waited}; then the client gave up.",
+        f"The connection was made, but no banner came{lasted(pause(session, failed))}; then the client gave up.",
         (failed.quote, start),
         (
             client(

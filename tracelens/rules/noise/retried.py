@@ -1,5 +1,8 @@
 from tracelens.rules.base import Found, noise
-from tracelens.sessions import Quote, Session
+from tracelens.sessions import Quote, Session, Wait
+
+# A shorter time (seconds) would be printed as 0 ms.
+_SHORTEST = 0.0005
 
 
 @noise("noise-retried")
@@ -52,12 +55,16 @@ def retried(session: Session) -> Found | None:
         return None
     total = sum(w.seconds for w in waits)
     longest = max(waits, key=lambda w: w.seconds)
-    evidence = tuple(
-        Quote(w.line, f"Failure Event: -37 - {w.what} ({_times(w.count)}, {w.seconds * 1000:.0f} ms)") for w in waits
-    )
-    timed = f": {total * 1000:.0f} ms of waiting, most of it for {longest.what!r}" if total else ""
+    evidence = tuple(Quote(w.line, f"Failure Event: -37 - {w.what} ({', '.join(_extent(w))})") for w in waits)
+    timed = f": {_ms(total)} of waiting, most of it for {longest.what!r}" if total >= _SHORTEST else ""
     return Found(f"error -37, tried again each time{timed}", evidence, count=sum(w.count for w in waits))
 
 
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+def _extent(wait: Wait) -> tuple[str, ...]:
+    """How often it was, and how long, unless that would be 0 ms."""
+    times = "once" if wait.count == 1 else f"{wait.count} times"
+    return (times, _ms(wait.seconds)) if wait.seconds >= _SHORTEST else (times,)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"

@@ -35,6 +35,7 @@ def slow_phase(session: Session) -> Found | None:
       `Looking for packet of type` (non-blocking). The rest is the client's own time: signing, a person who
       types an answer, a program that does other things.
     - A long transfer is not a slow one: with many reads or writes, the time of each counts.
+    - Time in which nothing was requested does not count: keepalives were sent, or a channel was polled.
 
     ## What to do
     - Server, banner: sshd looks up the client's name before it greets (UseDNS, TCP wrappers), or is out of slots.
@@ -66,8 +67,10 @@ def slow_phase(session: Session) -> Found | None:
     """
     if session.started is None or session.ended is None:
         return None
-    total = session.ended - session.started
-    durations = [(p, p.ended - p.started) for p in session.phases if p.started is not None and p.ended is not None]
+    total = session.ended - session.started - sum(p.idle for p in session.phases)
+    durations = [
+        (p, p.ended - p.started - p.idle) for p in session.phases if p.started is not None and p.ended is not None
+    ]
     steps = len(durations) + (not session.shows_banner_phase())  # the trace may begin after the first one
     if total < SLOW_SECONDS or steps < 2:
         return None

@@ -1,4 +1,4 @@
-from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, awaits_version, is_lost, pause
+from tracelens.rules._shared.timeouts import LOST, NO_ANSWER, TIMED_OUT, awaits_version, is_lost, lasted, pause
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Channel, Failure, Quote, Session
 
@@ -136,16 +136,18 @@ def _why(session: Session, failed: Failure, ended: Channel | None) -> tuple[str,
         )
     if ended is not None:
         return _program_ended(ended)
-    if failed.code in _NO_SFTP_PACKET:
+    if _is_no_sftp_packet(session, failed):
         return "what came first is no SFTP packet, mostly text that a shell start file prints", _SILENT_SHELL, ()
-    waited = pause(session, failed)
-    length = f" in {waited:.1f} s" if waited is not None and waited >= 0.1 else ""
     return (
-        f"no SFTP version came back{length}",
+        f"no SFTP version came back{lasted(pause(session, failed))}",
         "check that `Subsystem sftp ...` in sshd_config starts a program that answers, that no shell start file of "
         "the account waits for input, and look for its process at this moment",
         (Quote(session.sftp.line, "SFTP is started here", aside=True),) if session.sftp.line else (),
     )
+
+
+def _is_no_sftp_packet(session: Session, failed: Failure) -> bool:
+    return failed.code in _NO_SFTP_PACKET or session.sftp.flushed_line > 0
 
 
 def _program_ended(channel: Channel) -> tuple[str, str, tuple[Quote, ...]]:
@@ -180,7 +182,7 @@ def _rivals(session: Session, failed: Failure, is_ended: bool) -> tuple[Rival | 
     if is_ended or session.sftp.problem:
         because = "ruled out: the server's program spoke or ended on a connection that stood"
         return expired, Rival("transport-connection-lost", because), Rival("transport-timeout", because)
-    if failed.code in _NO_SFTP_PACKET:
+    if _is_no_sftp_packet(session, failed):
         because = (
             "an SFTP server with a fault of its own: the dump of channel data (mask 511) would decide, text or packet"
         )

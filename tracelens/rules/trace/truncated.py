@@ -1,6 +1,7 @@
 import re
 
 from tracelens.libssh2.messages import error_texts
+from tracelens.rules._shared.timeouts import lasted
 from tracelens.rules.base import Found, client, notice, server
 from tracelens.rules.transport.timeout import USUAL
 from tracelens.sessions import Quote, Session, Trace, pending_request
@@ -79,7 +80,7 @@ def _complete(session: Session) -> bool:
 
 
 def _in_mid_operation(session: Session, phase: str, line: int) -> Found:
-    waited = f", after {session.ending.waited:.1f} s of waiting" if session.ending.waited >= 0.1 else ""
+    waited = lasted(session.ending.waited, ", after {} of waiting")
     waits = [w for w in session.waits.values() if w.last_line >= line]
     on = f" for {max(waits, key=lambda w: w.last_line).what!r}" if waits else ""
     times = [(a.line, a.time) for a in session.login.attempts] + [(o.line, o.time) for o in session.operations]

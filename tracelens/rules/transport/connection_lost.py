@@ -1,6 +1,6 @@
 from tracelens.rules._shared.login_attempts import who
 from tracelens.rules._shared.server_messages import account_advice, account_refusal, last_messages
-from tracelens.rules._shared.timeouts import IDLE, awaited, disconnect_error, idle, is_lost, pause, unseen_close
+from tracelens.rules._shared.timeouts import IDLE, awaited, disconnect_error, idle, is_lost, lasted, pause, unseen_close
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Quote, Session
 
@@ -90,8 +90,7 @@ def connection_lost(session: Session) -> Found | None:
     if sentence is not None:
         return _barred(session, failed, sentence)
     what, request = awaited(session, failed)
-    waited = pause(session, failed)
-    after = f" {waited:.1f} s after it was asked for" if waited is not None and waited >= SHORTEST else ""
+    after = lasted(pause(session, failed), " {} after it was asked for")
     disguise = "" if failed.code in _RESET else " (the error's own words hide it)"
     return Found(
         f"The TCP connection ended without an SSH disconnect, while the client waited for {what}{after}{disguise}.",

@@ -1,4 +1,14 @@
-from tracelens.rules._shared.timeouts import IDLE, TIMED_OUT, awaited, idle, is_lost, pause, unseen_banner, unseen_close
+from tracelens.rules._shared.timeouts import (
+    IDLE,
+    TIMED_OUT,
+    awaited,
+    idle,
+    is_lost,
+    lasted,
+    pause,
+    unseen_banner,
+    unseen_close,
+)
 from tracelens.rules.base import Advice, Found, Rival, cause, client, network, server
 from tracelens.sessions import Failure, Session
 
@@ -80,8 +90,7 @@ def timeout(session: Session) -> Found | None:
     if not is_silence and (failed.code not in TIMED_OUT or is_lost(session, failed)):
         return None
     what, request = awaited(session, failed)
-    waited = pause(session, failed)
-    length = f" for {waited:.1f} s" if waited is not None and waited >= 0.1 else ""
+    length = lasted(pause(session, failed), " for {}")
     end = ", and the trace ends there" if is_silence and session.ending.cut else ""
     if failed.is_("socket.timeout"):
         end = "; the wait itself failed: poll() was interrupted, or the program had closed its socket"
