@@ -1,7 +1,7 @@
 """A trace's items in file order -> its sessions: where each begins and ends, and what belongs to it."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -119,20 +119,19 @@ class Assembler:
             self._packet(raw)
         self._release()
 
-    def sessions(self, traced: Iterable[str]) -> list[Session]:
+    def sessions(self, *, broken: bool = False) -> list[Session]:
         """The sessions in order of their first record, judged.
 
         Args:
-            traced: the contexts that the trace shows at all.
+            broken: whether the input ends in the middle of a record: more followed.
         """
         self.finish()
-        contexts = frozenset(traced)
         result: list[Session] = []
         for state in sorted(self._states, key=lambda s: s.session.first_line):
             if is_empty(state):
                 continue
-            state.session.traced = contexts
-            session = classify_failures(state, cut=state is self._active and not state.closed)
+            is_last = state is self._active and not state.closed
+            session = classify_failures(state, cut=is_last, broken=is_last and broken)
             session.number = len(result) + 1
             result.append(session)
         return result

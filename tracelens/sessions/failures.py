@@ -74,15 +74,16 @@ class _Successes:
         return failed.verb in _LOOKS | {"mkdir"} and self.used.get(failed.path.rstrip("/"), 0) > failed.line
 
 
-def classify_failures(state: State, *, cut: bool) -> Session:
+def classify_failures(state: State, *, cut: bool, broken: bool = False) -> Session:
     """The state's session with the fate of each failure set, and `failed` if one was final.
 
     Args:
         state: the session's state at its end.
         cut: whether the trace ends here without the session's own end: nothing after it was seen.
+        broken: whether it ends in the middle of a record, so that more followed.
     """
     session = state.session
-    session.ending.cut = cut
+    session.ending.cut, session.ending.broken = cut, broken
     shows_beginning = session.shows_banner_phase()
     if state.phase == "banner" and state.packets_phase and not shows_beginning:
         state.phase = session.phases[-1].name = state.packets_phase

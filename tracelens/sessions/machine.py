@@ -24,6 +24,8 @@ _WORDS = (-1, 53, 60)
 _WORK = ("channel", "sftp", "scp")
 _POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
 _POLLS_OR_RETRIES = _POLLS | {FAILURE}
+# What the names of repeated events begin with -> their context.
+_CONTEXTS = {"conn": "Conn", "sftp": "SFTP", "failure_event": "Failure Event"}
 
 
 def take_event(state: State, event: Event) -> None:
@@ -37,6 +39,7 @@ def take_event(state: State, event: Event) -> None:
     state.tick(event.line, event.time, polling=polling)
     state.wait_reason = "" if polling or name == "transport.banner_sent" else None
     session.lines[name] = session.last = Quote(event.line, shown(event))
+    session.traced.add(event.context)
     if event.context in ("Conn", "SFTP", "SCP") and name != "conn.blocking_mode":
         state.imply_login(event.line)
     elif event.context == "Userauth" and state.phase in ("banner", "kex"):
@@ -91,6 +94,7 @@ def take_run(state: State, run: Run) -> None:
         state.wait_reason = reason if only_polls else None
     state.waiting = run.waiting is not None or only_polls
     _set_wait_start(state, run.first_line, run.started)
+    session.traced.update(_CONTEXTS[name.partition(".")[0]] for name in run.counts)
     state.looking_for = 0
     _add_transfers(state, run)
     state.observe(run)

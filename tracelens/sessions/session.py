@@ -159,6 +159,7 @@ class Ending(Struct):
     undecided: Failure | None = None
     reached: str = "banner"
     cut: bool = False
+    broken: bool = False
 
 
 class Session(Struct):
@@ -187,8 +188,9 @@ class Session(Struct):
     waits: dict[str, Wait] = field(default_factory=dict)
     waiting_for: tuple[int, ...] = ()
     blocked_on: Quote | None = None
-    # What was traced: contexts, packets by name, and where each event occurred last.
-    traced: frozenset[str] = frozenset()
+    # What was traced of it: contexts, packets by name, and where each event occurred last. Other sessions of the trace
+    # prove nothing about this one.
+    traced: set[str] = field(default_factory=set)
     dumped: bool = False
     packets: dict[str, int] = field(default_factory=dict)
     # The last packets that were sent on a channel, or received over SFTP, of which the trace shows too little.
@@ -212,7 +214,7 @@ class Session(Struct):
         return self.lines.get(event)
 
     def uses(self, context: str) -> bool:
-        """Whether the subsystem was traced in this file at all."""
+        """Whether the session has a record of the subsystem."""
         return context in self.traced
 
     def shows_banner_phase(self) -> bool:
