@@ -95,7 +95,10 @@ class Assembler:
                 self._outgoing(item, self._active)
                 if item.size > IMPOSSIBLE_SIZE:
                     take_impossible_dump(self._active, item)
-            self._reads += item.kind == "raw" and item.direction == "in"
+            if item.kind == "raw" and item.direction == "in":
+                self._reads += 1
+                if self._active is not None:
+                    self._active.hear()
             for raw in self._reader.add(item):
                 self._packet(raw)
         else:

@@ -12,11 +12,13 @@ from itertools import pairwise
 from tracelens.sessions.model import RANK, Channel, Failure, Operation
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
-from tracelens.sessions.unanswered import pending_request
+from tracelens.sessions.unanswered import pending_request, pending_transfer
 
 # A pause of at least this many seconds on an unanswered request, at the end of a session, is giving up; after shorter
 # ones a program may have stopped for reasons of its own.
 GAVE_UP = 0.5
+# Reads and writes take as long as the connection is slow: giving up are so many seconds, and so many times the pace.
+_STALLED, _PACES = 2.0, 3
 _DEEPEST = 64  # folders within folders that are looked at
 _JUDGED = 1000  # errors of a session that has failed already: later ones change nothing
 _SAME_REPORT = 30  # an error this few lines after a refusal reports the refusal
@@ -335,7 +337,10 @@ def _silence(session: Session, state: State) -> Failure | None:
         return None  # the client has to sign next
     _measure_last_wait(session, state)
     died = _server_side_died(session)
-    if session.ending.waited < GAVE_UP and not died:
+    patience = GAVE_UP
+    if pending == pending_transfer(session):
+        patience = max(_STALLED, _PACES * session.sftp.pace)
+    if session.ending.waited < patience and not died:
         return None
     return Failure(
         session.ending.gave_up_line or session.last_line,

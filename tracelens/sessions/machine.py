@@ -14,7 +14,7 @@ from tracelens.sessions.auth import begin_attempt, end_attempt
 from tracelens.sessions.channels import answer_request
 from tracelens.sessions.model import Failure, Quote
 from tracelens.sessions.session import Session
-from tracelens.sessions.sftp import take_channel_data
+from tracelens.sessions.sftp import count_reads, take_channel_data
 from tracelens.sessions.state import NEEDED, STEPS, State, shown
 
 _WRITES = {"conn.data_writing", "conn.data_sending"}
@@ -22,7 +22,7 @@ _USES = {*_WRITES, "conn.channel_read_got"}
 # Messages with words for the user, and one of which nothing is shown.
 _WORDS = (-1, 53, 60)
 _WORK = ("channel", "sftp", "scp")
-_POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
+_POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "sftp.packet_required", "conn.channel_read_wanted"}
 _POLLS_OR_RETRIES = _POLLS | {FAILURE}
 # What the names of repeated events begin with -> their context.
 _CONTEXTS = {"conn": "Conn", "sftp": "SFTP", "failure_event": "Failure Event"}
@@ -127,6 +127,10 @@ def _add_transfers(state: State, run: Run) -> None:
         state.imply("channel", run.first_line)
     if "sftp.packet_type_received" in counts:
         state.reply_seen = True
+    sent, answered = counts.get("sftp.read_sent", 0), counts.get("sftp.packet_type_received", 0)
+    if sent or answered:
+        count_reads(state, sent, answered, run.first_line)
+        state.note_pace(answered, run.moved)
     if "sftp.read_sent" in counts:
         session.sftp.transfers["read"] = session.sftp.transfers.get("read", 0) + counts["sftp.read_sent"]
 

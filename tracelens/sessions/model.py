@@ -1,7 +1,7 @@
 """What a session consists of: attempts, channels, operations, failures, waits and phases."""
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
 
@@ -146,6 +146,14 @@ class Operation(Struct):
     status: int | None = None
     message: str | None = None
     outcome: Literal["pending", "done", "failed"] = "pending"
+
+
+class BulkRequest(NamedTuple):
+    """A read or write of an open file: such requests come by the thousand."""
+
+    verb: str
+    handle: object
+    line: int
 
 
 class Failure(Struct):

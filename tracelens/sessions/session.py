@@ -9,6 +9,7 @@ from tracelens.sessions.model import (
     AEAD,
     LISTS,
     Attempt,
+    BulkRequest,
     Channel,
     Disconnect,
     Failure,
@@ -121,7 +122,13 @@ class Login(Struct):
 
 
 class Sftp(Struct):
-    """SFTP as a whole: `transfers` counts reads and writes, `ends` the status "end of file"."""
+    """SFTP as a whole: `transfers` counts reads and writes, `ends` the status "end of file".
+
+    `unanswered` are reads and writes without an answer, by request id; `exhausted` the handles of files that were read
+    to their end, beyond which libssh2 has always asked for more; `pace` is how long an answer of the open file took, in
+    seconds. Where no packets show them, `texts_unanswered` counts
+    reads from `text_line` on.
+    """
 
     line: int = 0
     asked_line: int = 0
@@ -131,6 +138,11 @@ class Sftp(Struct):
     transfers: dict[str, int] = field(default_factory=dict)
     ends: int = 0
     confirmed_line: int = 0
+    unanswered: dict[int, BulkRequest] = field(default_factory=dict)
+    exhausted: set[object] = field(default_factory=set)
+    pace: float = 0.0
+    texts_unanswered: int = 0
+    text_line: int = 0
 
 
 class Scp(Struct):
