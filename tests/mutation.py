@@ -35,7 +35,7 @@ def _read(chunks: Any) -> Trace:
     reader, assembler = read(chunks), Assembler()
     for item in reader:
         assembler.add(item)
-    sessions = tuple(assembler.sessions(reader.account.contexts))
+    sessions = tuple(assembler.sessions())
     return Trace(reader.account, sessions, assembler.unknown, (), assembler.interleaved > 1, assembler.restarts)
 
 

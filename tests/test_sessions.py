@@ -27,7 +27,7 @@ def sessions_of(data: bytes | Path) -> list[Session]:
     assembler = Assembler()
     for item in reader:
         assembler.add(item)
-    return assembler.sessions(reader.account.contexts)
+    return assembler.sessions()
 
 
 def only(data: bytes | Path) -> Session:

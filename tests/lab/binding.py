@@ -27,6 +27,7 @@ _SIGNATURES = {
     "session_handshake": "i pi",
     "session_disconnect_ex": "i piss",
     "session_last_error": "i pppi",
+    "session_set_last_error": "i pis",
     "session_last_errno": "i p",
     "session_set_blocking": "v pi",
     "session_set_timeout": "v pl",

@@ -191,16 +191,46 @@ class Client:
             pass
         self._do("sftp_close_handle", on=handle)
 
-    def get(self, path: str) -> None:
+    def get(self, path: str, closes: bool = False) -> None:
+        """Reads a file to its end; `closes`: closes it also if a read was given up."""
         handle = self._open(path, READ, 0)
         block = ctypes.create_string_buffer(30000)
-        while self._do("sftp_read", block, len(block), on=handle):
-            pass
+        try:
+            while self._do("sftp_read", block, len(block), on=handle):
+                pass
+        except StepError:
+            if closes:
+                self._lib["sftp_close_handle"](handle)
+            raise
         self._do("sftp_close_handle", on=handle)
 
-    def put(self, path: str, size: int = 1000) -> None:
+    def get_part(self, path: str, size: int, leave: str = "") -> None:
+        """Reads the beginning of a file. `leave`: asks once to close it ("close"), or not at all ("open")."""
+        handle = self._open(path, READ, 0)
+        block, got = ctypes.create_string_buffer(30000), 0
+        while got < size:
+            got += self._do("sftp_read", block, min(len(block), size - got), on=handle) or size
+        if leave == "close":
+            self._lib["sftp_close_handle"](handle)
+        elif not leave:
+            self._do("sftp_close_handle", on=handle)
+
+    def ls_part(self, path: str) -> None:
+        """Reads one entry of a folder."""
+        handle = self._open(path, 0, 1)
+        block = ctypes.create_string_buffer(256)
+        self._do("sftp_readdir_ex", ctypes.create_string_buffer(512), 512, None, 0, block, on=handle)
+        self._do("sftp_close_handle", on=handle)
+
+    def put(self, path: str, size: int = 1000, closes: bool = False) -> None:
+        """Writes a file; `closes`: closes it also if a write was given up."""
         handle = self._open(path, WRITE_NEW, 0)
-        self._write_all("sftp_write", handle, size)
+        try:
+            self._write_all("sftp_write", handle, size)
+        except StepError:
+            if closes:
+                self._lib["sftp_close_handle"](handle)
+            raise
         self._do("sftp_close_handle", on=handle)
 
     def stat(self, path: str) -> None:
@@ -242,6 +272,13 @@ class Client:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def disconnect(self, reason: int, text: str) -> None:
+        self._do("session_disconnect_ex", reason, text.encode(), b"")
+
+    def set_error(self, code: int, text: str) -> None:
+        """Sets libssh2's last error, as programs do that report their own by it."""
+        self._lib["session_set_last_error"](self.session, code, text.encode())
 
     def starve(self) -> None:
         """From here on the program's allocator has no more than crumbs to give."""

@@ -192,14 +192,15 @@ def distant(port: int) -> Iterator[int]:
             ended.set()
 
 
-Fault = Literal["close", "reset", "stall", "flip", "none"]
+Fault = Literal["close", "reset", "stall", "flip", "slow", "none"]
+_SLOW = 2_000  # bytes that a slow connection passes at once, ten times a second
 
 
 @dataclass(frozen=True)
 class Proxy:
     """A server behind a proxy that does `fault` after so many bytes from the server, or when it is poked.
 
-    A flip changes one bit at `offset` of the next bytes that come from the server.
+    A flip changes one bit at `offset` of the next bytes that come from the server. "slow" passes 20 kB a second from then.
     """
 
     server: Server
@@ -266,6 +267,11 @@ class Proxy:
                     continue
                 if due.is_set():
                     if self.fault == "stall":
+                        continue
+                    if self.fault == "slow":
+                        for at in range(0, len(data), _SLOW):
+                            connection.sendall(data[at : at + _SLOW])
+                            time.sleep(0.1)
                         continue
                     if self.fault == "flip" and not flipped:
                         data = _flip(data, min(self.offset, len(data) - 1))

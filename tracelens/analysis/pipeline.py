@@ -46,7 +46,7 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
         from tracelens.inputs import sniff
 
         raise NotATrace(origin.name, sniff.describe(head.text(text.encoding)))
-    sessions = assembler.sessions(account.contexts)
+    sessions = assembler.sessions(broken=account.open_end or account.cut_at_end)
     if account.open_end or account.cut_at_end:
         assembler.forget_cut_end(account.lines)
     in_force = rules.load()

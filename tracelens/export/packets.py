@@ -63,7 +63,7 @@ def follow(
     assembler = Assembler(observe)
     for item in items:
         assembler.add(item)
-    sessions = assembler.sessions(reader.account.contexts)
+    sessions = assembler.sessions()
     numbers = {id(session): session.number for session in sessions}
     hide = secrets.hider(() if show_secrets else (value for session in sessions for value in session.hidden))
     return lambda state: numbers.get(id(state.session)), assembler.line_of, hide

@@ -42,7 +42,7 @@ def diagnose(sessions: Iterable[Session], rules: tuple[Rule, ...]) -> list[Diagn
     split = cache(partial(_applicable, causes))
     diagnoses = []
     for session in sessions:
-        applicable, skipped = split(session.traced) if session.ending.failed is not None else ([], ())
+        applicable, skipped = split(frozenset(session.traced)) if session.ending.failed is not None else ([], ())
         quiet = _findings(noise, session)
         root = _root(session, applicable, causes)
         diagnoses.append(Diagnosis(_verdict(session, root), root, quiet, _findings(notices, session), skipped))

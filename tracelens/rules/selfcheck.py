@@ -70,7 +70,7 @@ def fires(rule: Rule, text: str, in_force: tuple[Rule, ...]) -> tuple[bool, str]
     assembler = Assembler()
     for item in reader:
         assembler.add(item)
-    sessions = assembler.sessions(reader.account.contexts)
+    sessions = assembler.sessions()
     diagnoses = diagnose(sessions, in_force)
     roots = [d.root.id if d.root else d.verdict for d in diagnoses]
     if rule.kind == "cause":

@@ -1,7 +1,7 @@
 """A trace's items in file order -> its sessions: where each begins and ends, and what belongs to it."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -126,7 +126,10 @@ class Assembler:
                 self._outgoing(item, self._active)
                 if item.size > IMPOSSIBLE_SIZE:
                     take_impossible_dump(self._active, item)
-            self._reads += item.kind == "raw" and item.direction == "in"
+            if item.kind == "raw" and item.direction == "in":
+                self._reads += 1
+                if self._active is not None:
+                    self._active.hear()
             for raw in self._reader.add(item):
                 self._packet(raw)
         else:
@@ -150,20 +153,19 @@ class Assembler:
             self._packet(raw)
         self._release()
 
-    def sessions(self, traced: Iterable[str]) -> list[Session]:
+    def sessions(self, *, broken: bool = False) -> list[Session]:
         """The sessions in order of their first record, judged.
 
         Args:
-            traced: the contexts that the trace shows at all.
+            broken: whether the input ends in the middle of a record: more followed.
         """
         self.finish()
-        contexts = frozenset(traced)
         result: list[Session] = []
         for state in sorted(self._states, key=lambda s: s.session.first_line):
             if is_empty(state):
                 continue
-            state.session.traced = contexts
-            session = classify_failures(state, cut=state is self._active and not state.closed)
+            is_last = state is self._active and not state.closed
+            session = classify_failures(state, cut=is_last, broken=is_last and broken)
             session.number = len(result) + 1
             result.append(session)
         return result

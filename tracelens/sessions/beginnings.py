@@ -66,7 +66,7 @@ def is_start(event: Event) -> bool:
     if event.name == FAILURE:
         error = _error(event)
         return error.phase == "banner" or error.name in _START_UP
-    return event.name == "key_ex.sent_kex" or event.name.startswith("transport.") and event.name in _CONTINUES
+    return event.name == "key_ex.sent_kex" or (event.name.startswith("transport.") and event.name in _CONTINUES)
 
 
 def _error(event: Event) -> ErrorText:

@@ -13,11 +13,13 @@ from tracelens.sessions.model import RANK, Channel, Failure, Operation
 from tracelens.sessions.probes import is_about_known_hosts, is_probe
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
-from tracelens.sessions.unanswered import broken_copy, pending_request
+from tracelens.sessions.unanswered import broken_copy, pending_request, pending_transfer
 
 # A pause of at least this many seconds on an unanswered request, at the end of a session, is giving up; after shorter
 # ones a program may have stopped for reasons of its own.
 GAVE_UP = 0.5
+# Reads and writes take as long as the connection is slow: giving up are so many seconds, and so many times the pace.
+_STALLED, _PACES = 2.0, 3
 _DEEPEST = 64  # folders within folders that are looked at
 _JUDGED = 1000  # errors of a session that has failed already: later ones change nothing
 _SAME_REPORT = 30  # an error this few lines after a refusal reports the refusal
@@ -75,15 +77,16 @@ class _Successes:
         return failed.verb in _LOOKS | {"mkdir"} and self.used.get(failed.path.rstrip("/"), 0) > failed.line
 
 
-def classify_failures(state: State, *, cut: bool) -> Session:
+def classify_failures(state: State, *, cut: bool, broken: bool = False) -> Session:
     """The state's session with the fate of each failure set, and `failed` if one was final.
 
     Args:
         state: the session's state at its end.
         cut: whether the trace ends here without the session's own end: nothing after it was seen.
+        broken: whether it ends in the middle of a record, so that more followed.
     """
     session = state.session
-    session.ending.cut = cut
+    session.ending.cut, session.ending.broken = cut, broken
     shows_beginning = session.shows_banner_phase()
     if state.phase == "banner" and state.packets_phase and not shows_beginning:
         state.phase = session.phases[-1].name = state.packets_phase
@@ -347,7 +350,10 @@ def _silence(session: Session, state: State) -> Failure | None:
         return None  # the client has to sign next
     _measure_last_wait(session, state)
     died = _server_side_died(session)
-    if session.ending.waited < GAVE_UP and not died and not _is_other_protocol(session):
+    patience = GAVE_UP
+    if pending == pending_transfer(session):
+        patience = max(_STALLED, _PACES * session.sftp.pace)
+    if session.ending.waited < patience and not died and not _is_other_protocol(session):
         return None
     return Failure(
         session.ending.gave_up_line or session.last_line,

@@ -14,7 +14,7 @@ from tracelens.sessions.auth import begin_attempt, end_attempt
 from tracelens.sessions.channels import answer_request, take_extended_data
 from tracelens.sessions.model import Failure, Quote
 from tracelens.sessions.session import Session
-from tracelens.sessions.sftp import take_channel_data
+from tracelens.sessions.sftp import count_reads, take_channel_data
 from tracelens.sessions.state import NEEDED, STEPS, State, shown
 
 _WRITES = {"conn.data_writing", "conn.data_sending"}
@@ -22,8 +22,10 @@ _USES = {*_WRITES, "conn.channel_read_got"}
 # Messages with words for the user, and one of which nothing is shown.
 _WORDS = (-1, 53, 60)
 _WORK = ("channel", "sftp", "scp")
-_POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "conn.channel_read_wanted"}
+_POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "sftp.packet_required", "conn.channel_read_wanted"}
 _POLLS_OR_RETRIES = _POLLS | {FAILURE}
+# What the names of repeated events begin with -> their context.
+_CONTEXTS = {"conn": "Conn", "sftp": "SFTP", "failure_event": "Failure Event"}
 
 
 def take_event(state: State, event: Event) -> None:
@@ -37,6 +39,7 @@ def take_event(state: State, event: Event) -> None:
     state.tick(event.line, event.time, polling=polling)
     state.wait_reason = "" if polling or name == "transport.banner_sent" else None
     session.lines[name] = session.last = Quote(event.line, shown(event))
+    session.traced.add(event.context)
     if event.context in ("Conn", "SFTP", "SCP") and name != "conn.blocking_mode":
         state.imply_login(event.line)
     elif event.context == "Userauth" and state.phase in ("banner", "kex"):
@@ -91,6 +94,7 @@ def take_run(state: State, run: Run) -> None:
         state.wait_reason = reason if only_polls else None
     state.waiting = run.waiting is not None or only_polls
     _set_wait_start(state, run.first_line, run.started)
+    session.traced.update(_CONTEXTS[name.partition(".")[0]] for name in run.counts)
     state.looking_for = 0
     _add_transfers(state, run)
     state.observe(run)
@@ -123,6 +127,10 @@ def _add_transfers(state: State, run: Run) -> None:
         state.imply("channel", run.first_line)
     if "sftp.packet_type_received" in counts:
         state.reply_seen = True
+    sent, answered = counts.get("sftp.read_sent", 0), counts.get("sftp.packet_type_received", 0)
+    if sent or answered:
+        count_reads(state, sent, answered, run.first_line)
+        state.note_pace(answered, run.moved)
     if "sftp.read_sent" in counts:
         session.sftp.transfers["read"] = session.sftp.transfers.get("read", 0) + counts["sftp.read_sent"]
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
 
@@ -203,6 +203,14 @@ class Operation(Struct):
     status: int | None = None
     message: str | None = None
     outcome: Literal["pending", "done", "failed"] = "pending"
+
+
+class BulkRequest(NamedTuple):
+    """A read or write of an open file: such requests come by the thousand."""
+
+    verb: str
+    handle: object
+    line: int
 
 
 class Failure(Struct):

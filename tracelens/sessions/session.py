@@ -12,6 +12,7 @@ from tracelens.sessions.model import (
     AEAD,
     LISTS,
     Attempt,
+    BulkRequest,
     Channel,
     Disconnect,
     Failure,
@@ -145,6 +146,10 @@ class Sftp(Struct):
     """SFTP as a whole: `transfers` counts reads and writes, `ends` the status "end of file".
 
     `problem` is what came where SFTP must begin; `flushed_line` is where libssh2 threw such data away.
+    `unanswered` are reads and writes without an answer, by request id; `exhausted` the handles of files that were read
+    to their end, beyond which libssh2 has always asked for more; `pace` is how long an answer of the open file took, in
+    seconds. Where no packets show them, `texts_unanswered` counts
+    reads from `text_line` on.
     """
 
     line: int = 0
@@ -156,6 +161,11 @@ class Sftp(Struct):
     transfers: dict[str, int] = field(default_factory=dict)
     ends: int = 0
     confirmed_line: int = 0
+    unanswered: dict[int, BulkRequest] = field(default_factory=dict)
+    exhausted: set[object] = field(default_factory=set)
+    pace: float = 0.0
+    texts_unanswered: int = 0
+    text_line: int = 0
 
 
 class Scp(Struct):
@@ -184,6 +194,7 @@ class Ending(Struct):
     undecided: Failure | None = None
     reached: str = "banner"
     cut: bool = False
+    broken: bool = False
 
 
 class Session(Struct):
@@ -212,8 +223,9 @@ class Session(Struct):
     waits: dict[str, Wait] = field(default_factory=dict)
     waiting_for: tuple[int, ...] = ()
     blocked_on: Quote | None = None
-    # What was traced: contexts, packets by name, and where each event occurred last.
-    traced: frozenset[str] = frozenset()
+    # What was traced of it: contexts, packets by name, and where each event occurred last. Other sessions of the trace
+    # prove nothing about this one.
+    traced: set[str] = field(default_factory=set)
     dumped: bool = False
     packets: dict[str, int] = field(default_factory=dict)
     # The last packets that were sent on a channel, or received over SFTP, of which the trace shows too little.
@@ -237,7 +249,7 @@ class Session(Struct):
         return self.lines.get(event)
 
     def uses(self, context: str) -> bool:
-        """Whether the subsystem was traced in this file at all."""
+        """Whether the session has a record of the subsystem."""
         return context in self.traced
 
     def shows_banner_phase(self) -> bool:

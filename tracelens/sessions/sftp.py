@@ -5,13 +5,17 @@ from typing import Any
 from tracelens.libssh2.events import Event
 from tracelens.reader.packets import Packet, RawPacket
 from tracelens.sessions.channels import TAIL, channel_by_number
-from tracelens.sessions.model import Operation, Quote
+from tracelens.sessions.handshake import mark_end
+from tracelens.sessions.model import BulkRequest, Operation, Quote
+from tracelens.sessions.session import Sftp
 from tracelens.sessions.state import State, on
+from tracelens.sessions.unanswered import pending_transfer
 from tracelens.ssh.sftp import SftpPacket, SftpStream
 
 # Requests that come by the thousand: only a failed one becomes an operation.
 _BULK_REQUESTS = {"read", "write"}
 _END_OF_FILE = 1
+_STATUS, _DATA = 101, 103
 _EXTENSIONS = {
     "statvfs@openssh.com": "statvfs",
     "fstatvfs@openssh.com": "fstatvfs",
@@ -104,14 +108,27 @@ def _handle_command(state: State, event: Event) -> None:
 @on("sftp.handle_received", "sftp.open_succeeded", "sftp.packet_type_received", "sftp.entries_returned")
 def _reply(state: State, event: Event) -> None:
     state.reply_seen = True
-    if event.name != "sftp.packet_type_received":
+    if event.name == "sftp.packet_type_received":
+        answered = {_DATA: 1, _STATUS: state.session.sftp.texts_unanswered}
+        count_reads(state, 0, answered.get(event.fields.get("type"), 0), event.line)
+        if not state.sftp_dumped and event.fields.get("type") == _DATA:
+            state.note_pace(1, event.time)
+    else:
         state.session.sftp.confirmed_line = event.line
         state.finish_text_operation()
+        if event.name == "sftp.open_succeeded" and not state.sftp_dumped:
+            state.begin_transfer()
 
 
 @on("sftp.handle_closing", "sftp.readdir_started", "sftp.read_sent")
 def _next_step(state: State, event: Event) -> None:
     state.finish_text_operation()
+    if event.name == "sftp.read_sent":
+        count_reads(state, 1, 0, event.line)
+        if not state.sftp_dumped:
+            state.note_pace(0, event.time)
+    elif event.name == "sftp.handle_closing" and pending_transfer(state.session):
+        mark_end(state, event)
     if event.name == "sftp.readdir_started" and not state.sftp_dumped:
         last = state.session.operations[-1] if state.session.operations else None
         if last is None or last.verb != "readdir" or last.outcome != "done":
@@ -132,6 +149,14 @@ def _flushed(state: State, event: Event) -> None:
     sftp = state.session.sftp
     if sftp.line and sftp.version is None and not state.session.operations:
         sftp.flushed_line = sftp.flushed_line or event.line
+
+
+def count_reads(state: State, sent: int, answered: int, line: int) -> None:
+    """Count reads by their texts. A status is the end of the file: libssh2 has asked beyond it."""
+    sftp = state.session.sftp
+    if not sftp.texts_unanswered:
+        sftp.text_line = line
+    sftp.texts_unanswered = max(0, sftp.texts_unanswered + sent - answered)
 
 
 # -- packets ---------------------------------------------------------------------------------------------------------
@@ -173,8 +198,10 @@ def _request(state: State, packet: SftpPacket) -> None:
     if packet.name in _BULK_REQUESTS:
         session.sftp.transfers[packet.name] = session.sftp.transfers.get(packet.name, 0) + 1
         session.data.bytes += fields.get("length", 0) if packet.name == "write" and not packet.blank else 0
-        if isinstance(number, int):
-            state.bulk_requests[number] = packet.name
+        if isinstance(number, int) and not _is_lost(state, "in"):
+            session.sftp.unanswered[number] = BulkRequest(packet.name, fields.get("handle"), packet.line)
+            if state.transfer_started is None:
+                state.note_pace(0, state.clock)
         return
     verb = str(fields.get("request", packet.name)) if packet.name == "extended" else packet.name
     verb = _EXTENSIONS.get(verb, verb)
@@ -188,6 +215,8 @@ def _request(state: State, packet: SftpPacket) -> None:
         session.operations.append(operation)
     if isinstance(number, int):
         state.open_operations[number] = operation
+        if verb == "close":
+            state.handles_closing[number] = fields.get("handle")
 
 
 def _response(state: State, packet: SftpPacket) -> None:
@@ -201,12 +230,17 @@ def _response(state: State, packet: SftpPacket) -> None:
     number, status = fields.get("id"), fields.get("status")
     if status:
         session.packet_lines.add(packet.line)
-    if number in state.bulk_requests:
-        _bulk_response(state, packet, state.bulk_requests.pop(number), status)
+    if number in session.sftp.unanswered:
+        _bulk_response(state, packet, session.sftp.unanswered.pop(number), status)
     elif number in state.open_operations:
         operation = state.completed_operation = state.open_operations.pop(number)
         operation.end_line, operation.ended = packet.line, state.clock
         operation.outcome = "done"
+        if packet.name == "handle":
+            session.sftp.exhausted.discard(fields.get("handle"))
+            state.begin_transfer()
+        elif number in state.handles_closing:
+            _forget(session.sftp, state.handles_closing.pop(number))
         if packet.name == "status":
             operation.status, operation.message = status, fields.get("message")
             if status == _END_OF_FILE and operation.verb in ("readdir", "read"):
@@ -215,11 +249,24 @@ def _response(state: State, packet: SftpPacket) -> None:
                 operation.outcome = "failed"
 
 
-def _bulk_response(state: State, packet: SftpPacket, verb: str, status: Any) -> None:
+def _is_lost(state: State, direction: str) -> bool:
+    """Whether the trace stopped to show what goes in this direction."""
+    return any(stream.lost for (_, way), stream in state.sftp_streams.items() if way == direction)
+
+
+def _forget(sftp: Sftp, handle: object) -> None:
+    """The file is closed: what was asked of it and not answered matters no more."""
+    for number in [number for number, request in sftp.unanswered.items() if request.handle == handle]:
+        del sftp.unanswered[number]
+
+
+def _bulk_response(state: State, packet: SftpPacket, request: BulkRequest, status: Any) -> None:
     """The answer to a read or write: an operation of its own only if it failed."""
-    session, line, clock = state.session, packet.line, state.clock
+    session, line, clock, verb = state.session, packet.line, state.clock, request.verb
+    state.note_pace(1, clock)
     if status == _END_OF_FILE:
         session.sftp.ends += 1
+        session.sftp.exhausted.add(request.handle)
     elif status:
         done = (o for o in reversed(session.operations) if o.verb in ("open", "opendir") and o.outcome == "done")
         handle, message = next(done, None), packet.fields.get("message")

@@ -115,10 +115,12 @@ class State(Struct, eq=False):
     sftp_dumped: bool = False
     sftp_streams: dict[tuple[int, str], SftpStream] = field(default_factory=dict)
     open_operations: dict[int, Operation] = field(default_factory=dict)
-    bulk_requests: dict[int, str] = field(default_factory=dict)  # unanswered reads and writes
+    handles_closing: dict[int, object] = field(default_factory=dict)  # by the request id of the close
     completed_operation: Operation | None = None  # by a dump whose "Packet type N received" is still to come
     text_operation: Operation | None = None  # begun by a text
     reply_seen: bool = False
+    transfer_started: float | None = None  # when the first read or write of the open file was sent
+    transfer_answers: int = 0
 
     known_secrets: set[tuple[str, bytes]] = field(default_factory=set)
 
@@ -183,13 +185,29 @@ class State(Struct, eq=False):
     def add_idleness(self) -> None:
         """Count the last pause as idle, if nothing that was requested had to be answered in it."""
         session = self.session
-        if self.pause < _IDLE or self.phase in ("banner", "kex", "auth") or self.bulk_requests:
+        if self.pause < _IDLE or self.phase in ("banner", "kex", "auth") or session.sftp.unanswered:
             return
         # Where a command or a transfer is under way, polling a channel waits for it.
         runs = session.sftp.line or session.scp.line or any(c.request("exec") for c in session.channels[-1:])
         if (self.kept_alive or not runs) and pending_request(session) is None:
             session.phases[-1].idle += self.pause
             self.pause = 0.0
+
+    def hear(self) -> None:
+        """Bytes came from the server, though no whole packet yet."""
+        self.last_progress = self.clock
+
+    def begin_transfer(self) -> None:
+        """A file is open: its reads and writes follow."""
+        self.transfer_started, self.transfer_answers, self.session.sftp.pace = None, 0, 0.0
+
+    def note_pace(self, answers: int, time: float | None) -> None:
+        """Note how long the answers to reads and writes take."""
+        if self.transfer_started is None:
+            self.transfer_started = time
+        elif answers and time is not None:
+            self.transfer_answers += answers
+            self.session.sftp.pace = max(0.0, time - self.transfer_started) / self.transfer_answers
 
     def hide(self, kind: str, line: int, *values: Secret | bytes | None) -> None:
         """Remember secrets, so that no output shows them wherever they occur in the trace.

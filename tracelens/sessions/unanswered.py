@@ -69,7 +69,22 @@ def broken_copy(session: Session) -> Channel | None:
     return None
 
 
-_PENDING: tuple[Callable[[Session], Pending | None], ...] = (_pending_login, _pending_channel, _pending_sftp)
+def pending_transfer(session: Session) -> Pending | None:
+    """The first read or write without an answer, but for those beyond the end of a file."""
+    sftp = session.sftp
+    if not session.dumped:
+        return ("sftp", sftp.text_line) if sftp.texts_unanswered else None
+    lines = (r.line for r in sftp.unanswered.values() if r.handle not in sftp.exhausted)
+    line = next((line for line in lines if line > session.hidden_answer_line), 0)
+    return ("sftp", line) if line else None
+
+
+_PENDING: tuple[Callable[[Session], Pending | None], ...] = (
+    _pending_login,
+    _pending_channel,
+    _pending_sftp,
+    pending_transfer,
+)
 
 
 def shows_outcomes(session: Session) -> bool:

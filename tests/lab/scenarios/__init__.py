@@ -9,6 +9,7 @@ from tests.lab.scenarios import (
     healthy,
     kex,
     keys,
+    leaving,
     others,
     sftp,
     stacks,
@@ -18,7 +19,21 @@ from tests.lab.scenarios import (
 
 ALL: tuple[Scenario, ...] = tuple(
     one
-    for module in (banner, kex, auth, keys, channel, sftp, transport, healthy, traces, others, accounts, stacks)
+    for module in (
+        banner,
+        kex,
+        auth,
+        keys,
+        channel,
+        sftp,
+        transport,
+        leaving,
+        healthy,
+        traces,
+        others,
+        accounts,
+        stacks,
+    )
     for one in module.SCENARIOS
 )
 assert len({one.id for one in ALL}) == len(ALL), "two scenarios share an id"
