@@ -6,8 +6,8 @@
     python -m tests.interleaved_pairs --write FOLDER     # the sets themselves
 
 A set is woven from recorded sessions on one clock, in the order of their times. Right is a session that the result has
-with the verdict, root cause, user and server banner that it has alone at the same mask: where two begin alike, it does
-not matter which of them has which first line.
+with the verdict, root cause and user that it has alone at the same mask: where two begin alike, it does not matter which
+of them has which first line. "Server" is how many of them have their server's banner too.
 """
 
 import argparse
@@ -40,6 +40,7 @@ class Result(NamedTuple):
     mask: int
     sessions: int
     right: int
+    exact: int
     uncertain: bool
     wrong: str
 
@@ -124,12 +125,13 @@ def judged(data: bytes) -> tuple[list[Judged], bool]:
     return found, any("uncertain" in notice["summary"] for notice in document["notices"])
 
 
-def compare(parts: list[Timed], starts: list[int]) -> tuple[int, list[Judged], list[Judged], bool]:
-    """How many sessions are right, those that are missing and those instead, and whether the result is unsure."""
+def compare(parts: list[Timed], starts: list[int]) -> tuple[int, int, list[Judged], list[Judged], bool]:
+    """How many sessions are right, also in their server, those missing and those instead, whether the result is unsure."""
     got, uncertain = judged(b"".join(text for _, text in weave(parts, starts)))
     want = [what for part in parts for what in judged(b"".join(text for _, text in weave([part], [0])))[0]]
+    right = (Counter(what[:-1] for what in want) & Counter(what[:-1] for what in got)).total()
     missing, others = Counter(want) - Counter(got), Counter(got) - Counter(want)
-    return len(want) - missing.total(), [*missing.elements()], [*others.elements()], uncertain
+    return right, len(want) - missing.total(), [*missing.elements()], [*others.elements()], uncertain
 
 
 def sets(paths: list[list[Path]], count: int) -> Iterator[tuple[str, list[Path], list[Timed], list[int]]]:
@@ -164,10 +166,10 @@ def results(paths: list[list[Path]], count: int, masks: tuple[int, ...]) -> Iter
     for place, (kind, chosen, whole, starts) in enumerate(sets(paths, count)):
         for mask in masks:
             parts = [masked(trace, mask) for trace in whole]
-            right, missing, others, uncertain = compare([part for part in parts if part], starts)
+            right, exact, missing, others, uncertain = compare([part for part in parts if part], starts)
             names = " + ".join(path.stem for path in chosen)
             wrong = f"{place:04} {kind} {mask} {names}: {missing} are {others}" if missing or others else ""
-            yield Result(kind, mask, right + len(missing), right, uncertain, wrong)
+            yield Result(kind, mask, exact + len(missing), right, exact, uncertain, wrong)
 
 
 def _write(folder: Path, paths: list[list[Path]], count: int, masks: tuple[int, ...]) -> None:
@@ -193,17 +195,19 @@ def main() -> None:
         return
     sessions: Counter[tuple[str, int]] = Counter()
     right: Counter[tuple[str, int]] = Counter()
+    exact: Counter[tuple[str, int]] = Counter()
     unsaid: Counter[tuple[str, int]] = Counter()
     for result in results(paths, options.sets, masks):
         key = (result.kind, result.mask)
         sessions[key] += result.sessions
         right[key] += result.right
+        exact[key] += result.exact
         unsaid[key] += 0 if result.uncertain else result.sessions - result.right
         if options.v and result.wrong:
             print(result.wrong)
-    print(f"{'kind':12}{'mask':>6}{'sessions':>10}{'right':>8}{'wrong, and not said to be uncertain':>40}")
+    print(f"{'kind':12}{'mask':>6}{'sessions':>10}{'right':>8}{'server':>8}{'wrong, and not said to be uncertain':>40}")
     for key, count in sessions.items():
-        print(f"{key[0]:12}{key[1]:>6}{count:>10}{right[key] / count:>8.1%}{unsaid[key]:>40}")
+        print(f"{key[0]:12}{key[1]:>6}{count:>10}{right[key] / count:>8.1%}{exact[key] / count:>8.1%}{unsaid[key]:>40}")
 
 
 if __name__ == "__main__":
