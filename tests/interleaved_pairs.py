@@ -6,8 +6,8 @@
     python -m tests.interleaved_pairs --write FOLDER     # the sets themselves
 
 A set is woven from recorded sessions on one clock, in the order of their times. Right is a session that the result has
-with the verdict, root cause and user that it has alone at the same mask: where two begin alike, it does not matter which
-of them has which first line. "Server" is how many of them have their server's banner too.
+with the verdict, root cause and user that it has alone at the same mask: where two begin alike, it does not matter
+which of them has which first line. "Server" is how many of them have their server's banner too.
 """
 
 import argparse
@@ -47,7 +47,7 @@ class Result(NamedTuple):
 
 def traces(folder: Path | None) -> list[list[Path]]:
     """Recorded traces of one whole session with all records, by libssh2's version: a process has one."""
-    with (((folder or HERE) / "TRUTH.tsv").open(newline="")) as file:
+    with ((folder or HERE) / "TRUTH.tsv").open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     by_version: dict[str, list[Path]] = {}
     for row in rows:
@@ -126,7 +126,7 @@ def judged(data: bytes) -> tuple[list[Judged], bool]:
 
 
 def compare(parts: list[Timed], starts: list[int]) -> tuple[int, int, list[Judged], list[Judged], bool]:
-    """How many sessions are right, also in their server, those missing and those instead, whether the result is unsure."""
+    """How many sessions are right, also in their server; those missing, those instead; whether it is uncertain."""
     got, uncertain = judged(b"".join(text for _, text in weave(parts, starts)))
     want = [what for part in parts for what in judged(b"".join(text for _, text in weave([part], [0])))[0]]
     right = (Counter(what[:-1] for what in want) & Counter(what[:-1] for what in got)).total()

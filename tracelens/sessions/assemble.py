@@ -287,9 +287,9 @@ class Assembler:
         if len(self._open) < 2 and self._incoming and self._incoming[0].raw.line < raw.line:
             self._release()  # no text announces them: the texts were filtered out
         state = self._senders.pop(raw.line, None) or self._active or self._start(raw.line, raw.time)
-        if len(self._open) > 1 and score_packet(state, raw) <= UNLIKELY and not state.freed:
+        if len(self._open) > 1 and not state.freed:
             best = pick_session(self._open, self._active, partial(score_packet, raw=raw))
-            state = best if score_packet(best, raw) > IMPOSSIBLE else state
+            state = best if score_packet(best, raw) > score_packet(state, raw) else state
         take_packet(state, raw)
 
     def _outgoing(self, dump: Dump, state: State) -> None:
