@@ -33,9 +33,7 @@ _SESSIONS, _LINES_A_SESSION = 5_000, 32
 IMPOSSIBLE_SIZE = 1 << 62
 # How many further items are read before an item is given to one of several sessions, and how many of them tell at once
 # which login an answer is for.
-import os
-_AHEAD, _NEAR = int(os.environ.get('AH','120')), 6
-_MARGIN=float(os.environ.get('MA','0'))
+_AHEAD, _NEAR = 120, 6
 # Items that may be tried out: so many at first, and more for each item that several sessions could have.
 _CREDIT, _CREDIT_AN_ITEM = 12_000, 3
 _LOGIN_ANSWERS = (51, 52)
@@ -218,9 +216,7 @@ class Assembler:
             return self._activate_best(self._event_score(event), state, wait_end, chosen)
         return state
 
-    def _activate_best(
-        self, score: Score, state: State, wait_end: WaitEnd = "", chosen: State | None = None
-    ) -> State:
+    def _activate_best(self, score: Score, state: State, wait_end: WaitEnd = "", chosen: State | None = None) -> State:
         """The open session that an item of text fits best; it becomes the active one."""
         best = chosen or pick_session(self._open, self._active, score, wait_end)
         self._cost += cost_of(score(best))
@@ -234,7 +230,9 @@ class Assembler:
             return partial(score_event, event=event)
         index = self._incoming_index(event)
         score = self._packet_score(self._incoming[index]) if index is not None else partial(score_event, event=event)
-        method = next_answered_method(islice(self._ahead, _NEAR)) if event.fields.get("type") in _LOGIN_ANSWERS else None
+        method = (
+            next_answered_method(islice(self._ahead, _NEAR)) if event.fields.get("type") in _LOGIN_ANSWERS else None
+        )
         if method is None:
             return score
         return lambda state: score(state) if awaits_login_answer(state, method) else min(score(state), UNLIKELY)
@@ -256,7 +254,7 @@ class Assembler:
             return
         scores = [(self._event_score(event)(state), state) for state in self._open]
         best = max(score for score, _ in scores)
-        equal = [state for score, state in scores if score >= best-_MARGIN and score > IMPOSSIBLE]
+        equal = [state for score, state in scores if score == best and score > IMPOSSIBLE]
         if len(equal) < 2:
             return
         costs = [(self._trial(event, state), state) for state in equal]

@@ -36,6 +36,7 @@ _KEY_OF = {
     "rsa-sha2-512-cert-v01@openssh.com": "ssh-rsa-cert-v01@openssh.com",
 }
 _KEY_KINDS = ("ssh-", "ecdsa-", "rsa-sha2-", "sk-")
+_LOGIN_ANSWERS = range(51, 80)
 _LONGEST_NAME = 64
 _LONGEST_60 = 4096
 _NO_END = 1 << 63
@@ -164,12 +165,18 @@ def score_number(state: State, number: int) -> int:
     return _score_by_table(_RECEIVED, session, number)
 
 
+def looks_on(state: State) -> bool:
+    """Whether it looks through the answers to a login, and not yet for the last that it has looked for before."""
+    looked, number = state.session.waiting_for, state.looking_for
+    return bool(looked) and number in looked and looked[-1] in _LOGIN_ANSWERS and number != looked[-1]
+
+
 def score_packet(state: State, raw: RawPacket) -> int:
     """How well a dumped packet continues the session."""
     if state.freed:
         return IMPOSSIBLE
     session, number = state.session, raw.number
-    if state.last_event in NEXT_OF:
+    if state.last_event in NEXT_OF or looks_on(state):
         return UNLIKELY
     if raw.direction == "out" and state.last_event in _TOLD_BEFORE.get(number, ()):
         return EXPECTED

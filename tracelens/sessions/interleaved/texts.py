@@ -14,6 +14,7 @@ from tracelens.sessions.interleaved.packets import (
     POSSIBLE,
     PRINTED_TOGETHER,
     UNLIKELY,
+    looks_on,
     score_number,
 )
 from tracelens.sessions.model import RANK, RECENT, Channel
@@ -84,7 +85,7 @@ def score_event(state: State, event: Event) -> int:
     before = _RIGHT_BEFORE.get(name)
     if before is not None and state.last_event == before:
         return EXPECTED
-    if state.last_event in NEXT_OF:
+    if state.last_event in NEXT_OF or (looks_on(state) and name != "transport.looking_for_packet"):
         return UNLIKELY
     rate = _BY_NAME.get(name) or _BY_CONTEXT.get(event.context)
     score = rate(state, event) if rate is not None else POSSIBLE
@@ -165,13 +166,22 @@ def _score_key_exchange(state: State, event: Event) -> int:
 
 
 def _score_error(state: State, event: Event) -> int:
-    phase = classify(str(event.fields.get("message", ""))).phase
-    if phase is None:
+    error = classify(str(event.fields.get("message", "")))
+    if error.phase is None:
         return POSSIBLE
-    here, there = RANK[state.phase], RANK[phase]
+    here, there = RANK[state.phase], RANK[error.phase]
     if there >= RANK["channel"]:
         return POSSIBLE if here >= RANK["channel"] else IMPOSSIBLE
-    return EXPECTED if here == there else IMPOSSIBLE
+    if here != there:
+        return IMPOSSIBLE
+    attempts = state.session.login.attempts
+    if error.method is not None:
+        return EXPECTED if attempts and attempts[-1].method == error.method else UNLIKELY
+    if error.name == "auth.methods_not_listed":
+        return UNLIKELY if any(a.pending and a.method != "none" for a in attempts[-RECENT:]) else EXPECTED
+    if error.name == "kex.timeout":
+        return EXPECTED if state.session.kex.agreed else UNLIKELY
+    return EXPECTED
 
 
 def _score_look(state: State, event: Event) -> int:
