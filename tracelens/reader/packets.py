@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -140,6 +141,15 @@ class PacketReader:
         self._joiner: PayloadJoiner[Dump] = PayloadJoiner()
         self._pending: _Outgoing | None = None  # whole, to be returned
         self._unsent: list[_Outgoing] = []  # perhaps not fully sent; the last is the current one
+
+    def copy(self) -> PacketReader:
+        """One that has read the same, and goes on by itself."""
+        other = PacketReader()
+        copies = {id(each): copy.copy(each) for each in (*self._unsent, self._pending) if each is not None}
+        other._joiner.dumps = [*self._joiner.dumps]
+        other._pending = copies[id(self._pending)] if self._pending is not None else None
+        other._unsent = [copies[id(each)] for each in self._unsent]
+        return other
 
     def add(self, dump: Dump) -> list[RawPacket]:
         """Adds the next dump; returns the packets that are complete with it."""

@@ -1,8 +1,10 @@
 """A trace's items in file order -> its sessions: where each begins and ends, and what belongs to it."""
 
+import copy
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from tracelens.libssh2.events import Event
@@ -24,6 +26,7 @@ from tracelens.sessions.failures import classify_failures
 from tracelens.sessions.interleaved.choice import WaitEnd, next_answered_method, pick_session, representative_event
 from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, awaits_login_answer, score_packet
 from tracelens.sessions.interleaved.texts import score_event
+from tracelens.sessions.interleaved.trials import copies, cost_of
 from tracelens.sessions.machine import take_event, take_impossible_dump, take_packet, take_packet_number, take_run
 from tracelens.sessions.model import Quote
 from tracelens.sessions.order import Places
@@ -38,9 +41,14 @@ OPEN_AT_ONCE = 16
 _SESSIONS, _LINES_A_SESSION = 5_000, 32
 # No packet is this large (RFC 4253, 6.1); a length that came out negative reads like this.
 IMPOSSIBLE_SIZE = 1 << 62
-# How many further items are read before an item is given to one of several sessions.
-_AHEAD = 6
+# How many further items are read before an item is given to one of several sessions, and how many of them tell at once
+# which login an answer is for.
+_AHEAD, _NEAR = 120, 6
+# Items that may be tried out: so many at first, and more for each item that several sessions could have.
+_CREDIT, _CREDIT_AN_ITEM = 12_000, 3
 _LOGIN_ANSWERS = (51, 52)
+# Events that several sessions may wait for, and that are not to be taken back.
+_TRIED = {"transport.packet_received", "transport.banner_received", "transport.looking_for_packet", FAILURE}
 # Texts about what a server sent; and errors that end a wait: timed out, socket disconnected, nothing received.
 _ANSWERS = {"transport.packet_received", "transport.banner_received"}
 _ENDS_OF_WAITS = (-9, -13, -43)
@@ -48,7 +56,7 @@ _ENDS_OF_WAITS = (-9, -13, -43)
 # So much is held until the next record shows whose it is, unless it pauses for so many seconds.
 _HELD, _PAUSE = 16, 0.5
 
-Score = Callable[[State], int]
+Score = Callable[[State], float]
 
 
 class _Incoming(NamedTuple):
@@ -93,6 +101,9 @@ class Assembler:
         self._last_read: tuple[State, int] | None = None  # the session of the last packet, and its read
         self._senders: dict[int, State] = {}  # line of an outgoing packet's dump -> the active session just before it
         self._unsent: list[State] = []  # the sessions of outgoing packets that were dumped and not yet sent
+        self._chosen: tuple[Event, State] | None = None  # an event, and the session that a trial gave it to
+        self._cost = 0  # of the items so far that fit no session well
+        self._credit = _CREDIT  # how many items may still be tried out
 
     def add(self, item: Item) -> None:
         """Take the next item."""
@@ -118,6 +129,8 @@ class Assembler:
         if isinstance(item, Event):
             exchange, self._exchange = self._exchange, None
             self._first_exchange = exchange.verdict if exchange is not None else None
+            if len(self._open) > 1:
+                self._try_out(item)
             self._record(item)
             return
         if isinstance(item, Dump):
@@ -248,12 +261,14 @@ class Assembler:
         if len(self._open) > 1:
             wait_end: WaitEnd = "given up" if event.fields.get("code") in _ENDS_OF_WAITS else ""
             wait_end = "answered" if event.name in _ANSWERS else wait_end
-            return self._activate_best(self._event_score(event), state, wait_end)
+            chosen = self._chosen[1] if self._chosen is not None and self._chosen[0] is event else None
+            return self._activate_best(self._event_score(event), state, wait_end, chosen)
         return state
 
-    def _activate_best(self, score: Score, state: State, wait_end: WaitEnd = "") -> State:
+    def _activate_best(self, score: Score, state: State, wait_end: WaitEnd = "", chosen: State | None = None) -> State:
         """The open session that an item of text fits best; it becomes the active one."""
-        best = pick_session(self._open, self._active, score, wait_end)
+        best = chosen or pick_session(self._open, self._active, score, wait_end)
+        self._cost += cost_of(score(best))
         if score(best) > IMPOSSIBLE and best is not state:
             self._activate(best)
         return self._active or state
@@ -264,7 +279,9 @@ class Assembler:
             return partial(score_event, event=event)
         index = self._incoming_index(event)
         score = self._packet_score(self._incoming[index]) if index is not None else partial(score_event, event=event)
-        method = next_answered_method(self._ahead) if event.fields.get("type") in _LOGIN_ANSWERS else None
+        method = (
+            next_answered_method(islice(self._ahead, _NEAR)) if event.fields.get("type") in _LOGIN_ANSWERS else None
+        )
         if method is None:
             return score
         return lambda state: score(state) if awaits_login_answer(state, method) else min(score(state), UNLIKELY)
@@ -275,9 +292,46 @@ class Assembler:
 
         def score(state: State) -> int:
             plain = score_packet(state, packet.raw)
-            return 2 * plain + (state is reader and plain > IMPOSSIBLE)
+            return plain + (state is reader and plain > IMPOSSIBLE) / 2
 
         return score
+
+    def _try_out(self, event: Event) -> None:
+        """Choose an event's session if the items after it tell between those that it fits equally well."""
+        self._credit += _CREDIT_AN_ITEM
+        if event.name not in _TRIED or self._credit < len(self._open) * len(self._ahead):
+            return
+        scores = [(self._event_score(event)(state), state) for state in self._open]
+        best = max(score for score, _ in scores)
+        equal = [state for score, state in scores if score == best and score > IMPOSSIBLE]
+        if len(equal) < 2:
+            return
+        costs = [(self._trial(event, state), state) for state in equal]
+        least = min(cost for cost, _ in costs)
+        cheapest = [state for cost, state in costs if cost == least]
+        if len(cheapest) == 1:
+            self._chosen = event, cheapest[0]
+
+    def _trial(self, event: Event, state: State) -> int:
+        """What the items after an event cost if it belongs to the session."""
+        trial = copy.copy(self)
+        known = {*self._open, *self._senders.values(), *self._unsent, state}
+        known |= {each for each in (self._active, self._last_read and self._last_read[0]) if each is not None}
+        copied = copies(known)
+        trial._observer, trial._states, trial.unknown_quotes = None, [], []
+        trial._open = [copied[id(each)] for each in self._open]
+        trial._active = copied[id(self._active)] if self._active is not None else None
+        trial._senders = {line: copied[id(each)] for line, each in self._senders.items()}
+        trial._unsent = [copied[id(each)] for each in self._unsent]
+        if self._last_read is not None:
+            trial._last_read = copied[id(self._last_read[0])], self._last_read[1]
+        trial._reader, trial._incoming, trial._ahead = self._reader.copy(), self._incoming.copy(), self._ahead.copy()
+        trial._cost, trial._credit, trial._chosen = 0, -(1 << 62), (event, copied[id(state)])
+        trial._record(event)
+        while trial._ahead:
+            trial._put(trial._ahead.popleft())
+        self._credit -= len(self._ahead)
+        return trial._cost
 
     def _activate(self, state: State) -> None:
         if not state.freed and self._active is not None and not self._active.freed:
@@ -339,9 +393,9 @@ class Assembler:
         if len(self._open) < 2 and self._incoming and self._incoming[0].raw.line < raw.line:
             self._release()  # no text announces them: the texts were filtered out
         state = self._senders.pop(raw.line, None) or self._active or self._start(raw.line, raw.time)
-        if len(self._open) > 1 and score_packet(state, raw) <= UNLIKELY and not state.freed:
+        if len(self._open) > 1 and not state.freed:
             best = pick_session(self._open, self._active, partial(score_packet, raw=raw))
-            state = best if score_packet(best, raw) > IMPOSSIBLE else state
+            state = best if score_packet(best, raw) > score_packet(state, raw) else state
         take_packet(state, raw)
 
     def _outgoing(self, dump: Dump, state: State) -> None:

@@ -44,6 +44,7 @@ def take_event(state: State, event: Event) -> None:
         state.imply_login(event.line)
     elif event.context == "Userauth" and state.phase in ("banner", "kex"):
         state.imply("auth", event.line)
+    state.last_event, state.last_sent = name, 0
     if name not in ("transport.looking_for_packet", "transport.packet_received"):
         state.last_received = None
     step = STEPS.get(name)
@@ -95,7 +96,7 @@ def take_run(state: State, run: Run) -> None:
     state.waiting = run.waiting is not None or only_polls
     _set_wait_start(state, run.first_line, run.started)
     session.traced.update(_CONTEXTS[name.partition(".")[0]] for name in run.counts)
-    state.looking_for = 0
+    state.looking_for, state.last_event, state.last_sent = 0, "", 0
     _add_transfers(state, run)
     state.observe(run)
 
@@ -141,13 +142,13 @@ def take_packet(state: State, raw: RawPacket) -> None:
     session.dumped = True
     state.tick(raw.line, None)
     if raw.direction == "out":
-        state.looking_for, state.last_received = 0, None
+        state.looking_for, state.last_sent, state.last_received = 0, raw.number, None
     else:
         state.waiting = False
         if not session.waiting_for or raw.number in session.waiting_for:
             state.wait_started_line = 0
             session.waiting_for = ()
-        state.last_received = raw.number
+        state.last_sent, state.last_received = 0, raw.number
         state.wait_reason = None
         state.last_progress = state.clock
     state.imply_by_number(raw.number, raw.line)

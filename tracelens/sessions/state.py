@@ -104,6 +104,8 @@ class State(Struct, eq=False):
     blocked_line: int = 0  # of the last -37 without anything after it: a blocking call waits for its socket
     kept_alive: bool = False  # a keepalive was sent or received since the clock was read last
     looking_for: int = 0  # the packet number that the last record looks for
+    last_event: str = ""  # the last record's, "" if that was folded
+    last_sent: int = 0  # number of the last packet, if it was sent and nothing followed
     last_received: int | None = None  # number of the last packet, until anything but a look for it follows
 
     # Channels: the client's number -> the last channel that had it; the peer's number -> the client's.

@@ -17,7 +17,7 @@ _CHANNEL = re.compile(r" (?:channel|from|for) (\d{1,10})/\d")
 
 
 def pick_session(
-    states: Sequence[State], active: State | None, score: Callable[[State], int], wait_end: WaitEnd = ""
+    states: Sequence[State], active: State | None, score: Callable[[State], float], wait_end: WaitEnd = ""
 ) -> State:
     """The open session with the best score.
 
@@ -32,7 +32,7 @@ def pick_session(
     """
     now = max((state.clock for state in states if state.clock is not None), default=None)
 
-    def rank(state: State) -> tuple[int, bool, bool, int]:
+    def rank(state: State) -> tuple[float, bool, bool, int]:
         since = state.wait_started_line if wait_end else state.blocked_line
         since = 0 if state.phase == "auth" and state.session.login.attempts and wait_end != "given up" else since
         if since and now is not None and state.wait_started is not None and now - state.wait_started > _OVERDUE:

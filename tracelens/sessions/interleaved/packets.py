@@ -5,9 +5,11 @@ sessions wait for.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 from tracelens.reader.packets import RawPacket
+from tracelens.sessions.handshake import LIST_NAMES
 from tracelens.sessions.model import RECENT, Channel
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
@@ -20,6 +22,12 @@ METHOD_OF = {
     "publickey": "publickey",
     "hostbased": "hostbased",
 }
+# Records that one function prints one after the other, and does nothing else between them; and which follows on which.
+PRINTED_TOGETHER = (
+    tuple(f"key_ex.sent_{name}" for name in LIST_NAMES),
+    tuple(f"key_ex.agreed_{name}" for name in LIST_NAMES if not name.startswith("lang")),
+)
+NEXT_OF = dict(pair for names in PRINTED_TOGETHER for pair in pairwise(names))
 # The kind of key that a signature algorithm uses, where their names differ (RFC 8332, 3).
 _KEY_OF = {
     "rsa-sha2-256": "ssh-rsa",
@@ -28,6 +36,7 @@ _KEY_OF = {
     "rsa-sha2-512-cert-v01@openssh.com": "ssh-rsa-cert-v01@openssh.com",
 }
 _KEY_KINDS = ("ssh-", "ecdsa-", "rsa-sha2-", "sk-")
+_LOGIN_ANSWERS = range(51, 80)
 _LONGEST_NAME = 64
 _LONGEST_60 = 4096
 _NO_END = 1 << 63
@@ -113,6 +122,21 @@ _SENT = (
     _Row(range(80, _NO_END), _is_authenticated, _always, POSSIBLE),
 )
 
+# The number of a packet -> the texts that tell of it right before it is sent.
+_TOLD_BEFORE = {
+    1: ("transport.disconnect_sent",),
+    5: ("transport.userauth_requested",),
+    20: ("key_ex.sent_lang_sc",),
+    21: ("key_ex.fingerprint_sha256", "key_ex.fingerprint_sha1", "key_ex.newkeys_sent"),
+    **dict.fromkeys((30, 32, 34), ("key_ex.kex_initiated", "key_ex.kex_packet_sent")),
+    50: (*(f"userauth.{method}_attempted" for method in METHOD_OF), "userauth.publickey_signed"),
+    61: ("userauth.keyboard_interactive_callback",),
+    90: ("conn.channel_opening",),
+    96: ("conn.eof_sent",),
+    97: ("conn.channel_closing",),
+    98: ("conn.request_started", "conn.pty_requested", "conn.env_requested"),
+}
+
 
 def _score_by_table(table: tuple[_Row, ...], session: Session, number: int) -> int:
     for row in table:
@@ -141,17 +165,27 @@ def score_number(state: State, number: int) -> int:
     return _score_by_table(_RECEIVED, session, number)
 
 
+def looks_on(state: State) -> bool:
+    """Whether it looks through the answers to a login, and not yet for the last that it has looked for before."""
+    looked, number = state.session.waiting_for, state.looking_for
+    return bool(looked) and number in looked and looked[-1] in _LOGIN_ANSWERS and number != looked[-1]
+
+
 def score_packet(state: State, raw: RawPacket) -> int:
     """How well a dumped packet continues the session."""
     if state.freed:
         return IMPOSSIBLE
     session, number = state.session, raw.number
+    if state.last_event in NEXT_OF or looks_on(state):
+        return UNLIKELY
+    if raw.direction == "out" and state.last_event in _TOLD_BEFORE.get(number, ()):
+        return EXPECTED
     if 91 <= number <= 100 and session.channels:
         channels = _channels_of(state, raw)
         if channels is not None:
             return _score_channel(session, number, channels)
     if raw.direction == "out":
-        return _score_by_table(_SENT, session, number)
+        return min(_score_by_table(_SENT, session, number), POSSIBLE)
     if number in (31, 33) and not _is_reply(session, raw):
         return IMPOSSIBLE
     last = session.login.last_attempt

@@ -1,11 +1,22 @@
 """How well a text record continues an open session; only asked while more than one session is open."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
 from tracelens.sessions.handshake import LIST_NAMES, list_name
-from tracelens.sessions.interleaved.packets import EXPECTED, IMPOSSIBLE, METHOD_OF, POSSIBLE, UNLIKELY, score_number
+from tracelens.sessions.interleaved.packets import (
+    EXPECTED,
+    IMPOSSIBLE,
+    METHOD_OF,
+    NEXT_OF,
+    POSSIBLE,
+    PRINTED_TOGETHER,
+    UNLIKELY,
+    looks_on,
+    score_number,
+)
 from tracelens.sessions.model import RANK, RECENT, Channel
 from tracelens.sessions.state import State
 
@@ -18,6 +29,8 @@ _AT_ONCE = 1.0
 _LOOKED_BEFORE = {51: 52, 53: 51, 60: 51, 82: 81, 92: 91, 95: 94, 100: 99}
 _FIRST_LOOKED = {52: (51, 53, 60), 81: (82,), 91: (92,), 94: (95,), 99: (100,)}
 _LOOKED_ONCE = {6, 20, 21, 30, 31, 32, 33}
+# The answer that is looked for first after a request was sent, by the numbers of both.
+_FIRST_LOOK = {20: (20,), 31: (30, 34), 33: (32,), 21: (21,), 6: (5,), 52: (50, 61), 91: (90,), 99: (98,), 81: (80,)}
 # These begin something that no session waits for.
 _BEGINNINGS = {
     *("conn.channel_allocated", "conn.direct_tcpip_requested", "conn.direct_streamlocal_requested"),
@@ -45,6 +58,17 @@ _AFTER_FREEING = {
 }
 _AFTER_FREED = {"transport.packets_left", "transport.packet_left"}
 _PREPARED = ("cipher_keyed", "mac_keyed", "compression_initialized")
+# Records of which the later comes right after the earlier one, if it comes.
+_IN_ORDER = (
+    *PRINTED_TOGETHER,
+    ("key_ex.agreed_comp_sc", "key_ex.kex_initiated"),
+    ("key_ex.fingerprint_md5", "key_ex.fingerprint_sha1", "key_ex.fingerprint_sha256"),
+    ("key_ex.session_id_calculated", *(f"key_ex.{name}_{side}" for name in _PREPARED for side in ("cs", "sc"))),
+    ("conn.channel_allocated", "conn.channel_opening"),
+    ("transport.session_startup", "transport.banner_sent"),
+)
+# Event -> the one that its session told of right before it, where that is always the same one.
+_RIGHT_BEFORE = {later: name for names in _IN_ORDER for name, later in pairwise(names)}
 
 
 def score_event(state: State, event: Event) -> int:
@@ -60,8 +84,14 @@ def score_event(state: State, event: Event) -> int:
         return IMPOSSIBLE
     if event.context in ("Key Ex", "Userauth") and state.waiting and state.session.dumped:
         return UNLIKELY  # it waits, and no answer came
-    score = _BY_NAME.get(name) or _BY_CONTEXT.get(event.context)
-    return score(state, event) if score is not None else POSSIBLE
+    before = _RIGHT_BEFORE.get(name)
+    if before is not None and state.last_event == before:
+        return EXPECTED
+    if state.last_event in NEXT_OF or (looks_on(state) and name != "transport.looking_for_packet"):
+        return UNLIKELY
+    rate = _BY_NAME.get(name) or _BY_CONTEXT.get(event.context)
+    score = rate(state, event) if rate is not None else POSSIBLE
+    return score if before is None else min(score, UNLIKELY)
 
 
 def _score_userauth(state: State, event: Event) -> int:
@@ -138,13 +168,22 @@ def _score_key_exchange(state: State, event: Event) -> int:
 
 
 def _score_error(state: State, event: Event) -> int:
-    phase = classify(str(event.fields.get("message", ""))).phase
-    if phase is None:
+    error = classify(str(event.fields.get("message", "")))
+    if error.phase is None:
         return POSSIBLE
-    here, there = RANK[state.phase], RANK[phase]
+    here, there = RANK[state.phase], RANK[error.phase]
     if there >= RANK["channel"]:
         return POSSIBLE if here >= RANK["channel"] else IMPOSSIBLE
-    return EXPECTED if here == there else IMPOSSIBLE
+    if here != there:
+        return IMPOSSIBLE
+    attempts = state.session.login.attempts
+    if error.method is not None:
+        return EXPECTED if attempts and attempts[-1].method == error.method else UNLIKELY
+    if error.name == "auth.methods_not_listed":
+        return UNLIKELY if any(a.pending and a.method != "none" for a in attempts[-RECENT:]) else EXPECTED
+    if error.name == "kex.timeout":
+        return EXPECTED if state.session.kex.agreed else UNLIKELY
+    return EXPECTED
 
 
 def _score_look(state: State, event: Event) -> int:
@@ -163,18 +202,26 @@ def _score_look(state: State, event: Event) -> int:
     later = _FIRST_LOOKED.get(number)
     if later is None:
         again = looking_for or (number in state.session.waiting_for and number in _LOOKED_ONCE)
-        return UNLIKELY if again else _as_first_look(score)
+        return UNLIKELY if again else _as_first_look(state, number, score)
     if looking_for:
         return score if looking_for in later else UNLIKELY
     if received is not None:
         # An answer came: the session looks through the list up to that one.
         return EXPECTED if received in later else score
-    return _as_first_look(score)
+    return _as_first_look(state, number, score)
 
 
-def _as_first_look(score: int) -> int:
-    """The first look follows the request at once; among equals the active session looks."""
-    return EXPECTED if score >= POSSIBLE else score
+def _as_first_look(state: State, number: int, score: int) -> int:
+    """The first look follows the request at once, a later one a wait; among equals the active session looks."""
+    if score < POSSIBLE:
+        return score
+    session = state.session
+    if state.last_sent in _FIRST_LOOK.get(number, (state.last_sent,)):
+        return EXPECTED
+    if not session.dumped:
+        offers = session.saw("key_ex.sent_kex") and not session.saw("key_ex.sent_lang_sc")
+        return UNLIKELY if offers else EXPECTED
+    return EXPECTED if state.blocked_line and number in session.waiting_for else UNLIKELY
 
 
 def _score_received(state: State, event: Event) -> int:
@@ -195,7 +242,7 @@ def _score_agreed(state: State, event: Event) -> int:
     session = state.session
     if "client" not in session.kex.offers or list_name(event.name) in session.kex.agreed:
         return UNLIKELY if session.kex.done else IMPOSSIBLE
-    return EXPECTED if state.last_received in (None, 20) else POSSIBLE
+    return EXPECTED if state.last_received == 20 or not session.dumped else POSSIBLE
 
 
 def _once(condition: Callable[[State], bool], after: tuple[int, ...] = ()) -> Score:

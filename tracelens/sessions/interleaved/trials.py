@@ -1,0 +1,36 @@
+"""Tries out to which of several sessions an item belongs: the items after it contradict a wrong choice."""
+
+import copy
+import pickle
+from collections.abc import Iterable
+
+from tracelens.sessions.interleaved.packets import IMPOSSIBLE, POSSIBLE, UNLIKELY
+from tracelens.sessions.model import RECENT
+from tracelens.sessions.state import State
+
+# What an item counts that fits its session so well; one that fits no session at all shows that something went wrong.
+_COSTS = {IMPOSSIBLE: 20, UNLIKELY: 5, POSSIBLE: 1}
+
+
+def cost_of(score: float) -> int:
+    """How much an item contradicts that its session is what it is taken for."""
+    return _COSTS.get(int(score), 0)
+
+
+def copies(states: Iterable[State]) -> dict[int, State]:
+    """Copies of the states by the id of each: they have what decides about the next items, and nobody watches them."""
+    known = {id(state): state for state in states}
+    # States refer to each other's parts nowhere; within one, the same attempt or channel stays the same object.
+    bare = pickle.dumps([_bare(state) for state in known.values()])
+    return dict(zip(known, pickle.loads(bare), strict=True))
+
+
+def _bare(state: State) -> State:
+    bare, session = copy.copy(state), copy.copy(state.session)
+    bare.observer, bare.session, bare.known_secrets = None, session, set()
+    session.secrets, session.packet_lines, session.phases = [], set(), session.phases[-1:]
+    for name in ("channels", "operations", "failures", "disconnects"):
+        setattr(session, name, getattr(session, name)[-RECENT:])
+    session.login = copy.copy(session.login)
+    session.login.attempts = session.login.attempts[-RECENT:]
+    return bare
