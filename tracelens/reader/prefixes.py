@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from tracelens.reader.divide import Key, key_of
 from tracelens.reader.dumps import ROW
 from tracelens.reader.framer import TAG
 from tracelens.reader.repeats import RESTART
@@ -65,8 +66,9 @@ def find(head: bytes) -> re.Pattern[bytes] | None:
         head: the first lines of a trace.
     """
     lines = head.split(b"\n", _LINES)[:_LINES]
-    prefixes = [_split(line[:at]) for line in lines if 0 < (at := line.find(TAG, 0, _LONGEST))]
-    if len(prefixes) < 2:
+    tags = [(line, at) for line in lines if (at := line.find(TAG, 0, _LONGEST)) >= 0]
+    prefixes = [_split(line[:at]) for line, at in tags if at]
+    if len(prefixes) < max(2, len(tags) // 2):
         return None
     named = [_named(prefix) for prefix in prefixes]
     if sum(map(bool, named)) < (1 - _FEW) * len(prefixes):
@@ -163,7 +165,7 @@ class _Stream(Struct):
 class _Split(Struct):
     """The lines of the beginning, told apart by a pattern."""
 
-    streams: dict[tuple[bytes | None, ...], _Stream]
+    streams: dict[Key, _Stream]
     returns: int  # how often the lines of a key go on after those of another one
 
     @property
@@ -185,12 +187,12 @@ class _Split(Struct):
 
 def _split_by(pattern: re.Pattern[bytes] | None, lines: Sequence[bytes]) -> _Split:
     split = _Split({}, 0)
-    key: tuple[bytes | None, ...] = ()
+    key: Key = ()
     for line in lines:
         found = pattern.match(line) if pattern is not None else None
         if found is None and pattern is not None and not split.streams:
             continue
-        now = key if found is None else found.groups()
+        now = key if found is None else key_of(found)
         if now != key and now in split.streams:
             split.returns += 1
         key = now
@@ -213,7 +215,8 @@ def _with_more_words(
     (places, between), count = Counter(zip(named, (p.between for p in prefixes), strict=True)).most_common(1)[0]
     if count < (1 - _FEW) * len(prefixes):
         return pattern
-    like = [prefix for prefix, found in zip(prefixes, named, strict=True) if (found, prefix.between) == (places, between)]
+    pairs = zip(prefixes, named, strict=True)
+    like = [prefix for prefix, found in pairs if (found, prefix.between) == (places, between)]
     split = _split_by(pattern, lines)
     for at in range(len(between) - 1):
         values = {prefix.words[at] for prefix in like}
