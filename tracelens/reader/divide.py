@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import IO
 
 from tracelens.errors import TracelensError
-from tracelens.inputs.limits import Limits
 from tracelens.reader.buffer import COLOUR
 from tracelens.reader.patterns import decoded
 
@@ -18,6 +17,7 @@ _LONG_LINE = 1 << 20
 # Kept lines are in memory up to so many bytes, and then go to the file.
 _IN_MEMORY = 16 << 20
 _BLOCK = 1 << 20
+_KEPT = 16 << 30  # so many bytes; the processes that begin after them share a stream
 _NAME_LENGTH = 100
 Key = tuple[bytes, ...]  # what names a process
 
@@ -78,7 +78,6 @@ class Divider:
         self._within = False  # whether a line's beginning was divided, and its end was not
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  `close` closes it
         self._size = self._waiting = 0
-        self._limit = Limits.in_force().kept_bytes
 
     def parts(self) -> Iterator[tuple[Part, Iterator[bytes]]]:
         """Each process and its lines, in the order of their first lines; to be read to the end before the next."""
@@ -136,7 +135,7 @@ class Divider:
         if not self._parts:
             part = self._first
             part.key = key
-        elif len(self._parts) < MOST and self._size < self._limit:
+        elif len(self._parts) < MOST and self._size < _KEPT:
             part = Part(key)
         else:
             self._others = self._parts.setdefault((), Part(()))

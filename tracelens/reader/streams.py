@@ -11,7 +11,7 @@ without what names their process; line numbers are those of the input.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import force_setattr
 
@@ -30,13 +30,22 @@ if TYPE_CHECKING:
 _HEAD, _SEARCHED = 1 << 17, 1 << 22
 
 
+class ItemReader(Protocol):
+    """What reads items: a `Reader`, or several processes (`parallel`)."""
+
+    account: Account
+
+    def __iter__(self) -> Iterator[Item]: ...
+
+
 class Stream:
     """The items of one process; iterates once. `account` is complete when the iteration is."""
 
-    def __init__(self, reader: Reader, part: "Part | None" = None) -> None:
+    def __init__(self, reader: ItemReader, part: "Part | None" = None) -> None:
         self.account = reader.account
         self._reader = reader
         self._part = part
+        self.damage: TracelensError | None = None  # what kept it from being read to its end
 
     @property
     def name(self) -> str:
@@ -44,7 +53,13 @@ class Stream:
         return self._part.name if self._part is not None else ""
 
     def __iter__(self) -> Iterator[Item]:
-        return iter(self._reader) if self._part is None else self._moved(self._part.line_of)
+        return self._items() if self._part is None else self._moved(self._part.line_of)
+
+    def _items(self) -> Iterator[Item]:
+        try:
+            yield from self._reader
+        except TracelensError as error:
+            self.damage = error
 
     def _moved(self, line_of: Callable[[int], int]) -> Iterator[Item]:
         for item in self._reader:
@@ -70,6 +85,11 @@ class Streams:
         self.beyond = 0
         head, self.blocks = _peek(iter(blocks))
         self._pattern = _pattern(head)
+        self._reader: ItemReader | None = None
+
+    def read_by(self, reader: "ItemReader") -> None:
+        """Has the only stream read by another reader than one of this process."""
+        self._reader = reader
 
     @property
     def are_named(self) -> bool:
@@ -78,19 +98,24 @@ class Streams:
 
     def __iter__(self) -> Iterator[Stream]:
         if self._pattern is None:
-            reader = Reader(self.blocks)
+            reader = self._reader or Reader(self.blocks)
             self.account = reader.account
-            yield Stream(reader)
+            stream = Stream(reader)
+            yield stream
+            if stream.damage is not None:
+                raise stream.damage
             return
         from tracelens.reader.divide import Divider
 
         divider = Divider(self.blocks, self._pattern)
-        cache = ShapeCache()
+        known = ShapeCache()
         try:
             for part, lines in divider.parts():
+                cache = ShapeCache(events=known.events, texts=known.texts, bytes=known.bytes)  # its limits go on
                 reader = Reader(lines, cache=cache)
                 yield Stream(reader, part)
-                cache.bytes += reader.offset
+                cache.events, cache.bytes = cache.events - known.events, reader.offset
+                known.add(cache)
                 is_last = part.line_of(part.count) == divider.lines or reader.account.last_line_open
                 self._add(reader.account, is_last)
                 self.names.append(part.name)
