@@ -14,8 +14,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from tracelens.libssh2.repeats import HANDSHAKE
 from tracelens.reader.divide import Key, key_of
 from tracelens.reader.dumps import ROW
 from tracelens.reader.framer import TAG
@@ -37,12 +38,13 @@ _TIME = re.compile(
 _ROW = re.compile(rb"(?:^|[^\w])([0-9a-f]{4,8}): (?:[0-9A-F]{2} )")
 _TITLE = re.compile(rb"=> (?:lib)?ssh2_\w+[^(]{0,20}\(?\)?[^(]{0,20}\((\d{1,9}) bytes\)")
 _CLOCK = re.compile(rb"\[libssh2\] (\d{1,9}\.\d{1,6}) ")
-_DIGITS = re.compile(rb"[0-9]+")
-# What a session begins with in any program.
+# What a session begins with under some trace mask; and what its beginning is compared by with another one's.
 _BEGINS = re.compile(
     rb"\[libssh2\] (?:[\d.]+ )?(?:Transport: (?:session_startup|New session|Sending Banner|Setting local Banner)"
-    rb"|Conn: Setting blocking mode)"
+    rb"|Conn: Setting blocking mode|Key Ex: Sent KEX|Userauth: (?:Attempting|Permitted)"
+    rb"|Failure Event: [^\n]{0,20}(?:%s))" % HANDSHAKE.pattern.encode()
 )
+_HEAD = re.compile(rb"\[libssh2\] (?:[\d.]+ )?(([A-Z][\w ]+): ?[^\s,:;]* ?[^\s,:;]*)")
 # RFC 5424, 6: PRI, version, time, host, program, process.
 _SYSLOG = re.compile(rb"\A(?:<\d{1,3}>)?1 \d{4}-\S+ (\S+) (\S+) (?!- )(\S+) ")
 _IDS = frozenset((b"pid", b"process", b"processid", b"process_id", b"process.pid", b"_pid"))
@@ -137,7 +139,8 @@ def _pattern(prefixes: Sequence[Prefix], named: Sequence[Places]) -> re.Pattern[
 class _Stream(Struct):
     """What the lines of one key show: where they begin, their clock, the row that is due, how often it is not so."""
 
-    first: bytes = b""
+    first: "re.Match[bytes] | None" = None
+    contexts: set[bytes] = field(default_factory=set)
     clock: float = 0.0
     due: int = -1
     size: int = 0
@@ -158,8 +161,9 @@ class _Stream(Struct):
             at = int(row[1], 16)
             self.faults += at != self.due
             self.due = at + ROW if at + ROW < self.size else -1
-        if not self.first and TAG in line:
-            self.first = line[line.find(TAG) :]
+        if (head := _HEAD.search(line)) is not None:
+            self.contexts.add(head[2])
+            self.first = self.first or head
 
 
 class _Split(Struct):
@@ -179,10 +183,17 @@ class _Split(Struct):
         return len(self.streams) > max(lines // 4, 2)
 
     @property
-    def begins(self) -> bool:
-        """Whether all streams begin as a session begins, or as the first one does."""
-        firsts = [_DIGITS.sub(b"", stream.first) for stream in self.streams.values()]
-        return all(_BEGINS.match(stream.first) for stream in self.streams.values()) or len(set(firsts)) == 1
+    def is_context(self) -> bool:
+        """Whether the key goes with libssh2's contexts, as a level or a logger's name does."""
+        contexts = [stream.contexts for stream in self.streams.values()]
+        return sum(map(len, contexts)) == len(set().union(*contexts))
+
+    @property
+    def beginnings(self) -> float:
+        """What share of the streams begins as a session does, or as the first stream."""
+        firsts = [stream.first for stream in self.streams.values() if stream.first is not None]
+        like = [_BEGINS.match(first.string, first.start()) or first[1] == firsts[0][1] for first in firsts]
+        return sum(map(bool, like)) / max(len(like), 1)
 
 
 def _split_by(pattern: re.Pattern[bytes] | None, lines: Sequence[bytes]) -> _Split:
@@ -205,7 +216,7 @@ def _is_plausible(pattern: re.Pattern[bytes], lines: Sequence[bytes]) -> bool:
     split, whole = _split_by(pattern, lines), _split_by(None, lines)
     if split.is_counter or split.faults > whole.faults:
         return False
-    return not split.returns or split.faults < whole.faults or split.begins
+    return not split.returns or split.faults < whole.faults or split.beginnings > 0.5
 
 
 def _with_more_words(
@@ -237,7 +248,7 @@ def _may_name(prefix: Prefix, at: int) -> bool:
 
 def _proves(split: _Split, before: _Split) -> bool:
     """Whether the records prove that the lines were told apart rightly."""
-    if split.is_counter or not split.returns or split.faults > before.faults:
+    if split.is_counter or split.is_context or not split.returns or split.faults > before.faults:
         return False
     gained = before.faults - split.faults
-    return (gained > 1 and split.faults * 4 <= before.faults) or split.begins
+    return (gained > 1 and split.faults * 4 <= before.faults) or split.beginnings == 1
