@@ -16,7 +16,6 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
-from tracelens.libssh2.repeats import HANDSHAKE
 from tracelens.reader.divide import Key, key_of
 from tracelens.reader.dumps import ROW
 from tracelens.reader.framer import TAG
@@ -31,8 +30,9 @@ _WORD = re.compile(rb"[\w.@/+~%\\\x80-\xff-]+")
 _ANY = _WORD.pattern[:-1] + b"{1,200}"
 _BLANKS = re.compile(rb"[ \t]+")
 _NUMBER = re.compile(rb"[0-9]{1,10}")
-_TIME = re.compile(
-    rb"\d{4}[-/]\d\d[-/]\d\d.*|\d{1,2}[-/.]\w{2,3}[-/.]\d{2,4}|\d{9,}(?:\.\d+)?"
+_TIME_OF_DAY = re.compile(rb"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,9})?")
+_DATE = re.compile(
+    rb"\d{4}[-/]\d\d[-/]\d\d.*|\d{1,2}[-/.]\w{2,3}[-/.]\d{2,4}|\d{4}-\d\d-\d\dT\d\d|\d{9,}(?:\.\d+)?"
     rb"|(?i:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 )
 _ROW = re.compile(rb"(?:^|[^\w])([0-9a-f]{4,8}): (?:[0-9A-F]{2} )")
@@ -42,7 +42,7 @@ _CLOCK = re.compile(rb"\[libssh2\] (\d{1,9}\.\d{1,6}) ")
 _BEGINS = re.compile(
     rb"\[libssh2\] (?:[\d.]+ )?(?:Transport: (?:session_startup|New session|Sending Banner|Setting local Banner)"
     rb"|Conn: Setting blocking mode|Key Ex: Sent KEX|Userauth: (?:Attempting|Permitted)"
-    rb"|Failure Event: [^\n]{0,20}(?:%s))" % HANDSHAKE.pattern.encode()
+    rb"|Failure Event: [^\n]{0,40}(?:banner|exchange encryption keys|ssh-userauth|[Ss]ocket))"
 )
 _HEAD = re.compile(rb"\[libssh2\] (?:[\d.]+ )?(([A-Z][\w ]+): ?[^\s,:;]* ?[^\s,:;]*)")
 # RFC 5424, 6: PRI, version, time, host, program, process.
@@ -243,12 +243,17 @@ def _with_more_words(
 
 def _may_name(prefix: Prefix, at: int) -> bool:
     """Whether the word is no part of a time."""
-    return _TIME.fullmatch(prefix.words[at]) is None and b":" not in (prefix.between[at], prefix.between[at + 1])
+    word, place = prefix.words[at], 0
+    for earlier in prefix.words[:at]:
+        place = prefix.text.find(earlier, place) + len(earlier)
+    place = prefix.text.find(word, place)
+    is_time = any(found.start() <= place < found.end() for found in _TIME_OF_DAY.finditer(prefix.text))
+    return not is_time and _DATE.fullmatch(word) is None
 
 
 def _proves(split: _Split, before: _Split) -> bool:
     """Whether the records prove that the lines were told apart rightly."""
-    if split.is_counter or split.is_context or not split.returns or split.faults > before.faults:
+    if split.is_counter or split.is_context or split.faults > before.faults:
         return False
     gained = before.faults - split.faults
-    return (gained > 1 and split.faults * 4 <= before.faults) or split.beginnings == 1
+    return (gained > 1 and split.faults * 4 <= before.faults and split.beginnings > 0.5) or split.beginnings == 1
