@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tests.goldens import HERE, HEAD, _timed, with_mask
+from tests.goldens import HEAD, HERE, _timed, with_mask
 from tests.woven.styles import HEADS, PROCESSES, THREADS
 from tracelens.analysis import analyze
 from tracelens.inputs import Source
@@ -95,7 +95,7 @@ def weave(traces: Sequence[Alone], style: str, chance: random.Random, *, by_line
 
 
 def _at(line: str, wall: int) -> str:
-    return _CLOCK.sub("[libssh2] %d.%06d " % divmod(wall, 1_000_000), line, count=1)
+    return _CLOCK.sub(f"[libssh2] {wall // 1_000_000}.{wall % 1_000_000:06} ", line, count=1)
 
 
 def _by_wall(lines: Sequence[list[tuple[int, str]]]) -> Iterator[tuple[int, int, str]]:

@@ -1,10 +1,10 @@
 """Weaves traces into logs of several processes, in every style, and counts the sessions that are what they are alone.
 
-    python -m tests.woven                          # exit status 1 below 99 % (threads: 95 %)
-    python -m tests.woven --only syslog -v         # styles whose name holds this; the misses by name
-    python -m tests.woven --files 20               # so many logs of each style, mask and order
-    python -m tests.woven --folder TRACES          # traces of a folder with a TRUTH.tsv
-    python -m tests.woven --write FOLDER           # the logs themselves
+python -m tests.woven                          # exit status 1 below 99 % (threads: 95 %)
+python -m tests.woven --only syslog -v         # styles whose name holds this; the misses by name
+python -m tests.woven --files 20               # so many logs of each style, mask and order
+python -m tests.woven --folder TRACES          # traces of a folder with a TRUTH.tsv
+python -m tests.woven --write FOLDER           # the logs themselves
 """
 
 import argparse

@@ -140,7 +140,8 @@ def csv_pid(process: int, wall: int, line: str) -> str:
 
 
 PROCESSES: dict[str, Style] = {
-    "syslog RFC 3164": rfc3164, "syslog of two hosts": rfc3164_hosts, "rsyslog": rfc3164_iso, "syslog RFC 5424": rfc5424,
+    "syslog RFC 3164": rfc3164, "syslog of two hosts": rfc3164_hosts, "rsyslog": rfc3164_iso,
+    "syslog RFC 5424": rfc5424,
     "journald": journald, "journald JSON": journald_json, "[pid N]": pid_in_brackets, "pid=N": pid_and_time,
     "number first": number_first, "strace": strace, "Python logging": python_logging, "Python basic": python_basic,
     "glog": glog, "docker compose": compose, "kubectl": kubectl, "kubectl with times": kubectl_times, "stern": stern,
