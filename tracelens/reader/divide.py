@@ -65,7 +65,8 @@ class Divider:
     A line whose prefix names none belongs to the process of the line before it.
     """
 
-    def __init__(self, blocks: Iterator[bytes], pattern: re.Pattern[bytes]) -> None:
+    def __init__(self, blocks: Iterator[bytes], pattern: re.Pattern[bytes], *, strip: bool = True) -> None:
+        self._strip = strip  # whether lines lose what names their process
         self.damage: TracelensError | None = None
         self.lines = 0  # that are complete
         self.stripped = 0  # bytes that name processes
@@ -119,7 +120,7 @@ class Divider:
                 continue
             if begin > at:
                 self._put(text[at:begin], out)
-            at = found.end()
+            at = found.end() if self._strip else begin
             self.stripped += at - begin
             key = key_of(found)
             if key != self._current.key:

@@ -61,6 +61,12 @@ class Prefix(Struct, frozen=True):
     text: bytes
 
 
+def mixes_dumps(head: bytes, pattern: re.Pattern[bytes]) -> bool:
+    """Whether lines of one process are between the rows of another one's dump."""
+    lines = head.split(b"\n", _LINES)[:_LINES]
+    return _split_by(pattern, lines).broken < _split_by(None, lines).broken
+
+
 def find(head: bytes) -> re.Pattern[bytes] | None:
     """The pattern of what is before and in the part of a prefix that names a process; its groups are that part.
 
@@ -145,21 +151,23 @@ class _Stream(Struct):
     due: int = -1
     size: int = 0
     lines: int = 0
-    faults: int = 0
+    falls: int = 0  # of the clock
+    broken: int = 0  # dumps
 
     def add(self, line: bytes) -> None:
         self.lines += 1
         if (clock := _CLOCK.search(line)) is not None:
             time = float(clock[1])
-            self.faults += (time < self.clock - RESTART) + (self.due >= 0)
+            self.falls += time < self.clock - RESTART
+            self.broken += self.due >= 0
             self.clock, self.due = time, -1
         elif (title := _TITLE.search(line)) is not None:
-            self.faults += self.due >= 0
+            self.broken += self.due >= 0
             self.size = int(title[1])
             self.due = 0 if self.size else -1
         elif self.due >= 0 and (row := _ROW.search(line)) is not None:
             at = int(row[1], 16)
-            self.faults += at != self.due
+            self.broken += at != self.due
             self.due = at + ROW if at + ROW < self.size else -1
         if (head := _HEAD.search(line)) is not None:
             self.contexts.add(head[2])
@@ -173,8 +181,12 @@ class _Split(Struct):
     returns: int  # how often the lines of a key go on after those of another one
 
     @property
+    def broken(self) -> int:
+        return sum(stream.broken for stream in self.streams.values())
+
+    @property
     def faults(self) -> int:
-        return sum(stream.faults for stream in self.streams.values())
+        return self.broken + sum(stream.falls for stream in self.streams.values())
 
     @property
     def is_counter(self) -> bool:

@@ -84,7 +84,7 @@ class Streams:
         self.names: list[str] = []
         self.beyond = 0
         head, self.blocks = _peek(iter(blocks))
-        self._pattern = _pattern(head)
+        self._head, self._pattern = head, _pattern(head)
         self._reader: ItemReader | None = None
 
     def read_by(self, reader: "ItemReader") -> None:
@@ -125,6 +125,28 @@ class Streams:
         self.account.record_bytes += divider.stripped
         self.account.blank_bytes += divider.coloured
         self.beyond = divider.beyond
+        if divider.damage is not None:
+            raise divider.damage
+
+    def unmixed(self) -> Iterator[bytes] | None:
+        """The trace with each process's lines together, where they are between the rows of another one's dumps."""
+        if self._pattern is None:
+            return None
+        from tracelens.reader import prefixes
+
+        if not prefixes.mixes_dumps(self._head, self._pattern):
+            return None
+        return self._together(self._pattern)
+
+    def _together(self, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
+        from tracelens.reader.divide import Divider
+
+        divider = Divider(self.blocks, pattern, strip=False)
+        try:
+            for _, lines in divider.parts():
+                yield from lines
+        finally:
+            divider.close()
         if divider.damage is not None:
             raise divider.damage
 
