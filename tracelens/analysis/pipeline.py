@@ -12,9 +12,9 @@ from tracelens.analysis import builder
 from tracelens.analysis.compare import compare
 from tracelens.analysis.document import Analysis, Document, Origin, Source, Unusable
 from tracelens.errors import NotATrace, UnreadableInput
-from tracelens.reader import Reader, parallel, read
+from tracelens.reader import Streams, parallel
 from tracelens.rules.engine import diagnose
-from tracelens.sessions import Assembler, Trace
+from tracelens.sessions import Assembly, Trace
 from tracelens.sessions.sequence import Steps
 
 _HIDDEN = 1024  # texts that need not be searched for secrets again
@@ -35,37 +35,39 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
     """
     head = _Head(origin.chunks())
     text = inputs.read_text(head)
-    reader = _reader(origin, text, jobs)
+    streams = _streams(origin, text, jobs)
     steps = Steps()
-    assembler = Assembler(steps.observe)
-    damage = _assemble(reader, assembler)
-    account = reader.account
+    assembly = Assembly(steps.observe)
+    damage = _assemble(streams, assembly)
+    account = streams.account
     if not account.records and not account.dumps:
         if damage is not None:
             raise UnreadableInput(origin.name, damage.reason)
         from tracelens.inputs import sniff
 
         raise NotATrace(origin.name, sniff.describe(head.text(text.encoding)))
-    sessions = assembler.sessions(broken=account.open_end or account.cut_at_end)
+    sessions = assembly.sessions()
     if account.open_end or account.cut_at_end:
-        assembler.forget_cut_end(account.lines)
+        assembly.forget_cut_end(account.lines)
     in_force = rules.load()
     diagnoses = diagnose(sessions, in_force)
     trace = Trace(
         account,
         tuple(sessions),
-        assembler.unknown,
-        tuple(assembler.unknown_quotes),
-        assembler.interleaved > 1,
-        assembler.restarts,
-        assembler.shared,
+        assembly.unknown,
+        tuple(assembly.unknown_quotes),
+        assembly.interleaved,
+        assembly.restarts,
+        assembly.shared,
         tuple(d.verdict for d in diagnoses),
         tuple({pair for d in diagnoses for pair in d.skipped}),
-        assembler.unparted,
+        assembly.unparted,
+        tuple(streams.names),
+        streams.beyond,
     )
     notices = [found for rule in in_force if rule.scope == "trace" and (found := rule.ask(trace))]
     hide = str if show_secrets else _hider(value for session in sessions for value in session.hidden)
-    parts = builder.Builder(hide, assembler.line_of if assembler.shared else int, steps, show_secrets)
+    parts = builder.Builder(hide, assembly.line_of if assembly.shared else int, steps, show_secrets)
     return Analysis(
         source=Source(
             name=origin.name,
@@ -98,23 +100,25 @@ def to_document(
     )
 
 
-def _assemble(reader: Reader | parallel.ParallelReader, assembler: Assembler) -> UnreadableInput | None:
-    """Hands all that can be read to the assembler; what kept it from reading the rest."""
+def _assemble(streams: Streams, assembly: Assembly) -> UnreadableInput | None:
+    """Hands all that can be read to the assembly; what kept it from reading the rest."""
     try:
-        for item in reader:
-            assembler.add(item)
+        for stream in streams:
+            assembly.take(stream)
     except UnreadableInput as error:
         return error
     return None
 
 
-def _reader(origin: inputs.Source, text: inputs.Text, jobs: int) -> Reader | parallel.ParallelReader:
-    """One that reads alone, or with others where the input is a file that is worth it and can be cut."""
-    if jobs > 1 and origin.path is not None and text.encoding in ("utf-8", "latin-1") and not text.undone:
+def _streams(origin: inputs.Source, text: inputs.Text, jobs: int) -> Streams:
+    """The streams, read by one process, or by several where the input is a file that is worth it and can be cut."""
+    streams = Streams(text.blocks)
+    is_plain = text.encoding in ("utf-8", "latin-1") and not text.undone and not streams.are_named
+    if jobs > 1 and origin.path is not None and is_plain:
         size = os.path.getsize(origin.path)
         if size >= parallel.LARGE and (cuts := parallel.cuts(origin.path, size)):
-            return parallel.ParallelReader(origin.path, cuts, jobs, text.blocks)
-    return read(text.blocks)
+            streams.read_by(parallel.ParallelReader(origin.path, cuts, jobs, streams.blocks))
+    return streams
 
 
 class _Head:

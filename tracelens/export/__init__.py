@@ -12,7 +12,7 @@ from tracelens import analysis, inputs
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.export import documents, packets, records, requests
 from tracelens.export.columns import COLUMNS, TABLES, Row
-from tracelens.reader import Reader, read
+from tracelens.reader import Reader, Streams
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ class Timeline:
             rows = (self._followed if table in _SEQUENCES else self._analyzed)(origin, table)
             self.frames = framed(TABLES[table], rows)
 
-    def _items(self, origin: inputs.Source, reader: Reader, items: Iterable[T]) -> Iterator[T]:
+    def _items(self, origin: inputs.Source, reader: Reader | Streams, items: Iterable[T]) -> Iterator[T]:
         """The reader's items; what damages the input is kept for later, unless nothing came before it."""
         try:
             yield from items
@@ -62,8 +62,8 @@ class Timeline:
         yield from documents.ROWS[table](result)
 
     def _followed(self, origin: inputs.Source, table: str) -> Iterator[Row]:
-        reader = read(inputs.read_text(origin.chunks()).blocks)
-        yield from _SEQUENCES[table](reader, self._items(origin, reader, reader), self._show_secrets)
+        streams = Streams(inputs.read_text(origin.chunks()).blocks)
+        yield from _SEQUENCES[table](self._items(origin, streams, streams), self._show_secrets)
 
     def _records(self, origin: inputs.Source) -> "Iterator[pd.DataFrame]":
         reader = Reader(inputs.read_text(origin.chunks()).blocks, fold=False)

@@ -7,9 +7,9 @@ from typing import Any
 from tracelens import secrets
 from tracelens.export.columns import Row
 from tracelens.libssh2.events import Event
-from tracelens.reader import Item, Reader, Run
+from tracelens.reader import Run, Stream
 from tracelens.reader.packets import Packet
-from tracelens.sessions import Assembler
+from tracelens.sessions import Assembly
 from tracelens.sessions.state import HIDDEN_FIELDS, State, shown
 from tracelens.ssh.sftp import SftpPacket
 from tracelens.ssh.wire import Secret
@@ -19,7 +19,7 @@ _LARGEST = 1 << 63
 Seen = Event | Run | Packet | SftpPacket
 
 
-def events(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
+def events(streams: Iterable[Stream], show_secrets: bool) -> Iterator[Row]:
     """The rows of `events`."""
     rows: list[tuple[State, Row]] = []
     deltas = _Deltas()
@@ -28,13 +28,13 @@ def events(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterato
         time = item.started if isinstance(item, Run) else item.time
         rows.append((state, _event_row(state, item, time, deltas.of(state, time), show_secrets)))
 
-    number, line_of, hide = follow(reader, items, observe, show_secrets)
+    number, line_of, hide = follow(streams, observe, show_secrets)
     rows.sort(key=lambda pair: pair[1][0])
     for state, row in rows:
         yield (number(state), line_of(row[0]), line_of(row[1]), *row[2:-2], hide(row[-2]), hide(row[-1]))
 
 
-def packets(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
+def packets(streams: Iterable[Stream], show_secrets: bool) -> Iterator[Row]:
     """The rows of `packets`."""
     rows: list[tuple[State, Row]] = []
     deltas = _Deltas()
@@ -50,23 +50,23 @@ def packets(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterat
             values = (size, as_text(fields), item.problem, _json(fields))
             rows.append((state, (item.line, item.time, delta, *named, *values)))
 
-    number, line_of, hide = follow(reader, items, observe, show_secrets)
+    number, line_of, hide = follow(streams, observe, show_secrets)
     rows.sort(key=lambda pair: pair[1][0])
     for state, (line, *middle, text, problem, fields) in rows:
         yield (number(state), line_of(line), *middle, hide(text), problem, hide(fields))
 
 
 def follow(
-    reader: Reader, items: Iterable[Item], observe: Callable[[State, Seen], None], show_secrets: bool
+    streams: Iterable[Stream], observe: Callable[[State, Seen], None], show_secrets: bool
 ) -> tuple[Callable[[State], int | None], Callable[[int], int], Callable[[str], str]]:
     """Reads the trace to its end; gives a state's session number, the line of a place, and what masks secrets."""
-    assembler = Assembler(observe)
-    for item in items:
-        assembler.add(item)
-    sessions = assembler.sessions()
+    assembly = Assembly(observe)
+    for stream in streams:
+        assembly.take(stream)
+    sessions = assembly.sessions()
     numbers = {id(session): session.number for session in sessions}
     hide = secrets.hider(() if show_secrets else (value for session in sessions for value in session.hidden))
-    return lambda state: numbers.get(id(state.session)), assembler.line_of, hide
+    return lambda state: numbers.get(id(state.session)), assembly.line_of, hide
 
 
 class _Deltas:

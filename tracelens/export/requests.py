@@ -7,13 +7,13 @@ from msgspec import Struct, field
 from tracelens.export.columns import Row
 from tracelens.export.packets import Seen, as_text, follow, revealed
 from tracelens.libssh2.events import Event
-from tracelens.reader import Item, Reader, Run
+from tracelens.reader import Run, Stream
 from tracelens.reader.packets import Packet
 from tracelens.sessions.state import State
 from tracelens.ssh.sftp import SftpPacket
 
 
-def requests(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Iterator[Row]:
+def requests(streams: Iterable[Stream], show_secrets: bool) -> Iterator[Row]:
     """The rows of `requests`: each with its answer, or without one."""
     ledgers: dict[State, _Ledger] = {}
 
@@ -23,7 +23,7 @@ def requests(reader: Reader, items: Iterable[Item], show_secrets: bool) -> Itera
             ledger = ledgers[state] = _Ledger(show_secrets)
         ledger.see(state, item)
 
-    number, line_of, hide = follow(reader, items, observe, show_secrets)
+    number, line_of, hide = follow(streams, observe, show_secrets)
     ordered = [(state, request) for state, ledger in ledgers.items() for request in ledger.requests]
     ordered.sort(key=lambda pair: pair[1].line)
     for state, r in ordered:

@@ -4,5 +4,6 @@ from tracelens.reader.dumps import Dump
 from tracelens.reader.reader import Item, Reader, read
 from tracelens.reader.repeats import Retry, Run
 from tracelens.reader.stats import Account
+from tracelens.reader.streams import Stream, Streams
 
-__all__ = ["Account", "Dump", "Item", "Reader", "Retry", "Run", "read"]
+__all__ = ["Account", "Dump", "Item", "Reader", "Retry", "Run", "Stream", "Streams", "read"]

@@ -8,7 +8,7 @@ from tracelens.reader.stats import Account
 
 # A program's prefix before a record or a dump's title is shorter than this.
 PREFIX_KEPT = 500
-_COLOUR = re.compile(rb"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]")
+COLOUR = re.compile(rb"\x1b\[[0-9;:?]{0,40}[ -/]{0,4}[@-~]")
 _BEGUN_COLOUR = re.compile(rb"\x1b(?:\[[0-9;:?]{0,40}[ -/]{0,4})?\Z")
 _NEWLINE = 10
 
@@ -70,7 +70,7 @@ class Buffer:
         return True
 
     def _without_colours(self, chunk: bytes) -> bytes:
-        clean = _COLOUR.sub(b"", chunk)
+        clean = COLOUR.sub(b"", chunk)
         self.account.blank_bytes += len(chunk) - len(clean)
         begun = _BEGUN_COLOUR.search(clean, max(0, len(clean) - 60))
         self._rest = clean[begun.start() :] if begun else b""

@@ -12,13 +12,13 @@ import threading
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import force_setattr
-
 from tracelens.libssh2.events import Event
-from tracelens.reader import Dump, Item, Reader
+from tracelens.reader.dumps import Dump
 from tracelens.reader.patterns import patterns
+from tracelens.reader.reader import Item, Reader
 from tracelens.reader.repeats import Run
 from tracelens.reader.stats import Account, ShapeCache
+from tracelens.reader.streams import move
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -147,7 +147,7 @@ def _continued(pending: Run | None, items: Iterable[Item], offset: int) -> Gener
     """Yields the items of a span, joined to the run before it; returns the run with which it ends, if any."""
     joining = True
     for item in items:
-        _shift(item, offset)
+        move(item, offset.__add__)
         joining &= isinstance(item, Run) and (item.first_line == offset + 1 or item.anew)
         if joining and pending is not None and isinstance(item, Run):
             if pending.continues_in(item):
@@ -191,20 +191,6 @@ def _blocks(path: str, start: int, stop: int) -> Iterator[bytes]:
         while start < stop and (block := file.read(min(_BLOCK, stop - start))):
             start += len(block)
             yield block
-
-
-def _shift(item: Item, lines: int) -> None:
-    """Adds to the line numbers of an item."""
-    if isinstance(item, Run):
-        item.first_line += lines
-        item.last_line += lines
-        for retry in item.retries.values():
-            retry.first_line += lines
-            retry.last_line += lines
-    elif isinstance(item, Dump):
-        item.line += lines
-    else:
-        force_setattr(item, "line", item.line + lines)
 
 
 def _send(sender: "Connection", spans: list[tuple[str, int, int]], others: "list[Connection]") -> None:

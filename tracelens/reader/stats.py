@@ -4,7 +4,7 @@ import re
 
 from msgspec import Struct, field
 
-_FOREIGN_KEPT = 20
+FOREIGN_KEPT = 20
 _SHAPES_DATED = 2_000  # a real trace has a few hundred
 _TITLES_KEPT = 64
 # Limits that no real trace reaches; records beyond them are only counted. An input may have so many events, and one
@@ -62,12 +62,12 @@ class Account(Struct):
     def add_foreign_line(self, line: int, text: str) -> None:
         """Counts a line that is no part of a trace; keeps the first few."""
         self.foreign_lines += 1
-        if len(self.foreign) < _FOREIGN_KEPT:
+        if len(self.foreign) < FOREIGN_KEPT:
             self.foreign.append((line, text))
 
     def add(self, more: "Account") -> None:
         """Adds the account of the part that follows."""
-        self.foreign += [(line + self.lines, text) for line, text in more.foreign][: _FOREIGN_KEPT - len(self.foreign)]
+        self.foreign += [(line + self.lines, text) for line, text in more.foreign][: FOREIGN_KEPT - len(self.foreign)]
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(more, name))
         self.contexts |= more.contexts

@@ -16,6 +16,7 @@ from typing import IO, Self
 from tracelens import inputs
 from tracelens.errors import NotATrace, UnreadableInput, UnsafeCopy
 from tracelens.inputs import sniff
+from tracelens.reader import Streams
 from tracelens.redact.collect import SecretCollector, Secrets
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rewrite import Choices, Rewrite
@@ -56,7 +57,10 @@ class _Input:
     def first(self) -> Iterator[Token]:
         """The tokens of the text, in an ASCII-compatible encoding."""
         self.encoding, self.undone, blocks = inputs.read_text(self._origin.chunks())
-        self._again &= not self.undone  # what was undone need not be undone again
+        streams = Streams(blocks)
+        unmixed = streams.unmixed()
+        blocks = unmixed or streams.blocks
+        self._again &= not self.undone and unmixed is None  # what was undone need not be undone again
         blocks = self._until_damage(blocks)
         for token in Tokens(self._first(blocks)):
             if self._left > 0:

@@ -1,6 +1,7 @@
 """Events and packets -> sessions: phases, offers, attempts, channels, operations, and what became of each error."""
 
 from tracelens.sessions.assemble import Assembler
+from tracelens.sessions.assembly import Assembly
 from tracelens.sessions.model import (
     AEAD,
     LISTS,
@@ -21,6 +22,7 @@ from tracelens.sessions.trace import Trace
 from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outcomes
 
 __all__ = [
-    "AEAD", "ANSWERED", "LISTS", "PHASES", "REFUSALS", "Assembler", "Attempt", "Channel", "Disconnect", "Failure",
-    "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request", "shows_outcomes",
+    "AEAD", "ANSWERED", "LISTS", "PHASES", "REFUSALS", "Assembler", "Assembly", "Attempt", "Channel", "Disconnect",
+    "Failure", "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request",
+    "shows_outcomes",
 ]  # fmt: skip

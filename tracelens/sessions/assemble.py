@@ -79,7 +79,8 @@ class Assembler:
     how often the clock restarted, `unparted` how many sessions were left in the one before them because of a limit.
     """
 
-    def __init__(self, observer: Observer | None = None) -> None:
+    def __init__(self, observer: Observer | None = None, *, others: int = 0) -> None:
+        self._others = others  # sessions of other streams of the same input
         self.unknown = 0
         self.unknown_quotes: list[Quote] = []
         self.restarts = 0
@@ -147,6 +148,11 @@ class Assembler:
                 self._packet(raw)
         else:
             self._run(item)
+
+    @property
+    def count(self) -> int:
+        """How many sessions were begun."""
+        return len(self._states)
 
     @property
     def shared(self) -> int:
@@ -341,7 +347,7 @@ class Assembler:
     def _start(self, line: int, time: float | None) -> State:
         if self._active is not None:
             self._release()
-            if len(self._states) >= _SESSIONS + self._places.last // _LINES_A_SESSION:
+            if self._others + len(self._states) >= _SESSIONS + self._places.last // _LINES_A_SESSION:
                 self.unparted += 1
                 self._open = [self._active]
                 return self._active

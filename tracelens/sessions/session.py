@@ -201,6 +201,7 @@ class Session(Struct):
     """One SSH connection as the trace shows it. Read it; only this folder writes."""
 
     number: int = 0
+    process: str = ""  # as a prefix names it
     first_line: int = 0
     last_line: int = 0
     started: float | None = None

@@ -13,7 +13,11 @@ _MOST = 0.8
 
 
 class Trace(Struct):
-    """The facts about one trace; `verdicts` and `skipped` (rule id, missing contexts) come from its diagnoses."""
+    """The facts about one trace; `verdicts` and `skipped` (rule id, missing contexts) come from its diagnoses.
+
+    `processes` are the names of those that prefixes name, in the order of their first lines; `beyond` counts the lines
+    of processes that were not told apart, because there are so many.
+    """
 
     account: Account
     sessions: tuple[Session, ...]
@@ -25,6 +29,8 @@ class Trace(Struct):
     verdicts: tuple[str, ...] = ()
     skipped: tuple[tuple[str, tuple[str, ...]], ...] = ()
     unparted: int = 0
+    processes: tuple[str, ...] = ()
+    beyond: int = 0
 
     @property
     def newlines(self) -> Literal["normal", "doubled", "none"]:

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 
 from tracelens.errors import UnreadableInput
+from tracelens.inputs.unwrap import process_fields
 from tracelens.inputs.unwrap.trace_lines import SIGN, Undo, by_lines
 
 NAME = "CSV"
@@ -78,12 +79,25 @@ def _undo(blocks: Iterator[bytes], delimiter: str, column: int) -> Iterator[byte
             yield from _lines(block.decode("latin-1"))
 
     rows = csv.reader(lines(), delimiter=delimiter)
+    names: dict[int, bytes] | None = None  # of columns, in the first row
     try:
         while some := list(islice(rows, _ROWS)):
+            if names is None:
+                names = {n: process_fields.plain(name.encode("latin-1", "replace")) for n, name in enumerate(some[0])}
+                names = names if process_fields.prefix(dict.fromkeys(names.values(), b"1")) else {}
             fields = [row[column] if column < len(row) else delimiter.join(row) for row in some]
+            if names:
+                fields = [_with_prefix(field, row, names, column) for field, row in zip(fields, some, strict=True)]
             yield "".join([field if field.endswith("\n") else field + "\n" for field in fields]).encode("latin-1")
     except csv.Error as error:
         raise UnreadableInput("", f"damaged CSV: {error}") from None
+
+
+def _with_prefix(field: str, row: list[str], names: dict[int, bytes], column: int) -> str:
+    """A field with the prefix that other columns give, which name its process."""
+    values = {name: row[n].encode("latin-1") for n, name in names.items() if n < len(row) and n != column}
+    prefix = process_fields.prefix(values) if column < len(row) else b""
+    return process_fields.put_before(prefix, field.encode("latin-1")).decode("latin-1")
 
 
 def _lines(text: str) -> list[str]:

@@ -1,18 +1,23 @@
 from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Quote, Trace
 
+_NAMED = 6  # so many sessions or processes are named
+
 
 @notice("trace-interleaved", scope="trace")
 def interleaved(trace: Trace) -> Found | None:
     """Several sessions share this trace at the same time.
 
     ## What it means
-    One process had more than one SSH connection open, and libssh2 prints no session id: the lines of
+    Several processes write to one log: where a prefix of each line names its process (`sshcat[811]:`, `[pid 811]`,
+    `web-1  |`), their sessions are told apart exactly, each with its own clock.
+    Or one process had more than one SSH connection open, and libssh2 prints no session id: the lines of
     all of them stand mixed, on one clock. They were told apart by what each of them could be doing next.
     That is mostly right and cannot be proven, above all where two sessions stand at the same step: whose an
     answer is that both wait for is a guess, so that two logins at the same moment can trade theirs.
 
     ## How it is seen
+    - Lines of one process, by its prefix, between those of another one.
     - A step of key exchange or login while another session is further on, then lines of the latter again, at
       least twice.
     - What separates them: the state of each session and what it looks for, the numbers of channels and SFTP
@@ -57,12 +62,16 @@ def interleaved(trace: Trace) -> Found | None:
     [libssh2] 0.160000 Userauth: Password authentication successful
     ```
     """
+    by_prefix = _told_apart_by_prefix(trace)
     if not trace.interleaved:
-        return None
+        if not by_prefix:
+            return None
+        return Found(by_prefix, _beginnings(trace), (), count=len(trace.sessions), basis="text")
     return Found(
-        "Several sessions take turns in this trace; libssh2 prints no session id, so they were told apart by their "
-        "steps; where two wait for the same answer, whose it was is a guess.",
-        tuple(Quote(s.first_line, f"session {s.number} begins") for s in trace.sessions[:6]),
+        f"{by_prefix}{' ' * bool(by_prefix)}Several sessions {'of one process ' * bool(by_prefix)}take turns in this "
+        "trace; libssh2 prints no session id, so they were told apart by their steps; where two wait for the same "
+        "answer, whose it was is a guess.",
+        _beginnings(trace),
         (
             client(
                 "trace the failing connection alone, or each session into a file of its own (SetTraceMask on each "
@@ -72,3 +81,30 @@ def interleaved(trace: Trace) -> Found | None:
         count=len(trace.sessions),
         basis="silence",
     )
+
+
+def _beginnings(trace: Trace) -> tuple[Quote, ...]:
+    """Where the first sessions begin, and whose they are."""
+    return tuple(
+        Quote(s.first_line, f"session {s.number}{f' of {s.process}' * bool(s.process)} begins")
+        for s in trace.sessions[:_NAMED]
+    )
+
+
+def _told_apart_by_prefix(trace: Trace) -> str:
+    """What a prefix told apart: processes whose lines take turns; "" where there are none."""
+    last, turns = 0, False
+    for session in trace.sessions:
+        turns |= session.first_line <= last
+        last = max(last, session.last_line)
+    names = list(dict.fromkeys(session.process for session in trace.sessions if session.process))
+    if len(names) < 2 or not (turns or trace.beyond):
+        return ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    said = (
+        f"{len(names)} processes or threads write to this log: {', '.join(names[:_NAMED])}{more}; the prefix of a "
+        "line names the one that wrote it, so that their sessions were told apart exactly."
+    )
+    if trace.beyond:
+        said += f" There are more: {trace.beyond} lines of further ones are read as if one had written them."
+    return said

@@ -1,0 +1,83 @@
+"""Fields beside a trace's lines that name the process which wrote them -> a prefix of the lines, as programs write it.
+
+`{"_PID": "811", "SYSLOG_IDENTIFIER": "sshcat", ...}` gives `sshcat[811]: `, and `{"pod_name": "poll-x1", ...}` gives
+`[pod/poll-x1] `.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+
+# Names of fields in lower case without what joins their words, and how the prefix is written.
+_PIDS = (b"pid", b"processpid", b"processid", b"procid")
+_NAMES = (b"syslogidentifier", b"comm", b"processname", b"program", b"appname")
+_PODS = (b"podname", b"k8spodname", b"kubernetespodname", b"pod")
+_CONTAINERS = (b"containerid", b"containername", b"logstreamname", b"logstream")
+_JOINTS = re.compile(rb"[ ._-]")
+_FIELD = re.compile(rb'(?<!\\)"([\w.@ -]{2,60})"\s*:\s*"?([\w.:/-]{1,100})(?=[",}\s])')
+_FEW = 0.1
+_LINE = re.compile(rb"^(?=.)", re.MULTILINE)
+
+
+def plain(name: bytes) -> bytes:
+    """A field's name in lower case, without what joins its words."""
+    return _JOINTS.sub(b"", name).lower()
+
+
+def prefix(values: dict[bytes, bytes]) -> bytes:
+    """The prefix that fields give, by their plain names; nothing where none of them names a process."""
+    for pid in _PIDS:
+        if (number := values.get(pid, b"")).isdigit():
+            name = next((values[name] for name in _NAMES if values.get(name)), b"")
+            return b"%s[%s]: " % (name, number) if name else b"[pid %s] " % number
+    for pod in _PODS:
+        if values.get(pod):
+            container = values.get(b"containername")
+            return b"[pod/%s/%s] " % (values[pod], container) if container else b"[pod/%s] " % values[pod]
+    for container in _CONTAINERS:
+        if values.get(container):
+            return b"[container=%s] " % values[container][:64]
+    return b""
+
+
+def of_object(line: bytes) -> bytes:
+    """The prefix that the fields of a line of JSON give."""
+    return prefix({plain(name): value for name, value in _FIELD.findall(line)})
+
+
+def find(lines: Sequence[bytes]) -> Callable[[bytes], bytes] | None:
+    """What gives the prefix of each line of JSON, if nearly all of these lines have one."""
+    some = lines[:200]
+    found = [{plain(name): name for name, _ in _FIELD.findall(line)} for line in some]
+    if sum(1 for line in some if of_object(line)) < (1 - _FEW) * len(some):
+        return None
+    known = (*_PIDS, *_NAMES, *_PODS, *_CONTAINERS)
+    names = sorted({names[name] for names in found for name in known if name in names})
+    fields = re.compile(_FIELD.pattern.replace(rb"[\w.@ -]{2,60}", b"|".join(map(re.escape, names))))
+    return partial(_of_fields, fields)
+
+
+def _of_fields(fields: re.Pattern[bytes], line: bytes) -> bytes:
+    return prefix({plain(name): value for name, value in fields.findall(line)})
+
+
+def with_prefixes(lines: bytes, prefix_of: Callable[[bytes], bytes], undo: Callable[[bytes], bytes]) -> bytes:
+    """What is made of whole lines, each line of it with the prefix of the line that it is made of."""
+    out: list[bytes] = []
+    waiting: list[bytes] = []
+    last = b""
+    for line in lines.splitlines(keepends=True):
+        now = prefix_of(line)
+        if now != last and waiting:
+            out.append(put_before(last, undo(b"".join(waiting))))
+            waiting.clear()
+        last = now
+        waiting.append(line)
+    if waiting:
+        out.append(put_before(last, undo(b"".join(waiting))))
+    return b"".join(out)
+
+
+def put_before(prefix: bytes, text: bytes) -> bytes:
+    """The text with a prefix before each line that is not blank."""
+    return _LINE.sub(prefix.replace(b"\\", rb"\\"), text) if prefix else text
