@@ -308,3 +308,13 @@ class TestAListThatKnownHostsNarrows:
         assert finding["id"] == "kex-no-common-hostkey"
         told = "known_hosts" in finding["summary"] and any("ssh-keyscan" in a["action"] for a in finding["advice"])
         assert told == ("ssh-dss" not in offered)
+
+
+def test_where_the_connection_ends_before_any_login_no_other_mask_helps() -> None:
+    """LoginGraceTime ran out while the program asked which methods there are: Userauth had nothing to print."""
+    asked = b"\x32" + string(b"pia") + string(b"ssh-connection") + string(b"none")
+    ended = b"[libssh2] 9.140000 Failure Event: -13 - Failed getting response\n"
+    begun = GREETING[: GREETING.index(b"[libssh2] 0.140000")] + dump(SENT, asked)
+    document = diagnose_bytes(begun + ended + END)
+    assert document["sessions"][0]["root_cause"] == "transport-connection-lost"
+    assert "trace-mask-incomplete" not in [notice["id"] for notice in document["notices"]]

@@ -82,11 +82,17 @@ def upgrade(session: Session) -> tuple[tuple[int, ...], str] | None:
     return None
 
 
-def _own(session: Session) -> str:
+def release_in_words(session: Session) -> str:
+    """The client's libssh2 for a sentence, such as "at least libssh2 1.10.0"; empty where nothing shows it."""
     version = client_release(session)
     if version is None:
         return ""
-    return f" (this client: {'' if session.client_version else 'at least '}{release_name(version)})"
+    return f"{'' if session.client_version is not None else 'at least '}{release_name(version)}"
+
+
+def _own(session: Session) -> str:
+    version = release_in_words(session)
+    return f" (this client: {version})" if version else ""
 
 
 def left_out(session: Session, name: str) -> tuple[str, ...]:
@@ -195,13 +201,14 @@ def _narrowed(session: Session, name: str, without: tuple[str, ...], called: str
         if certain
         else "the program narrowed its list, or this build's crypto library lacks it"
     )
-    release_of = client_release(session)
-    if session.client_version is None and release_of is not None:
-        called = f"{release_name(release_of)}, or what later release this client is,"
     known_hosts = _known_hosts(without) if kind == "hostkey" and len(set(map(_key_type, usable(ours)))) == 1 else None
     if known_hosts is not None:
-        reason += ", probably to the type of the key that it found in known_hosts"
-    return f"{called} offers {without[0]} by default and this client does not: {reason}.", (
+        reason += ", perhaps to the type of the key that it found in known_hosts"
+    why = f"{called} offers {without[0]} by default and this client does not: {reason}."
+    if session.client_version is None:
+        version = release_in_words(session)
+        why = f"This client ({version}) does not offer {without[0]}, which is among its defaults: {reason}."
+    return why, (
         *([known_hosts] if known_hosts is not None else []),
         client(
             f"let the program offer {shown(without)}: take its libssh2_session_method_pref() for {constants} "

@@ -14,7 +14,7 @@ NEEDED = {
 MASK = {"banner": 134, "kex": 134, "auth": 142, "channel": 158, "sftp": 222, "scp": 190}
 _DUMP_BIT = 2
 # A context prints only after the first packet of this kind.
-_OPENS = {"Key Ex": "kexinit", "Userauth": "userauth_request", "Conn": "channel_open"}
+_OPENS = {"Key Ex": "kexinit", "Conn": "channel_open"}
 _WARNING = " Its dumps hold passwords and file contents in clear: keep the file, send what tracelens prints"
 _DUMPS = "the hex dumps (Transport prints them)"
 
@@ -34,7 +34,7 @@ def mask_incomplete(trace: Trace) -> Found | None:
       Failure Event and Transport; further Key Ex in key exchange, Userauth in the login, Conn on
       channels, SFTP or SCP in transfers.
     - Subsystems that had nothing to print are not missed: no Key Ex line is due before the first KEXINIT
-      (packet 20), no Userauth line before the first login request (packet 50), no Failure Event where the
+      (packet 20), no Userauth line before the first answer to a login request (packet 50), no Failure Event where the
       other side simply stopped or hung up.
     - Transport (bit 2) also prints the hex dumps (`debugdump()` in transport.c). Where its lines are there
       and no dump is, somebody filtered the file (`grep libssh2` does that). Only the dumps show the server's
@@ -94,6 +94,9 @@ def _is_due(session: Session, context: str) -> bool:
         if session.ending.failed is None:
             return not shows_outcomes(session) and pending_request(session) is None
         return session.ending.failed.kind not in ("silence", "disconnect", "closed")
+    if context == "Userauth" and session.dumped:
+        # The question for the methods prints nothing before its answer.
+        return any(a.method != "none" or not a.pending for a in session.login.attempts)
     return not session.dumped or context not in _OPENS or _OPENS[context] in session.packets
 
 
