@@ -14,7 +14,7 @@ NEEDED = {
 MASK = {"banner": 134, "kex": 134, "auth": 142, "channel": 158, "sftp": 222, "scp": 190}
 _DUMP_BIT = 2
 # A context prints only after the first packet of this kind.
-_OPENS = {"Key Ex": "kexinit", "Conn": "channel_open"}
+_OPENS = {"Key Ex": "kexinit", "Userauth": "userauth_request", "Conn": "channel_open"}
 _WARNING = " Its dumps hold passwords and file contents in clear: keep the file, send what tracelens prints"
 _DUMPS = "the hex dumps (Transport prints them)"
 
@@ -94,9 +94,12 @@ def _is_due(session: Session, context: str) -> bool:
         if session.ending.failed is None:
             return not shows_outcomes(session) and pending_request(session) is None
         return session.ending.failed.kind not in ("silence", "disconnect", "closed")
-    if context == "Userauth" and session.dumped:
-        # The question for the methods prints nothing before its answer.
-        return any(a.method != "none" or not a.pending for a in session.login.attempts)
+    if (
+        context == "Userauth"
+        and session.dumped
+        and all(a.method == "none" and a.pending for a in session.login.attempts)
+    ):
+        return False  # the question for the methods prints nothing before its answer
     return not session.dumped or context not in _OPENS or _OPENS[context] in session.packets
 
 
