@@ -318,3 +318,9 @@ def test_where_the_connection_ends_before_any_login_no_other_mask_helps() -> Non
     document = diagnose_bytes(begun + ended + END)
     assert document["sessions"][0]["root_cause"] == "transport-connection-lost"
     assert "trace-mask-incomplete" not in [notice["id"] for notice in document["notices"]]
+
+
+def test_a_connection_that_the_program_never_made_was_not_closed() -> None:
+    """Net::SSH2 sets -1 where connect() failed; libssh2 has no such text, and saw no connection."""
+    session = session_of(b"[libssh2] 0.100000 Failure Event: -1 - Unable to connect to remote host: refused\n")
+    assert (session["verdict"], session["root_cause"]) == ("unexplained", None)
