@@ -246,12 +246,13 @@ STOCK_1_10 = {
     "MAC_CS": ",".join(defaults((1, 10, 0), "mac")),
     "MAC_SC": ",".join(defaults((1, 10, 0), "mac")),
 }
+CHACHA = "chacha20-poly1305@openssh.com"
 STRICT = {"KEX": OFFER["KEX"] + ",ext-info-c,kex-strict-c-v00@openssh.com"}
 
 
-def no_cipher(banner: bytes, offer: dict[str, str], wanted: str = "chacha20-poly1305@openssh.com") -> bytes:
-    """A key exchange with a server that takes one cipher alone."""
-    lists = ["curve25519-sha256", "ssh-ed25519", wanted, wanted, "hmac-sha2-256", "hmac-sha2-256"]
+def exchange(banner: bytes, offer: dict[str, str], cipher: str = CHACHA, key: str = "ssh-ed25519") -> bytes:
+    """A key exchange with a server that takes one cipher alone and has one host key."""
+    lists = ["curve25519-sha256", key, cipher, cipher, "hmac-sha2-256", "hmac-sha2-256"]
     packet = b"\x14" + bytes(16) + b"".join(map(string, [*lists, "none", "none", "", ""])) + bytes(5)
     return (
         b"[libssh2] 0.100000 Transport: session_startup for socket 3\n"
@@ -271,24 +272,55 @@ class TestABannerThatTheProgramSets:
     PHP = b"SSH-2.0-libssh2_1.10.0 PHP"
 
     def test_its_version_does_not_count(self) -> None:
-        session = session_of(no_cipher(self.PHP, OFFER | STRICT))
+        session = session_of(exchange(self.PHP, OFFER | STRICT))
         assert "the program narrowed its list" in session["findings"][0]["summary"]
         assert [found["id"] for found in session["findings"]] == ["kex-no-common-cipher"]
 
     def test_a_stock_offer_shows_the_release(self) -> None:
-        session = session_of(no_cipher(self.PHP, STOCK_1_10))
+        session = session_of(exchange(self.PHP, STOCK_1_10))
         assert "The client is too old: libssh2 1.11.1 would agree" in session["findings"][0]["summary"]
         assert [found["id"] for found in session["findings"]] == ["kex-no-common-cipher", "client-outdated"]
         assert "libssh2 1.10.0" in session["findings"][1]["summary"]
 
     def test_a_banner_in_the_form_of_libssh2_counts_unless_the_offer_is_newer(self) -> None:
-        old = session_of(no_cipher(b"SSH-2.0-libssh2_1.10.0", STOCK_1_10))
+        old = session_of(exchange(b"SSH-2.0-libssh2_1.10.0", STOCK_1_10))
         assert "client-outdated" in [found["id"] for found in old["findings"]]
-        newer = session_of(no_cipher(b"SSH-2.0-libssh2_1.10.0", OFFER | STRICT))
+        newer = session_of(exchange(b"SSH-2.0-libssh2_1.10.0", OFFER | STRICT))
         assert "client-outdated" not in [found["id"] for found in newer["findings"]]
 
     def test_where_the_release_is_open_the_client_is_not_called_too_old(self) -> None:
         kept = OFFER | {"HOSTKEY": "ssh-ed25519,ssh-rsa"}
-        session = session_of(no_cipher(self.PHP, kept, "aes256-gcm@openssh.com"))
+        session = session_of(exchange(self.PHP, kept, "aes256-gcm@openssh.com"))
         assert "too old" not in session["findings"][0]["summary"]
         assert "client-outdated" not in [found["id"] for found in session["findings"]]
+
+
+class TestAListThatKnownHostsNarrows:
+    """curl, libgit2, cargo and mc offer only the type of the host key that they found in known_hosts."""
+
+    @pytest.mark.parametrize(
+        "offered", ["ssh-rsa", "rsa-sha2-512,rsa-sha2-256,ssh-rsa", "ssh-ed25519", "ssh-rsa,ssh-dss"]
+    )
+    def test_the_line_is_to_be_refreshed(self, offered: str) -> None:
+        key = "ecdsa-sha2-nistp256" if offered == "ssh-ed25519" else "ssh-ed25519"
+        offer = OFFER | STRICT | {"HOSTKEY": offered}
+        finding = session_of(exchange(b"SSH-2.0-libssh2_1.11.1", offer, "aes256-cbc", key))["findings"][0]
+        assert finding["id"] == "kex-no-common-hostkey"
+        told = "known_hosts" in finding["summary"] and any("ssh-keyscan" in a["action"] for a in finding["advice"])
+        assert told == ("ssh-dss" not in offered)
+
+
+def test_where_the_connection_ends_before_any_login_no_other_mask_helps() -> None:
+    """LoginGraceTime ran out while the program asked which methods there are: Userauth had nothing to print."""
+    asked = b"\x32" + string(b"pia") + string(b"ssh-connection") + string(b"none")
+    ended = b"[libssh2] 9.140000 Failure Event: -13 - Failed getting response\n"
+    begun = GREETING[: GREETING.index(b"[libssh2] 0.140000")] + dump(SENT, asked)
+    document = diagnose_bytes(begun + ended + END)
+    assert document["sessions"][0]["root_cause"] == "transport-connection-lost"
+    assert "trace-mask-incomplete" not in [notice["id"] for notice in document["notices"]]
+
+
+def test_a_connection_that_the_program_never_made_was_not_closed() -> None:
+    """Net::SSH2 sets -1 where connect() failed; libssh2 has no such text, and saw no connection."""
+    session = session_of(b"[libssh2] 0.100000 Failure Event: -1 - Unable to connect to remote host: refused\n")
+    assert (session["verdict"], session["root_cause"]) == ("unexplained", None)

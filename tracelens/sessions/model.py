@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
 
+from tracelens.libssh2 import messages
 from tracelens.libssh2.errors import ErrorText, classify
 
 # How far a session came, in order; "done" is a session whose work was finished.
@@ -252,6 +253,11 @@ class Failure(Struct):
     def error(self) -> ErrorText:
         """What libssh2's text means."""
         return classify(self.message)
+
+    @property
+    def is_by_program(self) -> bool:
+        """Whether no libssh2 has this text: the program set it itself (libssh2_session_set_last_error)."""
+        return self.code is not None and bool(self.message) and not messages.error_texts(self.message)
 
     def is_(self, *names: str) -> bool:
         """Whether the text has one of these names of `libssh2/error_texts.tsv`, such as "auth.password_refused"."""

@@ -1,6 +1,5 @@
 """Errors of a login that say nothing of its end: what a program tries, or notes down, before the login that counts."""
 
-from tracelens.libssh2 import messages
 from tracelens.sessions.model import REFUSALS, Attempt, Failure
 from tracelens.sessions.session import Session
 
@@ -32,7 +31,7 @@ def is_about_known_hosts(session: Session, failure: Failure) -> bool:
 
     libssh2 reads the file only where a program asks for that, and never stops because of it.
     """
-    if failure.code == _KNOWN_HOSTS and not messages.error_texts(failure.message):
+    if failure.code == _KNOWN_HOSTS and failure.is_by_program:
         return _went_on(session, failure)
     return failure.error.name == "knownhosts" and failure.code in (_FILE, _KNOWN_HOSTS)
 

@@ -26,7 +26,7 @@ NAMES = {
 }
 # Never worth proposing to a server.
 _NOT_PROPOSED = ("none", "rijndael-cbc@lysator.liu.se")
-_KEY_TYPES = {"ssh-ed25519": "ed25519", "ssh-dss": "dsa"}
+_KEY_TYPES = {"ssh-ed25519": "ed25519", "ssh-ed25519-cert-v01@openssh.com": "ed25519", "ssh-dss": "dsa"}
 
 
 def kind_of(name: str) -> str:
@@ -82,11 +82,17 @@ def upgrade(session: Session) -> tuple[tuple[int, ...], str] | None:
     return None
 
 
-def _own(session: Session) -> str:
+def release_in_words(session: Session) -> str:
+    """The client's libssh2 for a sentence, such as "at least libssh2 1.10.0"; empty where nothing shows it."""
     version = client_release(session)
     if version is None:
         return ""
-    return f" (this client: {'' if session.client_version else 'at least '}{release_name(version)})"
+    return f"{'' if session.client_version is not None else 'at least '}{release_name(version)}"
+
+
+def _own(session: Session) -> str:
+    version = release_in_words(session)
+    return f" (this client: {version})" if version else ""
 
 
 def left_out(session: Session, name: str) -> tuple[str, ...]:
@@ -195,10 +201,15 @@ def _narrowed(session: Session, name: str, without: tuple[str, ...], called: str
         if certain
         else "the program narrowed its list, or this build's crypto library lacks it"
     )
-    release_of = client_release(session)
-    if session.client_version is None and release_of is not None:
-        called = f"{release_name(release_of)}, or what later release this client is,"
-    return f"{called} offers {without[0]} by default and this client does not: {reason}.", (
+    known_hosts = _known_hosts(without) if kind == "hostkey" and len(set(map(_key_type, usable(ours)))) == 1 else None
+    if known_hosts is not None:
+        reason += ", perhaps to the type of the key that it found in known_hosts"
+    why = f"{called} offers {without[0]} by default and this client does not: {reason}."
+    if session.client_version is None:
+        version = release_in_words(session)
+        why = f"This client ({version}) does not offer {without[0]}, which is among its defaults: {reason}."
+    return why, (
+        *([known_hosts] if known_hosts is not None else []),
         client(
             f"let the program offer {shown(without)}: take its libssh2_session_method_pref() for {constants} "
             "away or add the name there (IRIS: SetPreferredAlgorithms); no upgrade is needed"
@@ -207,6 +218,21 @@ def _narrowed(session: Session, name: str, without: tuple[str, ...], called: str
         vendor("if the list is fixed in a program that is not yours, its vendor has to change it"),
         server(f"only if the client can't be changed: {proposal(session, name)}"),
     )
+
+
+def _known_hosts(without: tuple[str, ...]) -> Advice:
+    """What to do where a program offers only the type of the server's key that stands in known_hosts."""
+    preferred = sorted(map(_key_type, without), key=lambda kind: kind != "ed25519")[0]
+    return client(
+        "if the program reads known_hosts (curl, git, cargo and mc do, and offer only the type found there), refresh "
+        f"the server's line: take the old one out and put in what `ssh-keyscan -t {preferred} HOST` prints, after its "
+        "fingerprint was compared with the one that the server's admin gives"
+    )
+
+
+def _key_type(algorithm: str) -> str:
+    """The type of key, as ssh-keygen and ssh-keyscan name it, that a host-key algorithm signs with."""
+    return "rsa" if "rsa" in algorithm else _KEY_TYPES.get(algorithm, "ecdsa")
 
 
 def _family(algorithm: str) -> str:
@@ -301,12 +327,12 @@ def proposal(session: Session, name: str) -> str:
 
 
 def _host_key(algorithm: str, theirs: tuple[str, ...], openssh: tuple[int, int]) -> str:
-    rsa = algorithm in ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512")
+    rsa = _key_type(algorithm) == "rsa"
     allow = f"`HostKeyAlgorithms +{algorithm}` in sshd_config" if openssh >= (8, 8) else ""
     if rsa and any("rsa" in a for a in theirs):
         return allow or "add ssh-rsa to the `HostKeyAlgorithms` line of sshd_config"
-    key_type = "rsa" if rsa else _KEY_TYPES.get(algorithm, "ecdsa")
-    make = f"make a host key for {algorithm} (`ssh-keygen -t {key_type}`), name it in a `HostKey` line of sshd_config"
+    generate = f"`ssh-keygen -t {_key_type(algorithm)}`"
+    make = f"make a host key for {algorithm} ({generate}), name it in a `HostKey` line of sshd_config"
     return f"{make}, and set {allow}" if algorithm == "ssh-rsa" and allow else make
 
 

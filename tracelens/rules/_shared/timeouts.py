@@ -37,7 +37,9 @@ def is_lost(session: Session, failed: Failure) -> bool:
     if failed.kind != "error" or failed.code is None:
         return False
     if failed.code in LOST:
-        return not failed.is_("socket.closed", "agent", "socket.invalid", "kex.strict_violation")
+        return not is_never_made(failed) and not failed.is_(
+            "socket.closed", "agent", "socket.invalid", "kex.strict_violation"
+        )
     if failed.code == -21 and failed.message == "Unable to startup channel":
         return not any(c.refused_line for c in session.channels)
     if failed.code == -30:
@@ -45,6 +47,11 @@ def is_lost(session: Session, failed: Failure) -> bool:
     if failed.code == -14 and failed.message == "Unknown":
         return True  # libssh2_channel_forward_listen_ex()
     return failed.message.startswith(_HIDDEN.get(failed.code, ()))
+
+
+def is_never_made(failed: Failure) -> bool:
+    """Whether the program itself says that it has no connection: Net::SSH2 sets -1 where connect() failed."""
+    return failed.code == -1 and failed.is_by_program
 
 
 def last_wait(session: Session, line: int) -> str:

@@ -1,4 +1,4 @@
-from tracelens.rules._shared.timeouts import NO_ANSWER
+from tracelens.rules._shared.timeouts import NO_ANSWER, is_never_made
 from tracelens.rules.banner.not_ssh import turned_away
 from tracelens.rules.base import NO_LINE, Found, Rival, cause, client, network, server
 from tracelens.sessions import Session
@@ -69,7 +69,7 @@ def closed(session: Session) -> Found | None:
         return None
     # libssh2 before 1.2.1 says this of every failure to read the banner; it had no timeout.
     is_old = failed.code == -2 and failed.is_("banner.timeout")
-    is_local = failed.is_("socket.invalid", "socket.blocking_mode", "socket.closed")
+    is_local = is_never_made(failed) or failed.is_("socket.invalid", "socket.blocking_mode", "socket.closed")
     if not refusals and not is_old and (failed.code not in LOST or is_local):
         return None
     pause = failed.time - session.started if failed.time is not None and session.started is not None else 0.0

@@ -28,6 +28,8 @@ def no_common_hostkey(session: Session) -> Found | None:
     - libssh2 up to 1.8.2 knows `ssh-rsa` and `ssh-dss` only; ECDSA and Ed25519 came with 1.9.0,
       `rsa-sha2-256` and `rsa-sha2-512` (RFC 8332) with 1.11.0. Its main branch no longer offers
       `ssh-rsa` by default.
+    - One type alone, such as `Sent HOSTKEY: ssh-rsa` of a newer libssh2: the program found a key of that
+      type in known_hosts (curl, libgit2, cargo and mc offer no other then).
     - OpenSSH 8.8 and later sign with `rsa-sha2-...` only: an RSA host key alone does not help an old
       client.
 

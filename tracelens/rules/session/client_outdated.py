@@ -1,4 +1,11 @@
-from tracelens.rules._shared.algorithm_offers import client_release, is_old_server, is_older, left_out, upgrade
+from tracelens.rules._shared.algorithm_offers import (
+    client_release,
+    is_old_server,
+    is_older,
+    left_out,
+    release_in_words,
+    upgrade,
+)
 from tracelens.rules.base import Found, client, notice
 from tracelens.sessions import Quote, Session
 from tracelens.ssh.algorithms import SINCE, release, release_name
@@ -57,7 +64,7 @@ def client_outdated(session: Session) -> Found | None:
     if version is None or newer is None or not is_older(session, newer[0]):
         return None
     first, agreed = newer
-    name, own = release_name(first), f"{'' if session.client_version else 'at least '}{release_name(version)}"
+    name, own = release_name(first), release_in_words(session)
     return Found(
         f"This client ({own}) is older than what the server wants: {name} would agree on {agreed}.",
         (Quote(session.banner.client_line, f"client: {session.banner.client}"),),

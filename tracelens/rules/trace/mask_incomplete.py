@@ -34,7 +34,7 @@ def mask_incomplete(trace: Trace) -> Found | None:
       Failure Event and Transport; further Key Ex in key exchange, Userauth in the login, Conn on
       channels, SFTP or SCP in transfers.
     - Subsystems that had nothing to print are not missed: no Key Ex line is due before the first KEXINIT
-      (packet 20), no Userauth line before the first login request (packet 50), no Failure Event where the
+      (packet 20), no Userauth line before the first answer to a login request (packet 50), no Failure Event where the
       other side simply stopped or hung up.
     - Transport (bit 2) also prints the hex dumps (`debugdump()` in transport.c). Where its lines are there
       and no dump is, somebody filtered the file (`grep libssh2` does that). Only the dumps show the server's
@@ -94,6 +94,12 @@ def _is_due(session: Session, context: str) -> bool:
         if session.ending.failed is None:
             return not shows_outcomes(session) and pending_request(session) is None
         return session.ending.failed.kind not in ("silence", "disconnect", "closed")
+    if (
+        context == "Userauth"
+        and session.dumped
+        and all(a.method == "none" and a.pending for a in session.login.attempts)
+    ):
+        return False  # the question for the methods prints nothing before its answer
     return not session.dumped or context not in _OPENS or _OPENS[context] in session.packets
 
 
