@@ -13,8 +13,9 @@ from support import HERE, SAMPLES, TRACES, analyze_file, diagnose_file, document
 
 import tracelens
 from tracelens import analysis
-from tracelens.analysis.document import schema_text, with_lines_of
+from tracelens.analysis.document import schema_text
 from tracelens.analysis.json_text import json_text
+from tracelens.analysis.lines import with_lines_of
 
 SCHEMA = HERE.parent / "tracelens" / "analysis" / "analysis-1.json"
 

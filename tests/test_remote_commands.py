@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import CASES, READ, SENT, analysis_of, analyze_file, analyze_text, dump, each, string
+from support import CASES, READ, SENT, analysis_of, analyze_file, analyze_text, diagnose_bytes, dump, each, run, string
 
+from tests.goldens import with_mask
 from tracelens import inputs
 from tracelens.analysis import Analysis, Command, analyze
 from tracelens.reports import render, text
@@ -212,6 +213,34 @@ class TestDocument:
         shown = text.render(analyze_text(trace))
         assert shown.replace("\n", "").isprintable()
         assert all(len(line) <= 80 for line in shown.splitlines()[2:])
+
+
+class TestMasks:
+    """Each bit that shows a command shows the same of it."""
+
+    @each("mask", [511, 508, 142, 2, 16, 18, 144, 28])
+    def test_status(self, mask: int) -> None:
+        data = (NONE / "erlang-no-exec-1.8.1_DEV.log").read_bytes()
+        (session,) = diagnose_bytes(with_mask(data, mask))["sessions"]
+        (command,) = session["commands"]
+        assert (command["command"], command["exit_status"], command["stderr_bytes"]) == ("x", 255, 11)
+        assert command["stderr"] == ("[hidden]" if mask & 2 else None)
+
+    @each("mask", [140, 128])
+    def test_what_the_trace_does_not_show_is_not_told(self, mask: int) -> None:
+        data = (NONE / "ok-exit-status-1.9.0_DEV.log").read_bytes()
+        (session,) = diagnose_bytes(with_mask(data, mask))["sessions"]
+        assert "commands" not in session
+
+    def test_a_redacted_copy(self, tmp_path: Path) -> None:
+        trace = LOGIN + in_packets(b"mysql -pOchre.Lantern.7", status(1), b"Ochre " * 200) + END
+        (tmp_path / "trace.log").write_text(trace)
+        run("redact", tmp_path / "trace.log", "-o", tmp_path / "copy.log").check_returncode()
+        copy = with_secrets(tmp_path / "copy.log")
+        command = only(copy)
+        assert (command.exit_status, command.stderr_bytes, command.stderr) == (1, 1200, "[hidden]")
+        assert copy.holds.content_bytes == 0
+        assert "Ochre" not in str(copy)
 
 
 class TestText:

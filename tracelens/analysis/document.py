@@ -4,8 +4,7 @@ The order of the fields is the order in the JSON. Lines are 1-based lines of the
 document unless the user requests it. The JSON schema (`analysis-1.json`) is generated from these structs.
 """
 
-from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,7 +14,6 @@ from tracelens.rules.base import Advice, Basis, Kind, Rival
 from tracelens.rules.engine import Verdict
 from tracelens.sessions import LISTS
 
-T = TypeVar("T")
 SCHEMA = "tracelens/analysis/1"
 
 _PHASES = ["banner", "kex", "auth", "channel", "sftp", "scp"]
@@ -385,31 +383,6 @@ class Document(Struct, frozen=True, omit_defaults=True):
     analyses: tuple[Analysis, ...]
     unusable: Annotated[tuple[Unusable, ...], means("inputs that could not be analyzed, or not as a whole")]
     report: Annotated[Origin | None, means("in reports: how the document came about")] = None
-
-
-def with_lines_of(copy: T, original: Any) -> T:
-    """The copy of a document, or of a part of one, with the lines of the original.
-
-    Raises:
-        ValueError: the two do not have the same parts.
-    """
-    part: Any = copy
-    if isinstance(part, Struct | tuple | dict) and type(part) is not type(original):
-        raise ValueError(f"{type(part).__name__} in place of {type(original).__name__}")
-    if isinstance(part, Struct):
-        lines = _line_fields(type(part))
-        values = [(name, getattr(part, name), getattr(original, name)) for name in part.__struct_fields__]
-        part = type(part)(*(its if name in lines else with_lines_of(own, its) for name, own, its in values))
-    elif isinstance(part, tuple):
-        part = tuple(with_lines_of(*pair) for pair in zip(part, original, strict=True))
-    elif isinstance(part, dict):
-        part = {key: with_lines_of(value, original.get(key)) for key, value in part.items()}
-    return cast(T, part)
-
-
-@cache
-def _line_fields(struct: type[Struct]) -> frozenset[str]:
-    return frozenset(field.name for field in msgspec.structs.fields(struct) if field.type == Line)
 
 
 def schema_text() -> str:

@@ -125,7 +125,7 @@ def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> "list[Anal
 
 def _anonymized(original: "Analysis", name: str, redaction: "Redaction") -> "Analysis":
     from tracelens.analysis import analyze
-    from tracelens.analysis.document import with_lines_of
+    from tracelens.analysis.lines import with_lines_of
     from tracelens.inputs import Source
     from tracelens.inputs.streams import Stream
 

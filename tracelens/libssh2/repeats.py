@@ -36,8 +36,12 @@ MULTILINE = (
 
 
 def is_repeated(name: str, fields: Mapping[str, Value]) -> bool:
-    """Whether libssh2 repeats this event.
-
-    Of `SFTP_PACKET` only texts with `SFTP_DATA` count, of `DATA_RECEIVED` those that do not end with `STDERR`.
-    """
+    """Whether libssh2 repeats this event; a record of it that `is_singular` is none of the repeats."""
     return name in _TRANSFER or (name == FAILURE and fields.get("code") == EAGAIN)
+
+
+def is_singular(name: str, whole: bytes) -> bool:
+    """Whether a record says more than that it was repeated: its number or its stream decides."""
+    if name == DATA_RECEIVED:
+        return whole.endswith(STDERR)
+    return name == SFTP_PACKET and not SFTP_DATA.search(whole)

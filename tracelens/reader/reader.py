@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tracelens.libssh2 import events
 from tracelens.libssh2.events import Event
-from tracelens.libssh2.repeats import DATA_RECEIVED, FAILURE, MULTILINE, SFTP_DATA, SFTP_PACKET, STDERR, is_repeated
+from tracelens.libssh2.repeats import FAILURE, MULTILINE, is_repeated, is_singular
 from tracelens.reader.dumps import ROW, Dump, Layout, PartialDump, is_cut
 from tracelens.reader.framer import TAG, Framer
 from tracelens.reader.patterns import DIGITS, TEXT_KEPT, decoded, is_cut_beginning, is_cut_record
@@ -33,13 +33,6 @@ _PATIENCE, _WORTH = 16, 64
 _CONTINUED_LINES = 40
 _NO_CONTEXT = "unknown.unknown"
 Item = Event | Dump | Run
-
-
-def _is_singular(name: str, whole: bytes) -> bool:
-    """Whether a record says more than that it was repeated: its number or its stream decides."""
-    if name == DATA_RECEIVED:
-        return whole.endswith(STDERR)
-    return name == SFTP_PACKET and not SFTP_DATA.search(whole)
 
 
 class Reader(Framer):
@@ -143,7 +136,7 @@ class Reader(Framer):
         if known is None:
             known, parsed = self._new_shape(shape, context, text)
         name, repeated = known
-        if repeated and self._fold and not _is_singular(name, whole):
+        if repeated and self._fold and not is_singular(name, whole):
             self._streak += 1
             if begin >= 0:
                 self._learn(shape, begin, whole, context, name)

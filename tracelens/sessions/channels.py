@@ -137,7 +137,9 @@ def _add_request(state: State, channel: Channel, name: str, line: int, message: 
     """A request, unless it is the packet of one whose text came just before."""
     session, last = state.session, channel.requests[-1] if channel.requests else None
     if packet and last is not None and last.name == name and last.granted is None and not last.packet:
-        last.packet, last.message = True, message or last.message
+        last.packet = True
+        if name == "exec":  # the text may lack what follows a newline
+            last.message = message or last.message
         return last
     request = Request(name, line, message, packet=packet)
     channel.requests.append(request)
