@@ -12,7 +12,7 @@ from tracelens import __version__, rules
 from tracelens.analysis import Advice, Analysis, Error, Session, Unusable
 from tracelens.libssh2 import trace_mask
 from tracelens.reports.formats import Options
-from tracelens.reports.labels import PHASES, seconds
+from tracelens.reports.labels import reached, seconds
 from tracelens.reports.similar_sessions import groups
 from tracelens.reports.text import escaped
 from tracelens.reports.untraced import FULL_MASK
@@ -100,7 +100,7 @@ def _ranked(sessions: Sequence[Session]) -> list[Session]:
 
 def headline(session: Session) -> str:
     """How a session went, in a line."""
-    where, lasted = PHASES[session.phase], session.lasted
+    where, lasted = reached(session), session.lasted
     if session.verdict == "insufficient" and not session.phases:
         return "Not enough to tell: the trace does not show how far the session came"
     if session.verdict == "insufficient":

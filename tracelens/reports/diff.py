@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracelens.analysis import Operation, Session, Step
-from tracelens.reports.labels import LISTS, OUTCOMES, PHASE_NAMES, PHASES, seconds
+from tracelens.reports.labels import LISTS, OUTCOMES, PHASE_NAMES, reached, seconds
 from tracelens.reports.text import escaped
 
 # A phase counts as slower from this factor and this many seconds on.
@@ -83,7 +83,7 @@ def compare(good: Session, bad: Session) -> Result:
 def _side(session: Session) -> Side:
     summary = session.root.summary if session.root else None
     ends = (session.client_banner, session.server_banner)
-    return Side(session.verdict, session.root_cause, summary, *ends, PHASES[session.phase])
+    return Side(session.verdict, session.root_cause, summary, *ends, reached(session))
 
 
 def _decisive(differences: list[Difference], bad: Session) -> Difference | None:

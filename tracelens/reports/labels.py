@@ -94,6 +94,12 @@ _LONGEST = 400
 _ERROR = re.compile(r"(?:Failure Event: |the connection ends: |error )?(-\d{1,2}) - ")
 
 
+def reached(session: Session) -> str:
+    """How far a session came, in words; a trace that begins later may show no phase at all."""
+    known = session.phases or (session.root is not None and session.root.phase == session.phase)
+    return PHASES[session.phase] if known else "at a step that the trace does not show"
+
+
 def seconds(value: float | None) -> str:
     """A duration as a reader wants it: milliseconds below a second, whole seconds above a minute."""
     if value is None:

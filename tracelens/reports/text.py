@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from tracelens.analysis import Advice, Analysis, Ask, Error, Finding, Quote, Session
 from tracelens.libssh2 import trace_mask
-from tracelens.reports.labels import BASES_IN_TEXT, FATES_IN_TEXT, NOISE, PHASES, SIDES_IN_TEXT, VERDICTS, cut, outcome
+from tracelens.reports.labels import BASES_IN_TEXT, FATES_IN_TEXT, NOISE, SIDES_IN_TEXT, VERDICTS, cut, outcome, reached
 from tracelens.reports.similar_sessions import groups
 
 WIDTH = 80
@@ -183,7 +183,7 @@ def _undecided(session: Session) -> Iterator[str]:
 
 
 def _verdict(session: Session, paint: Paint) -> str:
-    where = PHASES[session.phase]
+    where = reached(session)
     if session.verdict == "insufficient" and not session.phases:
         return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace does not show how far the session came"
     lasted = "" if session.lasted is None or session.lasted < _SHORTEST else f"{session.lasted:.2f} s"
