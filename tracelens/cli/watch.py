@@ -108,6 +108,7 @@ def lines(analysis: "Analysis | None", waiting: float | None = None) -> list[str
 
 
 def _lines(session: "Session", waiting: float | None) -> Iterator[str]:
+    from tracelens.analysis.places import at
     from tracelens.reports.labels import PHASE_NAMES
 
     name = f"session {session.number}"
@@ -121,6 +122,6 @@ def _lines(session: "Session", waiting: float | None) -> Iterator[str]:
     for finding in session.findings:
         yield f"{name}: {finding.id}: {finding.summary}"
     if session.unexplained is not None:
-        yield f"{name}: {session.unexplained.text} (line {session.unexplained.line})"
+        yield f"{name}: {session.unexplained.text} (line {at(session.unexplained)})"
     if not session.open:
         yield f"{name}: ended, {_VERDICTS[session.verdict]}"

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tracelens import __version__, rules
 from tracelens.analysis import Advice, Analysis, Error, Session, Unusable
+from tracelens.analysis.places import place
 from tracelens.libssh2 import trace_mask
 from tracelens.reports.formats import Options
 from tracelens.reports.labels import reached, seconds
@@ -88,7 +89,7 @@ def printable(part: T) -> T:
     elif isinstance(whole, dict):
         whole = {key: printable(value) for key, value in whole.items()}
     elif isinstance(whole, Struct):
-        whole = type(whole)(*(printable(getattr(whole, name)) for name in whole.__struct_fields__))
+        whole = type(whole)(**{name: printable(getattr(whole, name)) for name in whole.__struct_fields__})
     return cast(T, whole)
 
 
@@ -143,8 +144,8 @@ def actions(session: Session, analysis: Analysis) -> dict[str, list[str]]:
 
 def listed_errors(session: Session) -> tuple[Error, ...]:
     """The errors of a session; none where the evidence has every one."""
-    proven = {quote.line for quote in session.root.evidence} if session.root else set()
-    return () if all(error.line in proven for error in session.errors) else session.errors
+    proven = {place(quote) for quote in session.root.evidence} if session.root else set()
+    return () if all(place(error) in proven for error in session.errors) else session.errors
 
 
 def environment(analysis: Analysis) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ Where a terminal and a page say the same in different words, both are here, one 
 import re
 
 from tracelens.analysis import Attempt, Quote, Session
+from tracelens.analysis.places import place
 from tracelens.ssh.codes import libssh2_error
 
 PHASES = {
@@ -138,14 +139,14 @@ def shows(quote: Quote, session: Session | None) -> str:
     error = _ERROR.match(quote.text)
     if error is not None:
         known = libssh2_error(int(error[1]))
-        final = session and any(e.line == quote.line and e.fate == "final" for e in session.errors)
+        final = session and any(place(e) == place(quote) and e.fate == "final" for e in session.errors)
         meaning = f"libssh2's error {known.name}: {known.meaning}" if known else "an error that libssh2 raised"
         fate = f" ({FATES['final']})" if final else ""
         return f"{meaning.rstrip('.')}{fate}."
     for pattern, meaning in _SHOWS.items():
         if pattern.match(quote.text):
             return meaning
-    step = next((s for s in session.steps if s.line == quote.line), None) if session else None
+    step = next((s for s in session.steps if place(s) == place(quote)), None) if session else None
     if step is not None:
         return "What the server sent." if step.sender == "server" else "What the client did."
     return "A step of the session."

@@ -11,6 +11,7 @@ from textwrap import wrap
 from typing import TypeVar
 
 from tracelens.analysis import Advice, Analysis, Ask, Error, Finding, Quote, Session
+from tracelens.analysis.places import at
 from tracelens.libssh2 import trace_mask
 from tracelens.reports.labels import BASES_IN_TEXT, FATES_IN_TEXT, NOISE, SIDES_IN_TEXT, VERDICTS, cut, outcome, reached
 from tracelens.reports.similar_sessions import groups
@@ -234,17 +235,17 @@ def _noise(session: Session, verbosity: int) -> Iterator[str]:
 
 def _facts(session: Session) -> Iterator[str]:
     for label, error in _labelled("Errors", session.errors[:20]):
-        yield from _field(label, f"line {error.line}: {error.text} ({FATES_IN_TEXT.get(error.fate, error.fate)})")
+        yield from _field(label, f"line {at(error)}: {error.text} ({FATES_IN_TEXT.get(error.fate, error.fate)})")
     agreed = [f"{name} {value}" for name, value in session.algorithms.items() if value]
     if agreed:
         yield from _field("Agreed", ", ".join(agreed))
     for label, attempt in _labelled("Logins", session.auth):
         remaining = f"; methods that can continue: {','.join(attempt.remaining)}" if attempt.remaining else ""
-        yield from _field(label, f"line {attempt.line}: {attempt.method} {outcome(attempt, session)}{remaining}")
+        yield from _field(label, f"line {at(attempt)}: {attempt.method} {outcome(attempt, session)}{remaining}")
     for label, operation in _labelled("Operations", session.operations[:10]):
         status = f" (status {operation.status})" if operation.status else ""
         what = f"{operation.verb} {operation.path} {operation.outcome}{status}"
-        yield from _field(label, f"line {operation.line}: {what}")
+        yield from _field(label, f"line {at(operation)}: {what}")
     for number, phase in enumerate(session.phases):
         if phase.lasted is not None:
             waiting = f", {phase.waited:.3f} s of it waiting" if phase.waited >= _LEAST else ""
@@ -281,7 +282,7 @@ def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[
 def _quotes(label: str, evidence: Sequence[Quote | Error]) -> Iterator[str]:
     for shown, quote in _labelled(label, evidence):
         text = _LIST.sub(lambda found: found[0].replace(",", ", "), escaped(quote.text))
-        lead = f"line {quote.line}  "
+        lead = f"line {at(quote)}  "
         yield from _indented(shown, lead, _wrapped(cut(text), WIDTH - _LABEL - len(lead)))
 
 
