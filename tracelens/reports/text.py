@@ -32,6 +32,8 @@ _UNDECIDED = {
     "sftp": "a program that only asks whether something is there gets this for a no, and goes on",
 }
 
+# Notices whose advice is always shown: how to trace better.
+_ADVISED = ("trace-mask-incomplete", "trace-no-newlines")
 # More sessions than this that went alike are shown as one, and named by so many ranges of numbers.
 _ALIKE, _RANGES = 3, 8
 # A shorter session (seconds) would be printed as 0.00 s.
@@ -70,7 +72,7 @@ def render(analysis: Analysis, verbosity: int = 0, paint: Paint = plain) -> str:
         lines.append("")
     for label, found in _labelled("Notice", notices):
         lines += _field(label, found.summary)
-        lines += _advice("", found.advice) if verbosity or found.id == "trace-mask-incomplete" else []
+        lines += _advice("", found.advice) if verbosity or found.id in _ADVISED else []
         lines += _quotes("", found.evidence[:3]) if verbosity else []
     lines += ["", *_trace(analysis, verbosity)]
     return "\n".join(lines) + "\n"
