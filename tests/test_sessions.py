@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from support import CASES, SAMPLES
+from support import CASES, SAMPLES, analyze_text, diagnose_text
 
 from tracelens import inputs
 from tracelens.reader import read
+from tracelens.reports.text import render
 from tracelens.sessions import Assembler, Channel, Session
 from tracelens.sessions.interleaved.packets import POSSIBLE, UNLIKELY, score_number
 from tracelens.sessions.state import State
@@ -275,3 +276,24 @@ class TestLimitsOfFacts:
         answer = b"18 67 00 00 : ^............g..\n0010: 00 02 00 00 00 0F 00 00"
         assert status in data
         assert only(data.replace(status, answer)).data.bytes == only(data).data.bytes + 15
+
+
+class TestTraceThatBeginsLater:
+    @pytest.mark.parametrize(
+        ("record", "phase"),
+        [
+            ("Transport: Packet type 6 received, length=17", "auth"),
+            ("Transport: Packet type 94 received, length=17", "channel"),
+            ("Key Ex: Client to Server IV and Key calculated", "kex"),
+        ],
+    )
+    def test_first_record_shows_the_phase(self, record: str, phase: str) -> None:
+        (session,) = diagnose_text(f"[libssh2] 0.100000 {record}\n")["sessions"]
+        assert session["phase"] == phase
+        assert "banner" not in [p["name"] for p in session["phases"]]
+
+    @pytest.mark.parametrize("error", ["-31 - Read Packet At Unexpected Offset", "-16 - PK - Invalid key tag or value"])
+    def test_failure_at_an_unknown_step_is_not_said_to_be_at_the_beginning(self, error: str) -> None:
+        analysis = analyze_text(f"[libssh2] 0.100000 Failure Event: {error}\n")
+        assert analysis.sessions[0].phases == ()
+        assert "before the SSH greeting" not in render(analysis)

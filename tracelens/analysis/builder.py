@@ -32,12 +32,14 @@ class Builder(Struct, frozen=True):
     Attributes:
         hide: masks the secrets in a text.
         line_of: the place of a record among all records -> its line in the input.
+        record_of: the place -> which record of its line it is; None where a line has one.
         steps: the steps of the sessions.
         show_secrets: whether sessions list their secrets.
     """
 
     hide: Callable[[str], str]
     line_of: Callable[[int], int]
+    record_of: Callable[[int], int | None]
     steps: Steps
     show_secrets: bool = False
 
@@ -102,17 +104,20 @@ class Builder(Struct, frozen=True):
     def _lines(self, first: int, last: int) -> dict[str, int]:
         return {"line": self.line_of(first), "last_line": self.line_of(last)}
 
+    def _place(self, first: int, last: int) -> dict[str, int | None]:
+        return {**self._lines(first, last), "record": self.record_of(first)}
+
     def _quote(self, quote: model.Quote) -> document.Quote:
-        return document.Quote(self.line_of(quote.line), self._sentence(quote.text))
+        return document.Quote(self.line_of(quote.line), self._sentence(quote.text), record=self.record_of(quote.line))
 
     def _attempt(self, attempt: model.Attempt) -> document.Attempt:
-        lines = self._lines(attempt.line, max(attempt.end_line, attempt.line))
-        return _copy(document.Attempt, attempt, **lines, user=self._text(attempt.user))
+        place = self._place(attempt.line, max(attempt.end_line, attempt.line))
+        return _copy(document.Attempt, attempt, **place, user=self._text(attempt.user))
 
     def _operation(self, operation: model.Operation) -> document.Operation:
-        lines = self._lines(operation.line, max(operation.end_line, operation.line))
+        place = self._place(operation.line, max(operation.end_line, operation.line))
         texts = {name: self._text(getattr(operation, name)) for name in ("path", "target", "message")}
-        return _copy(document.Operation, operation, **lines, **texts, started=operation.time)
+        return _copy(document.Operation, operation, **place, **texts, started=operation.time)
 
     def _commands(self, session: Session) -> Iterator[document.Command]:
         """The programs that ran on the server, in the order of their requests."""
@@ -156,11 +161,11 @@ class Builder(Struct, frozen=True):
         return document.Phase(phase.name, phase.started, phase.ended, round(phase.waited, 6), *lines)
 
     def _step(self, step: Step) -> document.Step:
-        lines, what = (self.line_of(step.line), self.line_of(step.last_line)), self.hide(step.what)
-        return document.Step(*lines, step.time, step.last_time, step.sender, what, step.phase, step.kind, step.count)
+        return _copy(document.Step, step, **self._place(step.line, step.last_line), what=self.hide(step.what))
 
     def _error(self, failure: model.Failure) -> document.Error:
-        return document.Error(self.line_of(failure.line), failure.code, self.hide(failure.quote.text), failure.fate)
+        line, record, text = self.line_of(failure.line), self.record_of(failure.line), self.hide(failure.quote.text)
+        return document.Error(line, failure.code, text, failure.fate, record=record)
 
     def _secret(self, secret: model.FoundSecret) -> document.ShownSecret:
         value = secret.value.decode("utf-8", "backslashreplace")

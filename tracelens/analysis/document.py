@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tracelens.analysis.json_text import encoded, json_text
+from tracelens.analysis.places import Line, Placed, Record
 from tracelens.rules.base import Advice, Basis, Kind, Rival
 from tracelens.rules.engine import Verdict
 from tracelens.sessions import LISTS
@@ -26,7 +27,6 @@ def means(description: str, **schema: object) -> Meta:
     return Meta(description=description, extra_json_schema=schema or None)
 
 
-Line = Annotated[int, Meta(ge=0, description="1-based line of the decompressed input; 0 where there is none")]
 Seconds = Annotated[float | None, means("seconds on the trace's own clock; null where the trace prints none")]
 PhaseName = Annotated[str, means("how far an SSH session came, or where something happened", enum=[*_PHASES, "done"])]
 CausePhase = Annotated[str, Meta(extra_json_schema={"enum": [*_PHASES, "transport", "client", "done"]})]
@@ -38,7 +38,7 @@ def _seconds(started: float | None, ended: float | None) -> float | None:
     return None if started is None or ended is None else ended - started
 
 
-class Quote(Struct, frozen=True):
+class Quote(Placed, frozen=True):
     """A place in the trace."""
 
     line: Line
@@ -114,7 +114,7 @@ class Offers(Struct, frozen=True):
     server: Offer | None
 
 
-class Attempt(Struct, frozen=True):
+class Attempt(Placed, frozen=True):
     """An attempt to log in (RFC 4252), or a local failure before one could be sent."""
 
     method: str
@@ -129,7 +129,7 @@ class Attempt(Struct, frozen=True):
     fingerprint: Annotated[str | None, means("the key's")]
 
 
-class Operation(Struct, frozen=True):
+class Operation(Placed, frozen=True):
     """An SFTP or SCP operation; of reads and writes those that failed."""
 
     verb: Annotated[str, means("SFTP's name of the request")]
@@ -187,7 +187,7 @@ class Phase(Struct, frozen=True):
         return _seconds(self.started, self.ended)
 
 
-class Step(Struct, frozen=True, rename={"sender": "from"}):
+class Step(Placed, frozen=True, rename={"sender": "from"}):
     """A message or an error, in the order of the trace; repeats next to each other are one step."""
 
     line: Line
@@ -201,7 +201,7 @@ class Step(Struct, frozen=True, rename={"sender": "from"}):
     count: Annotated[int, Meta(ge=1, description="how many repeated messages the step is")]
 
 
-class Error(Struct, frozen=True):
+class Error(Placed, frozen=True):
     """An error that libssh2 raised, and what became of it."""
 
     line: Line

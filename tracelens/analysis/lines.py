@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 from msgspec import Struct
 
-from tracelens.analysis.document import Line
+from tracelens.analysis.places import Line, Record
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ def with_lines_of(copy: T, original: Any) -> T:
     if isinstance(part, Struct):
         lines = _line_fields(type(part))
         values = [(name, getattr(part, name), getattr(original, name)) for name in part.__struct_fields__]
-        part = type(part)(*(its if name in lines else with_lines_of(own, its) for name, own, its in values))
+        part = type(part)(**{name: its if name in lines else with_lines_of(own, its) for name, own, its in values})
     elif isinstance(part, tuple):
         part = tuple(with_lines_of(*pair) for pair in zip(part, original, strict=True))
     elif isinstance(part, dict):
@@ -33,4 +33,4 @@ def with_lines_of(copy: T, original: Any) -> T:
 
 @cache
 def _line_fields(struct: type[Struct]) -> frozenset[str]:
-    return frozenset(field.name for field in msgspec.structs.fields(struct) if field.type == Line)
+    return frozenset(field.name for field in msgspec.structs.fields(struct) if field.type in (Line, Record))

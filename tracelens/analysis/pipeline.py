@@ -67,7 +67,8 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
     )
     notices = [found for rule in in_force if rule.scope == "trace" and (found := rule.ask(trace))]
     hide = str if show_secrets else _hider(value for session in sessions for value in session.hidden)
-    parts = builder.Builder(hide, assembly.line_of if assembly.shared else int, steps, show_secrets)
+    line_of, record_of = (assembly.line_of, assembly.record_of) if assembly.shared else (int, _alone)
+    parts = builder.Builder(hide, line_of, record_of, steps, show_secrets)
     return Analysis(
         source=Source(
             name=origin.name,
@@ -85,6 +86,10 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
         comparisons=compare(sessions, diagnoses, hide),
         notices=tuple(map(parts.finding, notices)),
     )
+
+
+def _alone(line: int) -> None:
+    """No line has several records."""
 
 
 def to_document(

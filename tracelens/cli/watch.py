@@ -108,6 +108,7 @@ def lines(analysis: "Analysis | None", waiting: float | None = None) -> list[str
 
 
 def _lines(session: "Session", waiting: float | None) -> Iterator[str]:
+    from tracelens.analysis.places import at
     from tracelens.reports.labels import PHASE_NAMES
     from tracelens.reports.remote_commands import verdict_note
 
@@ -122,7 +123,7 @@ def _lines(session: "Session", waiting: float | None) -> Iterator[str]:
     for finding in session.findings:
         yield f"{name}: {finding.id}: {finding.summary}"
     if session.unexplained is not None:
-        yield f"{name}: {session.unexplained.text} (line {session.unexplained.line})"
+        yield f"{name}: {session.unexplained.text} (line {at(session.unexplained)})"
     if not session.open:
         note = verdict_note(session)
         yield f"{name}: ended, {_VERDICTS[session.verdict]}{', but ' + note if note else ''}"

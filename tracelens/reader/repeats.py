@@ -41,6 +41,7 @@ class Run(Struct):
     last_text: str = ""
     moved: float | None = None  # when something other than polling last happened
     anew: bool = False
+    on_last_line: int = 0  # how many of the records begin on the last line
 
     def add(self, name: str, line: int, time: float | None, text: str) -> None:
         """Adds one record."""
@@ -50,6 +51,7 @@ class Run(Struct):
             if name not in POLLS:
                 self.moved = time
         self.counts[name] = self.counts.get(name, 0) + 1
+        self.on_last_line = self.on_last_line + 1 if line == self.last_line else 1
         self.last_line, self.last_text, self.waiting = line, text, None
         if name == FAILURE:
             message = text.partition(" - ")[2]
@@ -69,6 +71,8 @@ class Run(Struct):
             retry.count += more.count
             retry.paused += more.paused
             retry.last_line = more.last_line
+        begun = self.on_last_line if following.last_line == self.last_line else 0
+        self.on_last_line = begun + following.on_last_line
         self.last_line, self.last_text, self.waiting = following.last_line, following.last_text, following.waiting
         self.ended = self.ended if following.ended is None else following.ended
         self.moved = self.moved if following.moved is None else following.moved

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tracelens.analysis import Phase, Session, Step
+from tracelens.analysis.places import Place, at, place
 from tracelens.reports.labels import PHASE_NAMES, clock, seconds
 
 WIDTH = 860
@@ -31,7 +32,7 @@ class Row(Struct, frozen=True):
     phase: str = ""
     right: bool = False
     time: str = ""
-    line: int = 0
+    at: str = ""
     failing: bool = False
     on: Literal["client", "server"] = "client"
 
@@ -61,13 +62,13 @@ def sequence(session: Session, marks: int) -> Chart | None:
     """The sequence chart of a session, with at most about `marks` steps; None without steps."""
     if not session.steps:
         return None
-    failing_line = _failing_line(session)
+    failing = _failing_place(session)
     total = (session.ended or 0) - (session.started or 0)
     threshold = max(total * _SHARE, _SHORTEST)
     rows: list[Row] = []
     y, phase = _HEAD, ""
     before: Step | None = None
-    kept = _kept(session.steps, failing_line, marks)
+    kept = _kept(session.steps, failing, marks)
     for number, following in zip(kept, [*kept[1:], 0], strict=True):
         step = session.steps[number]
         if before is not None and before.last_time is not None and step.time is not None:
@@ -79,7 +80,7 @@ def sequence(session: Session, marks: int) -> Chart | None:
             phase = step.phase
             rows.append(Row("phase", y, _PHASE, PHASE_NAMES[phase], phase))
             y += _PHASE
-        rows.append(_mark(step, y, failing_line))
+        rows.append(_mark(step, y, failing))
         y += _ROW
         before = step
         if skipped := max(following - number - 1, 0):
@@ -92,11 +93,11 @@ def sequence(session: Session, marks: int) -> Chart | None:
     return Chart(rows, y + 10)
 
 
-def _mark(step: Step, y: int, failing_line: int | None) -> Row:
+def _mark(step: Step, y: int, failing: Place | None) -> Row:
     text = step.what if step.count == 1 else f"{step.count} x {step.what}"
     text = text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
-    right, failing = step.sender == "client", step.line == failing_line
-    return Row(step.kind, y, _ROW, text, step.phase, right, clock(step.time), step.line, failing)
+    right, fails = step.sender == "client", place(step) == failing
+    return Row(step.kind, y, _ROW, text, step.phase, right, clock(step.time), at(step), fails)
 
 
 def _asks(step: Step) -> bool:
@@ -120,13 +121,13 @@ def _silence(session: Session, y: int, threshold: float) -> Row | None:
     return Row("wait", y, 44, text, on="server" if _asks(last) else "client")
 
 
-def _kept(steps: Sequence[Step], failing_line: int | None, marks: int) -> list[int]:
+def _kept(steps: Sequence[Step], failing: Place | None, marks: int) -> list[int]:
     """The numbers of the steps that are drawn: the first, the last, and those around the failing one."""
     count, part = len(steps), marks // 3
     if count <= marks:
         return list(range(count))
     kept = {*range(part), *range(count - part, count)}
-    middle = next((n for n, step in enumerate(steps) if step.line == failing_line), None)
+    middle = next((n for n, step in enumerate(steps) if place(step) == failing), None)
     if middle is None or middle in kept:
         middle = part + part // 2
     kept.update(n for n in range(middle - part * 2 // 3, middle + part // 3) if 0 <= n < count)
@@ -152,8 +153,8 @@ def spans(session: Session) -> list[Span]:
 
 def failing_x(session: Session) -> float | None:
     """Where the bar of phases is marked: at the step by which the session failed."""
-    line = _failing_line(session)
-    step = next((s for s in session.steps if s.line == line), None)
+    failing = _failing_place(session)
+    step = next((s for s in session.steps if place(s) == failing), None)
     timed = [(p.started, p.ended) for p in session.phases if p.started is not None and p.ended is not None]
     if step is None or step.time is None or not timed:
         return None
@@ -162,9 +163,9 @@ def failing_x(session: Session) -> float | None:
     return round(WIDTH * min(max(share, 0.0), 1.0), 1)
 
 
-def _failing_line(session: Session) -> int | None:
-    """The line of the step by which the session failed: an error's where there is one, else the first proof's."""
-    final = session.final_error.line if session.final_error else None
-    steps = {step.line for step in session.steps}
-    proofs = [quote.line for quote in session.root.evidence] if session.root else []
-    return next((line for line in (final, *proofs) if line in steps), final)
+def _failing_place(session: Session) -> Place | None:
+    """The place of the step by which the session failed: an error's where there is one, else the first proof's."""
+    final = place(session.final_error) if session.final_error else None
+    steps = set(map(place, session.steps))
+    proofs = map(place, session.root.evidence) if session.root else ()
+    return next((found for found in (final, *proofs) if found in steps), final)

@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from tracelens import __version__, rules
 from tracelens.analysis import Advice, Analysis, Error, Session, Unusable
+from tracelens.analysis.places import place
 from tracelens.libssh2 import trace_mask
 from tracelens.reports.formats import Options
-from tracelens.reports.labels import PHASES, seconds
+from tracelens.reports.labels import reached, seconds
 from tracelens.reports.remote_commands import verdict_note
 from tracelens.reports.similar_sessions import groups
 from tracelens.reports.text import escaped
@@ -89,7 +90,7 @@ def printable(part: T) -> T:
     elif isinstance(whole, dict):
         whole = {key: printable(value) for key, value in whole.items()}
     elif isinstance(whole, Struct):
-        whole = type(whole)(*(printable(getattr(whole, name)) for name in whole.__struct_fields__))
+        whole = type(whole)(**{name: printable(getattr(whole, name)) for name in whole.__struct_fields__})
     return cast(T, whole)
 
 
@@ -101,7 +102,7 @@ def _ranked(sessions: Sequence[Session]) -> list[Session]:
 
 def headline(session: Session) -> str:
     """How a session went, in a line."""
-    where, lasted = PHASES[session.phase], session.lasted
+    where, lasted = reached(session), session.lasted
     if session.verdict == "insufficient" and not session.phases:
         return "Not enough to tell: the trace does not show how far the session came"
     if session.verdict == "insufficient":
@@ -151,8 +152,8 @@ def actions(session: Session, analysis: Analysis) -> dict[str, list[str]]:
 
 def listed_errors(session: Session) -> tuple[Error, ...]:
     """The errors of a session; none where the evidence has every one."""
-    proven = {quote.line for quote in session.root.evidence} if session.root else set()
-    return () if all(error.line in proven for error in session.errors) else session.errors
+    proven = {place(quote) for quote in session.root.evidence} if session.root else set()
+    return () if all(place(error) in proven for error in session.errors) else session.errors
 
 
 def environment(analysis: Analysis) -> list[tuple[str, str]]:

@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracelens.analysis import Operation, Session, Step
-from tracelens.reports.labels import LISTS, OUTCOMES, PHASE_NAMES, PHASES, seconds
+from tracelens.analysis.places import Placed, at
+from tracelens.reports.labels import LISTS, OUTCOMES, PHASE_NAMES, reached, seconds
 from tracelens.reports.text import escaped
 
 # A phase counts as slower from this factor and this many seconds on.
@@ -35,7 +36,7 @@ class Side(Struct, frozen=True):
     reached: str
 
 
-class Place(Struct, frozen=True, rename={"sender": "from"}):
+class Place(Placed, frozen=True, rename={"sender": "from"}):
     """A step of a session."""
 
     line: int
@@ -83,7 +84,7 @@ def compare(good: Session, bad: Session) -> Result:
 def _side(session: Session) -> Side:
     summary = session.root.summary if session.root else None
     ends = (session.client_banner, session.server_banner)
-    return Side(session.verdict, session.root_cause, summary, *ends, PHASES[session.phase])
+    return Side(session.verdict, session.root_cause, summary, *ends, reached(session))
 
 
 def _decisive(differences: list[Difference], bad: Session) -> Difference | None:
@@ -121,7 +122,10 @@ def _path(session: Session) -> list[Step]:
 
 def _place(steps: list[Step]) -> Place | None:
     """The first of the steps."""
-    return Place(steps[0].line, steps[0].sender, escaped(steps[0].what)) if steps else None
+    if not steps:
+        return None
+    first = steps[0]
+    return Place(first.line, first.sender, escaped(first.what), record=first.record)
 
 
 def _key(step: Step) -> tuple[str, str]:
@@ -319,10 +323,10 @@ def to_text(result: Result, good: str, bad: str) -> str:
             lines.append(f"      {escaped(side.summary)}")
     if found := result.divergence:
         after = found.after
-        where = f" after {after.what} (line {after.line} of the good one)." if after else " at once."
+        where = f" after {after.what} (line {at(after)} of the good one)." if after else " at once."
         lines += ["", f"They part{where}"]
         for label, step in (("good", found.good), ("bad", found.bad)):
-            text = f"the {step.sender}: {step.what} (line {step.line})" if step else "nothing more"
+            text = f"the {step.sender}: {step.what} (line {at(step)})" if step else "nothing more"
             lines.append(f"  {label:<6}{text}")
     else:
         lines += ["", "Both take the same steps."]

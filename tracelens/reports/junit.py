@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
 from tracelens.analysis import Analysis, Session
+from tracelens.analysis.places import at
 from tracelens.reports.formats import Options
 from tracelens.reports.labels import SIDES
 from tracelens.reports.text import escaped
@@ -45,9 +46,9 @@ def _verdict(case: ET.Element, session: Session) -> None:
         ET.SubElement(case, "skipped", message="the trace does not show enough to tell")
     elif error is not None:
         failure = ET.SubElement(case, "failure", message=escaped(error.text), type="unexplained")
-        failure.text = f"line {error.line}: {escaped(error.text)}"
+        failure.text = f"line {at(error)}: {escaped(error.text)}"
     elif root is not None:
         failure = ET.SubElement(case, "failure", message=escaped(root.summary), type=root.id)
-        proof = [f"line {quote.line}: {escaped(quote.text)}" for quote in root.evidence]
+        proof = [f"line {at(quote)}: {escaped(quote.text)}" for quote in root.evidence]
         advice = [f"{SIDES[entry.who]}: {escaped(entry.action)}" for entry in root.advice]
         failure.text = "\n".join([*proof, *advice])

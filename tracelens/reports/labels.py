@@ -6,6 +6,7 @@ Where a terminal and a page say the same in different words, both are here, one 
 import re
 
 from tracelens.analysis import Attempt, Quote, Session
+from tracelens.analysis.places import place
 from tracelens.ssh.codes import libssh2_error
 
 PHASES = {
@@ -94,6 +95,12 @@ _LONGEST = 400
 _ERROR = re.compile(r"(?:Failure Event: |the connection ends: |error )?(-\d{1,2}) - ")
 
 
+def reached(session: Session) -> str:
+    """How far a session came, in words; a trace that begins later may show no phase at all."""
+    known = session.phases or (session.root is not None and session.root.phase == session.phase)
+    return PHASES[session.phase] if known else "at a step that the trace does not show"
+
+
 def seconds(value: float | None) -> str:
     """A duration as a reader wants it: milliseconds below a second, whole seconds above a minute."""
     if value is None:
@@ -132,14 +139,14 @@ def shows(quote: Quote, session: Session | None) -> str:
     error = _ERROR.match(quote.text)
     if error is not None:
         known = libssh2_error(int(error[1]))
-        final = session and any(e.line == quote.line and e.fate == "final" for e in session.errors)
+        final = session and any(place(e) == place(quote) and e.fate == "final" for e in session.errors)
         meaning = f"libssh2's error {known.name}: {known.meaning}" if known else "an error that libssh2 raised"
         fate = f" ({FATES['final']})" if final else ""
         return f"{meaning.rstrip('.')}{fate}."
     for pattern, meaning in _SHOWS.items():
         if pattern.match(quote.text):
             return meaning
-    step = next((s for s in session.steps if s.line == quote.line), None) if session else None
+    step = next((s for s in session.steps if place(s) == place(quote)), None) if session else None
     if step is not None:
         return "What the server sent." if step.sender == "server" else "What the client did."
     return "A step of the session."

@@ -16,6 +16,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tracelens.analysis import Analysis
+from tracelens.analysis.places import at
 from tracelens.libssh2 import trace_mask
 from tracelens.reports import archive, chart, labels, remote_commands
 from tracelens.reports import content as contents
@@ -136,7 +137,7 @@ def _cell(text: str) -> str:
 
 _FILTERS: dict[str, Callable[..., object]] = {
     "prose": _prose, "md": _md, "code": _code, "cell": _cell, "cut": labels.cut,
-    "clock": labels.clock, "seconds": labels.seconds, "outcome": labels.outcome, "shows": labels.shows,
+    "at": at, "clock": labels.clock, "seconds": labels.seconds, "outcome": labels.outcome, "shows": labels.shows,
     "side": labels.SIDES.__getitem__, "fate": lambda fate: labels.FATES.get(fate, fate),
     "basis": labels.BASES.__getitem__, "phase_name": labels.PHASE_NAMES.__getitem__,
     "headline": contents.headline, "paragraphs": contents.paragraphs, "actions": contents.actions,

@@ -87,5 +87,7 @@ def _result(found: Finding, uri: str, session: Session | None) -> dict[str, obje
 
 def _place(quote: Quote, uri: str) -> dict[str, object]:
     text = {"text": escaped(quote.text)}
-    region = {"startLine": max(quote.line, 1), "snippet": text}
+    region: dict[str, object] = {"startLine": max(quote.line, 1), "snippet": text}
+    if quote.record is not None:
+        region["properties"] = {"record": quote.record}
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}, "message": text}

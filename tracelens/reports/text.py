@@ -11,9 +11,10 @@ from textwrap import wrap
 from typing import TypeVar
 
 from tracelens.analysis import Advice, Analysis, Ask, Error, Finding, Quote, Session
+from tracelens.analysis.places import at
 from tracelens.libssh2 import trace_mask
 from tracelens.reports import remote_commands
-from tracelens.reports.labels import BASES_IN_TEXT, FATES_IN_TEXT, NOISE, PHASES, SIDES_IN_TEXT, VERDICTS, cut, outcome
+from tracelens.reports.labels import BASES_IN_TEXT, FATES_IN_TEXT, NOISE, SIDES_IN_TEXT, VERDICTS, cut, outcome, reached
 from tracelens.reports.similar_sessions import groups
 
 WIDTH = 80
@@ -32,6 +33,8 @@ _UNDECIDED = {
     "sftp": "a program that only asks whether something is there gets this for a no, and goes on",
 }
 
+# Notices whose advice is always shown: how to trace better.
+_ADVISED = ("trace-mask-incomplete", "trace-no-newlines")
 # More sessions than this that went alike are shown as one, and named by so many ranges of numbers.
 _ALIKE, _RANGES = 3, 8
 # A shorter session (seconds) would be printed as 0.00 s.
@@ -72,7 +75,7 @@ def render(analysis: Analysis, verbosity: int = 0, paint: Paint = plain) -> str:
         lines.append("")
     for label, found in _labelled("Notice", notices):
         lines += _field(label, found.summary)
-        lines += _advice("", found.advice) if verbosity or found.id == "trace-mask-incomplete" else []
+        lines += _advice("", found.advice) if verbosity or found.id in _ADVISED else []
         lines += _quotes("", found.evidence[:3]) if verbosity else []
     lines += ["", *_trace(analysis, verbosity)]
     return "\n".join(lines) + "\n"
@@ -213,7 +216,7 @@ def _commands(session: Session, verbosity: int) -> Iterator[str]:
 
 
 def _verdict(session: Session, paint: Paint) -> str:
-    where = PHASES[session.phase]
+    where = reached(session)
     if session.verdict == "insufficient" and not session.phases:
         return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace does not show how far the session came"
     lasted = "" if session.lasted is None or session.lasted < _SHORTEST else f"{session.lasted:.2f} s"
@@ -266,17 +269,17 @@ def _noise(session: Session, verbosity: int) -> Iterator[str]:
 
 def _facts(session: Session) -> Iterator[str]:
     for label, error in _labelled("Errors", session.errors[:20]):
-        yield from _field(label, f"line {error.line}: {error.text} ({FATES_IN_TEXT.get(error.fate, error.fate)})")
+        yield from _field(label, f"line {at(error)}: {error.text} ({FATES_IN_TEXT.get(error.fate, error.fate)})")
     agreed = [f"{name} {value}" for name, value in session.algorithms.items() if value]
     if agreed:
         yield from _field("Agreed", ", ".join(agreed))
     for label, attempt in _labelled("Logins", session.auth):
         remaining = f"; methods that can continue: {','.join(attempt.remaining)}" if attempt.remaining else ""
-        yield from _field(label, f"line {attempt.line}: {attempt.method} {outcome(attempt, session)}{remaining}")
+        yield from _field(label, f"line {at(attempt)}: {attempt.method} {outcome(attempt, session)}{remaining}")
     for label, operation in _labelled("Operations", session.operations[:10]):
         status = f" (status {operation.status})" if operation.status else ""
         what = f"{operation.verb} {operation.path} {operation.outcome}{status}"
-        yield from _field(label, f"line {operation.line}: {what}")
+        yield from _field(label, f"line {at(operation)}: {what}")
     for number, phase in enumerate(session.phases):
         if phase.lasted is not None:
             waiting = f", {phase.waited:.3f} s of it waiting" if phase.waited >= _LEAST else ""
@@ -313,7 +316,7 @@ def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[
 def _quotes(label: str, evidence: Sequence[Quote | Error]) -> Iterator[str]:
     for shown, quote in _labelled(label, evidence):
         text = _LIST.sub(lambda found: found[0].replace(",", ", "), escaped(quote.text))
-        lead = f"line {quote.line}  "
+        lead = f"line {at(quote)}  "
         yield from _indented(shown, lead, _wrapped(cut(text), WIDTH - _LABEL - len(lead)))
 
 

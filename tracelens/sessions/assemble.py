@@ -163,6 +163,10 @@ class Assembler:
         """The line of the input that a session's line number means; see `Places`."""
         return self._places.line_of(place)
 
+    def record_of(self, place: int) -> int | None:
+        """Which record of its line that is; see `Places`."""
+        return self._places.record_of(place)
+
     def finish(self) -> None:
         """Give the items that still wait for later ones to their sessions."""
         while self._ahead:

@@ -82,6 +82,11 @@ class Assembly:
                 return line
         return place
 
+    def record_of(self, place: int) -> int | None:
+        """Which record of its line a session's line number means; None where a line has one record at most."""
+        records = (assembler.record_of(place) for _, assembler in self._parts if assembler.shared)
+        return next((record for record in records if record is not None), None)
+
     def forget_cut_end(self, line: int) -> None:
         """Do not count the input's last line, which was cut, among the records with an unknown text."""
         for _, assembler in self._parts:

@@ -44,6 +44,8 @@ def take_event(state: State, event: Event) -> None:
         state.imply_login(event.line)
     elif event.context == "Userauth" and state.phase in ("banner", "kex"):
         state.imply("auth", event.line)
+    elif event.context == "Key Ex" and state.phase == "banner":
+        state.enter("kex", event.line)
     state.last_event, state.last_sent = name, 0
     if name not in ("transport.looking_for_packet", "transport.packet_received"):
         state.last_received = None

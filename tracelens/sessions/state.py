@@ -72,7 +72,13 @@ def shown(event: Event) -> str:
 
 
 # RFC 4250, 4.1.2: the numbers of the messages of each protocol.
-_PHASE_OF_NUMBERS = ((range(20, 50), "kex"), (range(50, 80), "auth"), (range(80, 101), "channel"))
+# 5 and 6 ask for the login's service.
+_PHASE_OF_NUMBERS = (
+    (range(5, 7), "auth"),
+    (range(20, 50), "kex"),
+    (range(50, 80), "auth"),
+    (range(80, 101), "channel"),
+)
 
 
 class State(Struct, eq=False):
