@@ -35,6 +35,7 @@ _DATE = re.compile(
     rb"\d{4}[-/]\d\d[-/]\d\d.*|\d{1,2}[-/.]\w{2,3}[-/.]\d{2,4}|\d{4}-\d\d-\d\dT\d\d|\d{9,}(?:\.\d+)?"
     rb"|(?i:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 )
+_MONTH = re.compile(rb"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*")
 _ROW = re.compile(rb"(?:^|[^\w])([0-9a-f]{4,8}): (?:[0-9A-F]{2} )")
 _TITLE = re.compile(rb"=> (?:lib)?ssh2_\w+[^(]{0,20}\(?\)?[^(]{0,20}\((\d{1,9}) bytes\)")
 _CLOCK = re.compile(rb"\[libssh2\] (\d{1,9}\.\d{1,6}) ")
@@ -248,17 +249,20 @@ def _with_more_words(
         more = tuple(sorted((*places, at)))
         wider = _pattern(like, [more] * len(like))
         by_it = _split_by(wider, lines)
-        if _proves(by_it, split):
+        if len(by_it.streams) > len(split.streams) and _proves(by_it, split):
             places, pattern, split = more, wider, by_it
     return pattern
 
 
 def _may_name(prefix: Prefix, at: int) -> bool:
-    """Whether the word is no part of a time."""
+    """Whether the word is no part of a date or time."""
     word, place = prefix.words[at], 0
     for earlier in prefix.words[:at]:
         place = prefix.text.find(earlier, place) + len(earlier)
     place = prefix.text.find(word, place)
+    near = (*prefix.words[max(at - 1, 0) : at], *prefix.words[at + 1 : at + 2])
+    if word.isdigit() and any(map(_MONTH.fullmatch, near)):
+        return False
     is_time = any(found.start() <= place < found.end() for found in _TIME_OF_DAY.finditer(prefix.text))
     return not is_time and _DATE.fullmatch(word) is None
 

@@ -6,7 +6,7 @@ too, and none is ever in memory as a whole. What a string is: RFC 8259, section 
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -81,8 +81,8 @@ def _undo(head: bytes, opener: bytes, texts: list[bytes]) -> Undo | None:
     lines = [line for line in head.splitlines() if line.strip()]
     a_line_each = sum(re.search(opener, line) is not None for line in lines) * 2 > len(lines) > 1
     objects = [line for line in lines if line.lstrip().startswith(b"{") and re.search(opener, line) is not None]
-    prefix_of = process_fields.find(objects) if a_line_each and objects else None
-    return _Strings(opener, newline, _decoder(lines, texts) if a_line_each else None, a_line_each, prefix_of).undo
+    process = process_fields.find(objects) if a_line_each and objects else None
+    return _Strings(opener, newline, _decoder(lines, texts) if a_line_each else None, a_line_each, process).undo
 
 
 def _in_rows(head: bytes) -> bytes:
@@ -133,7 +133,7 @@ class _Strings:
         newline: what a string lacks at its end, escaped.
         decoder: of lines that are objects, and how many keys lead to the string; None if they are not.
         a_line_each: whether lines keep their numbers.
-        prefix_of: the prefix that names a line's process, if its fields do.
+        process: the fields that name a line's process, if any do.
     """
 
     def __init__(
@@ -142,9 +142,9 @@ class _Strings:
         newline: bytes,
         decoder: Any,
         a_line_each: bool,
-        prefix_of: Callable[[bytes], bytes] | None = None,
+        process: re.Pattern[bytes] | None = None,
     ) -> None:
-        self._prefix_of = prefix_of
+        self._process = process
         self._decoder = decoder
         self._whole = re.compile(rb'%s"(%s)(?:"|$)' % (opener, _INSIDE), re.MULTILINE)
         self._open = re.compile(opener + b'"', re.MULTILINE)
@@ -171,9 +171,9 @@ class _Strings:
 
     def _of_lines(self, lines: bytes) -> bytes:
         """The strings of whole lines, with prefixes that name their processes."""
-        if self._prefix_of is None:
+        if self._process is None:
             return self._strings_of(lines)
-        return process_fields.with_prefixes(lines, self._prefix_of, self._strings_of)
+        return process_fields.with_prefixes(lines, self._process, self._strings_of)
 
     def _strings_of(self, lines: bytes) -> bytes:
         """The strings of whole lines."""

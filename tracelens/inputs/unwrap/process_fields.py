@@ -5,8 +5,7 @@
 """
 
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 
 # Names of fields in lower case without what joins their words, and how the prefix is written.
 _PIDS = (b"pid", b"processpid", b"processid", b"procid")
@@ -40,41 +39,41 @@ def prefix(values: dict[bytes, bytes]) -> bytes:
     return b""
 
 
-def of_object(line: bytes) -> bytes:
-    """The prefix that the fields of a line of JSON give."""
-    return prefix({plain(name): value for name, value in _FIELD.findall(line)})
-
-
-def find(lines: Sequence[bytes]) -> Callable[[bytes], bytes] | None:
-    """What gives the prefix of each line of JSON, if nearly all of these lines have one."""
+def find(lines: Sequence[bytes]) -> re.Pattern[bytes] | None:
+    """The fields that name the process of each line of JSON, if nearly all of these lines have such; name and value."""
     some = lines[:200]
     found = [{plain(name): name for name, _ in _FIELD.findall(line)} for line in some]
-    if sum(1 for line in some if of_object(line)) < (1 - _FEW) * len(some):
+    if sum(1 for line in some if _prefix_of(_FIELD.findall(line))) < (1 - _FEW) * len(some):
         return None
     known = (*_PIDS, *_NAMES, *_PODS, *_CONTAINERS)
     names = sorted({names[name] for names in found for name in known if name in names})
-    fields = re.compile(_FIELD.pattern.replace(rb"[\w.@ -]{2,60}", b"|".join(map(re.escape, names))))
-    return partial(_of_fields, fields)
+    return re.compile(_FIELD.pattern.replace(rb"[\w.@ -]{2,60}", b"|".join(map(re.escape, names))))
 
 
-def _of_fields(fields: re.Pattern[bytes], line: bytes) -> bytes:
-    return prefix({plain(name): value for name, value in fields.findall(line)})
+def _prefix_of(found: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return prefix({plain(name): value for name, value in found})
 
 
-def with_prefixes(lines: bytes, prefix_of: Callable[[bytes], bytes], undo: Callable[[bytes], bytes]) -> bytes:
-    """What is made of whole lines, each line of it with the prefix of the line that it is made of."""
+def with_prefixes(lines: bytes, fields: re.Pattern[bytes], undo: Callable[[bytes], bytes]) -> bytes:
+    """What is made of whole lines of JSON, each line of it with the prefix that the fields beside it give."""
+    everywhere = set(fields.findall(lines))
+    if len(everywhere) == len({name for name, _ in everywhere}):  # one process wrote all of them
+        return put_before(_prefix_of(everywhere), undo(lines))
+    known: dict[tuple[tuple[bytes, bytes], ...], bytes] = {}
     out: list[bytes] = []
     waiting: list[bytes] = []
     last = b""
     for line in lines.splitlines(keepends=True):
-        now = prefix_of(line)
+        found = tuple(fields.findall(line))
+        now = known.get(found)
+        if now is None:
+            now = known[found] = _prefix_of(found)
         if now != last and waiting:
             out.append(put_before(last, undo(b"".join(waiting))))
             waiting.clear()
         last = now
         waiting.append(line)
-    if waiting:
-        out.append(put_before(last, undo(b"".join(waiting))))
+    out.append(put_before(last, undo(b"".join(waiting))))
     return b"".join(out)
 
 
