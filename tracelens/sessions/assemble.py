@@ -12,13 +12,17 @@ from tracelens.reader.packets import PacketReader, RawPacket
 from tracelens.sessions.beginnings import (
     FirstExchange,
     begins_session,
+    is_cause,
     is_empty,
     is_fresh,
     is_left,
+    is_outlasted,
     is_preparation,
     is_restart,
+    is_set_up_again,
     is_start,
     may_be_exchanged_again,
+    stands_alone,
 )
 from tracelens.sessions.failures import classify_failures
 from tracelens.sessions.interleaved.choice import WaitEnd, next_answered_method, pick_session, representative_event
@@ -201,19 +205,28 @@ class Assembler:
         held, self._held = self._held, []
         if not held:
             return
-        if event is None or not begins_session(event, [s for s in self._live() if not is_fresh(s)], True):
+        fresh = [s for s in self._open if is_fresh(s) and not is_set_up_again(s, held[0], _PAUSE)]
+        if event is None or not self._prepares(held[0], event):
             for each in held:
                 self._take(each)
             return
-        state = next(filter(is_fresh, self._live()), None)
-        if state is None:
+        if fresh:
+            state = fresh[0]
+        else:
             if self._active is not None:
                 self._notice_restart(self._active, held[0].time)
             state = self._start(held[0].line, held[0].time)
-        state.preparing = is_start(event)
         for each in held:
+            state.preparing = is_start(event) and not is_cause(each, event)
             take_event(state, each)
         state.preparing = False
+
+    def _prepares(self, held: Event, event: Event) -> bool:
+        """Whether what is held is of a session that begins with it, as the event after it shows."""
+        others = [state for state in self._live() if not is_fresh(state)]
+        if begins_session(event, others, True):
+            return True
+        return stands_alone(event) and bool(others) and all(is_left(state, held.time) for state in others)
 
     def _live(self) -> list[State]:
         """The open sessions, the current one first."""
@@ -228,7 +241,14 @@ class Assembler:
         state = self._choose(event)
         if announces:
             self._announced(state, event)
+        authenticated = state.session.login.authenticated
         take_event(state, event)
+        self._outlast(state, authenticated)
+
+    def _outlast(self, state: State, authenticated: bool) -> None:
+        """Close the sessions that a session outlasted, once it has logged in."""
+        if len(self._open) > 1 and state.session.login.authenticated and not authenticated:
+            self._open = [other for other in self._open if other is state or not is_outlasted(other, state)]
 
     def _flush(self, *, release: bool = True) -> None:
         """Give packets whose dump is over to the only session."""
@@ -323,7 +343,9 @@ class Assembler:
             state = self._start(run.first_line, run.started)
         elif len(self._open) > 1:
             state = self._activate_best(partial(score_event, event=representative_event(run)), state)
+        authenticated = state.session.login.authenticated
         take_run(state, run)
+        self._outlast(state, authenticated)
 
     def _begins_by_retry(self, retries: list[Event]) -> bool:
         return any(begins_session(event, self._live(), None) for event in retries)

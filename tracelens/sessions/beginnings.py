@@ -18,6 +18,8 @@ FRESH = {"conn.blocking_mode", "transport.new_session", "transport.local_banner_
 _PREPARED = {*FRESH, FAILURE}
 # What a program can have asked for before its session starts: known hosts, algorithms, an agent.
 _PREPARATIONS = {"knownhosts", "session.method_unsupported", "agent", "agent_variable", "agent_socket", "pageant"}
+# What libssh2 reports before a session's own error, or a program provokes before its start.
+_BEFORE_ERROR = {"memory"}
 # The errors that libssh2_session_startup() itself reports, in any code: they end the session.
 _START_UP = {
     **dict.fromkeys(("banner.not_received", "banner.not_sent", "socket.blocking_mode", "socket.invalid"), "banner"),
@@ -58,7 +60,19 @@ def is_preparation(event: Event) -> bool:
     """Whether a program may have caused the record before its session starts, so that the next record tells whose it is."""
     if event.name == "conn.blocking_mode":
         return True
-    return event.name == FAILURE and not _PREPARATIONS.isdisjoint(_error(event).names)
+    return event.name == FAILURE and not (_PREPARATIONS | _BEFORE_ERROR).isdisjoint(_error(event).names)
+
+
+def is_cause(event: Event, following: Event) -> bool:
+    """Whether an error is what the error after it comes of."""
+    return event.name == following.name == FAILURE and not _BEFORE_ERROR.isdisjoint(_error(event).names)
+
+
+def is_set_up_again(state: State, event: Event, pause: float) -> bool:
+    """Whether the event is of the next session that is set up, after one of which nothing else is known."""
+    if event.name != "conn.blocking_mode" or not state.session.saw(event.name):
+        return False
+    return event.time is not None and state.clock is not None and event.time - state.clock > pause
 
 
 def is_start(event: Event) -> bool:
@@ -78,8 +92,10 @@ def has_ended(state: State, time: float | None = None) -> bool:
     if state.freed or state.closed:
         return True
     failures = state.session.failures
-    last = failures[-1] if failures else None
-    if last is None or last.error.name not in _START_UP or last.phase not in ("banner", "kex", "auth"):
+    last = failures[-1] if len(failures) > state.preparations else None
+    if last is None:
+        return False
+    if state.phase != "banner" and (last.error.name not in _START_UP or last.phase not in ("banner", "kex", "auth")):
         return False
     return last.time is None or time is None or time - last.time > _SAME_ERROR
 
@@ -98,7 +114,20 @@ def is_left(state: State, time: float | None) -> bool:
         return True
     if session.failures and session.last is not None and session.failures[-1].line == session.last.line:
         return silent > (_AFTER_ERROR if RANK[state.phase] < RANK["channel"] else _IDLE)
-    return silent > (_LONGEST_WAIT if _waits(state) else _IDLE)
+    return silent > (_LONGEST_WAIT if not session.login.authenticated and _waits(state) else _IDLE)
+
+
+def is_outlasted(state: State, other: State) -> bool:
+    """Whether a session at work had nothing to say while another one began and logged in."""
+    at_work = state.session.login.authenticated and not shows_start(state)
+    return at_work and state.session.last_line < other.session.first_line
+
+
+def stands_alone(event: Event) -> bool:
+    """Whether the record right after a blocking mode shows that this was a session's first: its last one, or another's."""
+    if event.name == FAILURE:
+        return event.fields.get("code") != EAGAIN and _error(event).phase is None
+    return event.name == "conn.blocking_mode"
 
 
 def shows_start(state: State) -> bool:
