@@ -12,11 +12,13 @@ from tracelens.reader.packets import PacketReader, RawPacket
 from tracelens.sessions.beginnings import (
     FirstExchange,
     begins_session,
+    comes_before_start,
     is_cause,
     is_empty,
     is_fresh,
     is_left,
     is_outlasted,
+    is_own_failure,
     is_preparation,
     is_restart,
     is_set_up_again,
@@ -50,7 +52,7 @@ _ANSWERS = {"transport.packet_received", "transport.banner_received"}
 _ENDS_OF_WAITS = (-9, -13, -43)
 
 # So much is held until the next record shows whose it is, unless it pauses for so many seconds.
-_HELD, _PAUSE = 16, 0.5
+_HELD, _PAUSE = 16, 0.05
 
 Score = Callable[[State], int]
 
@@ -187,7 +189,7 @@ class Assembler:
             self.unknown += 1
             if len(self.unknown_quotes) < 20:
                 self.unknown_quotes.append(Quote(event.line, event.text))
-        if not is_preparation(event):
+        if not is_preparation(event, self._open):
             self._let_go(event)
             self._take(event)
             return
@@ -205,11 +207,11 @@ class Assembler:
         held, self._held = self._held, []
         if not held:
             return
-        fresh = [s for s in self._open if is_fresh(s) and not is_set_up_again(s, held[0], _PAUSE)]
-        if event is None or not self._prepares(held[0], event):
+        if event is None or not self._prepares(held, event):
             for each in held:
                 self._take(each)
             return
+        fresh = [s for s in self._open if is_fresh(s) and not is_set_up_again(s, held[0], _PAUSE)]
         if fresh:
             state = fresh[0]
         else:
@@ -217,16 +219,16 @@ class Assembler:
                 self._notice_restart(self._active, held[0].time)
             state = self._start(held[0].line, held[0].time)
         for each in held:
-            state.preparing = is_start(event) and not is_cause(each, event)
+            state.preparing = is_start(event) and not is_cause(each, event) and not is_own_failure(each, event)
             take_event(state, each)
         state.preparing = False
 
-    def _prepares(self, held: Event, event: Event) -> bool:
+    def _prepares(self, held: list[Event], event: Event) -> bool:
         """Whether what is held is of a session that begins with it, as the event after it shows."""
         others = [state for state in self._live() if not is_fresh(state)]
-        if begins_session(event, others, True):
+        if begins_session(event, others, True) or any(map(comes_before_start, held)):
             return True
-        return stands_alone(event) and bool(others) and all(is_left(state, held.time) for state in others)
+        return stands_alone(event) and bool(others) and all(is_left(state, held[0].time) for state in others)
 
     def _live(self) -> list[State]:
         """The open sessions, the current one first."""

@@ -30,6 +30,8 @@ _START_UP = {
 _SAME_ERROR = 0.005
 # A session whose last record is an error, and one with nothing to wait for, is over after so many seconds.
 _AFTER_ERROR, _IDLE = 0.05, 0.2
+# A program that goes on after an error before the start does so in less than this many seconds.
+_GOES_ON_WITHIN = 0.5
 # One that waits for its server was abandoned after so many.
 _LONGEST_WAIT = 30.0
 
@@ -56,11 +58,34 @@ def is_restart(state: State, time: float | None) -> bool:
     return time < 1.0 or (started is not None and time < started - RESTART)
 
 
-def is_preparation(event: Event) -> bool:
+def is_preparation(event: Event, sessions: Sequence[State]) -> bool:
     """Whether a program may have caused the record before its session starts, so that the next record tells whose it is."""
     if event.name == "conn.blocking_mode":
         return True
-    return event.name == FAILURE and not (_PREPARATIONS | _BEFORE_ERROR).isdisjoint(_error(event).names)
+    if event.name != FAILURE or (_PREPARATIONS | _BEFORE_ERROR).isdisjoint(_error(event).names):
+        return False
+    if _error(event).phase != "auth":
+        return True
+    # The agent is asked in a login.
+    return not any(_logs_in(state) and not is_left(state, event.time) for state in sessions)
+
+
+def _logs_in(state: State) -> bool:
+    return state.session.kex.done and not state.session.login.authenticated
+
+
+def is_own_failure(event: Event, following: Event | None) -> bool:
+    """Whether a session failed by the error before it started: the program did not go on to start it."""
+    if event.name != FAILURE or "knownhosts" in _error(event).names:
+        return False
+    if following is None or event.time is None or following.time is None:
+        return False
+    return not 0 <= following.time - event.time < _GOES_ON_WITHIN
+
+
+def comes_before_start(event: Event) -> bool:
+    """Whether only a session that has not started can report this."""
+    return event.name == FAILURE and "session.method_unsupported" in _error(event).names
 
 
 def is_cause(event: Event, following: Event) -> bool:
@@ -72,7 +97,7 @@ def is_set_up_again(state: State, event: Event, pause: float) -> bool:
     """Whether the event is of the next session that is set up, after one of which nothing else is known."""
     if event.name != "conn.blocking_mode" or not state.session.saw(event.name):
         return False
-    return event.time is not None and state.clock is not None and event.time - state.clock > pause
+    return event.time is not None and state.clock is not None and not 0 <= event.time - state.clock < pause
 
 
 def is_start(event: Event) -> bool:
