@@ -9,8 +9,8 @@ from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import EAGAIN, FAILURE
 from tracelens.reader import Dump, Item, Run
 from tracelens.reader.packets import PacketReader, RawPacket
+from tracelens.sessions.ahead import Ahead
 from tracelens.sessions.beginnings import (
-    FirstExchange,
     begins_session,
     comes_before_start,
     is_cause,
@@ -23,7 +23,6 @@ from tracelens.sessions.beginnings import (
     is_restart,
     is_set_up_again,
     is_start,
-    may_be_exchanged_again,
     stands_alone,
 )
 from tracelens.sessions.failures import classify_failures
@@ -44,8 +43,6 @@ OPEN_AT_ONCE = 16
 _SESSIONS, _LINES_A_SESSION = 5_000, 32
 # No packet is this large (RFC 4253, 6.1); a length that came out negative reads like this.
 IMPOSSIBLE_SIZE = 1 << 62
-# How many further items are read before an item is given to one of several sessions.
-_AHEAD = 6
 _LOGIN_ANSWERS = (51, 52)
 # Texts about what a server sent; and errors that end a wait: timed out, socket disconnected, nothing received.
 _ANSWERS = {"transport.packet_received", "transport.banner_received"}
@@ -88,11 +85,9 @@ class Assembler:
         self._open: list[State] = []
         self._active: State | None = None
         self._places = Places()
-        self._ahead: deque[Item] = deque()
+        self._ahead = Ahead()
         self._records = 0
         self._held: list[Event] = []  # what may be the next session's: its blocking mode, errors before its start
-        self._exchange: FirstExchange | None = None  # of the first item that waits for later ones
-        self._first_exchange: bool | None = None  # whether the current "Sent KEX" begins a session's first exchange
         self._reader = PacketReader()
         self._incoming: deque[_Incoming] = deque()
         self._reads = 0  # dumps of data from a socket
@@ -102,28 +97,12 @@ class Assembler:
 
     def add(self, item: Item) -> None:
         """Take the next item."""
-        self._ahead.append(self._places.put(item))
-        if self._exchange is not None:
-            self._exchange.add(item if isinstance(item, Event) else None)
-        while self._ahead and not self._awaits_more():
-            self._put(self._ahead.popleft())
-
-    def _awaits_more(self) -> bool:
-        """Whether the items after the first one that waits have to show whose it is."""
-        item = self._ahead[0]
-        if isinstance(item, Event) and may_be_exchanged_again(item, self._open):
-            if self._exchange is None:
-                self._exchange = FirstExchange()
-                for later in list(self._ahead)[1:]:
-                    self._exchange.add(later if isinstance(later, Event) else None)
-            return not self._exchange.known
-        # The items after an answer show whose it was, if several sessions wait for one.
-        return len(self._open) > 1 and len(self._ahead) <= _AHEAD
+        self._ahead.add(self._places.put(item))
+        while (following := self._ahead.take(self._open)) is not None:
+            self._put(following)
 
     def _put(self, item: Item) -> None:
         if isinstance(item, Event):
-            exchange, self._exchange = self._exchange, None
-            self._first_exchange = exchange.verdict if exchange is not None else None
             self._record(item)
             return
         if isinstance(item, Dump):
@@ -149,8 +128,8 @@ class Assembler:
 
     def finish(self) -> None:
         """Give the items that still wait for later ones to their sessions."""
-        while self._ahead:
-            self._put(self._ahead.popleft())
+        while (item := self._ahead.take(self._open, at_end=True)) is not None:
+            self._put(item)
         self._let_go(None)
         for raw in self._reader.flush():
             self._packet(raw)
@@ -284,7 +263,7 @@ class Assembler:
             return partial(score_event, event=event)
         index = self._incoming_index(event)
         score = self._packet_score(self._incoming[index]) if index is not None else partial(score_event, event=event)
-        method = next_answered_method(self._ahead) if event.fields.get("type") in _LOGIN_ANSWERS else None
+        method = next_answered_method(self._ahead.items) if event.fields.get("type") in _LOGIN_ANSWERS else None
         if method is None:
             return score
         return lambda state: score(state) if awaits_login_answer(state, method) else min(score(state), UNLIKELY)
@@ -321,7 +300,7 @@ class Assembler:
         """Whether the record can only be a new session's."""
         if self._notice_restart(state, event.time):
             return True
-        return begins_session(event, self._live(), self._first_exchange)
+        return begins_session(event, self._live(), self._ahead.first_exchange)
 
     def _notice_restart(self, state: State, time: float | None) -> bool:
         """Count a restart of the clock, which no session outlives."""

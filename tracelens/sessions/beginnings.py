@@ -59,7 +59,7 @@ def is_restart(state: State, time: float | None) -> bool:
 
 
 def is_preparation(event: Event, sessions: Sequence[State]) -> bool:
-    """Whether a program may have caused the record before its session starts, so that the next record tells whose it is."""
+    """Whether a program may have caused the record before its session starts: the next record tells whose it is."""
     if event.name == "conn.blocking_mode":
         return True
     if event.name != FAILURE or (_PREPARATIONS | _BEFORE_ERROR).isdisjoint(_error(event).names):
@@ -105,7 +105,7 @@ def is_start(event: Event) -> bool:
     if event.name == FAILURE:
         error = _error(event)
         return error.phase == "banner" or error.name in _START_UP
-    return event.name == "key_ex.sent_kex" or event.name.startswith("transport.") and event.name in _CONTINUES
+    return event.name == "key_ex.sent_kex" or (event.name in _CONTINUES and event.context == "Transport")
 
 
 def _error(event: Event) -> ErrorText:
@@ -149,7 +149,7 @@ def is_outlasted(state: State, other: State) -> bool:
 
 
 def stands_alone(event: Event) -> bool:
-    """Whether the record right after a blocking mode shows that this was a session's first: its last one, or another's."""
+    """Whether a session may end with the record, or the next one begin, right after its blocking mode."""
     if event.name == FAILURE:
         return event.fields.get("code") != EAGAIN and _error(event).phase is None
     return event.name == "conn.blocking_mode"
@@ -179,7 +179,7 @@ def begins_session(event: Event, sessions: Sequence[State], first_exchange: bool
     if continues is None or (event.name == FAILURE and _handshake_phase(event) is None):
         return False
     here = [state for state in sessions if not has_ended(state, event.time)]
-    if len(here) > 1 and event.name not in _STARTS and any(map(shows_start, here)):
+    if len(here) > 1 and event.name not in STARTS and any(map(shows_start, here)):
         return False  # it may be the other session's
     return not any(is_fresh(state) or continues(state, event) for state in here)
 
@@ -231,10 +231,10 @@ def _never(state: State, event: Event) -> bool:
 
 
 # The texts of a session's start, which come before any other.
-_STARTS = ("transport.new_session", "transport.session_startup", "transport.local_banner_set")
+STARTS = ("transport.new_session", "transport.session_startup", "transport.local_banner_set")
 # Event -> whether an open session can go on with it.
 _CONTINUES: dict[str, Continues] = {
-    **dict.fromkeys(_STARTS, _never),
+    **dict.fromkeys(STARTS, _never),
     **dict.fromkeys(("conn.blocking_mode", "transport.callback_set"), lambda state, event: True),
     "transport.banner_sent": lambda state, event: state.session.banner.client is None,
     "transport.banner_received": lambda state, event: not (state.session.kex.offers and state.session.kex.done),
@@ -252,38 +252,3 @@ def may_be_exchanged_again(event: Event, sessions: Sequence[State]) -> bool:
     if event.name != "key_ex.sent_kex" or not any(s.session.kex.done and not shows_start(s) for s in sessions):
         return False
     return not any(s.session.kex.done is False and "client" not in s.session.kex.offers for s in sessions)
-
-
-class FirstExchange:
-    """Tells whether a "Sent KEX" begins a session's first key exchange, by the records that follow it."""
-
-    # So many items are looked through; a key exchange has fewer, but a client that does not block polls meanwhile.
-    _MOST = 2_000
-    _AFTER_NEWKEYS = 6
-
-    def __init__(self) -> None:
-        self.verdict: bool | None = None
-        self._seen = self._since_newkeys = 0
-        self._newkeys = False
-
-    @property
-    def known(self) -> bool:
-        """Whether no further item is needed."""
-        return self.verdict is not None or self._seen > self._MOST or self._since_newkeys > self._AFTER_NEWKEYS
-
-    def add(self, event: Event | None) -> None:
-        """Look at the next item; `event` is None for anything but a record."""
-        self._seen += 1
-        self._since_newkeys += self._newkeys
-        if event is None:
-            return
-        if event.name == "key_ex.session_id_calculated":
-            self.verdict = True
-        elif event.name == FAILURE and _error(event).name == "kex.not_exchanged":
-            self.verdict = event.fields.get("code") != EAGAIN or None
-        elif event.name == "key_ex.newkeys_received":
-            self._newkeys = True
-        elif event.name == "key_ex.sent_kex" or event.name in _STARTS:
-            self._seen = self._MOST + 1  # it was not finished
-        elif self._newkeys and event.context == "Key Ex":
-            self.verdict = False
