@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tracelens.analysis.json_text import encoded, json_text
-from tracelens.analysis.places import Line, Placed, Record
+from tracelens.analysis.places import Line, Placed
 from tracelens.rules.base import Advice, Basis, Kind, Rival
 from tracelens.rules.engine import Verdict
 from tracelens.sessions import LISTS

@@ -11,16 +11,21 @@ from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import EAGAIN, FAILURE
 from tracelens.reader import Dump, Item, Run
 from tracelens.reader.packets import PacketReader, RawPacket
+from tracelens.sessions.ahead import Ahead
 from tracelens.sessions.beginnings import (
-    FirstExchange,
     begins_session,
+    comes_before_start,
+    is_cause,
     is_empty,
     is_fresh,
     is_left,
+    is_outlasted,
+    is_own_failure,
     is_preparation,
     is_restart,
+    is_set_up_again,
     is_start,
-    may_be_exchanged_again,
+    stands_alone,
 )
 from tracelens.sessions.failures import classify_failures
 from tracelens.sessions.interleaved.choice import WaitEnd, next_answered_method, pick_session, representative_event
@@ -41,9 +46,8 @@ OPEN_AT_ONCE = 16
 _SESSIONS, _LINES_A_SESSION = 5_000, 32
 # No packet is this large (RFC 4253, 6.1); a length that came out negative reads like this.
 IMPOSSIBLE_SIZE = 1 << 62
-# How many further items are read before an item is given to one of several sessions, and how many of them tell at once
-# which login an answer is for.
-_AHEAD, _NEAR = 120, 6
+# So many of the items that follow tell at once which login an answer is for.
+_NEAR = 6
 # Items that may be tried out: so many at first, and more for each item that several sessions could have.
 _CREDIT, _CREDIT_AN_ITEM = 12_000, 3
 _LOGIN_ANSWERS = (51, 52)
@@ -54,7 +58,7 @@ _ANSWERS = {"transport.packet_received", "transport.banner_received"}
 _ENDS_OF_WAITS = (-9, -13, -43)
 
 # So much is held until the next record shows whose it is, unless it pauses for so many seconds.
-_HELD, _PAUSE = 16, 0.5
+_HELD, _PAUSE = 16, 0.05
 
 Score = Callable[[State], float]
 
@@ -91,11 +95,9 @@ class Assembler:
         self._open: list[State] = []
         self._active: State | None = None
         self._places = Places()
-        self._ahead: deque[Item] = deque()
+        self._ahead = Ahead()
         self._records = 0
         self._held: list[Event] = []  # what may be the next session's: its blocking mode, errors before its start
-        self._exchange: FirstExchange | None = None  # of the first item that waits for later ones
-        self._first_exchange: bool | None = None  # whether the current "Sent KEX" begins a session's first exchange
         self._reader = PacketReader()
         self._incoming: deque[_Incoming] = deque()
         self._reads = 0  # dumps of data from a socket
@@ -108,28 +110,12 @@ class Assembler:
 
     def add(self, item: Item) -> None:
         """Take the next item."""
-        self._ahead.append(self._places.put(item))
-        if self._exchange is not None:
-            self._exchange.add(item if isinstance(item, Event) else None)
-        while self._ahead and not self._awaits_more():
-            self._put(self._ahead.popleft())
-
-    def _awaits_more(self) -> bool:
-        """Whether the items after the first one that waits have to show whose it is."""
-        item = self._ahead[0]
-        if isinstance(item, Event) and may_be_exchanged_again(item, self._open):
-            if self._exchange is None:
-                self._exchange = FirstExchange()
-                for later in list(self._ahead)[1:]:
-                    self._exchange.add(later if isinstance(later, Event) else None)
-            return not self._exchange.known
-        # The items after an answer show whose it was, if several sessions wait for one.
-        return len(self._open) > 1 and len(self._ahead) <= _AHEAD
+        self._ahead.add(self._places.put(item))
+        while (following := self._ahead.take(self._open)) is not None:
+            self._put(following)
 
     def _put(self, item: Item) -> None:
         if isinstance(item, Event):
-            exchange, self._exchange = self._exchange, None
-            self._first_exchange = exchange.verdict if exchange is not None else None
             if len(self._open) > 1:
                 self._try_out(item)
             self._record(item)
@@ -169,8 +155,8 @@ class Assembler:
 
     def finish(self) -> None:
         """Give the items that still wait for later ones to their sessions."""
-        while self._ahead:
-            self._put(self._ahead.popleft())
+        while (item := self._ahead.take(self._open, at_end=True)) is not None:
+            self._put(item)
         self._let_go(None)
         for raw in self._reader.flush():
             self._packet(raw)
@@ -208,7 +194,7 @@ class Assembler:
             self.unknown += 1
             if len(self.unknown_quotes) < 20:
                 self.unknown_quotes.append(Quote(event.line, event.text))
-        if not is_preparation(event):
+        if not is_preparation(event, self._open):
             self._let_go(event)
             self._take(event)
             return
@@ -226,19 +212,28 @@ class Assembler:
         held, self._held = self._held, []
         if not held:
             return
-        if event is None or not begins_session(event, [s for s in self._live() if not is_fresh(s)], True):
+        if event is None or not self._prepares(held, event):
             for each in held:
                 self._take(each)
             return
-        state = next(filter(is_fresh, self._live()), None)
-        if state is None:
+        fresh = [s for s in self._open if is_fresh(s) and not is_set_up_again(s, held[0], _PAUSE)]
+        if fresh:
+            state = fresh[0]
+        else:
             if self._active is not None:
                 self._notice_restart(self._active, held[0].time)
             state = self._start(held[0].line, held[0].time)
-        state.preparing = is_start(event)
         for each in held:
+            state.preparing = is_start(event) and not is_cause(each, event) and not is_own_failure(each, event)
             take_event(state, each)
         state.preparing = False
+
+    def _prepares(self, held: list[Event], event: Event) -> bool:
+        """Whether what is held is of a session that begins with it, as the event after it shows."""
+        others = [state for state in self._live() if not is_fresh(state)]
+        if begins_session(event, others, True) or any(map(comes_before_start, held)):
+            return True
+        return stands_alone(event) and bool(others) and all(is_left(state, held[0].time) for state in others)
 
     def _live(self) -> list[State]:
         """The open sessions, the current one first."""
@@ -253,7 +248,14 @@ class Assembler:
         state = self._choose(event)
         if announces:
             self._announced(state, event)
+        authenticated = state.session.login.authenticated
         take_event(state, event)
+        self._outlast(state, authenticated)
+
+    def _outlast(self, state: State, authenticated: bool) -> None:
+        """Close the sessions that a session outlasted, once it has logged in."""
+        if len(self._open) > 1 and state.session.login.authenticated and not authenticated:
+            self._open = [other for other in self._open if other is state or not is_outlasted(other, state)]
 
     def _flush(self, *, release: bool = True) -> None:
         """Give packets whose dump is over to the only session."""
@@ -289,9 +291,9 @@ class Assembler:
             return partial(score_event, event=event)
         index = self._incoming_index(event)
         score = self._packet_score(self._incoming[index]) if index is not None else partial(score_event, event=event)
-        method = (
-            next_answered_method(islice(self._ahead, _NEAR)) if event.fields.get("type") in _LOGIN_ANSWERS else None
-        )
+        method = None
+        if event.fields.get("type") in _LOGIN_ANSWERS:
+            method = next_answered_method(islice(self._ahead.items, _NEAR))
         if method is None:
             return score
         return lambda state: score(state) if awaits_login_answer(state, method) else min(score(state), UNLIKELY)
@@ -309,7 +311,7 @@ class Assembler:
     def _try_out(self, event: Event) -> None:
         """Choose an event's session if the items after it tell between those that it fits equally well."""
         self._credit += _CREDIT_AN_ITEM
-        if event.name not in _TRIED or self._credit < len(self._open) * len(self._ahead):
+        if event.name not in _TRIED or self._credit < len(self._open) * len(self._ahead.items):
             return
         scores = [(self._event_score(event)(state), state) for state in self._open]
         best = max(score for score, _ in scores)
@@ -338,9 +340,9 @@ class Assembler:
         trial._reader, trial._incoming, trial._ahead = self._reader.copy(), self._incoming.copy(), self._ahead.copy()
         trial._cost, trial._credit, trial._chosen = 0, -(1 << 62), (event, copied[id(state)])
         trial._record(event)
-        while trial._ahead:
-            trial._put(trial._ahead.popleft())
-        self._credit -= len(self._ahead)
+        while (item := trial._ahead.take(trial._open, at_end=True)) is not None:
+            trial._put(item)
+        self._credit -= len(self._ahead.items)
         return trial._cost
 
     def _activate(self, state: State) -> None:
@@ -365,7 +367,7 @@ class Assembler:
         """Whether the record can only be a new session's."""
         if self._notice_restart(state, event.time):
             return True
-        return begins_session(event, self._live(), self._first_exchange)
+        return begins_session(event, self._live(), self._ahead.first_exchange)
 
     def _notice_restart(self, state: State, time: float | None) -> bool:
         """Count a restart of the clock, which no session outlives."""
@@ -389,7 +391,9 @@ class Assembler:
             state = self._start(run.first_line, run.started)
         elif len(self._open) > 1:
             state = self._activate_best(partial(score_event, event=representative_event(run)), state)
+        authenticated = state.session.login.authenticated
         take_run(state, run)
+        self._outlast(state, authenticated)
 
     def _begins_by_retry(self, retries: list[Event]) -> bool:
         return any(begins_session(event, self._live(), None) for event in retries)

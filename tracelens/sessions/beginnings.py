@@ -18,6 +18,8 @@ FRESH = {"conn.blocking_mode", "transport.new_session", "transport.local_banner_
 _PREPARED = {*FRESH, FAILURE}
 # What a program can have asked for before its session starts: known hosts, algorithms, an agent.
 _PREPARATIONS = {"knownhosts", "session.method_unsupported", "agent", "agent_variable", "agent_socket", "pageant"}
+# What libssh2 reports before a session's own error, or a program provokes before its start.
+_BEFORE_ERROR = {"memory"}
 # The errors that libssh2_session_startup() itself reports, in any code: they end the session.
 _START_UP = {
     **dict.fromkeys(("banner.not_received", "banner.not_sent", "socket.blocking_mode", "socket.invalid"), "banner"),
@@ -28,6 +30,8 @@ _START_UP = {
 _SAME_ERROR = 0.005
 # A session whose last record is an error, and one with nothing to wait for, is over after so many seconds.
 _AFTER_ERROR, _IDLE = 0.05, 0.2
+# A program that goes on after an error before the start does so in less than this many seconds.
+_GOES_ON_WITHIN = 0.5
 # One that waits for its server was abandoned after so many.
 _LONGEST_WAIT = 30.0
 
@@ -54,11 +58,46 @@ def is_restart(state: State, time: float | None) -> bool:
     return time < 1.0 or (started is not None and time < started - RESTART)
 
 
-def is_preparation(event: Event) -> bool:
-    """Whether a program may have caused the record before its session starts, so that the next record tells whose it is."""
+def is_preparation(event: Event, sessions: Sequence[State]) -> bool:
+    """Whether a program may have caused the record before its session starts: the next record tells whose it is."""
     if event.name == "conn.blocking_mode":
         return True
-    return event.name == FAILURE and not _PREPARATIONS.isdisjoint(_error(event).names)
+    if event.name != FAILURE or (_PREPARATIONS | _BEFORE_ERROR).isdisjoint(_error(event).names):
+        return False
+    if _error(event).phase != "auth":
+        return True
+    # The agent is asked in a login.
+    return not any(_logs_in(state) and not is_left(state, event.time) for state in sessions)
+
+
+def _logs_in(state: State) -> bool:
+    return state.session.kex.done and not state.session.login.authenticated
+
+
+def is_own_failure(event: Event, following: Event | None) -> bool:
+    """Whether a session failed by the error before it started: the program did not go on to start it."""
+    if event.name != FAILURE or "knownhosts" in _error(event).names:
+        return False
+    if following is None or event.time is None or following.time is None:
+        return False
+    return not 0 <= following.time - event.time < _GOES_ON_WITHIN
+
+
+def comes_before_start(event: Event) -> bool:
+    """Whether only a session that has not started can report this."""
+    return event.name == FAILURE and "session.method_unsupported" in _error(event).names
+
+
+def is_cause(event: Event, following: Event) -> bool:
+    """Whether an error is what the error after it comes of."""
+    return event.name == following.name == FAILURE and not _BEFORE_ERROR.isdisjoint(_error(event).names)
+
+
+def is_set_up_again(state: State, event: Event, pause: float) -> bool:
+    """Whether the event is of the next session that is set up, after one of which nothing else is known."""
+    if event.name != "conn.blocking_mode" or not state.session.saw(event.name):
+        return False
+    return event.time is not None and state.clock is not None and not 0 <= event.time - state.clock < pause
 
 
 def is_start(event: Event) -> bool:
@@ -66,7 +105,7 @@ def is_start(event: Event) -> bool:
     if event.name == FAILURE:
         error = _error(event)
         return error.phase == "banner" or error.name in _START_UP
-    return event.name == "key_ex.sent_kex" or (event.name.startswith("transport.") and event.name in _CONTINUES)
+    return event.name == "key_ex.sent_kex" or (event.name in _CONTINUES and event.context == "Transport")
 
 
 def _error(event: Event) -> ErrorText:
@@ -78,8 +117,10 @@ def has_ended(state: State, time: float | None = None) -> bool:
     if state.freed or state.closed:
         return True
     failures = state.session.failures
-    last = failures[-1] if failures else None
-    if last is None or last.error.name not in _START_UP or last.phase not in ("banner", "kex", "auth"):
+    last = failures[-1] if len(failures) > state.preparations else None
+    if last is None:
+        return False
+    if state.phase != "banner" and (last.error.name not in _START_UP or last.phase not in ("banner", "kex", "auth")):
         return False
     return last.time is None or time is None or time - last.time > _SAME_ERROR
 
@@ -98,7 +139,20 @@ def is_left(state: State, time: float | None) -> bool:
         return True
     if session.failures and session.last is not None and session.failures[-1].line == session.last.line:
         return silent > (_AFTER_ERROR if RANK[state.phase] < RANK["channel"] else _IDLE)
-    return silent > (_LONGEST_WAIT if _waits(state) else _IDLE)
+    return silent > (_LONGEST_WAIT if not session.login.authenticated and _waits(state) else _IDLE)
+
+
+def is_outlasted(state: State, other: State) -> bool:
+    """Whether a session at work had nothing to say while another one began and logged in."""
+    at_work = state.session.login.authenticated and not shows_start(state)
+    return at_work and state.session.last_line < other.session.first_line
+
+
+def stands_alone(event: Event) -> bool:
+    """Whether a session may end with the record, or the next one begin, right after its blocking mode."""
+    if event.name == FAILURE:
+        return event.fields.get("code") != EAGAIN and _error(event).phase is None
+    return event.name == "conn.blocking_mode"
 
 
 def shows_start(state: State) -> bool:
@@ -125,7 +179,7 @@ def begins_session(event: Event, sessions: Sequence[State], first_exchange: bool
     if continues is None or (event.name == FAILURE and _handshake_phase(event) is None):
         return False
     here = [state for state in sessions if not has_ended(state, event.time)]
-    if len(here) > 1 and event.name not in _STARTS and any(map(shows_start, here)):
+    if len(here) > 1 and event.name not in STARTS and any(map(shows_start, here)):
         return False  # it may be the other session's
     return not any(is_fresh(state) or continues(state, event) for state in here)
 
@@ -177,10 +231,10 @@ def _never(state: State, event: Event) -> bool:
 
 
 # The texts of a session's start, which come before any other.
-_STARTS = ("transport.new_session", "transport.session_startup", "transport.local_banner_set")
+STARTS = ("transport.new_session", "transport.session_startup", "transport.local_banner_set")
 # Event -> whether an open session can go on with it.
 _CONTINUES: dict[str, Continues] = {
-    **dict.fromkeys(_STARTS, _never),
+    **dict.fromkeys(STARTS, _never),
     **dict.fromkeys(("conn.blocking_mode", "transport.callback_set"), lambda state, event: True),
     "transport.banner_sent": lambda state, event: state.session.banner.client is None,
     "transport.banner_received": lambda state, event: not (state.session.kex.offers and state.session.kex.done),
@@ -198,38 +252,3 @@ def may_be_exchanged_again(event: Event, sessions: Sequence[State]) -> bool:
     if event.name != "key_ex.sent_kex" or not any(s.session.kex.done and not shows_start(s) for s in sessions):
         return False
     return not any(s.session.kex.done is False and "client" not in s.session.kex.offers for s in sessions)
-
-
-class FirstExchange:
-    """Tells whether a "Sent KEX" begins a session's first key exchange, by the records that follow it."""
-
-    # So many items are looked through; a key exchange has fewer, but a client that does not block polls meanwhile.
-    _MOST = 2_000
-    _AFTER_NEWKEYS = 6
-
-    def __init__(self) -> None:
-        self.verdict: bool | None = None
-        self._seen = self._since_newkeys = 0
-        self._newkeys = False
-
-    @property
-    def known(self) -> bool:
-        """Whether no further item is needed."""
-        return self.verdict is not None or self._seen > self._MOST or self._since_newkeys > self._AFTER_NEWKEYS
-
-    def add(self, event: Event | None) -> None:
-        """Look at the next item; `event` is None for anything but a record."""
-        self._seen += 1
-        self._since_newkeys += self._newkeys
-        if event is None:
-            return
-        if event.name == "key_ex.session_id_calculated":
-            self.verdict = True
-        elif event.name == FAILURE and _error(event).name == "kex.not_exchanged":
-            self.verdict = event.fields.get("code") != EAGAIN or None
-        elif event.name == "key_ex.newkeys_received":
-            self._newkeys = True
-        elif event.name == "key_ex.sent_kex" or event.name in _STARTS:
-            self._seen = self._MOST + 1  # it was not finished
-        elif self._newkeys and event.context == "Key Ex":
-            self.verdict = False
