@@ -13,7 +13,13 @@ from tracelens.reader import Dump, Item, Run
 from tracelens.reader.packets import PacketReader, RawPacket
 from tracelens.sessions.beginnings import begins_session, is_empty, is_fresh, is_restart, returns_to_earlier_phase
 from tracelens.sessions.failures import classify_failures
-from tracelens.sessions.interleaved.choice import WaitEnd, next_answered_method, pick_session, representative_event
+from tracelens.sessions.interleaved.choice import (
+    WaitEnd,
+    next_answered_method,
+    pick_session,
+    representative_event,
+    wait_end_of,
+)
 from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, awaits_login_answer, score_packet
 from tracelens.sessions.interleaved.texts import score_event
 from tracelens.sessions.interleaved.trials import copies, cost_of
@@ -39,9 +45,9 @@ _CREDIT, _CREDIT_AN_ITEM = 12_000, 3
 _LOGIN_ANSWERS = (51, 52)
 # Events that several sessions may wait for, and that are not to be taken back.
 _TRIED = {"transport.packet_received", "transport.banner_received", "transport.looking_for_packet", FAILURE}
-# Texts about what a server sent; and errors that end a wait: timed out, socket disconnected, nothing received.
-_ANSWERS = {"transport.packet_received", "transport.banner_received"}
-_ENDS_OF_WAITS = (-9, -13, -43)
+import os
+
+MARGIN = int(os.environ.get("MG", "1"))
 
 Score = Callable[[State], float]
 
@@ -210,8 +216,7 @@ class Assembler:
                 self._release()
             return self._start(event.line, event.time)
         if len(self._open) > 1:
-            wait_end: WaitEnd = "given up" if event.fields.get("code") in _ENDS_OF_WAITS else ""
-            wait_end = "answered" if event.name in _ANSWERS else wait_end
+            wait_end = wait_end_of(event)
             chosen = self._chosen[1] if self._chosen is not None and self._chosen[0] is event else None
             return self._activate_best(self._event_score(event), state, wait_end, chosen)
         return state
@@ -257,11 +262,12 @@ class Assembler:
         equal = [state for score, state in scores if score == best and score > IMPOSSIBLE]
         if len(equal) < 2:
             return
-        costs = [(self._trial(event, state), state) for state in equal]
-        least = min(cost for cost, _ in costs)
-        cheapest = [state for cost, state in costs if cost == least]
-        if len(cheapest) == 1:
-            self._chosen = event, cheapest[0]
+        usual = pick_session(self._open, self._active, self._event_score(event), wait_end_of(event))
+        costs = [(self._trial(event, state), state is not usual, state) for state in equal]
+        usual_cost = next((cost for cost, other, _ in costs if not other), 0)
+        cost, _, state = min(costs, key=lambda each: each[:2])
+        if cost + MARGIN <= usual_cost:
+            self._chosen = event, state
 
     def _trial(self, event: Event, state: State) -> int:
         """What the items after an event cost if it belongs to the session."""
