@@ -45,9 +45,6 @@ _CREDIT, _CREDIT_AN_ITEM = 12_000, 3
 _LOGIN_ANSWERS = (51, 52)
 # Events that several sessions may wait for, and that are not to be taken back.
 _TRIED = {"transport.packet_received", "transport.banner_received", "transport.looking_for_packet", FAILURE}
-import os
-
-MARGIN = int(os.environ.get("MG", "1"))
 
 Score = Callable[[State], float]
 
@@ -266,7 +263,7 @@ class Assembler:
         costs = [(self._trial(event, state), state is not usual, state) for state in equal]
         usual_cost = next((cost for cost, other, _ in costs if not other), 0)
         cost, _, state = min(costs, key=lambda each: each[:2])
-        if cost + MARGIN <= usual_cost:
+        if cost < usual_cost:
             self._chosen = event, state
 
     def _trial(self, event: Event, state: State) -> int:
