@@ -226,18 +226,21 @@ def main() -> None:
     sessions: Counter[tuple[str, int]] = Counter()
     right: Counter[tuple[str, int]] = Counter()
     exact: Counter[tuple[str, int]] = Counter()
-    unsaid: Counter[tuple[str, int]] = Counter()
+    unsaid: Counter[tuple[str, int]] = Counter()  # wrong, and not said to be uncertain
+    doubted: Counter[tuple[str, int]] = Counter()  # right, and said to be uncertain
     for result in results(paths, options.sets, masks):
         key = (result.kind, result.mask)
         sessions[key] += result.sessions
         right[key] += result.right
         exact[key] += result.exact
         unsaid[key] += 0 if result.uncertain else result.sessions - result.right
+        doubted[key] += result.right if result.uncertain else 0
         if options.v and result.wrong:
             print(result.wrong)
-    print(f"{'kind':12}{'mask':>6}{'sessions':>10}{'right':>8}{'server':>8}{'wrong, and not said to be uncertain':>40}")
+    print(f"{'kind':12}{'mask':>6}{'sessions':>10}{'right':>8}{'server':>8}{'wrong unsaid':>14}{'right doubted':>15}")
     for key, count in sessions.items():
-        print(f"{key[0]:12}{key[1]:>6}{count:>10}{right[key] / count:>8.1%}{exact[key] / count:>8.1%}{unsaid[key]:>40}")
+        shares = f"{right[key] / count:>8.1%}{exact[key] / count:>8.1%}{unsaid[key] / count:>14.1%}"
+        print(f"{key[0]:12}{key[1]:>6}{count:>10}{shares}{doubted[key] / count:>15.1%}")
 
 
 if __name__ == "__main__":

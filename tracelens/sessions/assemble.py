@@ -22,7 +22,7 @@ from tracelens.sessions.interleaved.choice import (
 )
 from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, awaits_login_answer, score_packet
 from tracelens.sessions.interleaved.texts import score_event
-from tracelens.sessions.interleaved.trials import copies, cost_of
+from tracelens.sessions.interleaved.trials import are_different, copies, cost_of, decides
 from tracelens.sessions.machine import take_event, take_impossible_dump, take_packet, take_packet_number, take_run
 from tracelens.sessions.model import Quote
 from tracelens.sessions.order import Places
@@ -85,6 +85,7 @@ class Assembler:
         self._senders: dict[int, State] = {}  # line of an outgoing packet's dump -> the active session just before it
         self._unsent: list[State] = []  # the sessions of outgoing packets that were dumped and not yet sent
         self._chosen: tuple[Event, State] | None = None  # an event, and the session that a trial gave it to
+        self._guessed: set[State] = set()  # sessions of which one got an answer or an error that may be another one's
         self._cost = 0  # of the items so far that fit no session well
         self._credit = _CREDIT  # how many items may still be tried out
 
@@ -149,6 +150,7 @@ class Assembler:
             if is_empty(state):
                 continue
             state.session.traced = contexts
+            state.session.guessed = state in self._guessed
             session = classify_failures(state, cut=state is self._active and not state.closed)
             session.number = len(result) + 1
             result.append(session)
@@ -243,7 +245,7 @@ class Assembler:
         """How a packet fits; among equals, the session whose packet came before it from the same read is better."""
         reader = self._last_read[0] if self._last_read is not None and 0 < packet.read == self._last_read[1] else None
 
-        def score(state: State) -> int:
+        def score(state: State) -> float:
             plain = score_packet(state, packet.raw)
             return plain + (state is reader and plain > IMPOSSIBLE) / 2
 
@@ -265,6 +267,9 @@ class Assembler:
         cost, _, state = min(costs, key=lambda each: each[:2])
         if cost < usual_cost:
             self._chosen = event, state
+        equal = [state for each, _, state in costs if each == cost]
+        if decides(event, usual) and are_different(equal):
+            self._guessed.update(equal)
 
     def _trial(self, event: Event, state: State) -> int:
         """What the items after an event cost if it belongs to the session."""
@@ -272,7 +277,7 @@ class Assembler:
         known = {*self._open, *self._senders.values(), *self._unsent, state}
         known |= {each for each in (self._active, self._last_read and self._last_read[0]) if each is not None}
         copied = copies(known)
-        trial._observer, trial._states, trial.unknown_quotes = None, [], []
+        trial._observer, trial._states, trial._guessed, trial.unknown_quotes = None, [], set(), []
         trial._open = [copied[id(each)] for each in self._open]
         trial._active = copied[id(self._active)] if self._active is not None else None
         trial._senders = {line: copied[id(each)] for line, each in self._senders.items()}
