@@ -28,6 +28,8 @@ MASKS = (511, 508, 142, 140)
 LARGE = 300_000
 FEW = 9  # fewer traces of a version make no sets
 CLOCK = re.compile(rb"\[libssh2\] (\d+)\.(\d{6}) ")
+DUMP = re.compile(rb"(?m)^(=> libssh2_transport_\w+(?:\(\))? plain2? \(\d+ bytes\)\n)((?:[0-9a-f]{4}: [^\n]*\n)+)")
+USER, OTHER_USERS = b"devi", (b"olga", b"nina", b"raul")
 HEAD = re.compile(rb"\[libssh2\] (?:\d+\.\d{6} )?([A-Z][\w ]*): ")
 Timed = list[tuple[int, bytes]]
 Judged = tuple[str | None, ...]
@@ -60,12 +62,34 @@ def traces(folder: Path | None) -> list[list[Path]]:
     return [paths for paths in by_version.values() if len(paths) > FEW]
 
 
-def timed(path: Path, chance: random.Random) -> Timed:
+def renamed(data: bytes, name: bytes, other: bytes) -> bytes:
+    """A trace in which a user has another name of the same length, also in its dumps."""
+
+    def dump(match: re.Match[bytes]) -> bytes:
+        rows = [bytes.fromhex(row[6:55].decode()) for row in match[2].splitlines()]
+        shown = b"".join(rows).replace(name, other)
+        lines = (shown[at : at + 16] for at in range(0, len(shown), 16))
+        return match[1] + b"".join(
+            b"%04x: %-49s: %s\n" % (16 * i, _hex(line), bytes(c if 32 <= c < 127 else 46 for c in line))
+            for i, line in enumerate(lines)
+        )
+
+    texts = re.sub(rb"(?m)^\[libssh2\].*$", lambda line: line[0].replace(name, other), data)
+    return DUMP.sub(dump, texts)
+
+
+def _hex(line: bytes) -> bytes:
+    pairs = [b"%02X " % byte for byte in line]
+    return b"".join(pairs[:8]) + (b" " + b"".join(pairs[8:]) if len(line) > 8 else b"")
+
+
+def timed(path: Path, chance: random.Random, data: bytes | None = None) -> Timed:
     """Records and dumps of a trace, in microseconds since its first; a dump has the time of the record that it is of.
 
     Kept traces have all answers after 20 ms, to the microsecond: here they take half as long to half as long again.
     """
-    units = re.split(rb"^(?=\[libssh2\] |=> )", path.read_bytes(), flags=re.MULTILINE)[1:]
+    data = path.read_bytes() if data is None else data
+    units = re.split(rb"^(?=\[libssh2\] |=> )", data, flags=re.MULTILINE)[1:]
     clocks = [int(m[1]) * 1_000_000 + int(m[2]) if (m := CLOCK.match(unit)) else None for unit in units]
     times: list[int | None] = []
     later = None
@@ -141,7 +165,9 @@ def sets(paths: list[list[Path]], count: int) -> Iterator[tuple[str, list[Path],
             chance = random.Random(f"{kind} {number}")
             group = chance.choice(paths)
             chosen = [chance.choice(group) for _ in range(chance.choice((2, 2, 3, 4)))]
-            parts = [timed(path, chance) for path in chosen]
+            users = (USER, *OTHER_USERS) if kind == "users" else (USER,) * 4
+            data = [renamed(path.read_bytes(), USER, user) for path, user in zip(chosen, users, strict=False)]
+            parts = [timed(path, chance, each) for path, each in zip(chosen, data, strict=True)]
             yield kind, chosen, parts, choose(parts, chance)
 
 
@@ -158,7 +184,11 @@ def _together(parts: list[Timed], chance: random.Random) -> list[int]:
     return [0, *(chance.randrange(3_000) for _ in parts[1:])]
 
 
-KINDS: dict[str, Callable[[list[Timed], random.Random], list[int]]] = {"spread": _spread, "together": _together}
+KINDS: dict[str, Callable[[list[Timed], random.Random], list[int]]] = {
+    "spread": _spread,
+    "together": _together,
+    "users": _together,  # each session of a user of its own
+}
 
 
 def results(paths: list[list[Path]], count: int, masks: tuple[int, ...]) -> Iterator[Result]:
@@ -196,18 +226,21 @@ def main() -> None:
     sessions: Counter[tuple[str, int]] = Counter()
     right: Counter[tuple[str, int]] = Counter()
     exact: Counter[tuple[str, int]] = Counter()
-    unsaid: Counter[tuple[str, int]] = Counter()
+    unsaid: Counter[tuple[str, int]] = Counter()  # wrong, and not said to be uncertain
+    doubted: Counter[tuple[str, int]] = Counter()  # right, and said to be uncertain
     for result in results(paths, options.sets, masks):
         key = (result.kind, result.mask)
         sessions[key] += result.sessions
         right[key] += result.right
         exact[key] += result.exact
         unsaid[key] += 0 if result.uncertain else result.sessions - result.right
+        doubted[key] += result.right if result.uncertain else 0
         if options.v and result.wrong:
             print(result.wrong)
-    print(f"{'kind':12}{'mask':>6}{'sessions':>10}{'right':>8}{'server':>8}{'wrong, and not said to be uncertain':>40}")
+    print(f"{'kind':12}{'mask':>6}{'sessions':>10}{'right':>8}{'server':>8}{'wrong unsaid':>14}{'right doubted':>15}")
     for key, count in sessions.items():
-        print(f"{key[0]:12}{key[1]:>6}{count:>10}{right[key] / count:>8.1%}{exact[key] / count:>8.1%}{unsaid[key]:>40}")
+        shares = f"{right[key] / count:>8.1%}{exact[key] / count:>8.1%}{unsaid[key] / count:>14.1%}"
+        print(f"{key[0]:12}{key[1]:>6}{count:>10}{shares}{doubted[key] / count:>15.1%}")
 
 
 if __name__ == "__main__":

@@ -120,8 +120,10 @@ class Rule(Struct, frozen=True):
 
 
 def _basis(evidence: tuple[Quote, ...], subject: Session | Trace) -> Basis:
-    """The strongest basis of the evidence: a packet, then a text, then a silence."""
+    """The strongest basis of the evidence: a packet, then a text, then a silence, or what may be another session's."""
     sessions = subject.sessions if isinstance(subject, Trace) else (subject,)
+    if isinstance(subject, Session) and subject.guessed:
+        return "silence"
     decisive = [quote for quote in evidence if not quote.aside]
     if any(quote.line in session.packet_lines for quote in decisive for session in sessions):
         return "packet"

@@ -28,10 +28,16 @@ from tracelens.sessions.beginnings import (
     stands_alone,
 )
 from tracelens.sessions.failures import classify_failures
-from tracelens.sessions.interleaved.choice import WaitEnd, next_answered_method, pick_session, representative_event
+from tracelens.sessions.interleaved.choice import (
+    WaitEnd,
+    next_answered_method,
+    pick_session,
+    representative_event,
+    wait_end_of,
+)
 from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, awaits_login_answer, score_packet
 from tracelens.sessions.interleaved.texts import score_event
-from tracelens.sessions.interleaved.trials import copies, cost_of
+from tracelens.sessions.interleaved.trials import are_different, copies, cost_of, decides
 from tracelens.sessions.machine import take_event, take_impossible_dump, take_packet, take_packet_number, take_run
 from tracelens.sessions.model import Quote
 from tracelens.sessions.order import Places
@@ -53,9 +59,6 @@ _CREDIT, _CREDIT_AN_ITEM = 12_000, 3
 _LOGIN_ANSWERS = (51, 52)
 # Events that several sessions may wait for, and that are not to be taken back.
 _TRIED = {"transport.packet_received", "transport.banner_received", "transport.looking_for_packet", FAILURE}
-# Texts about what a server sent; and errors that end a wait: timed out, socket disconnected, nothing received.
-_ANSWERS = {"transport.packet_received", "transport.banner_received"}
-_ENDS_OF_WAITS = (-9, -13, -43)
 
 # So much is held until the next record shows whose it is, unless it pauses for so many seconds.
 _HELD, _PAUSE = 16, 0.05
@@ -105,6 +108,7 @@ class Assembler:
         self._senders: dict[int, State] = {}  # line of an outgoing packet's dump -> the active session just before it
         self._unsent: list[State] = []  # the sessions of outgoing packets that were dumped and not yet sent
         self._chosen: tuple[Event, State] | None = None  # an event, and the session that a trial gave it to
+        self._guessed: set[State] = set()  # sessions of which one got an answer or an error that may be another one's
         self._cost = 0  # of the items so far that fit no session well
         self._credit = _CREDIT  # how many items may still be tried out
 
@@ -174,6 +178,7 @@ class Assembler:
             if is_empty(state):
                 continue
             is_last = state is self._active and not state.closed
+            state.session.guessed = state in self._guessed
             session = classify_failures(state, cut=is_last, broken=is_last and broken)
             session.number = len(result) + 1
             result.append(session)
@@ -271,8 +276,7 @@ class Assembler:
                 self._release()
             return self._start(event.line, event.time)
         if len(self._open) > 1:
-            wait_end: WaitEnd = "given up" if event.fields.get("code") in _ENDS_OF_WAITS else ""
-            wait_end = "answered" if event.name in _ANSWERS else wait_end
+            wait_end = wait_end_of(event)
             chosen = self._chosen[1] if self._chosen is not None and self._chosen[0] is event else None
             return self._activate_best(self._event_score(event), state, wait_end, chosen)
         return state
@@ -302,7 +306,7 @@ class Assembler:
         """How a packet fits; among equals, the session whose packet came before it from the same read is better."""
         reader = self._last_read[0] if self._last_read is not None and 0 < packet.read == self._last_read[1] else None
 
-        def score(state: State) -> int:
+        def score(state: State) -> float:
             plain = score_packet(state, packet.raw)
             return plain + (state is reader and plain > IMPOSSIBLE) / 2
 
@@ -318,11 +322,15 @@ class Assembler:
         equal = [state for score, state in scores if score == best and score > IMPOSSIBLE]
         if len(equal) < 2:
             return
-        costs = [(self._trial(event, state), state) for state in equal]
-        least = min(cost for cost, _ in costs)
-        cheapest = [state for cost, state in costs if cost == least]
-        if len(cheapest) == 1:
-            self._chosen = event, cheapest[0]
+        usual = pick_session(self._open, self._active, self._event_score(event), wait_end_of(event))
+        costs = [(self._trial(event, state), state is not usual, state) for state in equal]
+        usual_cost = next((cost for cost, other, _ in costs if not other), 0)
+        cost, _, state = min(costs, key=lambda each: each[:2])
+        if cost < usual_cost:
+            self._chosen = event, state
+        equal = [state for each, _, state in costs if each == cost]
+        if decides(event, usual) and are_different(equal):
+            self._guessed.update(equal)
 
     def _trial(self, event: Event, state: State) -> int:
         """What the items after an event cost if it belongs to the session."""
@@ -330,7 +338,7 @@ class Assembler:
         known = {*self._open, *self._senders.values(), *self._unsent, state}
         known |= {each for each in (self._active, self._last_read and self._last_read[0]) if each is not None}
         copied = copies(known)
-        trial._observer, trial._states, trial.unknown_quotes = None, [], []
+        trial._observer, trial._states, trial._guessed, trial.unknown_quotes = None, [], set(), []
         trial._open = [copied[id(each)] for each in self._open]
         trial._active = copied[id(self._active)] if self._active is not None else None
         trial._senders = {line: copied[id(each)] for line, each in self._senders.items()}

@@ -220,6 +220,7 @@ class Session(Struct):
     ending: Ending = field(default_factory=Ending)
     blocking: bool | None = None
     secrets: list[FoundSecret] = field(default_factory=list)
+    guessed: bool = False  # an answer or an error may be that of another session beside it
     # Waiting for the peer: by reason, and at the end.
     waits: dict[str, Wait] = field(default_factory=dict)
     waiting_for: tuple[int, ...] = ()

@@ -13,8 +13,10 @@ def interleaved(trace: Trace) -> Found | None:
     `web-1  |`), their sessions are told apart exactly, each with its own clock.
     Or one process had more than one SSH connection open, and libssh2 prints no session id: the lines of
     all of them stand mixed, on one clock. They were told apart by what each of them could be doing next.
-    That is mostly right and cannot be proven, above all where two sessions stand at the same step: whose an
-    answer is that both wait for is a guess, so that two logins at the same moment can trade theirs.
+    That is mostly right and cannot be proven, above all where two sessions stand at the same step. Whose an
+    answer is that both wait for is tried out: what follows often fits only one of them, such as the next request, or
+    a path below the home directory of one user. Where nothing tells, it is a guess, and two logins at the same
+    moment can trade their answers; the notice then names the sessions for which that is uncertain.
 
     ## How it is seen
     - Lines of one process, by its prefix, between those of another one.
@@ -67,10 +69,12 @@ def interleaved(trace: Trace) -> Found | None:
         if not by_prefix:
             return None
         return Found(by_prefix, _beginnings(trace), (), count=len(trace.sessions), basis="text")
+    guessed = [str(session.number) for session in trace.sessions if session.guessed]
     return Found(
         f"{by_prefix}{' ' * bool(by_prefix)}Several sessions {'of one process ' * bool(by_prefix)}take turns in this "
         "trace; libssh2 prints no session id, so they were told apart by their steps; where two wait for the same "
-        "answer, whose it was is a guess.",
+        "answer, whose it was is a guess."
+        + (f" It is uncertain which answers belong to sessions {' and '.join(guessed)}." if guessed else ""),
         _beginnings(trace),
         (
             client(

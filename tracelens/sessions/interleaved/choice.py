@@ -12,6 +12,9 @@ from tracelens.sessions.state import State
 WaitEnd = Literal["", "answered", "given up"]
 # A session that has waited longer than this many seconds was probably abandoned.
 _OVERDUE = 1.0
+# Texts about what a server sent; and errors that end a wait: timed out, socket disconnected, nothing received.
+_ANSWERS = {"transport.packet_received", "transport.banner_received"}
+_ENDS_OF_WAITS = (-9, -13, -43)
 # The client's number of a channel, as the folded texts print it with the server's: "channel 1/1", "from 1/1/0".
 _CHANNEL = re.compile(r" (?:channel|from|for) (\d{1,10})/\d")
 
@@ -41,6 +44,13 @@ def pick_session(
         return (score(state), continues, bool(since), -since if since else state.session.last_line)
 
     return max(states, key=rank)
+
+
+def wait_end_of(event: Event) -> WaitEnd:
+    """How an event ends the wait of its session."""
+    if event.name in _ANSWERS:
+        return "answered"
+    return "given up" if event.fields.get("code") in _ENDS_OF_WAITS else ""
 
 
 def next_answered_method(ahead: Iterable[Item]) -> str | None:

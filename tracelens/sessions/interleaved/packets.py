@@ -4,6 +4,7 @@ A session has asked for the packets that it receives, and a packet names a chann
 sessions wait for.
 """
 
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
@@ -36,6 +37,9 @@ _KEY_OF = {
     "rsa-sha2-512-cert-v01@openssh.com": "ssh-rsa-cert-v01@openssh.com",
 }
 _KEY_KINDS = ("ssh-", "ecdsa-", "rsa-sha2-", "sk-")
+# Messages with paths on the server, or with words for the user: debug, banner, prompts, data, requests on a channel.
+_NAMING, _LONGEST_NAMING = (4, 53, 60, 94, 98), 512
+_USER = re.compile(rb"(?:/(?:home|Users)/|\()([A-Za-z0-9._-]{1,64})(?=/|@|\x00|$)")
 _LOGIN_ANSWERS = range(51, 80)
 _LONGEST_NAME = 64
 _LONGEST_60 = 4096
@@ -165,6 +169,15 @@ def score_number(state: State, number: int) -> int:
     return _score_by_table(_RECEIVED, session, number)
 
 
+def _names_another_user(session: Session, raw: RawPacket) -> bool:
+    """Whether a packet has a path below a user's home directory, or a prompt with a name, and none is the session's."""
+    user = session.login.user
+    if not user or raw.number not in _NAMING or raw.size > _LONGEST_NAMING:
+        return False
+    names = _USER.findall(raw.read(1, _LONGEST_NAMING))
+    return bool(names) and user.encode() not in names
+
+
 def looks_on(state: State) -> bool:
     """Whether it looks through the answers to a login, and not yet for the last that it has looked for before."""
     looked, number = state.session.waiting_for, state.looking_for
@@ -176,7 +189,7 @@ def score_packet(state: State, raw: RawPacket) -> int:
     if state.freed:
         return IMPOSSIBLE
     session, number = state.session, raw.number
-    if state.last_event in NEXT_OF or looks_on(state):
+    if state.last_event in NEXT_OF or looks_on(state) or _names_another_user(session, raw):
         return UNLIKELY
     if raw.direction == "out" and state.last_event in _TOLD_BEFORE.get(number, ()):
         return EXPECTED

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
+from tracelens.libssh2.repeats import FAILURE
 from tracelens.sessions.handshake import LIST_NAMES, list_name
 from tracelens.sessions.interleaved.packets import (
     EXPECTED,
@@ -18,6 +19,7 @@ from tracelens.sessions.interleaved.packets import (
     score_number,
 )
 from tracelens.sessions.model import RANK, RECENT, Channel
+from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
 
 Score = Callable[[State, Event], int]
@@ -67,6 +69,7 @@ _IN_ORDER = (
     ("conn.channel_allocated", "conn.channel_opening"),
     ("transport.session_startup", "transport.banner_sent"),
 )
+_AGREED = {f"key_ex.agreed_{name}" for name in LIST_NAMES if not name.startswith(("lang", "mac"))}
 # Event -> the one that its session told of right before it, where that is always the same one.
 _RIGHT_BEFORE = {later: name for names in _IN_ORDER for name, later in pairwise(names)}
 
@@ -85,6 +88,8 @@ def score_event(state: State, event: Event) -> int:
     if event.context in ("Key Ex", "Userauth") and state.waiting and state.session.dumped:
         return UNLIKELY  # it waits, and no answer came
     before = _RIGHT_BEFORE.get(name)
+    if name in _AGREED and not _agrees(state.session, event):
+        return UNLIKELY
     if before is not None and state.last_event == before:
         return EXPECTED
     if state.last_event in NEXT_OF or (looks_on(state) and name != "transport.looking_for_packet"):
@@ -181,6 +186,9 @@ def _score_error(state: State, event: Event) -> int:
         return EXPECTED if attempts and attempts[-1].method == error.method else UNLIKELY
     if error.name == "auth.methods_not_listed":
         return UNLIKELY if any(a.pending and a.method != "none" for a in attempts[-RECENT:]) else EXPECTED
+    if error.name == "kex.not_exchanged" and state.last_event != FAILURE and not state.session.kex.agreed:
+        offered = state.session.kex.offers.keys() >= {"client", "server"}
+        return EXPECTED if state.session.kex.mismatches() else UNLIKELY if offered else POSSIBLE
     if error.name == "kex.timeout":
         return EXPECTED if state.session.kex.agreed else UNLIKELY
     return EXPECTED
@@ -243,6 +251,12 @@ def _score_agreed(state: State, event: Event) -> int:
     if "client" not in session.kex.offers or list_name(event.name) in session.kex.agreed:
         return UNLIKELY if session.kex.done else IMPOSSIBLE
     return EXPECTED if state.last_received == 20 or not session.dumped else POSSIBLE
+
+
+def _agrees(session: Session, event: Event) -> bool:
+    """Whether both sides offered the algorithm that they agreed on, as far as their offers are known."""
+    common = session.kex.common(list_name(event.name))
+    return common is None or session.kex.done or event.fields.get("algorithm") in common
 
 
 def _once(condition: Callable[[State], bool], after: tuple[int, ...] = ()) -> Score:

@@ -4,9 +4,17 @@ import copy
 import pickle
 from collections.abc import Iterable
 
+from tracelens.libssh2.events import Event
+from tracelens.libssh2.repeats import FAILURE
 from tracelens.sessions.interleaved.packets import IMPOSSIBLE, POSSIBLE, UNLIKELY
 from tracelens.sessions.model import RECENT
+from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
+
+# The numbers of messages that decide what becomes of a session: disconnect, and the answers to a login.
+_ANSWERS = (1, 51, 52)
+# An error that comes within so many seconds of its session's last record did not end a wait.
+_AT_ONCE = 0.001
 
 # What an item counts that fits its session so well; one that fits no session at all shows that something went wrong.
 _COSTS = {IMPOSSIBLE: 20, UNLIKELY: 5, POSSIBLE: 1}
@@ -17,12 +25,29 @@ def cost_of(score: float) -> int:
     return _COSTS.get(int(score), 0)
 
 
+def decides(event: Event, state: State) -> bool:
+    """Whether a session's result hangs on the event: an answer to a login, a disconnect, an error after a wait."""
+    if event.name == FAILURE:
+        return event.time is not None and state.clock is not None and event.time - state.clock > _AT_ONCE
+    return event.fields.get("type") in _ANSWERS
+
+
+def are_different(states: list[State]) -> bool:
+    """Whether it matters which of the sessions an event belongs to."""
+    return len({_identity(state.session) for state in states}) > 1
+
+
+def _identity(session: Session) -> tuple[object, ...]:
+    attempts = tuple(attempt.method for attempt in session.login.attempts[-RECENT:])
+    return session.login.user, session.banner.server, attempts
+
+
 def copies(states: Iterable[State]) -> dict[int, State]:
     """Copies of the states by the id of each: they have what decides about the next items, and nobody watches them."""
     known = {id(state): state for state in states}
     # States refer to each other's parts nowhere; within one, the same attempt or channel stays the same object.
     bare = pickle.dumps([_bare(state) for state in known.values()])
-    return dict(zip(known, pickle.loads(bare), strict=True))
+    return dict(zip(known, pickle.loads(bare), strict=True))  # noqa: S301 - made on the line before
 
 
 def _bare(state: State) -> State:
