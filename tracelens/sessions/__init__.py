@@ -18,9 +18,9 @@ from tracelens.sessions.model import (
 )
 from tracelens.sessions.session import Session
 from tracelens.sessions.trace import Trace
-from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outcomes
+from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outcomes, went_well
 
 __all__ = [
     "AEAD", "ANSWERED", "LISTS", "PHASES", "REFUSALS", "Assembler", "Attempt", "Channel", "Disconnect", "Failure",
-    "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request", "shows_outcomes",
+    "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request", "shows_outcomes", "went_well",
 ]  # fmt: skip

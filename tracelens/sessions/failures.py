@@ -12,11 +12,8 @@ from itertools import pairwise
 from tracelens.sessions.model import RANK, Channel, Failure, Operation
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
-from tracelens.sessions.unanswered import pending_request, pending_transfer
+from tracelens.sessions.unanswered import GAVE_UP, left_unfinished, pending_request, pending_transfer
 
-# A pause of at least this many seconds on an unanswered request, at the end of a session, is giving up; after shorter
-# ones a program may have stopped for reasons of its own.
-GAVE_UP = 0.5
 # Reads and writes take as long as the connection is slow: giving up are so many seconds, and so many times the pace.
 _STALLED, _PACES = 2.0, 3
 _DEEPEST = 64  # folders within folders that are looked at
@@ -101,6 +98,8 @@ def classify_failures(state: State, *, cut: bool, broken: bool = False) -> Sessi
             final.fate = "final"
             session.failures.append(final)
     session.ending.failed = final
+    if final is None and session.ending.undecided is None:
+        session.ending.left = left_unfinished(session)
     session.ending.reached = _reached(session, state, final)
     if session.phases[0].name == "banner" and not shows_beginning:
         del session.phases[0]  # the trace begins later
@@ -374,4 +373,4 @@ def _reached(session: Session, state: State, final: Failure | None) -> str:
         return session.ending.undecided.phase
     if final is not None:
         return final.phase if RANK[final.phase] > RANK[state.phase] else state.phase
-    return "done" if pending_request(session) is None else state.phase
+    return "done" if session.ending.left == "" else state.phase

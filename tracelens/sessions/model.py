@@ -30,6 +30,9 @@ AEAD = (
 # same codes, -18 and -19, and mean that no answer came.
 REFUSALS = ("auth.password_refused", "auth.keyboard_refused", "auth.key_refused", "auth.signature_refused")
 
+# What a session left unfinished; see `Ending`.
+Left = Literal["", "transfer", "request", "command", "host key", "login"]
+
 Offer = dict[str, tuple[str, ...]]
 
 

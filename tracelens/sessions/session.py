@@ -14,6 +14,7 @@ from tracelens.sessions.model import (
     Disconnect,
     Failure,
     FoundSecret,
+    Left,
     Offer,
     Operation,
     Phase,
@@ -140,6 +141,7 @@ class Sftp(Struct):
     confirmed_line: int = 0
     unanswered: dict[int, BulkRequest] = field(default_factory=dict)
     exhausted: set[object] = field(default_factory=set)
+    open_handles: set[object] = field(default_factory=set)
     pace: float = 0.0
     texts_unanswered: int = 0
     text_line: int = 0
@@ -161,7 +163,12 @@ class ChannelData(Struct):
 
 
 class Ending(Struct):
-    """How the session ended: by whom, after what wait, by which failure, and how far it came."""
+    """How the session ended: by whom, after what wait, by which failure, and how far it came.
+
+    `left` is what was unfinished where no failure shows: "transfer", "request", "command"; "host key" if the program
+    left right after key exchange, "login" if it left before it logged in. `cut`: the trace does not show its end;
+    `broken`: the trace ends in the middle of a record.
+    """
 
     freed_line: int = 0
     by_client: bool = False
@@ -170,6 +177,7 @@ class Ending(Struct):
     failed: Failure | None = None
     undecided: Failure | None = None
     reached: str = "banner"
+    left: Left = ""
     cut: bool = False
     broken: bool = False
 
