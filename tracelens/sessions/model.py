@@ -31,7 +31,7 @@ AEAD = (
 REFUSALS = ("auth.password_refused", "auth.keyboard_refused", "auth.key_refused", "auth.signature_refused")
 
 # What a session left unfinished; see `Ending`.
-Left = Literal["", "transfer", "request", "command", "host key", "login"]
+Left = Literal["", "transfer", "request", "command", "session", "host key", "login"]
 
 Offer = dict[str, tuple[str, ...]]
 

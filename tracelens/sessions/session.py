@@ -165,8 +165,9 @@ class ChannelData(Struct):
 class Ending(Struct):
     """How the session ended: by whom, after what wait, by which failure, and how far it came.
 
-    `left` is what was unfinished where no failure shows: "transfer", "request", "command"; "host key" if the program
-    left right after key exchange, "login" if it left before it logged in. `cut`: the trace does not show its end;
+    `left` is what was unfinished where no failure shows: "transfer", "request", "command", or the "session" itself, of
+    which the trace shows no end; "host key" if the program left right after key exchange, "login" if it left before it
+    logged in. `cut`: the trace ends without the session's end;
     `broken`: the trace ends in the middle of a record.
     """
 

@@ -103,25 +103,31 @@ def shows_outcomes(session: Session) -> bool:
 
 def left_unfinished(session: Session) -> Left:
     """What the session left unfinished at its end, where no failure shows; see `Ending`."""
-    ending, sftp = session.ending, session.sftp
-    if pending_transfer(session) is not None or (ending.cut and sftp.open_handles - sftp.exhausted):
+    sftp, is_open = session.sftp, _is_open(session)
+    if pending_transfer(session) is not None or (is_open and sftp.open_handles - sftp.exhausted):
         return "transfer"
     if pending_request(session) is not None:
         return "request"
-    if any(_is_running(session, channel) for channel in session.channels[-RECENT:]):
-        return "command"
-    if session.login.authenticated or not session.kex.done:
+    if is_open:
+        return "command" if any(map(_is_running, session.channels[-RECENT:])) else "session"
+    if session.login.authenticated or not session.ending.by_client or not session.kex.done:
         return ""
     if session.login.offered is None and not session.login.attempts:
         return "host key"
     return "login"
 
 
-def _is_running(session: Session, channel: Channel) -> bool:
-    """Whether a command was started of which the trace does not show the end, nor that the client was done with it."""
-    if channel.request("exec") is None or channel.exit_line or channel.close_line or channel.eof_line:
+def _is_open(session: Session) -> bool:
+    """Whether the trace does not show that the client closed what it had opened, though it would."""
+    if session.ending.by_client or not (session.uses("Transport") or session.uses("Conn")):
         return False
-    return session.ending.cut and not channel.closing_line
+    opened = [channel for channel in session.channels if channel.opened]
+    return not opened or not all(channel.closing_line for channel in opened)
+
+
+def _is_running(channel: Channel) -> bool:
+    """Whether a command was started of which the trace does not show the end."""
+    return channel.request("exec") is not None and not (channel.exit_line or channel.close_line or channel.eof_line)
 
 
 def went_well(session: Session) -> bool:
@@ -129,9 +135,7 @@ def went_well(session: Session) -> bool:
     ending, left = session.ending, session.ending.left
     if left not in ("", "login") or ending.undecided is not None or session.hidden_request_line:
         return False
-    if left == "login" and not ending.by_client:
-        return False
-    if ending.broken and not _is_work_over(session):
+    if ending.broken and not any(channel.closing_line for channel in session.channels):
         return False
     if session.traced <= {"Failure Event"} and not session.dumped:
         return False
@@ -151,8 +155,3 @@ def _ends_on_long_wait(session: Session) -> bool:
         return False
     last = max(session.waits.values(), key=lambda wait: wait.last_line, default=None)
     return last is not None and last.last_line == session.last_line and last.seconds >= GAVE_UP
-
-
-def _is_work_over(session: Session) -> bool:
-    opened = [channel for channel in session.channels if channel.opened]
-    return bool(opened) and all(channel.closing_line for channel in opened)
