@@ -3,6 +3,7 @@
 from tracelens.sessions.assemble import Assembler
 from tracelens.sessions.model import (
     AEAD,
+    KNOWN_HOSTS,
     LISTS,
     PHASES,
     REFUSALS,
@@ -21,6 +22,6 @@ from tracelens.sessions.trace import Trace
 from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outcomes, went_well
 
 __all__ = [
-    "AEAD", "ANSWERED", "LISTS", "PHASES", "REFUSALS", "Assembler", "Attempt", "Channel", "Disconnect", "Failure",
+    "AEAD", "ANSWERED", "KNOWN_HOSTS", "LISTS", "PHASES", "REFUSALS", "Assembler", "Attempt", "Channel", "Disconnect", "Failure",
     "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request", "shows_outcomes", "went_well",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import pairwise
 
-from tracelens.sessions.model import RANK, Channel, Failure, Operation
+from tracelens.sessions.model import KNOWN_HOSTS, RANK, Channel, Failure, Operation
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
 from tracelens.sessions.unanswered import GAVE_UP, left_unfinished, pending_request, pending_transfer
@@ -136,6 +136,8 @@ def _join_clean_up(failures: list[Failure]) -> None:
 
 def _supersedes(later: Failure, earlier: Failure) -> bool:
     """Whether the later failure explains better why the same step failed."""
+    if earlier.code == KNOWN_HOSTS and later.attempt is not None:
+        return True  # the program went on all the same
     if earlier.phase != later.phase:
         return False
     lost = earlier.kind == "error" and earlier.code in (-13, -43, -1)
@@ -159,6 +161,8 @@ def _fate(session: Session, failure: Failure, successes: _Successes) -> str:
         return "undecided"
     if failure.phase == "auth" and failure.attempt is not None:
         return _auth_fate(session, failure)
+    if failure.kind == "left":
+        return "final"
     if failure.kind == "disconnect":
         return "cleanup" if _work_was_over(session, failure.line) else "final"
     if RANK[failure.phase] < _rank_after(session, failure.line):
@@ -371,6 +375,8 @@ def _server_side_died(session: Session) -> bool:
 def _reached(session: Session, state: State, final: Failure | None) -> str:
     if session.ending.undecided is not None:
         return session.ending.undecided.phase
+    if final is not None and (final.kind == "left" or final.code == KNOWN_HOSTS):
+        return final.phase
     if final is not None:
         return final.phase if RANK[final.phase] > RANK[state.phase] else state.phase
     return "done" if session.ending.left == "" else state.phase

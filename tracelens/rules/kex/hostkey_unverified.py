@@ -1,5 +1,5 @@
 from tracelens.rules.base import Found, Rival, cause, client, network, server
-from tracelens.sessions import Failure, Quote, Session
+from tracelens.sessions import KNOWN_HOSTS, Failure, Quote, Session
 
 
 @cause(
@@ -25,8 +25,11 @@ def hostkey_unverified(session: Session) -> Found | None:
     - A signature that is a byte shorter than the RSA key (packet 31 or 33) is right and badly written: the
       server's software drops leading zeros (GNU lsh does), libssh2 wants the full length. One connection in 256
       fails by that, and the next one works.
-    - This has nothing to do with known_hosts. libssh2 never looks at it by itself; a program that
-      compares fingerprints (libssh2_knownhost_check()) and stops leaves no error in the trace.
+    - Or the program refused the key. libssh2 never looks at known_hosts by itself: programs do
+      (libssh2_knownhost_check(), a fingerprint in their settings). Some say so: they disconnect with reason 9
+      (HOST_KEY_NOT_VERIFIABLE, RFC 4253 section 11.1) or with words about the host key, or set error
+      `-46` (KNOWN_HOSTS), which libssh2 itself never prints. Most say nothing and leave right after key
+      exchange: then the trace does not prove it, and the session has no root cause.
 
     ## What to do
     - Network: first find out whether a proxy or an inspecting firewall sits in between. It signs with
@@ -36,6 +39,8 @@ def hostkey_unverified(session: Session) -> Found | None:
       libssh2_session_method_pref(session, LIBSSH2_METHOD_HOSTKEY, ...); in IRIS, SetPreferredAlgorithms.
     - Server: `ssh-keygen -lf` on each host key; a damaged or half-copied key file fails here. Restart
       sshd after keys were changed.
+    - Client, if the program refused the key: when the server's admin confirms the fingerprint, replace the host's
+      line in known_hosts (`ssh-keygen -R HOST`, then `ssh-keyscan HOST`) or the fingerprint in the settings.
     - Don't switch anything off to get past this.
 
     ## Not to be confused with
@@ -62,6 +67,8 @@ def hostkey_unverified(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None or failed.phase != "kex":
         return None
+    if failed.code == KNOWN_HOSTS or (failed.kind == "left" and not failed.is_("kex.strict_violation")):
+        return _refused_by_program(session, failed)
     rejection = session.quote("key_ex.hostkey_verify_failed")
     is_unread = failed.code == -10 or failed.is_("kex.hostkey_malformed")
     if not is_unread and failed.code != -11 and rejection is None:
@@ -97,6 +104,25 @@ def hostkey_unverified(session: Session) -> Found | None:
                 "machine would decide",
             ),
         ),
+    )
+
+
+def _refused_by_program(session: Session, failed: Failure) -> Found:
+    prints = session.kex.fingerprints
+    name = next((name for name in ("SHA256", "SHA1", "MD5") if prints.get(name)), "")
+    fingerprint = f" ({name} {prints[name]})" if name else ""
+    return Found(
+        "The client's program refused the server's host key: it is not the one that the program knows for this host.",
+        (failed.quote, session.quote(f"key_ex.fingerprint_{name.lower()}")),
+        (
+            client(
+                f"ask the server's admin by another way whether the fingerprint{fingerprint} is right; only then put "
+                "this key into known_hosts (`ssh-keygen -R HOST`, then `ssh-keyscan HOST`) or into the program's settings"
+            ),
+            server("say which host keys are right (`ssh-keygen -lf`), and whether they were replaced or the host moved"),
+            network("if no key was replaced, something between answers for the server: a proxy, or an attack"),
+        ),
+        (Rival("kex-failed", "ruled out: the key exchange was finished; the program judged the key"),),
     )
 
 
