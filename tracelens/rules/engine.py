@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracelens.rules.base import Finding, Rival, Rule
-from tracelens.sessions import Session, pending_request, shows_outcomes
+from tracelens.sessions import Session, went_well
 
 Verdict = Literal["cause", "healthy", "unexplained", "insufficient"]
 # Rules that were skipped, and the contexts that each lacks.
@@ -123,5 +123,4 @@ def _verdict(session: Session, root: Finding | None) -> Verdict:
         return "cause"
     if session.ending.failed is not None:
         return "unexplained"
-    finished = pending_request(session) is None and session.ending.undecided is None
-    return "healthy" if finished and not session.hidden_request_line and shows_outcomes(session) else "insufficient"
+    return "healthy" if went_well(session) else "insufficient"

@@ -4,6 +4,7 @@ from tracelens.sessions.assemble import Assembler
 from tracelens.sessions.assembly import Assembly
 from tracelens.sessions.model import (
     AEAD,
+    KNOWN_HOSTS,
     LISTS,
     PHASES,
     REFUSALS,
@@ -19,10 +20,10 @@ from tracelens.sessions.model import (
 )
 from tracelens.sessions.session import Session
 from tracelens.sessions.trace import Trace
-from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outcomes
+from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outcomes, went_well
 
 __all__ = [
-    "AEAD", "ANSWERED", "LISTS", "PHASES", "REFUSALS", "Assembler", "Assembly", "Attempt", "Channel", "Disconnect",
-    "Failure", "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request",
-    "shows_outcomes",
+    "AEAD", "ANSWERED", "KNOWN_HOSTS", "LISTS", "PHASES", "REFUSALS", "Assembler", "Assembly", "Attempt", "Channel",
+    "Disconnect", "Failure", "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request",
+    "shows_outcomes", "went_well",
 ]  # fmt: skip

@@ -5,12 +5,14 @@ import re
 from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import EAGAIN
-from tracelens.sessions.model import REFUSALS, Attempt, Channel, Failure, Operation, Wait
+from tracelens.sessions.model import KNOWN_HOSTS, REFUSALS, Attempt, Channel, Failure, Operation, Wait
 from tracelens.sessions.state import State, on
 
 # Errors closer together than this many seconds are one failure, reported by nested libssh2 calls.
 _CASCADE = 0.005
 _NUMBER_ALONE = re.compile(r"(-[0-9]{1,4})[\s-]*")
+# The errors of a connection that is being closed.
+_CONNECTION = (-7, -9, -13, -43, -30, -39, -1)
 
 
 def add_wait(state: State, message: str, count: int, line: int, last_line: int) -> Wait:
@@ -61,19 +63,28 @@ def _add(state: State, event: Event, code: int | None, message: str) -> None:
     channel = state.channel
     request = next((r for r in reversed(channel.requests) if r.granted is not True), None) if channel else None
     failure = Failure(event.line, event.time, code, message, state.phase, channel=channel, request=request)
-    if state.phase == "auth" and not session.login.authenticated:
+    if code == KNOWN_HOSTS and session.kex.done and not session.login.authenticated:
+        failure.phase = "kex"  # the program looked at the host key before it logged in
+    elif state.phase == "auth" and not session.login.authenticated:
         failure.attempt = _failed_attempt(state, failure)
     failure.operation = _failed_operation(state, failure)
-    if state.closed or _is_clean_up(failure, channel):
+    if (state.closed and not _tells_why_it_left(state, failure)) or _is_clean_up(failure, channel):
         failure.fate = "cleanup"
     session.failures.append(failure)
+
+
+def _tells_why_it_left(state: State, failure: Failure) -> bool:
+    """Whether an error after the client's disconnect, before any login, says why the client disconnected."""
+    if state.freed or state.session.login.authenticated:
+        return False
+    return failure.is_("kex.strict_violation") or (failure.phase in ("kex", "auth") and failure.code not in _CONNECTION)
 
 
 def _is_clean_up(failure: Failure, channel: Channel | None) -> bool:
     """Whether the error came from tidying up, when nothing that was requested was still open."""
     if failure.is_("channel.closed_anyway", "sftp.close"):
         return True
-    return channel is not None and bool(channel.closing_line) and failure.code in (-7, -9, -13, -43, -30, -39, -1)
+    return channel is not None and bool(channel.closing_line) and failure.code in _CONNECTION
 
 
 def _follows_at_once(last: list[Failure], event: Event) -> bool:

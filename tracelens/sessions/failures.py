@@ -9,15 +9,12 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import pairwise
 
-from tracelens.sessions.model import RANK, Channel, Failure, Operation
+from tracelens.sessions.model import KNOWN_HOSTS, RANK, Channel, Failure, Operation
 from tracelens.sessions.probes import is_about_known_hosts, is_probe
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
-from tracelens.sessions.unanswered import broken_copy, pending_request, pending_transfer
+from tracelens.sessions.unanswered import GAVE_UP, broken_copy, left_unfinished, pending_request, pending_transfer
 
-# A pause of at least this many seconds on an unanswered request, at the end of a session, is giving up; after shorter
-# ones a program may have stopped for reasons of its own.
-GAVE_UP = 0.5
 # Reads and writes take as long as the connection is slow: giving up are so many seconds, and so many times the pace.
 _STALLED, _PACES = 2.0, 3
 _DEEPEST = 64  # folders within folders that are looked at
@@ -102,6 +99,8 @@ def classify_failures(state: State, *, cut: bool, broken: bool = False) -> Sessi
             final.fate = "final"
             session.failures.append(final)
     session.ending.failed = final
+    if final is None and session.ending.undecided is None:
+        session.ending.left = left_unfinished(session)
     session.ending.reached = _reached(session, state, final)
     if session.phases[0].name == "banner" and not shows_beginning:
         del session.phases[0]  # the trace begins later
@@ -138,6 +137,8 @@ def _join_clean_up(failures: list[Failure]) -> None:
 
 def _supersedes(later: Failure, earlier: Failure) -> bool:
     """Whether the later failure explains better why the same step failed."""
+    if earlier.code == KNOWN_HOSTS and later.attempt is not None:
+        return True  # the program went on all the same
     if earlier.phase != later.phase:
         return False
     lost = earlier.kind == "error" and earlier.code in (-13, -43, -1)
@@ -163,6 +164,8 @@ def _fate(session: Session, failure: Failure, successes: _Successes) -> str:
         return "partial-auth"
     if failure.phase == "auth" and failure.attempt is not None:
         return _auth_fate(session, failure)
+    if failure.kind == "left":
+        return "final"
     if failure.kind == "disconnect":
         return "cleanup" if _work_was_over(session, failure.line) else "final"
     if RANK[failure.phase] < _rank_after(session, failure.line):
@@ -397,6 +400,8 @@ def _server_side_died(session: Session) -> bool:
 def _reached(session: Session, state: State, final: Failure | None) -> str:
     if session.ending.undecided is not None:
         return session.ending.undecided.phase
+    if final is not None and (final.kind == "left" or final.code == KNOWN_HOSTS):
+        return final.phase
     if final is not None:
         return final.phase if RANK[final.phase] > RANK[state.phase] else state.phase
-    return "done" if pending_request(session) is None else state.phase
+    return "done" if session.ending.left == "" else state.phase

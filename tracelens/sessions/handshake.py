@@ -1,5 +1,8 @@
 """Banner, key exchange, service request and disconnect: the steps of the transport layer (RFC 4253)."""
 
+import re
+
+from tracelens.libssh2.errors import classify
 from tracelens.libssh2.events import Event
 from tracelens.reader.packets import Packet
 from tracelens.sessions.model import Disconnect, Failure, Quote
@@ -8,6 +11,8 @@ from tracelens.sessions.unanswered import pending_request
 
 # A KEXDH_INIT or KEX_ECDH_INIT of this size is a number, a length of 0, and no public key (RFC 4253, 8; RFC 5656, 4).
 EMPTY_KEX_INIT = 5
+_HOST_KEY_NOT_VERIFIABLE = 9  # RFC 4253, 11.1
+ABOUT_HOST_KEYS = re.compile(r"(?i)(?:host|server).{0,3}key|known.?hosts|fingerprint")
 # The names that texts use for a KEXINIT's lists -> ours.
 LIST_NAMES = {
     "kex": "kex",
@@ -56,9 +61,20 @@ def _banner_bytes(state: State, event: Event) -> None:
 def _disconnect_sent(state: State, event: Event) -> None:
     reason, description = _disconnect_fields(event)
     state.session.disconnects.append(Disconnect(event.line, reason, description, True))
+    if not state.session.login.authenticated and _says_why(state, reason, description):
+        message = f"reason {reason}" + (f", {description}" if description else "")
+        state.session.failures.append(Failure(event.line, event.time, None, message, "kex", "left"))
     mark_end(state, event)
     state.session.ending.by_client = True
     state.closed = True
+
+
+def _says_why(state: State, reason: int | None, description: str) -> bool:
+    """Whether the client's disconnect names a fault of the key exchange, or of the host key that it brought."""
+    if "kex.strict_violation" in classify(description).names:
+        return True
+    about_host_key = reason == _HOST_KEY_NOT_VERIFIABLE or ABOUT_HOST_KEYS.search(description) is not None
+    return about_host_key and (state.session.kex.done or state.phase == "kex")
 
 
 @on("transport.session_freed")

@@ -37,6 +37,11 @@ PROGRAMS = ("exec", "shell", "subsystem")
 
 # How much of a stream an excerpt keeps.
 _FIRST_BYTES, _LAST_BYTES = 600, 400
+# What a session left unfinished; see `Ending`.
+Left = Literal["", "transfer", "request", "command", "session", "host key", "login"]
+
+# LIBSSH2_ERROR_KNOWN_HOSTS: libssh2 itself never sets it; programs do, when they refuse a host key.
+KNOWN_HOSTS = -46
 
 Offer = dict[str, tuple[str, ...]]
 
@@ -215,7 +220,7 @@ class BulkRequest(NamedTuple):
 
 
 class Failure(Struct):
-    """A Failure Event, a received disconnect, a refusal without either, or a silence.
+    """A Failure Event, a received disconnect, a refusal without either, a silence, or a client's disconnect that says why.
 
     `fate`: "partial-auth", "recovered" and "cleanup" are noise; "final" is the first that nothing recovered from,
     "consequence" followed from it, "undecided": the trace does not show whether the session recovered.
@@ -226,7 +231,7 @@ class Failure(Struct):
     code: int | None
     message: str
     phase: str
-    kind: Literal["error", "disconnect", "refusal", "silence", "closed"] = "error"
+    kind: Literal["error", "disconnect", "refusal", "silence", "closed", "left"] = "error"
     fate: str = ""
     attempt: Attempt | None = None
     channel: Channel | None = None
@@ -241,6 +246,8 @@ class Failure(Struct):
     def _words(self) -> str:
         if self.kind == "disconnect":
             return f"the server disconnects: {self.message}" if self.message else "the server disconnects"
+        if self.kind == "left":
+            return f"the client disconnects: {self.message}"
         if self.kind == "silence":
             return "no answer until here, where the trace or the session ends"
         if self.code is not None:

@@ -17,6 +17,7 @@ from tracelens.sessions.model import (
     Disconnect,
     Failure,
     FoundSecret,
+    Left,
     Offer,
     Operation,
     Phase,
@@ -163,6 +164,7 @@ class Sftp(Struct):
     confirmed_line: int = 0
     unanswered: dict[int, BulkRequest] = field(default_factory=dict)
     exhausted: set[object] = field(default_factory=set)
+    open_handles: set[object] = field(default_factory=set)
     pace: float = 0.0
     texts_unanswered: int = 0
     text_line: int = 0
@@ -184,7 +186,13 @@ class ChannelData(Struct):
 
 
 class Ending(Struct):
-    """How the session ended: by whom, after what wait, by which failure, and how far it came."""
+    """How the session ended: by whom, after what wait, by which failure, and how far it came.
+
+    `left` is what was unfinished where no failure shows: "transfer", "request", "command", or the "session" itself, of
+    which the trace shows no end; "host key" if the program left right after key exchange, "login" if it left before it
+    logged in. `cut`: the trace ends without the session's end;
+    `broken`: the trace ends in the middle of a record.
+    """
 
     freed_line: int = 0
     by_client: bool = False
@@ -193,6 +201,7 @@ class Ending(Struct):
     failed: Failure | None = None
     undecided: Failure | None = None
     reached: str = "banner"
+    left: Left = ""
     cut: bool = False
     broken: bool = False
 

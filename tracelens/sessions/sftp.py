@@ -217,6 +217,9 @@ def _request(state: State, packet: SftpPacket) -> None:
         state.open_operations[number] = operation
         if verb == "close":
             state.handles_closing[number] = fields.get("handle")
+            session.sftp.open_handles.discard(fields.get("handle"))
+        elif verb == "readdir":
+            state.handles_listed = {number: fields.get("handle")}
 
 
 def _response(state: State, packet: SftpPacket) -> None:
@@ -238,6 +241,7 @@ def _response(state: State, packet: SftpPacket) -> None:
         operation.outcome = "done"
         if packet.name == "handle":
             session.sftp.exhausted.discard(fields.get("handle"))
+            session.sftp.open_handles.add(fields.get("handle"))
             state.begin_transfer()
         elif number in state.handles_closing:
             _forget(session.sftp, state.handles_closing.pop(number))
@@ -245,6 +249,7 @@ def _response(state: State, packet: SftpPacket) -> None:
             operation.status, operation.message = status, fields.get("message")
             if status == _END_OF_FILE and operation.verb in ("readdir", "read"):
                 session.sftp.ends += 1
+                session.sftp.exhausted.add(state.handles_listed.get(number))
             elif status:
                 operation.outcome = "failed"
 

@@ -1,12 +1,16 @@
-"""What a session still waits for at its end, and whether the trace would have shown a failure."""
+"""What a session still waits for at its end, what it left unfinished, and whether it shows that it went well."""
 
 from collections.abc import Callable
 
-from tracelens.sessions.model import RECENT, Channel
+from tracelens.sessions.model import RECENT, Channel, Left
 from tracelens.sessions.session import Session
 
 # A client writes once before SFTP's version has come, and again only after it.
 ANSWERED = 2
+
+# A pause of at least this many seconds on an unanswered request, at the end of a session, is giving up; after shorter
+# ones a program may have stopped for reasons of its own.
+GAVE_UP = 0.5
 
 # A request without an answer: its phase, and the line where it was made.
 Pending = tuple[str, int]
@@ -105,3 +109,59 @@ def shows_outcomes(session: Session) -> bool:
     if session.channels:
         return all(c.exit_status is not None for c in session.channels)
     return session.uses("Conn") and any(a.outcome == "accepted" for a in session.login.attempts)
+
+
+def left_unfinished(session: Session) -> Left:
+    """What the session left unfinished at its end, where no failure shows; see `Ending`."""
+    sftp, is_open = session.sftp, _is_open(session)
+    if pending_transfer(session) is not None or (is_open and sftp.open_handles - sftp.exhausted):
+        return "transfer"
+    if pending_request(session) is not None:
+        return "request"
+    if is_open:
+        return "command" if any(map(_is_running, session.channels[-RECENT:])) else "session"
+    if session.login.authenticated or not session.ending.by_client or not session.kex.done:
+        return ""
+    if session.login.offered is None and not session.login.attempts:
+        return "host key"
+    return "login"
+
+
+def _is_open(session: Session) -> bool:
+    """Whether the trace does not show that the client closed what it had opened, though it would."""
+    if session.ending.by_client or not (session.uses("Transport") or session.uses("Conn")):
+        return False
+    opened = [channel for channel in session.channels if channel.opened]
+    return not opened or not all(channel.closing_line for channel in opened)
+
+
+def _is_running(channel: Channel) -> bool:
+    """Whether a command was started of which the trace does not show the end."""
+    return channel.request("exec") is not None and not (channel.exit_line or channel.close_line or channel.eof_line)
+
+
+def went_well(session: Session) -> bool:
+    """Whether a session without a failure shows that it logged in and finished, or was ended before by its program."""
+    ending, left = session.ending, session.ending.left
+    if left not in ("", "login") or ending.undecided is not None or session.hidden_request_line:
+        return False
+    if ending.broken and not any(channel.closing_line for channel in session.channels):
+        return False
+    if session.traced <= {"Failure Event"} and not session.dumped:
+        return False
+    return shows_outcomes(session) and _shows_login(session) and not _ends_on_long_wait(session)
+
+
+def _shows_login(session: Session) -> bool:
+    """Whether nothing says that every login was refused, whatever the program did then."""
+    attempts = [attempt for attempt in session.login.attempts if attempt.method != "none"]
+    refused = bool(attempts) and all(attempt.outcome in ("refused", "not-sent") for attempt in attempts)
+    return bool(session.login.accepted_line) or not refused
+
+
+def _ends_on_long_wait(session: Session) -> bool:
+    """Whether the last record is of a long wait, and success in what it waited for would leave no record."""
+    if session.dumped or session.uses("Conn") or session.uses("SFTP") or session.uses("Transport"):
+        return False
+    last = max(session.waits.values(), key=lambda wait: wait.last_line, default=None)
+    return last is not None and last.last_line == session.last_line and last.seconds >= GAVE_UP

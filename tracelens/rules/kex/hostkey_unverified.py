@@ -1,8 +1,5 @@
 from tracelens.rules.base import Found, Rival, cause, client, network, server
-from tracelens.sessions import Failure, Quote, Session
-
-# The number of known_hosts: libssh2 prints it only of the file itself, a program of the key that it compared.
-_KNOWN_HOSTS = -46
+from tracelens.sessions import KNOWN_HOSTS, Failure, Quote, Session
 
 
 @cause(
@@ -29,9 +26,11 @@ def hostkey_unverified(session: Session) -> Found | None:
     - A signature that is a byte shorter than the RSA key (packet 31 or 33) is right and badly written: the
       server's software drops leading zeros (GNU lsh does), libssh2 wants the full length. One connection in 256
       fails by that, and the next one works.
-    - `-46` with words of the program's own, such as `Unable to verify host key, host not found` (Net::SSH2):
-      the program compared the key with known_hosts and does not accept it. libssh2 never looks there by
-      itself, and most programs that do so (libssh2_knownhost_check()) stop without an error in the trace.
+    - Or the program refused the key. libssh2 never looks at known_hosts by itself: programs do
+      (libssh2_knownhost_check(), a fingerprint in their settings). Some say so: they disconnect with reason 9
+      (HOST_KEY_NOT_VERIFIABLE, RFC 4253 section 11.1) or with words about the host key, or set error
+      `-46` (KNOWN_HOSTS), which libssh2 itself never prints. Most say nothing and leave right after key
+      exchange: then the trace does not prove it, and the session has no root cause.
 
     ## What to do
     - Network: first find out whether a proxy or an inspecting firewall sits in between. It signs with
@@ -41,6 +40,8 @@ def hostkey_unverified(session: Session) -> Found | None:
       libssh2_session_method_pref(session, LIBSSH2_METHOD_HOSTKEY, ...); in IRIS, SetPreferredAlgorithms.
     - Server: `ssh-keygen -lf` on each host key; a damaged or half-copied key file fails here. Restart
       sshd after keys were changed.
+    - Client, if the program refused the key: when the server's admin confirms the fingerprint, replace the host's
+      line in known_hosts (`ssh-keygen -R HOST`, then `ssh-keyscan HOST`) or the fingerprint in the settings.
     - Don't switch anything off to get past this.
 
     ## Not to be confused with
@@ -65,10 +66,10 @@ def hostkey_unverified(session: Session) -> Found | None:
     ```
     """
     failed = session.ending.failed
-    if failed is not None and failed.code == _KNOWN_HOSTS:
-        return _not_accepted(session, failed)
     if failed is None or failed.phase != "kex":
         return None
+    if failed.code == KNOWN_HOSTS or (failed.kind == "left" and not failed.is_("kex.strict_violation")):
+        return _refused_by_program(session, failed)
     rejection = session.quote("key_ex.hostkey_verify_failed")
     is_unread = failed.code == -10 or failed.is_("kex.hostkey_malformed")
     if not is_unread and failed.code != -11 and rejection is None:
@@ -112,20 +113,24 @@ def _key_of(session: Session) -> tuple[str, str]:
     return f" ({algorithm})" if algorithm else "", fingerprint
 
 
-def _not_accepted(session: Session, failed: Failure) -> Found:
-    by, fingerprint = _key_of(session)
+def _refused_by_program(session: Session, failed: Failure) -> Found:
+    name = next((name for name in ("SHA256", "SHA1", "MD5") if session.kex.fingerprints.get(name)), "")
+    fingerprint = _key_of(session)[1]
     return Found(
-        f"The program does not accept the server's host key{by}: {failed.message}.",
-        (failed.quote,),
+        "The client's program refused the server's host key: it is not the one that the program knows for this host.",
+        (failed.quote, session.quote(f"key_ex.fingerprint_{name.lower()}")),
         (
             client(
-                f"compare the fingerprint{fingerprint} with the one that the server's admin gives by another way; if "
-                "it is right, put the server's key into the program's known_hosts file (`ssh-keyscan HOST` prints its "
-                "lines)"
+                f"ask the server's admin by another way whether the fingerprint{fingerprint} is right; only then put "
+                "this key into known_hosts (`ssh-keygen -R HOST`, then `ssh-keyscan HOST`) or into the program's "
+                "settings"
             ),
-            server("say the fingerprint of its host keys (`ssh-keygen -lf`), and whether they were changed"),
+            server(
+                "say which host keys are right (`ssh-keygen -lf`), and whether they were replaced or the host moved"
+            ),
+            network("if no key was replaced, something between answers for the server: a proxy, or an attack"),
         ),
-        (Rival("kex-failed", "ruled out: the program itself says that it is the host key"),),
+        (Rival("kex-failed", "ruled out: the key exchange was finished; the program judged the key"),),
     )
 
 

@@ -73,14 +73,15 @@ def protocol_error(session: Session) -> Found | None:
     ```
     """
     failed = session.ending.failed
-    if failed is None or failed.kind != "error" or not _is_breach(session, failed):
+    if failed is None or failed.kind not in ("error", "left") or not _is_breach(session, failed):
         return None
     attempt = failed.attempt if failed.phase == "auth" else None
     if attempt is not None and attempt.method == "publickey" and attempt.outcome == "not-sent":
         return None
+    by = f"error {failed.code}" if failed.code is not None else "libssh2 disconnects"
     banner = f", {session.banner.server}" if session.banner.server else ""
     return Found(
-        f"The server sent what the protocol does not allow: {failed.message} (error {failed.code}{banner}).",
+        f"The server sent what the protocol does not allow: {failed.message} ({by}{banner}).",
         (failed.quote, *session.banner.received[-1:]),
         _advice(session, failed),
         (Rival("transport-decrypt-failed", "ruled out: the packet was whole, its contents were not as they must be"),),
