@@ -17,6 +17,7 @@ from support import CASES, HERE, PASSWORD, SAMPLES, analysis_of, analyze_file, a
 from support.pages import HOSTILE, OPTIONS, Page
 
 from tracelens.analysis import Analysis
+from tracelens.analysis.places import at
 from tracelens.reports import formats, render
 
 WRONG = SAMPLES / "wrong-password.log"
@@ -40,7 +41,7 @@ class TestHtml:
                 assert found.id in page.text
                 assert flat(found.summary).replace("`", "") in page.text.replace("`", "")
                 for quote in found.evidence[:12]:
-                    assert f" {quote.line} " in page.text
+                    assert re.search(rf" {at(quote)}[ ,]", page.text)
                 for advice in found.advice:
                     assert flat(re.sub("`", " ", advice.action)).replace(" ", "") in page.text.replace(" ", "")
         assert str(trace.source.sha256) in page.text
@@ -90,7 +91,7 @@ class TestMarkdown:
             for session in trace.sessions:
                 if session.root_cause:
                     assert session.root_cause in text
-                    assert f"Line {session.findings[0].evidence[0].line}:" in text
+                    assert f"Line {at(session.findings[0].evidence[0])}:" in text
             assert "\n\n\n\n" not in text
             assert len(text.encode()) < LARGEST
 

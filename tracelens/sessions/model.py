@@ -35,6 +35,8 @@ REFUSALS = ("auth.password_refused", "auth.keyboard_refused", "auth.key_refused"
 # The requests that start a program on a channel (RFC 4254, 6.5).
 PROGRAMS = ("exec", "shell", "subsystem")
 
+_SCP_FROM = re.compile(r"scp -p?f ")
+
 # How much of a stream an excerpt keeps.
 _FIRST_BYTES, _LAST_BYTES = 600, 400
 # What a session left unfinished; see `Ending`.
@@ -186,6 +188,15 @@ class Channel(Struct):
     def is_copy(self) -> bool:
         """Whether it runs the remote scp."""
         return any(request.name == "exec" and request.message.startswith("scp ") for request in self.requests)
+
+    @property
+    def sends_file(self) -> bool:
+        """Whether it runs a remote scp that sends a file (`scp -f`, scp.c).
+
+        One that receives a file (`scp -t`) ends with status 1 also where all went well: libssh2 sends its end of file
+        and no last acknowledgement.
+        """
+        return any(request.name == "exec" and _SCP_FROM.match(request.message) for request in self.requests)
 
     def request(self, name: str) -> Request | None:
         """The last request of this name."""

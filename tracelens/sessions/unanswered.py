@@ -68,7 +68,7 @@ def broken_copy(session: Session) -> Channel | None:
     never_began = session.saw("scp.receive_started") and not session.saw("scp.file_mode")
     for channel in session.channels:
         is_bad = channel.exit_status != 0 if channel.exit_line else never_began
-        if is_bad and channel.is_copy and channel.server_end_line:
+        if is_bad and channel.sends_file and channel.server_end_line:
             return channel
     return None
 
