@@ -337,7 +337,7 @@ def _silence(session: Session, state: State) -> Failure | None:
         return None  # the client has to sign next
     _measure_last_wait(session, state)
     died = _server_side_died(session)
-    if session.ending.waited < GAVE_UP and not died and not _is_other_protocol(session):
+    if not died and not _gave_up(session):
         return None
     return Failure(
         session.ending.gave_up_line or session.last_line,
@@ -365,8 +365,10 @@ def _measure_last_wait(session: Session, state: State) -> None:
         session.ending.waited = state.clock - state.last_progress
 
 
-def _is_other_protocol(session: Session) -> bool:
-    return not session.kex.offers and session.banner.is_other_protocol(cut=session.ending.cut)
+def _gave_up(session: Session) -> bool:
+    """Whether the client waited long enough, or saw in the peer's lines that this is no SSH server."""
+    is_other = not session.kex.offers and session.banner.is_other_protocol(cut=session.ending.cut)
+    return is_other or session.ending.waited >= GAVE_UP
 
 
 def _server_side_died(session: Session) -> bool:
