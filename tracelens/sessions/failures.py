@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from tracelens.sessions.model import RANK, Channel, Failure, Operation
-from tracelens.sessions.probes import is_about_known_hosts, is_probe
+from tracelens.sessions.probes import is_about_known_hosts, is_default_key, is_probe
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
 from tracelens.sessions.unanswered import broken_copy, pending_request
@@ -192,6 +192,8 @@ def _continues_in_silence(session: Session, failure: Failure) -> bool:
     """Whether programs usually continue after the error, without another one."""
     if not session.waits and failure.is_("auth.signature_refused", *_NO_AGENT):
         return True  # a client that does not block leaves no -37 either
+    if not session.waits and is_default_key(session, failure):
+        return True
     if failure.code == -22 and failure.is_("channel.variable"):
         return True  # most programs do without the variable
     # Printed for any status to stat, mkdir, rmdir, remove, rename and readlink. A program that only checks if a file
