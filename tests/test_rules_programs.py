@@ -67,6 +67,18 @@ class TestAKeyThatNobodyNamed:
         session = session_of(b"[libssh2] 0.120000 Failure Event: -37 - Would block requesting userauth list\n" + errors)
         assert session["root_cause"] == "auth-password-rejected"
 
+    def test_alone_in_a_trace_of_errors_shows_no_failure(self) -> None:
+        assert session_of(NOT_OPENED)["verdict"] == "insufficient"
+        no_agent = b"[libssh2] 0.140200 Failure Event: -39 - no auth sock variable\n"
+        assert session_of(NOT_OPENED + no_agent)["root_cause"] == "auth-key-unreadable"
+
+    def test_yields_to_a_server_that_hangs_up_in_a_trace_of_errors_alone(self) -> None:
+        ended = (
+            b"[libssh2] 0.616306 Failure Event: -13 - socket disconnect\n"
+            b"[libssh2] 0.616307 Failure Event: -13 - Waiting for password response\n"
+        )
+        assert session_of(NOT_OPENED + ended)["root_cause"] == "transport-server-disconnect"
+
     def test_yields_to_a_connection_that_is_lost_while_the_password_is_checked(self) -> None:
         lost = (
             b"[libssh2] 0.145000 Transport: Looking for packet of type: 52\n"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from tracelens.sessions.model import KNOWN_HOSTS, RANK, Channel, Failure, Operation
-from tracelens.sessions.probes import is_about_known_hosts, is_probe
+from tracelens.sessions.probes import is_about_known_hosts, is_default_key, is_probe
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
 from tracelens.sessions.unanswered import GAVE_UP, broken_copy, left_unfinished, pending_request, pending_transfer
@@ -198,6 +198,8 @@ def _continues_in_silence(session: Session, failure: Failure) -> bool:
     """Whether programs usually continue after the error, without another one."""
     if not session.waits and failure.is_("auth.signature_refused", *_NO_AGENT):
         return True  # a client that does not block leaves no -37 either
+    if not session.waits and is_default_key(session, failure):
+        return True
     if failure.code == -22 and failure.is_("channel.variable"):
         return True  # most programs do without the variable
     # Printed for any status to stat, mkdir, rmdir, remove, rename and readlink. A program that only checks if a file
@@ -382,10 +384,6 @@ def _broken_copy(session: Session) -> Failure | None:
 def _measure_last_wait(session: Session, state: State) -> None:
     if not session.ending.gave_up_line and state.clock is not None and state.last_progress is not None:
         session.ending.waited = state.clock - state.last_progress
-
-
-def _is_other_protocol(session: Session) -> bool:
-    return not session.kex.offers and session.banner.is_other_protocol(cut=session.ending.cut)
 
 
 def _server_side_died(session: Session) -> bool:

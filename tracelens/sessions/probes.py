@@ -26,6 +26,15 @@ def is_probe(session: Session, failure: Failure) -> bool:
     return bool(others) if not attempt.key_file else any(later.blank is False for later in others)
 
 
+def is_default_key(session: Session, failure: Failure) -> bool:
+    """Whether it may be curl's look for a default key, with no error of the login after it.
+
+    A trace of errors alone shows neither the name nor that a password was accepted afterwards.
+    """
+    is_look = failure.is_("key.public_not_extracted") and failure.is_("key.not_opened")
+    return is_look and not any(f.line > failure.line and f.phase == "auth" for f in session.failures)
+
+
 def is_about_known_hosts(session: Session, failure: Failure) -> bool:
     """Whether it is about the file known_hosts, or the program's own word on a host key that it took nevertheless.
 
@@ -44,7 +53,7 @@ def _went_on(session: Session, failure: Failure) -> bool:
 
 
 def _other_logins(session: Session, failure: Failure) -> list[Attempt]:
-    """The logins by another method than a key after the failure; in a trace of errors alone those that were refused."""
+    """The logins by another method than a key after the failure, by errors where nothing else was traced."""
     later = [
         attempt
         for attempt in session.login.attempts
@@ -52,7 +61,5 @@ def _other_logins(session: Session, failure: Failure) -> list[Attempt]:
     ]
     if later or session.login.attempts:
         return later
-    refused = (
-        f for f in session.failures if f.line > failure.line and f.is_("auth.password_refused", "auth.keyboard_refused")
-    )
-    return [Attempt(f.error.method or "", f.line) for f in refused]
+    told = ((f.error.method, f.line) for f in session.failures if f.line > failure.line)
+    return [Attempt(method, line) for method, line in told if method is not None and method != "publickey"]

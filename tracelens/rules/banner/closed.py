@@ -1,7 +1,7 @@
 from tracelens.rules._shared.timeouts import NO_ANSWER, is_never_made
 from tracelens.rules.banner.not_ssh import turned_away
 from tracelens.rules.base import NO_LINE, Found, Rival, cause, client, network, server
-from tracelens.sessions import Session
+from tracelens.sessions import Failure, Session
 
 LOST = (-13, -43, -1, -3, -7)
 # A peer that closes later than this (seconds) has waited for something.
@@ -69,8 +69,7 @@ def closed(session: Session) -> Found | None:
         return None
     # libssh2 before 1.2.1 says this of every failure to read the banner; it had no timeout.
     is_old = failed.code == -2 and failed.is_("banner.timeout")
-    is_local = is_never_made(failed) or failed.is_("socket.invalid", "socket.blocking_mode", "socket.closed")
-    if not refusals and not is_old and (failed.code not in LOST or is_local):
+    if not refusals and not is_old and not _is_lost(failed):
         return None
     pause = failed.time - session.started if failed.time is not None and session.started is not None else 0.0
     after = f" after {pause:.1f} s" if pause >= _PATIENT else ""
@@ -114,3 +113,9 @@ def closed(session: Session) -> Found | None:
             Rival("banner-not-ssh", not_ssh),
         ),
     )
+
+
+def _is_lost(failed: Failure) -> bool:
+    """Whether the error is that of a connection that the peer ended, not one of the client's own socket."""
+    is_local = is_never_made(failed) or failed.is_("socket.invalid", "socket.blocking_mode", "socket.closed")
+    return failed.code in LOST and not is_local

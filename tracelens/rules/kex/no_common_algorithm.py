@@ -1,10 +1,9 @@
 import re
 
-from tracelens.rules._shared.algorithm_offers import NAMES, client_release, kind_of, stock_gap
+from tracelens.rules._shared.algorithm_offers import NAMES, client_release, kind_of, release_in_words, stock_gap
 from tracelens.rules._shared.no_common_list import DROPBEAR_NO_MATCH
 from tracelens.rules.base import Advice, Found, Rival, cause, client, server
 from tracelens.sessions import LISTS, Quote, Session
-from tracelens.ssh.algorithms import release_name
 
 # How servers word it when they leave because nothing matched.
 NO_MATCH = (
@@ -135,7 +134,7 @@ def _likely(session: Session, name: str | None) -> tuple[str, tuple[Advice, ...]
         return "", (recapture, log, client(age))
     called, keyword, _ = NAMES[name]
     hint = (
-        f" Most likely the {called}: {release_name(version)} and OpenSSH {openssh[0]}.{openssh[1]} with stock "
+        f" Most likely the {called}: {release_in_words(session)} and OpenSSH {openssh[0]}.{openssh[1]} with stock "
         "settings share none."
     )
     first = "1.9.0" if name == "kex" or openssh < (8, 8) else "1.9.0 (1.11.0 if the server has RSA keys only)"
