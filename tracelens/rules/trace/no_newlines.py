@@ -4,7 +4,7 @@ from tracelens.sessions import Trace
 
 @notice("trace-no-newlines", scope="trace")
 def no_newlines(trace: Trace) -> Found | None:
-    """No newline ends the records: the program's trace handler has to add one.
+    r"""No newline ends the records: the program's trace handler has to add one.
 
     ## What it means
     libssh2 passes each record to the program's handler without a newline, and the handler wrote it as it came. All is
@@ -17,13 +17,13 @@ def no_newlines(trace: Trace) -> Found | None:
 
     ## What to do
     - Client (C): in the callback that `libssh2_trace_sethandler()` sets, write `fwrite(data, 1, length, file)`, then
-      `fputc('\\n', file)`, the latter only if the last byte of `data` is no newline yet. Without a handler libssh2 writes
-      to standard error and ends each record itself.
+      `fputc('\n', file)`, the latter only if the last byte of `data` is no newline yet. Without a handler libssh2
+      writes to standard error and ends each record itself.
     - curl, PHP, git: none of them sets a handler. The callback is in what was added for the trace: a patch beside
       `libssh2_session_init_ex()` (curl: `lib/vssh/libssh2.c`; PHP: `ssh2.c` of the extension ssh2; libgit2:
       `transports/ssh.c` or `ssh_libssh2.c`), or a library in `LD_PRELOAD`. curl that is built with
       `CURL_LIBSSH2_DEBUG` needs none.
-    - To read such a file: `sed 's/\\[libssh2\\]/\\n&/g' FILE` gives each record a line.
+    - To read such a file: `sed 's/\[libssh2\]/\n&/g' FILE` gives each record a line.
     - IRIS/Caché: the handler of `SetTraceMask` ends each record.
 
     ## Not to be confused with
@@ -44,8 +44,8 @@ def no_newlines(trace: Trace) -> Found | None:
         (
             client(
                 "let the trace handler add the newline: in the callback of libssh2_trace_sethandler() write "
-                "fwrite(data, 1, length, file), then fputc('\\n', file) unless data ends with a newline, as rows of dumps "
-                "do; without a handler libssh2 writes whole lines to standard error"
+                "fwrite(data, 1, length, file), then fputc('\\n', file) unless data ends with a newline, as rows of "
+                "dumps do; without a handler libssh2 writes whole lines to standard error"
             ),
             client(
                 "curl, PHP and git set no handler: the callback is in what was added to them for the trace, a patch "
