@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,8 @@ from support import CASES, SAMPLES, diagnose_bytes
 from support.lines import SETTINGS, TRANSFER
 
 from tracelens.errors import UnreadableInput
+from tracelens.export import Timeline
+from tracelens.inputs import find
 from tracelens.libssh2.events import Event
 from tracelens.reader import Item, Run, Streams, divide, read
 
@@ -146,3 +149,14 @@ def test_events_keep_their_texts() -> None:
     texts = [item.text for stream in streams for item in stream if isinstance(item, Event)]
     assert texts
     assert not any("[1]:" in text or "[2]:" in text for text in texts)
+
+
+def test_rows_of_tables_have_the_session_of_their_process(tmp_path: Path) -> None:
+    log = tmp_path / "woven.log"
+    log.write_bytes(mixed(b"app[1]: ", b"app[2]: "))
+    lines = log.read_bytes().splitlines()
+    for table in ("events", "packets"):
+        (frames,) = [list(Timeline(source, table).frames) for source in find([str(log)])]
+        rows = [row for frame in frames for row in frame.to_dict("records")]
+        assert {row["session"] for row in rows} == {1, 2}
+        assert all(lines[row["line"] - 1].startswith(b"app[%d]" % row["session"]) for row in rows)

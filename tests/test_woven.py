@@ -11,7 +11,7 @@ from tests.woven.styles import PROCESSES, THREADS
 SAMPLES = ("wrong-password.log", "no-such-file.log", "no-common-kex.log", "second-factor-missing.log")
 
 
-@pytest.mark.parametrize("style", [style for style in (*PROCESSES, *THREADS) if style != "strace"])
+@pytest.mark.parametrize("style", [*PROCESSES, *THREADS])
 @pytest.mark.parametrize(("mask", "by_line"), [(508, False), (140, True)])
 def test_each_session_is_what_it_is_alone(style: str, mask: int, by_line: bool) -> None:
     found = [alone(HERE.parent / "sample_logs" / name, mask) for name in SAMPLES]

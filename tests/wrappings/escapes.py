@@ -37,6 +37,11 @@ def print_stderr(data: bytes) -> bytes:
     return f"CompletedProcess(args=['transfer', '-v'], returncode=1, stdout=b'', stderr={shown})\n".encode()
 
 
+form("strace", "trace.txt")(
+    each(lambda line: f"[pid   811] write(2, {json.dumps(line + chr(10))}, {len(line) + 1}) = {len(line) + 1}")
+)
+
+
 @form("js-string", "trace.js")
 def js_string(data: bytes) -> bytes:
     """`util.inspect`, as the console of Node shows a string within an object."""

@@ -12,7 +12,7 @@ begins as a session begins.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from msgspec import Struct, field
 
@@ -55,9 +55,10 @@ _NAMES = frozenset(
 
 
 class Prefix(Struct, frozen=True):
-    """The words of one line's prefix, and what is before, between and behind them; blanks count as one."""
+    """The words of one line's prefix and their places, and what is before, between and behind; blanks count as one."""
 
     words: tuple[bytes, ...]
+    places: tuple[int, ...]
     between: tuple[bytes, ...]
     text: bytes
 
@@ -80,47 +81,53 @@ def find(head: bytes) -> re.Pattern[bytes] | None:
     if len(prefixes) < max(2, len(tags) // 2):
         return None
     named = [_named(prefix) for prefix in prefixes]
-    if sum(map(bool, named)) < (1 - _FEW) * len(prefixes):
-        named = [()] * len(prefixes)
-    pattern: re.Pattern[bytes] | None = _pattern(prefixes, named) if any(named) else None
-    if pattern is not None and not _is_plausible(pattern, lines):
+    pattern: re.Pattern[bytes] | None = None
+    if sum(map(bool, named)) >= (1 - _FEW) * len(prefixes):
+        pattern = _pattern(prefixes, named)
+    if pattern is None or not _is_plausible(pattern, lines):
         pattern, named = None, [()] * len(prefixes)
     return _with_more_words(pattern, prefixes, named, lines)
 
 
 def _split(text: bytes) -> Prefix:
-    words, between, end = [], [], 0
+    words, places, between, end = [], [], [], 0
     for found in _WORD.finditer(text):
         between.append(_BLANKS.sub(b" ", text[end : found.start()]))
         words.append(found[0])
+        places.append(found.start())
         end = found.end()
     between.append(_BLANKS.sub(b" ", text[end:]))
-    return Prefix(tuple(words), tuple(between), text)
+    return Prefix(tuple(words), tuple(places), tuple(between), text)
 
 
 def _named(prefix: Prefix) -> Places:
     """The places of the words that name a process by what is around them."""
     words, between = prefix.words, prefix.between
-    found: set[int] = set()
-    for at, word in enumerate(words):
-        before, behind = between[at], between[at + 1]
-        label = words[at - 1].lower() if at and before.strip(b" =:#") == b"" else b""
-        if _NUMBER.fullmatch(word) is not None and label in _IDS:
-            found.add(at)
-        elif at and before in (b"[", b"(") and behind[:1] in (b"]", b")") and _NUMBER.fullmatch(word) is not None:
-            if not words[at - 1][:1].isdigit():
-                found |= {at - 1, at}
-        elif label in _NAMES or (word.startswith(b"pod/") and before.endswith(b"[")):
-            found.add(at)
+    found = {at for at in range(len(words)) if _is_labelled(prefix, at)}
+    for at in range(1, len(words)):
+        if _is_number_of_program(prefix, at):
+            found |= {at - 1, at}
     if words and not between[0] and between[1].startswith((b" |", b"|")) and not words[0].isdigit():
         found.add(0)  # docker compose
     if (syslog := _SYSLOG.match(prefix.text)) is not None:
-        begins, place = set(map(syslog.start, (1, 2, 3))), 0
-        for at, word in enumerate(words):
-            place = prefix.text.find(word, place)
-            found |= {at} if place in begins else set()
-            place += len(word)
+        begins = {syslog.start(1), syslog.start(2), syslog.start(3)}
+        found |= {at for at, place in enumerate(prefix.places) if place in begins}
     return tuple(sorted(found))
+
+
+def _is_labelled(prefix: Prefix, at: int) -> bool:
+    """Whether a word says that this one names a process: `pid=811`, `container web-1`, `[pod/web/ssh]`."""
+    word, before = prefix.words[at], prefix.between[at]
+    label = prefix.words[at - 1].lower() if at and not before.strip(b" =:#") else b""
+    if label in _IDS:
+        return _NUMBER.fullmatch(word) is not None
+    return label in _NAMES or (word.startswith(b"pod/") and before.endswith(b"["))
+
+
+def _is_number_of_program(prefix: Prefix, at: int) -> bool:
+    """Whether the word is the number of the program before it: `sshcat[811]`."""
+    in_brackets = prefix.between[at] in (b"[", b"(") and prefix.between[at + 1][:1] in (b"]", b")")
+    return in_brackets and _NUMBER.fullmatch(prefix.words[at]) is not None and not prefix.words[at - 1][:1].isdigit()
 
 
 def _pattern(prefixes: Sequence[Prefix], named: Sequence[Places]) -> re.Pattern[bytes]:
@@ -131,16 +138,19 @@ def _pattern(prefixes: Sequence[Prefix], named: Sequence[Places]) -> re.Pattern[
         if places:
             shapes[places, prefix.between[: places[-1] + 2]] += 1
             others |= {(places, at) for at in places if _NUMBER.fullmatch(prefix.words[at]) is None}
-    sources: list[bytes] = []
-    for (places, between), _ in shapes.most_common(_SHAPES):
-        parts = []
-        for at, gap in enumerate(between):
-            parts.append(b"[ \\t]+".join(map(re.escape, gap.split(b" "))))
-            if at <= places[-1]:
-                word = _ANY if (places, at) in others or at not in places else b"[0-9]{1,10}"
-                parts.append(b"(%s)" % word if at in places else word)
-        sources.append(b"".join(parts))
+    sources = [_source(places, between, others) for (places, between), _ in shapes.most_common(_SHAPES)]
     return re.compile(b"^(?:%s)" % b"|".join(sources), re.MULTILINE)
+
+
+def _source(places: Places, between: Sequence[bytes], others: Container[tuple[Places, int]]) -> bytes:
+    """The pattern of one shape."""
+    parts = []
+    for at, gap in enumerate(between):
+        parts.append(b"[ \\t]+".join(map(re.escape, gap.split(b" "))))
+        if at <= places[-1]:
+            word = _ANY if (places, at) in others or at not in places else b"[0-9]{1,10}"
+            parts.append(b"(%s)" % word if at in places else word)
+    return b"".join(parts)
 
 
 class _Stream(Struct):
@@ -244,7 +254,8 @@ def _with_more_words(
     split = _split_by(pattern, lines)
     for at in range(len(between) - 1):
         values = {prefix.words[at] for prefix in like}
-        if at in places or not 1 < len(values) <= max(len(like) // 4, 2) or not _may_name(like[0], at):
+        few = 1 < len(values) <= max(len(like) // 4, 2)
+        if at in places or not few or not _may_name(like[0], at):
             continue
         more = tuple(sorted((*places, at)))
         wider = _pattern(like, [more] * len(like))
@@ -256,10 +267,7 @@ def _with_more_words(
 
 def _may_name(prefix: Prefix, at: int) -> bool:
     """Whether the word is no part of a date or time."""
-    word, place = prefix.words[at], 0
-    for earlier in prefix.words[:at]:
-        place = prefix.text.find(earlier, place) + len(earlier)
-    place = prefix.text.find(word, place)
+    word, place = prefix.words[at], prefix.places[at]
     near = (*prefix.words[max(at - 1, 0) : at], *prefix.words[at + 1 : at + 2])
     if word.isdigit() and any(map(_MONTH.fullmatch, near)):
         return False

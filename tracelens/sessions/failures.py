@@ -386,6 +386,10 @@ def _measure_last_wait(session: Session, state: State) -> None:
         session.ending.waited = state.clock - state.last_progress
 
 
+def _is_other_protocol(session: Session) -> bool:
+    return not session.kex.offers and session.banner.is_other_protocol(cut=session.ending.cut)
+
+
 def _server_side_died(session: Session) -> bool:
     """Whether the server ended the channel before the client did, with a request still open on it."""
     for channel in session.channels:

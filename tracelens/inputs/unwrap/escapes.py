@@ -90,6 +90,11 @@ def _undo(blocks: Iterator[bytes], escapes: re.Pattern[bytes], octets: bool) -> 
     yield _unescaped(_CLOSING.sub(rb"\1", rest), escapes, octets, len(rest))[0]
 
 
+def unescaped(text: bytes) -> bytes:
+    """The bytes that the inside of a string of C stands for."""
+    return _unescaped(text, _ALL, True, len(text))[0]
+
+
 def _unescaped(text: bytes, escapes: re.Pattern[bytes], octets: bool, limit: int) -> tuple[bytes, int]:
     """The text up to an escape that goes beyond the limit, unescaped, and where that is."""
     parts: list[bytes] = []

@@ -13,6 +13,7 @@ from tracelens.inputs.unwrap import (
     newest_first,
     rtf,
     side_by_side,
+    strace,
     transfer,
     wrapped_lines,
 )
@@ -26,6 +27,7 @@ _FORMATS = (
     (html.NAME, html.find),
     (json_strings.NAME, json_strings.find),
     (json_strings.LOGFMT, json_strings.find_logfmt),
+    (strace.NAME, strace.find),
     (escapes.NAME, escapes.find),
     (csv_columns.NAME, csv_columns.find),
     (html.ENTITIES, html.find_entities),
