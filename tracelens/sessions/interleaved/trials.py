@@ -26,7 +26,7 @@ def cost_of(score: float) -> int:
 
 
 def decides(event: Event, state: State) -> bool:
-    """Whether a session's result hangs on the event: an answer to a login, a disconnect, an error after a wait."""
+    """Whether a session's result hangs on the event: an answer to a login or the look for one, a disconnect, an error."""
     if event.name == FAILURE:
         return event.time is not None and state.clock is not None and event.time - state.clock > _AT_ONCE
     return event.fields.get("type") in _ANSWERS
