@@ -37,7 +37,7 @@ from tracelens.sessions.interleaved.choice import (
 )
 from tracelens.sessions.interleaved.packets import IMPOSSIBLE, UNLIKELY, awaits_login_answer, score_packet
 from tracelens.sessions.interleaved.texts import score_event
-from tracelens.sessions.interleaved.trials import are_different, copies, cost_of, decides
+from tracelens.sessions.interleaved.trials import SLIGHT, are_different, copies, cost_of, decides
 from tracelens.sessions.machine import take_event, take_impossible_dump, take_packet, take_packet_number, take_run
 from tracelens.sessions.model import Quote
 from tracelens.sessions.order import Places
@@ -326,10 +326,11 @@ class Assembler:
         costs = [(self._trial(event, state), state is not usual, state) for state in equal]
         usual_cost = next((cost for cost, other, _ in costs if not other), 0)
         cost, _, state = min(costs, key=lambda each: each[:2])
-        if cost < usual_cost:
+        decisive = decides(event, usual)
+        if cost < usual_cost - (SLIGHT if decisive else 0):
             self._chosen = event, state
-        equal = [state for each, _, state in costs if each == cost]
-        if decides(event, usual) and are_different(equal):
+        equal = [state for each, _, state in costs if each <= cost + SLIGHT]
+        if decisive and are_different(equal):
             self._guessed.update(equal)
 
     def _trial(self, event: Event, state: State) -> int:

@@ -229,7 +229,7 @@ def _as_first_look(state: State, number: int, score: int) -> int:
     if not session.dumped:
         offers = session.saw("key_ex.sent_kex") and not session.saw("key_ex.sent_lang_sc")
         return UNLIKELY if offers else EXPECTED
-    return EXPECTED if state.blocked_line and number in session.waiting_for else UNLIKELY
+    return POSSIBLE if state.blocked_line and number in session.waiting_for else UNLIKELY
 
 
 def _score_received(state: State, event: Event) -> int:

@@ -11,6 +11,8 @@ from tracelens.sessions.model import RECENT
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
 
+# So small a difference between the costs of two choices says nothing about a session's result.
+SLIGHT = 2
 # The numbers of messages that decide what becomes of a session: disconnect, and the answers to a login.
 _ANSWERS = (1, 51, 52)
 # An error that comes within so many seconds of its session's last record did not end a wait.
@@ -26,7 +28,7 @@ def cost_of(score: float) -> int:
 
 
 def decides(event: Event, state: State) -> bool:
-    """Whether a session's result hangs on the event: an answer to a login, a disconnect, an error after a wait."""
+    """Whether a result hangs on the event: an answer to a login or the look for one, a disconnect, an error."""
     if event.name == FAILURE:
         return event.time is not None and state.clock is not None and event.time - state.clock > _AT_ONCE
     return event.fields.get("type") in _ANSWERS
