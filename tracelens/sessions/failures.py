@@ -367,7 +367,8 @@ def _server_side_died(session: Session) -> bool:
     """Whether the server ended the channel before the client did, with a request still open on it."""
     for channel in session.channels:
         ended = channel.exit_line or channel.close_line
-        if ended and session.sftp.line and (not channel.closing_line or channel.closing_line > ended):
+        transfers = session.sftp.line or (session.scp.line and not session.scp.answered)
+        if ended and transfers and (not channel.closing_line or channel.closing_line > ended):
             return True
     return False
 

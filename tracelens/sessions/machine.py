@@ -125,6 +125,8 @@ def _add_transfers(state: State, run: Run) -> None:
             request.granted = True if request.granted is None and not request.packet else request.granted
     if state.phase in ("banner", "kex", "auth") and any(name.startswith(("conn.", "sftp.")) for name in counts):
         state.imply("channel", run.first_line)
+    if "conn.channel_read_got" in counts and not session.uses("SCP"):
+        session.scp.answered = True
     if "sftp.packet_type_received" in counts:
         state.reply_seen = True
     sent, answered = counts.get("sftp.read_sent", 0), counts.get("sftp.packet_type_received", 0)

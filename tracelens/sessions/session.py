@@ -148,9 +148,10 @@ class Sftp(Struct):
 
 
 class Scp(Struct):
-    """SCP as a whole: `messages` are the remote program's warnings and errors."""
+    """SCP as a whole: `messages` are the remote program's warnings and errors, `answered` whether it began its work."""
 
     line: int = 0
+    answered: bool = False
     messages: list[Quote] = field(default_factory=list)
 
 

@@ -53,9 +53,10 @@ def _scp_started(state: State, event: Event) -> None:
         state.session.operations.append(Operation("scp", event.line, time=event.time))
 
 
-@on("scp.got")
-def _scp_message(state: State, event: Event) -> None:
-    if event.fields.get("code") in (1, 2):
+@on("scp.file_mode", "scp.sent", "scp.got")
+def _scp_answer(state: State, event: Event) -> None:
+    state.session.scp.answered = True
+    if event.name == "scp.got" and event.fields.get("code") in (1, 2):
         state.session.scp.messages.append(Quote(event.line, str(event.fields.get("line", "")).strip()))
 
 
@@ -163,6 +164,8 @@ def take_channel_data(state: State, raw: RawPacket, packet: Packet) -> None:
     number = state.own_number(raw.direction, recipient)
     channel_by_number(state, number, packet.line)
     if not state.carries_sftp(raw.direction, recipient):
+        if raw.direction == "in" and not session.uses("SCP"):
+            session.scp.answered = True
         end = raw.read(9 + max(0, length - _TAIL), 9 + length)
         session.data.bytes += length if any(end) or not end else 0
         return

@@ -55,12 +55,22 @@ def _pending_channel(session: Session) -> Pending | None:
 def _pending_sftp(session: Session) -> Pending | None:
     texts = session.uses("Conn") or not session.traced
     visible = session.dumped or (texts and session.data.writes < ANSWERED)
+    if _is_scp_open(session):
+        return ("scp", session.scp.line)
     if session.sftp.line and session.sftp.version is None and visible:
         return ("channel", session.sftp.line)
     for operation in reversed(session.operations[-RECENT:]):
         if operation.outcome == "pending" and operation.verb not in ("close", "scp"):
             return ("sftp", operation.line)
     return None
+
+
+def _is_scp_open(session: Session) -> bool:
+    """Whether the remote scp was started and never answered, as far as texts or packets would show it."""
+    if not session.scp.line or session.scp.answered:
+        return False
+    started = any(channel.opened and channel.request("exec") is not None for channel in session.channels)
+    return started and (session.uses("SCP") or session.dumped)
 
 
 def pending_transfer(session: Session) -> Pending | None:
