@@ -11,6 +11,7 @@ from tracelens.sessions.model import (
     Channel,
     Disconnect,
     Failure,
+    Left,
     Operation,
     Phase,
     Quote,
@@ -22,6 +23,7 @@ from tracelens.sessions.trace import Trace
 from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outcomes, went_well
 
 __all__ = [
-    "AEAD", "ANSWERED", "KNOWN_HOSTS", "LISTS", "PHASES", "REFUSALS", "Assembler", "Attempt", "Channel", "Disconnect", "Failure",
-    "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request", "shows_outcomes", "went_well",
+    "AEAD", "ANSWERED", "KNOWN_HOSTS", "LISTS", "PHASES", "REFUSALS", "Assembler", "Attempt", "Channel", "Disconnect",
+    "Failure", "Left", "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request",
+    "shows_outcomes", "went_well",
 ]  # fmt: skip

@@ -31,7 +31,7 @@ AEAD = (
 REFUSALS = ("auth.password_refused", "auth.keyboard_refused", "auth.key_refused", "auth.signature_refused")
 
 # What a session left unfinished; see `Ending`.
-Left = Literal["", "transfer", "request", "command", "session", "host key", "login"]
+Left = Literal["", "transfer", "request", "open transfer", "open command", "open session", "host key", "login"]
 
 # LIBSSH2_ERROR_KNOWN_HOSTS: libssh2 itself never sets it; programs do, when they refuse a host key.
 KNOWN_HOSTS = -46
@@ -163,7 +163,7 @@ class BulkRequest(NamedTuple):
 
 
 class Failure(Struct):
-    """A Failure Event, a received disconnect, a refusal without either, a silence, or a client's disconnect that says why.
+    """A Failure Event, a received disconnect, a refusal without either, a silence, or why the client left.
 
     `fate`: "partial-auth", "recovered" and "cleanup" are noise; "final" is the first that nothing recovered from,
     "consequence" followed from it, "undecided": the trace does not show whether the session recovered.

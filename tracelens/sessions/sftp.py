@@ -111,8 +111,9 @@ def _handle_command(state: State, event: Event) -> None:
 def _reply(state: State, event: Event) -> None:
     state.reply_seen = True
     if event.name == "sftp.packet_type_received":
-        answered = {_DATA: 1, _STATUS: state.session.sftp.texts_unanswered}
-        count_reads(state, 0, answered.get(event.fields.get("type"), 0), event.line)
+        number = event.fields.get("type")
+        answered = 1 if number == _DATA else state.session.sftp.texts_unanswered if number == _STATUS else 0
+        count_reads(state, 0, answered, event.line)
         if not state.sftp_dumped and event.fields.get("type") == _DATA:
             state.note_pace(1, event.time)
     else:

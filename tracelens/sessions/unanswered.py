@@ -115,11 +115,11 @@ def left_unfinished(session: Session) -> Left:
     """What the session left unfinished at its end, where no failure shows; see `Ending`."""
     sftp, is_open = session.sftp, _is_open(session)
     if pending_transfer(session) is not None or (is_open and sftp.open_handles - sftp.exhausted):
-        return "transfer"
+        return "open transfer" if is_open else "transfer"
     if pending_request(session) is not None:
         return "request"
     if is_open:
-        return "command" if any(map(_is_running, session.channels[-RECENT:])) else "session"
+        return "open command" if any(map(_is_running, session.channels[-RECENT:])) else "open session"
     if session.login.authenticated or not session.ending.by_client or not session.kex.done:
         return ""
     if session.login.offered is None and not session.login.attempts:

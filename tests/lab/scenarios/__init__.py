@@ -19,7 +19,21 @@ from tests.lab.scenarios import (
 
 ALL: tuple[Scenario, ...] = tuple(
     one
-    for module in (banner, kex, auth, keys, channel, sftp, transport, leaving, healthy, traces, others, accounts, stacks)
+    for module in (
+        banner,
+        kex,
+        auth,
+        keys,
+        channel,
+        sftp,
+        transport,
+        leaving,
+        healthy,
+        traces,
+        others,
+        accounts,
+        stacks,
+    )
     for one in module.SCENARIOS
 )
 assert len({one.id for one in ALL}) == len(ALL), "two scenarios share an id"

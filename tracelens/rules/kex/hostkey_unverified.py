@@ -117,9 +117,11 @@ def _refused_by_program(session: Session, failed: Failure) -> Found:
         (
             client(
                 f"ask the server's admin by another way whether the fingerprint{fingerprint} is right; only then put "
-                "this key into known_hosts (`ssh-keygen -R HOST`, then `ssh-keyscan HOST`) or into the program's settings"
+                "this key into known_hosts (`ssh-keygen -R HOST`, `ssh-keyscan HOST`) or into the program's settings"
             ),
-            server("say which host keys are right (`ssh-keygen -lf`), and whether they were replaced or the host moved"),
+            server(
+                "say which host keys are right (`ssh-keygen -lf`), and whether they or the host were replaced"
+            ),
             network("if no key was replaced, something between answers for the server: a proxy, or an attack"),
         ),
         (Rival("kex-failed", "ruled out: the key exchange was finished; the program judged the key"),),
