@@ -3,6 +3,7 @@
 The order of the fields is that of the JSON, whose schema (`analysis-1.json`) is generated from them. Lines are 1-based
 lines of the decompressed input. No secret is in a document unless the user requests it.
 """
+
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, cast
 

@@ -166,7 +166,7 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
     ends = f"{session.client_banner or 'client unknown'} and {session.server_banner or 'server not shown'}"
     yield from _field("Between", f"{ends}, user {session.user}" if session.user else ends)
     if left := unfinished(session):
-        yield from _field("", left[1])
+        yield from _field("Means", left[1])
     if session.root is not None:
         yield from _cause(session.root, verbosity, paint)
     elif session.unexplained is not None:

@@ -119,9 +119,7 @@ def _refused_by_program(session: Session, failed: Failure) -> Found:
                 f"ask the server's admin by another way whether the fingerprint{fingerprint} is right; only then put "
                 "this key into known_hosts (`ssh-keygen -R HOST`, `ssh-keyscan HOST`) or into the program's settings"
             ),
-            server(
-                "say which host keys are right (`ssh-keygen -lf`), and whether they or the host were replaced"
-            ),
+            server("say which host keys are right (`ssh-keygen -lf`), and whether they or the host were replaced"),
             network("if no key was replaced, something between answers for the server: a proxy, or an attack"),
         ),
         (Rival("kex-failed", "ruled out: the key exchange was finished; the program judged the key"),),
