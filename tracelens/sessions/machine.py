@@ -132,6 +132,8 @@ def _add_transfers(state: State, run: Run) -> None:
     sent, answered = counts.get("sftp.read_sent", 0), counts.get("sftp.packet_type_received", 0)
     if sent or answered:
         count_reads(state, sent, answered, run.first_line)
+        if sent:
+            state.note_pace(0, run.started)
         state.note_pace(answered, run.moved)
     if "sftp.read_sent" in counts:
         session.sftp.transfers["read"] = session.sftp.transfers.get("read", 0) + counts["sftp.read_sent"]

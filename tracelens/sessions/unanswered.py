@@ -131,8 +131,8 @@ def _is_open(session: Session) -> bool:
     """Whether the trace does not show that the client closed what it had opened, though it would."""
     if session.ending.by_client or not (session.uses("Transport") or session.uses("Conn")):
         return False
-    opened = [channel for channel in session.channels if channel.opened]
-    return not opened or not all(channel.closing_line for channel in opened)
+    closed = [channel.closing_line for channel in session.channels if channel.opened or channel.closing_line]
+    return not closed or not all(closed)
 
 
 def _is_running(channel: Channel) -> bool:
@@ -143,6 +143,8 @@ def _is_running(channel: Channel) -> bool:
 def went_well(session: Session) -> bool:
     """Whether a session without a failure shows that it logged in and finished, or was ended before by its program."""
     ending, left = session.ending, session.ending.left
+    if not session.login.authenticated and left != "login":
+        return False
     if left not in ("", "login") or ending.undecided is not None or session.hidden_request_line:
         return False
     if ending.broken and not any(channel.closing_line for channel in session.channels):
