@@ -67,7 +67,7 @@ def hostkey_unverified(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None or failed.phase != "kex":
         return None
-    if failed.code == KNOWN_HOSTS or (failed.kind == "left" and not failed.is_("kex.strict_violation")):
+    if _is_programs(failed):
         return _refused_by_program(session, failed)
     rejection = session.quote("key_ex.hostkey_verify_failed")
     is_unread = failed.code == -10 or failed.is_("kex.hostkey_malformed")
@@ -105,6 +105,11 @@ def hostkey_unverified(session: Session) -> Found | None:
             ),
         ),
     )
+
+
+def _is_programs(failed: Failure) -> bool:
+    """Whether the program itself refused the key."""
+    return failed.code == KNOWN_HOSTS or (failed.kind == "left" and not failed.is_("kex.strict_violation"))
 
 
 def _refused_by_program(session: Session, failed: Failure) -> Found:
