@@ -9,10 +9,10 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import pairwise
 
-from tracelens.sessions.model import KNOWN_HOSTS, RANK, Channel, Failure, Operation
+from tracelens.sessions.model import KNOWN_HOSTS, RANK, Attempt, Channel, Failure, Operation
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
-from tracelens.sessions.unanswered import GAVE_UP, left_unfinished, pending_request, pending_transfer
+from tracelens.sessions.unanswered import GAVE_UP, Pending, left_unfinished, pending_request, pending_transfer
 
 # Reads and writes take as long as the connection is slow: giving up are so many seconds, and so many times the pace.
 _STALLED, _PACES = 2.0, 3
@@ -136,8 +136,8 @@ def _join_clean_up(failures: list[Failure]) -> None:
 
 def _supersedes(later: Failure, earlier: Failure) -> bool:
     """Whether the later failure explains better why the same step failed."""
-    if earlier.code == KNOWN_HOSTS and later.attempt is not None:
-        return True  # the program went on all the same
+    if earlier.code == KNOWN_HOSTS:
+        return later.attempt is not None  # the program went on all the same
     if earlier.phase != later.phase:
         return False
     lost = earlier.kind == "error" and earlier.code in (-13, -43, -1)
@@ -340,11 +340,18 @@ def _silence(session: Session, state: State) -> Failure | None:
         return None  # the client has to sign next
     _measure_last_wait(session, state)
     died = _server_side_died(session)
-    patience = GAVE_UP
-    if pending == pending_transfer(session):
-        patience = max(_STALLED, _PACES * session.sftp.pace)
-    if session.ending.waited < patience and not died:
+    if session.ending.waited < _patience(session, pending) and not died:
         return None
+    return _silent(session, phase, died, login)
+
+
+def _patience(session: Session, pending: Pending) -> float:
+    """From how many seconds on a wait for this answer is giving up."""
+    is_transfer = pending == pending_transfer(session)
+    return max(_STALLED, _PACES * session.sftp.pace) if is_transfer else GAVE_UP
+
+
+def _silent(session: Session, phase: str, died: bool, login: Attempt | None) -> Failure:
     return Failure(
         session.ending.gave_up_line or session.last_line,
         session.ended,

@@ -129,14 +129,18 @@ def _add_transfers(state: State, run: Run) -> None:
         session.scp.answered = True
     if "sftp.packet_type_received" in counts:
         state.reply_seen = True
-    sent, answered = counts.get("sftp.read_sent", 0), counts.get("sftp.packet_type_received", 0)
+    _count_reads(state, run)
+    if "sftp.read_sent" in counts:
+        session.sftp.transfers["read"] = session.sftp.transfers.get("read", 0) + counts["sftp.read_sent"]
+
+
+def _count_reads(state: State, run: Run) -> None:
+    sent, answered = run.counts.get("sftp.read_sent", 0), run.counts.get("sftp.packet_type_received", 0)
     if sent or answered:
         count_reads(state, sent, answered, run.first_line)
         if sent:
             state.note_pace(0, run.started)
         state.note_pace(answered, run.moved)
-    if "sftp.read_sent" in counts:
-        session.sftp.transfers["read"] = session.sftp.transfers.get("read", 0) + counts["sftp.read_sent"]
 
 
 def take_packet(state: State, raw: RawPacket) -> None:

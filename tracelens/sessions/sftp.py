@@ -193,12 +193,7 @@ def _request(state: State, packet: SftpPacket) -> None:
         return
     state.sftp_dumped = True
     if packet.name in _BULK_REQUESTS:
-        session.sftp.transfers[packet.name] = session.sftp.transfers.get(packet.name, 0) + 1
-        session.data.bytes += fields.get("length", 0) if packet.name == "write" and not packet.blank else 0
-        if isinstance(number, int) and not _is_lost(state, "in"):
-            session.sftp.unanswered[number] = BulkRequest(packet.name, fields.get("handle"), packet.line)
-            if state.transfer_started is None:
-                state.note_pace(0, state.clock)
+        _bulk_request(state, packet)
         return
     verb = str(fields.get("request", packet.name)) if packet.name == "extended" else packet.name
     verb = _EXTENSIONS.get(verb, verb)
@@ -217,6 +212,16 @@ def _request(state: State, packet: SftpPacket) -> None:
             session.sftp.open_handles.discard(fields.get("handle"))
         elif verb == "readdir":
             state.handles_listed = {number: fields.get("handle")}
+
+
+def _bulk_request(state: State, packet: SftpPacket) -> None:
+    session, fields = state.session, packet.fields
+    number = fields.get("id")
+    session.sftp.transfers[packet.name] = session.sftp.transfers.get(packet.name, 0) + 1
+    session.data.bytes += fields.get("length", 0) if packet.name == "write" and not packet.blank else 0
+    if isinstance(number, int) and not _is_lost(state, "in"):
+        session.sftp.unanswered[number] = BulkRequest(packet.name, fields.get("handle"), packet.line)
+        state.note_pace(0, state.clock)
 
 
 def _response(state: State, packet: SftpPacket) -> None:
