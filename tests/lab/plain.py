@@ -200,7 +200,8 @@ _SLOW = 2_000  # bytes that a slow connection passes at once, ten times a second
 class Proxy:
     """A server behind a proxy that does `fault` after so many bytes from the server, or when it is poked.
 
-    A flip changes one bit at `offset` of the next bytes that come from the server. "slow" passes 20 kB a second from then.
+    A flip changes one bit at `offset` of the next bytes that come from the server. "slow" passes 20 kB a second from
+    then on.
     """
 
     server: Server

@@ -75,6 +75,7 @@ class Builder(Struct, frozen=True):
             noise={found.id: found.count for found in diagnosis.noise},
             noise_findings=tuple(map(self.finding, diagnosis.noise)),
             skipped_rules=tuple(document.SkippedRule(id, needs) for id, needs in diagnosis.skipped),
+            left=session.ending.left,
             secrets=tuple(map(self._secret, session.secrets)) if self.show_secrets else None,
             commands=tuple(self._commands(session)),
         )

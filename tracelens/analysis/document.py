@@ -1,7 +1,7 @@
 """The result document: what `analyze -f json` prints, as frozen structs that are read back from their own JSON.
 
-The order of the fields is the order in the JSON. Lines are 1-based lines of the decompressed input. No secret is in a
-document unless the user requests it. The JSON schema (`analysis-1.json`) is generated from these structs.
+The order of the fields is that of the JSON, whose schema (`analysis-1.json`) is generated from them. Lines are 1-based
+lines of the decompressed input. No secret is in a document unless the user requests it.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,7 +13,7 @@ from tracelens.analysis.json_text import encoded, json_text
 from tracelens.analysis.places import Line, Placed
 from tracelens.rules.base import Advice, Basis, Kind, Rival
 from tracelens.rules.engine import Verdict
-from tracelens.sessions import LISTS
+from tracelens.sessions import LISTS, Left
 
 SCHEMA = "tracelens/analysis/1"
 
@@ -283,6 +283,7 @@ class Session(Struct, frozen=True, omit_defaults=True):
     skipped_rules: Annotated[tuple[SkippedRule, ...], means("rules without the trace contexts that they need")]
     secrets: Annotated[tuple[ShownSecret, ...] | None, means("the secrets themselves; only on request")] = None
     commands: Annotated[tuple[Command, ...], means("each exec and shell; of subsystems those that failed")] = ()
+    left: Annotated[Left, means("what was unfinished, without a failure; `open`: the trace shows no end")] = ""
 
     @property
     def root(self) -> Finding | None:

@@ -91,6 +91,21 @@ NOISE = {
     "noise-recovered": "error that the session got over",
 }
 
+# What a session left unfinished where nothing failed -> how that reads, and what it means.
+_BY_CLIENT, _UNKNOWN = "ended by the client", "not enough to tell"
+_LEFT = {
+    "transfer": (f"{_BY_CLIENT} in mid-transfer", "Ctrl-C, a time limit, or the program had enough; no fault shows"),
+    "request": (f"{_BY_CLIENT} before the server had answered", "it was too soon to call that a timeout"),
+    "host key": (
+        f"{_BY_CLIENT} at the host key",
+        "the program left right after it saw the host key: it probably refused it (known_hosts, fingerprint)",
+    ),
+    "login": (f"{_BY_CLIENT} before any login", "the program asked which logins the server takes, and left"),
+    "open transfer": (f"{_UNKNOWN}: it ends in mid-transfer", "the program was stopped, or the trace copied too early"),
+    "open command": (f"{_UNKNOWN}: a command was running", "the program was stopped, or the trace copied too early"),
+    "open session": (f"{_UNKNOWN}: its end is not shown", "the program was stopped, or the trace copied too early"),
+}
+
 _LONGEST = 400
 _ERROR = re.compile(r"(?:Failure Event: |the connection ends: |error )?(-\d{1,2}) - ")
 
@@ -99,6 +114,18 @@ def reached(session: Session) -> str:
     """How far a session came, in words; a trace that begins later may show no phase at all."""
     known = session.phases or (session.root is not None and session.root.phase == session.phase)
     return PHASES[session.phase] if known else "at a step that the trace does not show"
+
+
+def well(session: Session) -> str:
+    """What a healthy session did."""
+    return "left before any login, by itself" if session.left == "login" else "what was begun was finished"
+
+
+def unfinished(session: Session) -> tuple[str, str] | None:
+    """What an insufficient session left unfinished: a verdict in words, and what it means; None if nothing shows it."""
+    if session.verdict != "insufficient" or (session.left == "request" and session.open):
+        return None
+    return _LEFT.get(session.left)
 
 
 def seconds(value: float | None) -> str:

@@ -14,7 +14,18 @@ from tracelens.analysis import Advice, Analysis, Ask, Error, Finding, Quote, Ses
 from tracelens.analysis.places import at
 from tracelens.libssh2 import trace_mask
 from tracelens.reports import remote_commands
-from tracelens.reports.labels import BASES_IN_TEXT, FATES_IN_TEXT, NOISE, SIDES_IN_TEXT, VERDICTS, cut, outcome, reached
+from tracelens.reports.labels import (
+    BASES_IN_TEXT,
+    FATES_IN_TEXT,
+    NOISE,
+    SIDES_IN_TEXT,
+    VERDICTS,
+    cut,
+    outcome,
+    reached,
+    unfinished,
+    well,
+)
 from tracelens.reports.similar_sessions import groups
 
 WIDTH = 80
@@ -169,6 +180,8 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
     yield from (f"{'':<{_LABEL}}{line}" for line in others)
     ends = f"{session.client_banner or 'client unknown'} and {session.server_banner or 'server not shown'}"
     yield from _field("Between", f"{ends}, user {session.user}" if session.user else ends)
+    if left := unfinished(session):
+        yield from _field("Means", left[1])
     if session.root is not None:
         yield from _cause(session.root, verbosity, paint)
     elif session.unexplained is not None:
@@ -220,12 +233,15 @@ def _verdict(session: Session, paint: Paint) -> str:
     if session.verdict == "insufficient" and not session.phases:
         return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace does not show how far the session came"
     lasted = "" if session.lasted is None or session.lasted < _SHORTEST else f"{session.lasted:.2f} s"
+    if left := unfinished(session):
+        head, colon, rest = left[0].partition(":")
+        return f"{paint(head.upper(), 'dim')}{colon}{rest}"
     if session.verdict == "insufficient":
         return f"{paint('NOT ENOUGH TO TELL', 'dim')}: the trace stops {where}"
     if note := remote_commands.verdict_note(session):
         return f"{paint('HEALTHY', 'good')}{' in ' + lasted if lasted else ''}, but {escaped(note)}"
     if session.verdict == "healthy":
-        return f"{paint('HEALTHY', 'good')}: what was begun was finished{', in ' + lasted if lasted else ''}"
+        return f"{paint('HEALTHY', 'good')}: {well(session)}{', in ' + lasted if lasted else ''}"
     unknown = "; no rule knows why" if session.verdict == "unexplained" else ""
     return f"{paint('FAILED', 'bad')} {where}{', after ' + lasted if lasted else ''}{unknown}"
 

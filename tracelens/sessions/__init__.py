@@ -12,6 +12,7 @@ from tracelens.sessions.model import (
     Channel,
     Disconnect,
     Failure,
+    Left,
     Operation,
     Phase,
     Quote,
@@ -24,6 +25,7 @@ from tracelens.sessions.unanswered import ANSWERED, pending_request, shows_outco
 
 __all__ = [
     "AEAD", "ANSWERED", "KNOWN_HOSTS", "LISTS", "PHASES", "REFUSALS", "Assembler", "Assembly", "Attempt", "Channel",
-    "Disconnect", "Failure", "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait", "pending_request",
+    "Disconnect", "Failure", "Left", "Operation", "Phase", "Quote", "Request", "Session", "Trace", "Wait",
+    "pending_request",
     "shows_outcomes", "went_well",
 ]  # fmt: skip

@@ -9,11 +9,18 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import pairwise
 
-from tracelens.sessions.model import KNOWN_HOSTS, RANK, Channel, Failure, Operation
+from tracelens.sessions.model import KNOWN_HOSTS, RANK, Attempt, Channel, Failure, Operation
 from tracelens.sessions.probes import is_about_known_hosts, is_default_key, is_probe
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
-from tracelens.sessions.unanswered import GAVE_UP, broken_copy, left_unfinished, pending_request, pending_transfer
+from tracelens.sessions.unanswered import (
+    GAVE_UP,
+    Pending,
+    broken_copy,
+    left_unfinished,
+    pending_request,
+    pending_transfer,
+)
 
 # Reads and writes take as long as the connection is slow: giving up are so many seconds, and so many times the pace.
 _STALLED, _PACES = 2.0, 3
@@ -137,8 +144,8 @@ def _join_clean_up(failures: list[Failure]) -> None:
 
 def _supersedes(later: Failure, earlier: Failure) -> bool:
     """Whether the later failure explains better why the same step failed."""
-    if earlier.code == KNOWN_HOSTS and later.attempt is not None:
-        return True  # the program went on all the same
+    if earlier.code == KNOWN_HOSTS:
+        return later.attempt is not None  # the program went on all the same
     if earlier.phase != later.phase:
         return False
     lost = earlier.kind == "error" and earlier.code in (-13, -43, -1)
@@ -355,11 +362,19 @@ def _silence(session: Session, state: State) -> Failure | None:
         return None  # the client has to sign next
     _measure_last_wait(session, state)
     died = _server_side_died(session)
-    patience = GAVE_UP
-    if pending == pending_transfer(session):
-        patience = max(_STALLED, _PACES * session.sftp.pace)
+    patience = _patience(session, pending)
     if session.ending.waited < patience and not died and not _is_other_protocol(session):
         return None
+    return _silent(session, phase, died, login)
+
+
+def _patience(session: Session, pending: Pending) -> float:
+    """From how many seconds on a wait for this answer is giving up."""
+    is_transfer = pending == pending_transfer(session)
+    return max(_STALLED, _PACES * session.sftp.pace) if is_transfer else GAVE_UP
+
+
+def _silent(session: Session, phase: str, died: bool, login: Attempt | None) -> Failure:
     return Failure(
         session.ending.gave_up_line or session.last_line,
         session.ended,
@@ -394,7 +409,8 @@ def _server_side_died(session: Session) -> bool:
     """Whether the server ended the channel before the client did, with a request still open on it."""
     for channel in session.channels:
         ended = channel.exit_line or channel.close_line
-        if ended and session.sftp.line and (not channel.closing_line or channel.closing_line > ended):
+        transfers = session.sftp.line or (session.scp.line and not session.scp.answered)
+        if ended and transfers and (not channel.closing_line or channel.closing_line > ended):
             return True
     return False
 

@@ -62,7 +62,7 @@ def _disconnect_sent(state: State, event: Event) -> None:
     reason, description = _disconnect_fields(event)
     state.session.disconnects.append(Disconnect(event.line, reason, description, True))
     if not state.session.login.authenticated and _says_why(state, reason, description):
-        message = f"reason {reason}" + (f", {description}" if description else "")
+        message = description or f"reason {reason}"
         state.session.failures.append(Failure(event.line, event.time, None, message, "kex", "left"))
     mark_end(state, event)
     state.session.ending.by_client = True

@@ -128,14 +128,22 @@ def _add_transfers(state: State, run: Run) -> None:
             request.granted = True if request.granted is None and not request.packet else request.granted
     if state.phase in ("banner", "kex", "auth") and any(name.startswith(("conn.", "sftp.")) for name in counts):
         state.imply("channel", run.first_line)
+    if "conn.channel_read_got" in counts and not session.uses("SCP"):
+        session.scp.answered = True
     if "sftp.packet_type_received" in counts:
         state.reply_seen = True
-    sent, answered = counts.get("sftp.read_sent", 0), counts.get("sftp.packet_type_received", 0)
-    if sent or answered:
-        count_reads(state, sent, answered, run.first_line)
-        state.note_pace(answered, run.moved)
+    _count_reads(state, run)
     if "sftp.read_sent" in counts:
         session.sftp.transfers["read"] = session.sftp.transfers.get("read", 0) + counts["sftp.read_sent"]
+
+
+def _count_reads(state: State, run: Run) -> None:
+    sent, answered = run.counts.get("sftp.read_sent", 0), run.counts.get("sftp.packet_type_received", 0)
+    if sent or answered:
+        count_reads(state, sent, answered, run.first_line)
+        if sent:
+            state.note_pace(0, run.started)
+        state.note_pace(answered, run.moved)
 
 
 def take_packet(state: State, raw: RawPacket) -> None:

@@ -40,7 +40,7 @@ _SCP_FROM = re.compile(r"scp -p?f ")
 # How much of a stream an excerpt keeps.
 _FIRST_BYTES, _LAST_BYTES = 600, 400
 # What a session left unfinished; see `Ending`.
-Left = Literal["", "transfer", "request", "command", "session", "host key", "login"]
+Left = Literal["", "transfer", "request", "open transfer", "open command", "open session", "host key", "login"]
 
 # LIBSSH2_ERROR_KNOWN_HOSTS: libssh2 itself never sets it; programs do, when they refuse a host key.
 KNOWN_HOSTS = -46
@@ -231,7 +231,7 @@ class BulkRequest(NamedTuple):
 
 
 class Failure(Struct):
-    """A Failure Event, a received disconnect, a refusal without either, a silence, or a client's disconnect that says why.
+    """A Failure Event, a received disconnect, a refusal without either, a silence, or why the client left.
 
     `fate`: "partial-auth", "recovered" and "cleanup" are noise; "final" is the first that nothing recovered from,
     "consequence" followed from it, "undecided": the trace does not show whether the session recovered.

@@ -171,9 +171,10 @@ class Sftp(Struct):
 
 
 class Scp(Struct):
-    """SCP as a whole: `messages` are the remote program's warnings and errors."""
+    """SCP as a whole: `messages` are the remote program's warnings and errors, `answered` whether it began its work."""
 
     line: int = 0
+    answered: bool = False
     messages: list[Quote] = field(default_factory=list)
 
 
@@ -188,9 +189,9 @@ class ChannelData(Struct):
 class Ending(Struct):
     """How the session ended: by whom, after what wait, by which failure, and how far it came.
 
-    `left` is what was unfinished where no failure shows: "transfer", "request", "command", or the "session" itself, of
-    which the trace shows no end; "host key" if the program left right after key exchange, "login" if it left before it
-    logged in. `cut`: the trace ends without the session's end;
+    `left` is what was unfinished where no failure shows: "transfer" or "request" where the client ended it,
+    "open transfer", "open command", "open session" where the trace shows no end; "host key" if the program left right
+    after key exchange, "login" if it left before it logged in. `cut`: the trace ends without the session's end;
     `broken`: the trace ends in the middle of a record.
     """
 

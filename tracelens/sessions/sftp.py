@@ -52,9 +52,10 @@ def _scp_started(state: State, event: Event) -> None:
         state.session.operations.append(Operation("scp", event.line, time=event.time))
 
 
-@on("scp.got")
-def _scp_message(state: State, event: Event) -> None:
-    if event.fields.get("code") in (1, 2):
+@on("scp.file_mode", "scp.sent", "scp.got")
+def _scp_answer(state: State, event: Event) -> None:
+    state.session.scp.answered = True
+    if event.name == "scp.got" and event.fields.get("code") in (1, 2):
         state.session.scp.messages.append(Quote(event.line, str(event.fields.get("line", "")).strip()))
 
 
@@ -109,8 +110,9 @@ def _handle_command(state: State, event: Event) -> None:
 def _reply(state: State, event: Event) -> None:
     state.reply_seen = True
     if event.name == "sftp.packet_type_received":
-        answered = {_DATA: 1, _STATUS: state.session.sftp.texts_unanswered}
-        count_reads(state, 0, answered.get(event.fields.get("type"), 0), event.line)
+        number = event.fields.get("type")
+        answered = 1 if number == _DATA else state.session.sftp.texts_unanswered if number == _STATUS else 0
+        count_reads(state, 0, answered, event.line)
         if not state.sftp_dumped and event.fields.get("type") == _DATA:
             state.note_pace(1, event.time)
     else:
@@ -170,6 +172,8 @@ def take_channel_data(state: State, raw: RawPacket, packet: Packet) -> None:
     number = state.own_number(raw.direction, recipient)
     channel_by_number(state, number, packet.line)
     if not state.carries_sftp(raw.direction, recipient):
+        if raw.direction == "in" and not session.uses("SCP"):
+            session.scp.answered = True
         end = raw.read(9 + max(0, length - TAIL), 9 + length)
         session.data.bytes += length if any(end) or not end else 0
         return
@@ -196,12 +200,7 @@ def _request(state: State, packet: SftpPacket) -> None:
         return
     state.sftp_dumped = True
     if packet.name in _BULK_REQUESTS:
-        session.sftp.transfers[packet.name] = session.sftp.transfers.get(packet.name, 0) + 1
-        session.data.bytes += fields.get("length", 0) if packet.name == "write" and not packet.blank else 0
-        if isinstance(number, int) and not _is_lost(state, "in"):
-            session.sftp.unanswered[number] = BulkRequest(packet.name, fields.get("handle"), packet.line)
-            if state.transfer_started is None:
-                state.note_pace(0, state.clock)
+        _bulk_request(state, packet)
         return
     verb = str(fields.get("request", packet.name)) if packet.name == "extended" else packet.name
     verb = _EXTENSIONS.get(verb, verb)
@@ -220,6 +219,16 @@ def _request(state: State, packet: SftpPacket) -> None:
             session.sftp.open_handles.discard(fields.get("handle"))
         elif verb == "readdir":
             state.handles_listed = {number: fields.get("handle")}
+
+
+def _bulk_request(state: State, packet: SftpPacket) -> None:
+    session, fields = state.session, packet.fields
+    number = fields.get("id")
+    session.sftp.transfers[packet.name] = session.sftp.transfers.get(packet.name, 0) + 1
+    session.data.bytes += fields.get("length", 0) if packet.name == "write" and not packet.blank else 0
+    if isinstance(number, int) and not _is_lost(state, "in"):
+        session.sftp.unanswered[number] = BulkRequest(packet.name, fields.get("handle"), packet.line)
+        state.note_pace(0, state.clock)
 
 
 def _response(state: State, packet: SftpPacket) -> None:

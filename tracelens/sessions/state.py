@@ -212,9 +212,9 @@ class State(Struct, eq=False):
 
     def note_pace(self, answers: int, time: float | None) -> None:
         """Note how long the answers to reads and writes take."""
-        if self.transfer_started is None:
-            self.transfer_started = time
-        elif answers and time is not None:
+        if not answers:
+            self.transfer_started = time if self.transfer_started is None else self.transfer_started
+        elif self.transfer_started is not None and time is not None:
             self.transfer_answers += answers
             self.session.sftp.pace = max(0.0, time - self.transfer_started) / self.transfer_answers
 

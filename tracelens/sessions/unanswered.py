@@ -55,12 +55,22 @@ def _pending_channel(session: Session) -> Pending | None:
 def _pending_sftp(session: Session) -> Pending | None:
     texts = session.uses("Conn") or not session.traced
     visible = session.dumped or (texts and session.data.writes < ANSWERED)
+    if _is_scp_open(session):
+        return ("scp", session.scp.line)
     if session.sftp.line and session.sftp.version is None and visible:
         return ("channel", session.sftp.line)
     for operation in reversed(session.operations[-RECENT:]):
         if operation.outcome == "pending" and operation.verb not in ("close", "scp"):
             return ("sftp", operation.line)
     return None
+
+
+def _is_scp_open(session: Session) -> bool:
+    """Whether the remote scp was started and never answered, as far as texts or packets would show it."""
+    if not session.scp.line or session.scp.answered:
+        return False
+    started = any(channel.opened and channel.request("exec") is not None for channel in session.channels)
+    return started and (session.uses("SCP") or session.dumped)
 
 
 def broken_copy(session: Session) -> Channel | None:
@@ -115,11 +125,11 @@ def left_unfinished(session: Session) -> Left:
     """What the session left unfinished at its end, where no failure shows; see `Ending`."""
     sftp, is_open = session.sftp, _is_open(session)
     if pending_transfer(session) is not None or (is_open and sftp.open_handles - sftp.exhausted):
-        return "transfer"
+        return "open transfer" if is_open else "transfer"
     if pending_request(session) is not None:
         return "request"
     if is_open:
-        return "command" if any(map(_is_running, session.channels[-RECENT:])) else "session"
+        return "open command" if any(map(_is_running, session.channels[-RECENT:])) else "open session"
     if session.login.authenticated or not session.ending.by_client or not session.kex.done:
         return ""
     if session.login.offered is None and not session.login.attempts:
@@ -131,8 +141,8 @@ def _is_open(session: Session) -> bool:
     """Whether the trace does not show that the client closed what it had opened, though it would."""
     if session.ending.by_client or not (session.uses("Transport") or session.uses("Conn")):
         return False
-    opened = [channel for channel in session.channels if channel.opened]
-    return not opened or not all(channel.closing_line for channel in opened)
+    closed = [channel.closing_line for channel in session.channels if channel.opened or channel.closing_line]
+    return not closed or not all(closed)
 
 
 def _is_running(channel: Channel) -> bool:
@@ -143,6 +153,8 @@ def _is_running(channel: Channel) -> bool:
 def went_well(session: Session) -> bool:
     """Whether a session without a failure shows that it logged in and finished, or was ended before by its program."""
     ending, left = session.ending, session.ending.left
+    if not session.login.authenticated and left != "login":
+        return False
     if left not in ("", "login") or ending.undecided is not None or session.hidden_request_line:
         return False
     if ending.broken and not any(channel.closing_line for channel in session.channels):

@@ -18,7 +18,8 @@ SCENARIOS = (
         expect="transport-timeout", blocking=False, patience=3.0,
     ),
     scenario(
-        "stalled-put-closed", Proxy(Sshd(), "stall", after=5000), *SFTP, step("put", path=UPLOAD, size=900000, closes=True),
+        "stalled-put-closed", Proxy(Sshd(), "stall", after=5000), *SFTP,
+        step("put", path=UPLOAD, size=900000, closes=True),
         expect="transport-timeout", blocking=False, patience=3.0,
     ),
     scenario(
@@ -46,7 +47,8 @@ SCENARIOS = (
     scenario("ok-list-part", Sshd(), *SFTP, step("ls_part", path=f"{HOME}/inbox"), expect="none"),
     scenario("scp-forced-command", NO_SCP, *LOGIN, step("scp_get", path=FILE), expect="scp-failed"),
     scenario(
-        "scp-forced-command-nonblocking", NO_SCP, *LOGIN, step("scp_get", path=FILE), expect="scp-failed", blocking=False
+        "scp-forced-command-nonblocking", NO_SCP, *LOGIN, step("scp_get", path=FILE),
+        expect="scp-failed", blocking=False,
     ),
     # The program saw the host key, and did not like it.
     scenario(
@@ -58,7 +60,8 @@ SCENARIOS = (
         expect="kex-hostkey-unverified",
     ),
     scenario(
-        "hostkey-own-error", Sshd(), HANDSHAKE, step("set_error", code=-46, text="Unable to verify host key, host not found"),
+        "hostkey-own-error", Sshd(), HANDSHAKE,
+        step("set_error", code=-46, text="Unable to verify host key, host not found"),
         expect="kex-hostkey-unverified", versions=SINCE_1_9,
     ),
     scenario("hostkey-left", Sshd(), HANDSHAKE, expect="none"),

@@ -68,7 +68,7 @@ def hostkey_unverified(session: Session) -> Found | None:
     failed = session.ending.failed
     if failed is None or failed.phase != "kex":
         return None
-    if failed.code == KNOWN_HOSTS or (failed.kind == "left" and not failed.is_("kex.strict_violation")):
+    if _is_programs(failed):
         return _refused_by_program(session, failed)
     rejection = session.quote("key_ex.hostkey_verify_failed")
     is_unread = failed.code == -10 or failed.is_("kex.hostkey_malformed")
@@ -113,6 +113,11 @@ def _key_of(session: Session) -> tuple[str, str]:
     return f" ({algorithm})" if algorithm else "", fingerprint
 
 
+def _is_programs(failed: Failure) -> bool:
+    """Whether the program itself refused the key."""
+    return failed.code == KNOWN_HOSTS or (failed.kind == "left" and not failed.is_("kex.strict_violation"))
+
+
 def _refused_by_program(session: Session, failed: Failure) -> Found:
     name = next((name for name in ("SHA256", "SHA1", "MD5") if session.kex.fingerprints.get(name)), "")
     fingerprint = _key_of(session)[1]
@@ -122,12 +127,9 @@ def _refused_by_program(session: Session, failed: Failure) -> Found:
         (
             client(
                 f"ask the server's admin by another way whether the fingerprint{fingerprint} is right; only then put "
-                "this key into known_hosts (`ssh-keygen -R HOST`, then `ssh-keyscan HOST`) or into the program's "
-                "settings"
+                "this key into known_hosts (`ssh-keygen -R HOST`, `ssh-keyscan HOST`) or into the program's settings"
             ),
-            server(
-                "say which host keys are right (`ssh-keygen -lf`), and whether they were replaced or the host moved"
-            ),
+            server("say which host keys are right (`ssh-keygen -lf`), and whether they or the host were replaced"),
             network("if no key was replaced, something between answers for the server: a proxy, or an attack"),
         ),
         (Rival("kex-failed", "ruled out: the key exchange was finished; the program judged the key"),),
