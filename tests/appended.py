@@ -110,6 +110,8 @@ def _is_whole(path: Path) -> bool:
         return False
     first = data.split(b"\n", 1)[0].decode("latin-1")
     contexts = {m[1] for m in HEAD.finditer(data)}
+    if b"Userauth" in contexts and b"Key Ex" not in contexts:
+        return False
     return any(b in first for b in _BEGINS) and {b"Transport", b"Conn"} <= contexts and alone(path, 511) is not None
 
 
