@@ -24,6 +24,8 @@ _START_UP = {
     "kex.not_exchanged": "kex",
     "auth.service_not_granted": "auth",
 }
+# So many errors at most follow the one that ended the start-up, of the clean-up.
+_NESTED = 8
 # Errors closer together than this many seconds are one, reported by nested calls.
 _SAME_ERROR = 0.005
 # libssh2's socket errors: nothing more is sent or received.
@@ -129,13 +131,12 @@ def has_ended(state: State, time: float | None = None) -> bool:
     """Whether a session can't go on: it was freed, the client disconnected, or its start-up failed."""
     if state.freed or state.closed:
         return True
+    if state.phase not in ("banner", "kex", "auth"):
+        return False
     failures = state.session.failures
-    last = failures[-1] if len(failures) > state.preparations else None
-    if last is None:
-        return False
-    if state.phase != "banner" and (last.error.name not in _START_UP or last.phase not in ("banner", "kex", "auth")):
-        return False
-    return last.time is None or time is None or time - last.time > _SAME_ERROR
+    last = failures[max(state.preparations, len(failures) - _NESTED) :]
+    fatal = next((f for f in last if state.phase == "banner" or f.error.name in _START_UP), None)
+    return fatal is not None and (fatal.time is None or time is None or time - fatal.time > _SAME_ERROR)
 
 
 def is_left(state: State, time: float | None) -> bool:
