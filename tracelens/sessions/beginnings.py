@@ -136,7 +136,9 @@ def has_ended(state: State, time: float | None = None) -> bool:
     failures = state.session.failures
     last = failures[max(state.preparations, len(failures) - _NESTED) :]
     fatal = next((f for f in last if state.phase == "banner" or f.error.name in _START_UP), None)
-    return fatal is not None and (fatal.time is None or time is None or time - fatal.time > _SAME_ERROR)
+    if fatal is None:
+        return False
+    return fatal.time is None or time is None or not 0 <= time - fatal.time <= _SAME_ERROR
 
 
 def is_left(state: State, time: float | None) -> bool:
