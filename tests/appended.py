@@ -108,8 +108,12 @@ def _is_whole(path: Path) -> bool:
     data = _content(path)
     if len(data) > _LARGEST_PART or not CLOCK.match(data) or b"\r" in data or not data.endswith(b"\n"):
         return False
+    if len(CLOCK.findall(data)) > data.count(b"\n[libssh2] ") + 1:
+        return False  # records share a line
     first = data.split(b"\n", 1)[0].decode("latin-1")
     contexts = {m[1] for m in HEAD.finditer(data)}
+    if b"Userauth" in contexts and b"Key Ex" not in contexts:
+        return False
     return any(b in first for b in _BEGINS) and {b"Transport", b"Conn"} <= contexts and alone(path, 511) is not None
 
 

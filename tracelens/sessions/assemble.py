@@ -15,17 +15,18 @@ from tracelens.sessions.ahead import Ahead
 from tracelens.sessions.beginnings import (
     begins_session,
     comes_before_start,
-    is_cause,
+    follows_alone,
     is_empty,
     is_fresh,
     is_left,
+    is_of_next,
     is_outlasted,
     is_own_failure,
     is_preparation,
+    is_reason,
     is_restart,
     is_set_up_again,
     is_start,
-    stands_alone,
 )
 from tracelens.sessions.failures import classify_failures
 from tracelens.sessions.interleaved.choice import (
@@ -217,7 +218,9 @@ class Assembler:
         held, self._held = self._held, []
         if not held:
             return
-        if event is None or not self._prepares(held, event):
+        while held and event is not None and not is_of_next(held[0], event):
+            self._take(held.pop(0))
+        if event is None or not held or not self._prepares(held, event):
             for each in held:
                 self._take(each)
             return
@@ -229,7 +232,7 @@ class Assembler:
                 self._notice_restart(self._active, held[0].time)
             state = self._start(held[0].line, held[0].time)
         for each in held:
-            state.preparing = is_start(event) and not is_cause(each, event) and not is_own_failure(each, event)
+            state.preparing = is_start(event) and not is_reason(each, event) and not is_own_failure(each, event)
             take_event(state, each)
         state.preparing = False
 
@@ -238,7 +241,7 @@ class Assembler:
         others = [state for state in self._live() if not is_fresh(state)]
         if begins_session(event, others, True) or any(map(comes_before_start, held)):
             return True
-        return stands_alone(event) and bool(others) and all(is_left(state, held[0].time) for state in others)
+        return bool(others) and all(follows_alone(held[0], event, state) for state in others)
 
     def _live(self) -> list[State]:
         """The open sessions, the current one first."""

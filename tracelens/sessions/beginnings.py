@@ -18,18 +18,22 @@ FRESH = {"conn.blocking_mode", "transport.new_session", "transport.local_banner_
 _PREPARED = {*FRESH, FAILURE}
 # What a program can have asked for before its session starts: known hosts, algorithms, an agent.
 _PREPARATIONS = {"knownhosts", "session.method_unsupported", "agent", "agent_variable", "agent_socket", "pageant"}
-# What libssh2 reports before a session's own error, or a program provokes before its start.
-_BEFORE_ERROR = {"memory"}
 # The errors that libssh2_session_startup() itself reports, in any code: they end the session.
 _START_UP = {
     **dict.fromkeys(("banner.not_received", "banner.not_sent", "socket.blocking_mode", "socket.invalid"), "banner"),
     "kex.not_exchanged": "kex",
     "auth.service_not_granted": "auth",
 }
+# So many errors at most follow the one that ended the start-up, of the clean-up.
+_NESTED = 8
 # Errors closer together than this many seconds are one, reported by nested calls.
 _SAME_ERROR = 0.005
+# libssh2's socket errors: nothing more is sent or received.
+_CONNECTION_LOST = (-7, -13, -43)
 # A session whose last record is an error, and one with nothing to wait for, is over after so many seconds.
 _AFTER_ERROR, _IDLE = 0.05, 0.2
+# A program that tries another login does so in less than this many seconds.
+_NEXT_LOGIN = 2.0
 # A program that goes on after an error before the start does so in less than this many seconds.
 _GOES_ON_WITHIN = 0.5
 # One that waits for its server was abandoned after so many.
@@ -62,12 +66,28 @@ def is_preparation(event: Event, sessions: Sequence[State]) -> bool:
     """Whether a program may have caused the record before its session starts: the next record tells whose it is."""
     if event.name == "conn.blocking_mode":
         return True
-    if event.name != FAILURE or (_PREPARATIONS | _BEFORE_ERROR).isdisjoint(_error(event).names):
+    if event.name != FAILURE or event.fields.get("code") == EAGAIN:
         return False
+    if _PREPARATIONS.isdisjoint(_error(event).names):
+        return _error(event).phase is None  # libssh2 reports what a failed step failed by before that step
     if _error(event).phase != "auth":
         return True
     # The agent is asked in a login.
     return not any(_logs_in(state) and not is_left(state, event.time) for state in sessions)
+
+
+def is_reason(event: Event, following: Event) -> bool:
+    """Whether an error tells what the error after it came of: libssh2 reports them at once."""
+    if event.name != FAILURE or following.name != FAILURE or event.time is None or following.time is None:
+        return False
+    return following.fields.get("code") != EAGAIN and 0 <= following.time - event.time < _SAME_ERROR
+
+
+def is_of_next(event: Event, following: Event) -> bool:
+    """Whether what a program may have caused before a start belongs to the session that begins with the next record."""
+    if event.name == FAILURE and _PREPARATIONS.isdisjoint(_error(event).names):
+        return is_reason(event, following)
+    return True
 
 
 def _logs_in(state: State) -> bool:
@@ -86,11 +106,6 @@ def is_own_failure(event: Event, following: Event | None) -> bool:
 def comes_before_start(event: Event) -> bool:
     """Whether only a session that has not started can report this."""
     return event.name == FAILURE and "session.method_unsupported" in _error(event).names
-
-
-def is_cause(event: Event, following: Event) -> bool:
-    """Whether an error is what the error after it comes of."""
-    return event.name == following.name == FAILURE and not _BEFORE_ERROR.isdisjoint(_error(event).names)
 
 
 def is_set_up_again(state: State, event: Event, pause: float) -> bool:
@@ -116,13 +131,14 @@ def has_ended(state: State, time: float | None = None) -> bool:
     """Whether a session can't go on: it was freed, the client disconnected, or its start-up failed."""
     if state.freed or state.closed:
         return True
+    if state.phase not in ("banner", "kex", "auth"):
+        return False
     failures = state.session.failures
-    last = failures[-1] if len(failures) > state.preparations else None
-    if last is None:
+    last = failures[max(state.preparations, len(failures) - _NESTED) :]
+    fatal = next((f for f in last if state.phase == "banner" or f.error.name in _START_UP), None)
+    if fatal is None:
         return False
-    if state.phase != "banner" and (last.error.name not in _START_UP or last.phase not in ("banner", "kex", "auth")):
-        return False
-    return last.time is None or time is None or time - last.time > _SAME_ERROR
+    return fatal.time is None or time is None or not 0 <= time - fatal.time <= _SAME_ERROR
 
 
 def is_left(state: State, time: float | None) -> bool:
@@ -137,9 +153,17 @@ def is_left(state: State, time: float | None) -> bool:
         return silent > _LONGEST_WAIT  # where the start is traced, the end is
     if has_ended(state, time):
         return True
-    if session.failures and session.last is not None and session.failures[-1].line == session.last.line:
+    if _failed_last(state):
+        if session.failures[-1].code in _CONNECTION_LOST and not session.failures[-1].is_("agent"):
+            return True
         return silent > (_AFTER_ERROR if RANK[state.phase] < RANK["channel"] else _IDLE)
     return silent > (_LONGEST_WAIT if not session.login.authenticated and _waits(state) else _IDLE)
+
+
+def _failed_last(state: State) -> bool:
+    """Whether the last record of a session is an error."""
+    failures, last = state.session.failures, state.session.last
+    return bool(failures) and last is not None and failures[-1].line == last.line
 
 
 def is_outlasted(state: State, other: State) -> bool:
@@ -148,11 +172,30 @@ def is_outlasted(state: State, other: State) -> bool:
     return at_work and state.session.last_line < other.session.first_line
 
 
-def stands_alone(event: Event) -> bool:
-    """Whether a session may end with the record, or the next one begin, right after its blocking mode."""
+def follows_alone(held: Event, event: Event, state: State) -> bool:
+    """Whether the next session begins with what is held, though the event after it is no session's first.
+
+    It was killed, and the event is of the one after it; or it failed without a word of where.
+    """
     if event.name == FAILURE:
-        return event.fields.get("code") != EAGAIN and _error(event).phase is None
-    return event.name == "conn.blocking_mode"
+        if event.fields.get("code") == EAGAIN or _error(event).phase is not None:
+            return False
+        return is_left(state, held.time) or _is_set_up_alike(state, held)
+    return event.name == "conn.blocking_mode" and is_left(state, held.time)
+
+
+def _is_set_up_alike(state: State, event: Event) -> bool:
+    """Whether a session began with this record, and has not had it again: no program sets a mode that is set."""
+    first = state.session.lines.get(event.name)
+    return first is not None and first.line == state.session.first_line and first.text == event.text
+
+
+def times_out_next(event: Event, state: State) -> bool:
+    """Whether a time-out is the next session's: this one has failed, and asked for nothing since."""
+    if event.name != FAILURE or "session.timeout" not in _error(event).names or shows_start(state):
+        return False
+    silent = event.time is not None and state.clock is not None and event.time - state.clock > _IDLE
+    return _failed_last(state) and silent and RANK[state.phase] < RANK["channel"]
 
 
 def shows_start(state: State) -> bool:
@@ -176,7 +219,9 @@ def begins_session(event: Event, sessions: Sequence[State], first_exchange: bool
         first_exchange: whether a "Sent KEX" begins the first key exchange of its session, where later records tell.
     """
     continues = _exchanges(first_exchange) if event.name == "key_ex.sent_kex" else _CONTINUES.get(event.name)
-    if continues is None or (event.name == FAILURE and _handshake_phase(event) is None):
+    if event.name == FAILURE and _handshake_phase(event) is None:
+        return bool(sessions) and all(times_out_next(event, state) for state in sessions)
+    if continues is None:
         return False
     here = [state for state in sessions if not has_ended(state, event.time)]
     if len(here) > 1 and event.name not in STARTS and any(map(shows_start, here)):
@@ -200,7 +245,7 @@ def _exchanges(first: bool | None) -> Continues:
         if not session.kex.done or not session.login.authenticated:
             return False
         pause = event.time is not None and state.clock is not None and event.time - state.clock > _IDLE
-        return shows_start(state) or not pause
+        return shows_start(state) or not (pause or _failed_last(state))
 
     return continues
 
@@ -222,8 +267,12 @@ def _goes_on(state: State, event: Event) -> bool:
     return RANK[phase] >= RANK[state.phase]
 
 
-def _is_not_authenticated(state: State, event: Event) -> bool:
-    return not state.session.login.authenticated
+def _goes_on_to_log_in(state: State, event: Event) -> bool:
+    session = state.session
+    if session.kex.offers or not _failed_last(state) or event.time is None or state.clock is None:
+        return not session.login.authenticated
+    # Where no key exchange shows that another session begins, a pause after a refusal does.
+    return not session.login.authenticated and event.time - state.clock < _NEXT_LOGIN
 
 
 def _never(state: State, event: Event) -> bool:
@@ -238,11 +287,11 @@ _CONTINUES: dict[str, Continues] = {
     **dict.fromkeys(("conn.blocking_mode", "transport.callback_set"), lambda state, event: True),
     "transport.banner_sent": lambda state, event: state.session.banner.client is None,
     "transport.banner_received": lambda state, event: not (state.session.kex.offers and state.session.kex.done),
-    "userauth.permitted_methods": _is_not_authenticated,
-    "userauth.password_attempted": _is_not_authenticated,
-    "userauth.keyboard_interactive_attempted": _is_not_authenticated,
-    "userauth.publickey_attempted": _is_not_authenticated,
-    "userauth.hostbased_attempted": _is_not_authenticated,
+    "userauth.permitted_methods": _goes_on_to_log_in,
+    "userauth.password_attempted": _goes_on_to_log_in,
+    "userauth.keyboard_interactive_attempted": _goes_on_to_log_in,
+    "userauth.publickey_attempted": _goes_on_to_log_in,
+    "userauth.hostbased_attempted": _goes_on_to_log_in,
     FAILURE: _goes_on,
 }
 

@@ -15,6 +15,7 @@ _OVERDUE = 1.0
 # Texts about what a server sent; and errors that end a wait: timed out, socket disconnected, nothing received.
 _ANSWERS = {"transport.packet_received", "transport.banner_received"}
 _ENDS_OF_WAITS = (-9, -13, -43)
+_OVERDUE_IN_TEXT = 0.2  # where the trace shows no start and so no end: the session before is over
 # The client's number of a channel, as the folded texts print it with the server's: "channel 1/1", "from 1/1/0".
 _CHANNEL = re.compile(r" (?:channel|from|for) (\d{1,10})/\d")
 
@@ -38,7 +39,8 @@ def pick_session(
     def rank(state: State) -> tuple[float, bool, bool, int]:
         since = state.wait_started_line if wait_end else state.blocked_line
         since = 0 if state.phase == "auth" and state.session.login.attempts and wait_end != "given up" else since
-        if since and now is not None and state.wait_started is not None and now - state.wait_started > _OVERDUE:
+        overdue = _OVERDUE if state.session.saw("transport.session_startup") else _OVERDUE_IN_TEXT
+        if since and now is not None and state.wait_started is not None and now - state.wait_started > overdue:
             since = 0
         continues = state is active and not since
         return (score(state), continues, bool(since), -since if since else state.session.last_line)
