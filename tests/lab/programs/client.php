@@ -16,7 +16,7 @@ function everything($stream)
     return fclose($stream);
 }
 
-/** Reads a file through the sftp wrapper; `pause` milliseconds after each block. */
+/** Reads a file through the sftp wrapper; `pause` milliseconds after each block; ends PHP where it must `leave`. */
 function get($sftp, $step)
 {
     $file = fopen("ssh2.sftp://" . intval($sftp) . $step->path, "r");
@@ -26,6 +26,9 @@ function get($sftp, $step)
     while (!feof($file)) {
         if (fread($file, 8192) === false) {
             return false;
+        }
+        if (ftell($file) >= ($step->leave ?? PHP_INT_MAX)) {
+            exit(0);
         }
         usleep(1000 * ($step->pause ?? 0));
     }
@@ -87,8 +90,6 @@ function taken($step, $ssh, $sftp)
             return ssh2_sftp_rename($sftp, $step->path, $step->to);
         case "sleep":
             return usleep(1000000 * $step->seconds) === null;
-        case "exit": /* in the middle of what it does, without a word to the server */
-            exit(0);
         case "refuse": /* as a script that knows another fingerprint */
             ssh2_fingerprint($ssh);
             return false;

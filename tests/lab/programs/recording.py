@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import libssh2
-from tests.lab.plain import Running, Server, distant
+from tests.lab.plain import distant
 from tests.lab.premises import Site
 from tests.lab.programs.program import GIT, HERE
 from tests.lab.programs.scenario import ProgramScenario, Start
 
-LIMIT = 150  # seconds
+LIMIT = 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,10 @@ def record(scenario: ProgramScenario, version: str, site: Site, folder: Path) ->
     if GIT in scenario.programs:
         repository(site)
     with ExitStack() as stack:
-        running: dict[Server, Running] = {}
-        for start in scenario.starts:
-            if start.server not in running:
-                running[start.server] = stack.enter_context(start.server.start(site))
-        ports = {server: at.port for server, at in running.items()}
+        servers = {start.server.title: start.server for start in scenario.starts}
+        ports = {title: stack.enter_context(server.start(site)).port for title, server in servers.items()}
         if site.steady:
-            ports = {server: stack.enter_context(distant(port)) for server, port in ports.items()}
+            ports = {title: stack.enter_context(distant(port)) for title, port in ports.items()}
         traced = {
             "LD_PRELOAD": str(shim()),
             "LD_LIBRARY_PATH": str(libraries(site, version)),
@@ -90,7 +87,7 @@ def record(scenario: ProgramScenario, version: str, site: Site, folder: Path) ->
         ended = []
         begun: list[_Begun] = []
         for start in scenario.starts:
-            began = _Begun(start, ports[start.server], home, trace, site, {**traced, "TAG": version})
+            began = _Begun(start, ports[start.server.title], home, trace, site, {**traced, "TAG": version})
             begun.append(began)
             if not scenario.at_once:
                 ended.append(began.end())

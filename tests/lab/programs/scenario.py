@@ -24,8 +24,8 @@ class Stop:
 class Start:
     """One start of a program, and the ids that the diagnoses of its sessions must name, in order.
 
-    In arguments, %(port)s, %(keys)s, %(home)s, %(site)s and %(tag)s are filled in. `known` are the lab's keys that
-    known_hosts has for the server; `password` is what goes out, if any does.
+    Servers with the same title are one server. In arguments, %(port)s, %(keys)s, %(home)s, %(site)s and %(tag)s are
+    filled in. `known` are the lab's keys that known_hosts has for the server; `password` is what goes out, if any does.
     """
 
     program: Program

@@ -18,6 +18,12 @@ typedef void trace_handler(void *, void *, const char *, size_t);
 
 static int file = -1;
 
+/* PHP loads its extensions so that they see their own libraries first, this one never. */
+void *dlopen(const char *name, int how)
+{
+    return ((void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen"))(name, how & ~RTLD_DEEPBIND);
+}
+
 /* A program may load libssh2 with its plugin only, out of sight of RTLD_NEXT. */
 static void *in_libssh2(const char *name)
 {

@@ -1,6 +1,6 @@
 """What packaged programs do, a module per program. `ALL` is what a full run goes through, in order."""
 
 from tests.lab.programs.scenario import ProgramScenario
-from tests.lab.scenarios.programs import curl
+from tests.lab.scenarios.programs import curl, php
 
-ALL: tuple[ProgramScenario, ...] = tuple(one for module in (curl,) for one in module.SCENARIOS)
+ALL: tuple[ProgramScenario, ...] = tuple(one for module in (curl, php) for one in module.SCENARIOS)
