@@ -32,10 +32,13 @@ sub run {
 sub get {
     my ($sftp, $step) = @_;
     my $file = $sftp->open($step->{path}) or return 0;
+    my $read = 0;
     while (1) {
         my $got = $file->read(my $block, 8192);
         return 0 if !defined $got;
         last if !$got;
+        $read += $got;
+        exit 0 if $step->{leave} && $read >= $step->{leave};
         select(undef, undef, undef, $step->{pause} / 1000) if $step->{pause};
     }
     return 1;

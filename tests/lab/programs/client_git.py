@@ -38,7 +38,7 @@ class Callbacks(pygit2.RemoteCallbacks):
 def take(plan, step, folder):
     callbacks = Callbacks(plan, step)
     if step["do"] == "list":
-        pygit2.init_repository(folder).remotes.create_anonymous(plan["url"]).ls_remotes(callbacks=callbacks)
+        pygit2.init_repository(folder).remotes.create("origin", plan["url"]).ls_remotes(callbacks=callbacks)
     elif step["do"] == "clone":
         pygit2.clone_repository(plan["url"], folder, callbacks=callbacks)
     elif step["do"] == "push":
