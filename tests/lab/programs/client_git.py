@@ -1,6 +1,6 @@
 """libgit2 (pygit2) through the steps of a plan (JSON, the first argument), with Debian's own Python.
 
-{"url", "folder", "accept", "steps": [{"do": "list" | "clone" | "push", "user", "password" | "public" and "private"}]}.
+{"url", "folder", "accept", "steps": [{"do": "fetch" | "clone" | "push", "user", "password" | "public" and "private"}]}.
 Each step is a connection of its own. Exit status 1: a step failed.
 """
 
@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 
 import pygit2
 
@@ -37,8 +38,8 @@ class Callbacks(pygit2.RemoteCallbacks):
 
 def take(plan, step, folder):
     callbacks = Callbacks(plan, step)
-    if step["do"] == "list":
-        pygit2.init_repository(folder).remotes.create("origin", plan["url"]).ls_remotes(callbacks=callbacks)
+    if step["do"] == "fetch":
+        pygit2.init_repository(folder).remotes.create(f"r{time.time_ns()}", plan["url"]).fetch(callbacks=callbacks)
     elif step["do"] == "clone":
         pygit2.clone_repository(plan["url"], folder, callbacks=callbacks)
     elif step["do"] == "push":

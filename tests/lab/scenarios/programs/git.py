@@ -31,7 +31,7 @@ def git(
 ) -> ProgramScenario:
     """Each step is a connection of its own, and so is each repetition; `expect` has an id for each step."""
     told = plan(
-        *({"do": name, "branch": "g-%(tag)s", **login} for name in steps),
+        *({"do": name, "branch": f"{id}-%(tag)s", **login} for name in steps),
         url=f"ssh://{login['user']}@127.0.0.1:%(port)s{path}",
         accept=accept,
         times=repeated,
@@ -47,32 +47,32 @@ def named(name: str) -> dict[str, str]:
 
 
 SCENARIOS = (
-    git("list", Sshd(), "list", expect="none"),
+    git("fetch", Sshd(), "fetch", expect="none"),
     git("clone", Sshd(), "clone", expect="none"),
     git("clone-key", Sshd(), "clone", login=ECDSA, expect="none"),
     git("clone-known", Sshd(), "clone", known=ALL_KEYS, expect="none"),
     git("push", Sshd(), "clone", "push", expect="none;none"),
     git("push-508", Sshd(), "clone", "push", expect="none;none", mask=508),
-    git("clone-list-142", Sshd(), "clone", "list", expect="none;none", mask=142),
-    git("wrong-password", Sshd(), "list", login=WRONG, expect="auth-password-rejected"),
-    git("wrong-password-known", Sshd(), "list", login=WRONG, known=ALL_KEYS, expect="auth-password-rejected"),
-    git("key-missing", NO_PASSWORDS, "list", login=named("lost"), expect="auth-key-unreadable"),
-    git("key-stranger", NO_PASSWORDS, "list", login=named("stranger_ecdsa"), expect="auth-publickey-rejected"),
-    git("key-locked", NO_PASSWORDS, "list", login=named("rsa_locked"), expect="auth-key-passphrase"),
+    git("clone-fetch-142", Sshd(), "clone", "fetch", expect="none;none", mask=142),
+    git("wrong-password", Sshd(), "fetch", login=WRONG, expect="auth-password-rejected"),
+    git("wrong-password-known", Sshd(), "fetch", login=WRONG, known=ALL_KEYS, expect="auth-password-rejected"),
+    git("key-missing", NO_PASSWORDS, "fetch", login=named("lost"), expect="auth-key-unreadable"),
+    git("key-stranger", NO_PASSWORDS, "fetch", login=named("stranger_ecdsa"), expect="auth-publickey-rejected"),
+    git("key-locked", NO_PASSWORDS, "fetch", login=named("rsa_locked"), expect="auth-key-passphrase"),
     git(
         "key-for-passwords",
         Sshd(("PubkeyAuthentication no",)),
-        "list",
+        "fetch",
         login=ECDSA,
         expect="auth-publickey-not-allowed",
         or_else=("insufficient",),
         because="libgit2 sees in the list that keys are not taken, and sends none",
     ),
-    git("second-factor", BOTH, "list", login=named("rsa"), expect="auth-second-factor-missing"),
+    git("second-factor", BOTH, "fetch", login=named("rsa"), expect="auth-second-factor-missing"),
     git(
         "host-refused",
         Sshd(),
-        "list",
+        "fetch",
         accept=False,
         expect="kex-hostkey-unverified",
         or_else=("insufficient",),
@@ -81,7 +81,7 @@ SCENARIOS = (
     git(
         "host-changed",
         Sshd(),
-        "list",
+        "fetch",
         known=("stranger", "stranger_ecdsa"),
         accept=False,
         expect="kex-hostkey-unverified",
@@ -91,7 +91,7 @@ SCENARIOS = (
     git(
         "known-rsa",
         Sshd(legacy=False),
-        "list",
+        "fetch",
         known=("host_rsa",),
         expect="kex-no-common-hostkey",
         versions=("1.10.0",),
@@ -99,17 +99,17 @@ SCENARIOS = (
     git(
         "cipher",
         Sshd(("Ciphers chacha20-poly1305@openssh.com",)),
-        "list",
+        "fetch",
         expect="kex-no-common-cipher",
         versions=("1.10.0",),
     ),
-    git("http", HTTP, "list", expect="banner-not-ssh"),
-    git("closes", CLOSES, "list", expect="banner-closed"),
-    git("no-sessions", Sshd(("MaxSessions 0",)), "list", expect="channel-open-refused"),
+    git("http", HTTP, "fetch", expect="banner-not-ssh"),
+    git("closes", CLOSES, "fetch", expect="banner-closed"),
+    git("no-sessions", Sshd(("MaxSessions 0",)), "fetch", expect="channel-open-refused"),
     git(
         "no-repository",
         Sshd(),
-        "list",
+        "fetch",
         path="%(site)s/lost.git",
         expect="none",
         note="the command ends with status 128 and says so on stderr",
@@ -117,7 +117,7 @@ SCENARIOS = (
     git(
         "nologin",
         Sshd(),
-        "list",
+        "fetch",
         login={"user": NILS.name, "password": NILS.password},
         expect="none",
         note="the shell prints a sentence and ends with status 1",
@@ -133,5 +133,5 @@ SCENARIOS = (
         or_else=("transport-timeout",),
         because="killed while the server was silent",
     ),
-    git("poll-20", Sshd(), "list", expect="none", repeated=20, mask=508),
+    git("poll-20", Sshd(), "fetch", expect="none", repeated=20, mask=508),
 )
