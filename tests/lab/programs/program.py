@@ -44,7 +44,7 @@ GIT = Program(
 )
 ARIA2 = Program("aria2", "aria2", ("/usr/bin/aria2c",), ("/usr/bin/aria2c", "--no-conf", "--file-allocation=none"))
 NMAP = Program("nmap", "nmap", ("/usr/bin/nmap",), ("/usr/bin/nmap", "-n", "-Pn", "-sT"))
-MC = Program("mc", "mc", ("/usr/bin/mc",), (sys.executable, str(HERE / "in_terminal.py"), "/usr/bin/mc"))
+MC = Program("mc", "mc", ("/usr/bin/mcview",), (sys.executable, str(HERE / "in_terminal.py")))
 RCLONE = Program("rclone", "rclone", ("/usr/bin/rclone",), ("/usr/bin/rclone",))
 
 

@@ -316,7 +316,7 @@ SCENARIOS = (
         or_else=("insufficient",),
         because=LEFT,
     ),
-    curl("max-time", Sshd(), BIG, *TO_FILE, "--limit-rate", "30k", "--max-time", "2", expect="insufficient"),
+    curl("max-time", Sshd(), BIG, *TO_FILE, "--limit-rate", "8k", "--max-time", "2", expect="insufficient"),
     curl("ctrl-c", Sshd(), BIG, *TO_FILE, "--limit-rate", "30k", stop=Stop(30000), expect="insufficient"),
     curl("killed", Sshd(), BIG, *TO_FILE, "--limit-rate", "30k", stop=Stop(30000, SIGKILL), expect="insufficient"),
 )
