@@ -58,6 +58,8 @@ def choose(
     for number, one in enumerate(scenarios):
         if any(fnmatch.fnmatch(one.id, pattern) for pattern in wanted):
             fitting = [version for version in asked if one.fits(version)]
+            if quick and isinstance(one, ProgramScenario) and one.slow:
+                continue
             if quick and fitting:
                 fitting = [fitting[number % len(fitting)]]
             chosen += [(one, version) for version in fitting]

@@ -1,6 +1,7 @@
 <?php
-/* PHP's ssh2 extension through the steps of a plan (JSON, the first argument): {"port", "times", "steps": [{"do", ...}]}.
-   A step that fails ends the session, unless it may fail. Exit status 1: a session failed. */
+/* PHP's ssh2 extension through the steps of a plan (JSON, the first argument): {"port", "times", "sessions"}.
+   Each session is a list of steps, {"do", ...}; a step that fails ends it, unless it may fail. All sessions are made
+   `times` times. Exit status 1: a session failed. */
 
 error_reporting(E_ALL & ~E_WARNING);
 $plan = json_decode($argv[1]);
@@ -97,14 +98,14 @@ function taken($step, $ssh, $sftp)
     exit(64);
 }
 
-function session($plan)
+function session($plan, $steps)
 {
     $ssh = ssh2_connect("127.0.0.1", $plan->port, isset($plan->methods) ? (array) $plan->methods : null);
     if ($ssh === false) {
         return false;
     }
     $sftp = null;
-    foreach ($plan->steps as $step) {
+    foreach ($steps as $step) {
         if ($step->do == "sftp") {
             $sftp = ssh2_sftp($ssh);
             $well = $sftp !== false;
@@ -121,6 +122,8 @@ function session($plan)
 
 $failed = 0;
 for ($i = 0; $i < ($plan->times ?? 1); $i++) {
-    $failed |= session($plan) ? 0 : 1;
+    foreach ($plan->sessions as $steps) {
+        $failed |= session($plan, $steps) ? 0 : 1;
+    }
 }
 exit($failed);

@@ -1,5 +1,6 @@
-# Perl's Net::SSH2 through the steps of a plan (JSON, the first argument): {"port", "times", "steps": [{"do", ...}]}.
-# A step that fails ends the session, unless it may fail. Exit status 1: a session failed.
+# Perl's Net::SSH2 through the steps of a plan (JSON, the first argument): {"port", "times", "sessions"}. Each session
+# is a list of steps, {"do", ...}; a step that fails ends it, unless it may fail. All sessions are made `times` times;
+# `silent` ones end without a disconnect. Exit status 1: a session failed.
 
 use strict;
 use warnings;
@@ -90,11 +91,12 @@ my %files = (
 );
 
 sub session {
+    my ($steps) = @_;
     my $ssh = Net::SSH2->new(timeout => $plan->{timeout} || 6000);
     $ssh->method(%{ $plan->{methods} }) if $plan->{methods};
     $ssh->connect('127.0.0.1', $plan->{port}) or return 0;
     my $sftp;
-    for my $step (@{ $plan->{steps} }) {
+    for my $step (@$steps) {
         my $done;
         if ($step->{do} eq 'sftp') {
             $done = $sftp = $ssh->sftp;
@@ -114,6 +116,8 @@ sub session {
 
 my $failed = 0;
 for (1 .. $plan->{times} || 1) {
-    $failed = 1 if !session();
+    for my $steps (@{ $plan->{sessions} }) {
+        $failed = 1 if !session($steps);
+    }
 }
 exit $failed;

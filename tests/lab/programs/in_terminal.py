@@ -15,7 +15,7 @@ import termios
 import time
 
 KEYS = {"enter": b"\r", "f10": b"\x1b[21~"}
-DRAWN, PATIENCE = 0.3, 5.0  # seconds of silence: a screen is whole, nothing more comes
+DRAWN, PATIENCE = 0.3, 2.5  # seconds of silence: a screen is whole, nothing more comes
 _CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][0-9A-Z]|[\x00-\x1f]")
 
 

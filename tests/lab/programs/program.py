@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ MC = Program("mc", "mc", ("/usr/bin/mcview",), (sys.executable, str(HERE / "in_t
 RCLONE = Program("rclone", "rclone", ("/usr/bin/rclone",), ("/usr/bin/rclone",))
 
 
-def plan(*steps: Any, **more: Any) -> str:
-    """What `client.php`, `client.pl` and `client_git.py` are told. In it, %(NAME)s is filled in when it runs."""
-    return json.dumps({**more, "steps": steps})
+def plan(*sessions: Iterable[Mapping[str, Any]], **more: Any) -> str:
+    """What `client.php` and `client.pl` are told: the steps of each session. {keys} is filled in when it runs."""
+    return json.dumps({"port": "%(port)s", **more, "sessions": [list(steps) for steps in sessions]}).replace(
+        "{keys}", "%(keys)s"
+    )

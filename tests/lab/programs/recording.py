@@ -72,10 +72,10 @@ def record(scenario: ProgramScenario, version: str, site: Site, folder: Path) ->
     if GIT in scenario.programs:
         repository(site)
     with ExitStack() as stack:
-        servers = {start.server.title: start.server for start in scenario.starts}
-        ports = {title: stack.enter_context(server.start(site)).port for title, server in servers.items()}
+        servers = {repr(start.server): start.server for start in scenario.starts}
+        ports = {name: stack.enter_context(server.start(site)).port for name, server in servers.items()}
         if site.steady:
-            ports = {title: stack.enter_context(distant(port)) for title, port in ports.items()}
+            ports = {name: stack.enter_context(distant(port)) for name, port in ports.items()}
         traced = {
             "LD_PRELOAD": str(shim()),
             "LD_LIBRARY_PATH": str(libraries(site, version)),
@@ -87,7 +87,7 @@ def record(scenario: ProgramScenario, version: str, site: Site, folder: Path) ->
         ended = []
         begun: list[_Begun] = []
         for start in scenario.starts:
-            began = _Begun(start, ports[start.server.title], home, trace, site, {**traced, "TAG": version})
+            began = _Begun(start, ports[repr(start.server)], home, trace, site, {**traced, "TAG": version})
             begun.append(began)
             if not scenario.at_once:
                 ended.append(began.end())
@@ -150,7 +150,9 @@ class _Begun:
         if stop is None:
             return False
         path, before = (self._trace, self._before) if stop.of == "trace" else (self._download, 0)
-        return path.exists() and path.stat().st_size - before >= stop.size
+        if not path.exists() or path.stat().st_size - before < stop.size:
+            return False
+        return time.time() - self._trace.stat().st_mtime >= stop.silent
 
 
 def _know(known_hosts: Path, port: int, keys: list[Path]) -> None:

@@ -13,18 +13,22 @@ VERSIONS = ("1.10.0", "1.11.1")  # what packaged programs of today link with
 
 @dataclass(frozen=True)
 class Stop:
-    """A signal to the program as soon as the trace, or the file that it downloads, is that long."""
+    """A signal to the program as soon as its part of the trace, or the file that it downloads, is that long.
+
+    `silent`: and nothing was added to the trace for so many seconds.
+    """
 
     size: int
     signal: Signals = SIGINT
     of: Literal["trace", "download"] = "download"
+    silent: float = 0.0
 
 
 @dataclass(frozen=True)
 class Start:
     """One start of a program, and the ids that the diagnoses of its sessions must name, in order.
 
-    Servers with the same title are one server. In arguments, %(port)s, %(keys)s, %(home)s, %(site)s and %(tag)s are
+    Servers that are equal are one server. In arguments, %(port)s, %(keys)s, %(home)s, %(site)s and %(tag)s are
     filled in. `known` are the lab's keys that known_hosts has for the server; `password` is what goes out, if any does.
     """
 
@@ -53,6 +57,7 @@ class ProgramScenario:
     newline: Newline = "normal"
     prefix: str = ""
     at_once: bool = False
+    slow: bool = False  # left out of a quick run
     versions: tuple[str, ...] = VERSIONS
 
     def fits(self, version: str) -> bool:
@@ -96,5 +101,5 @@ def in_turn(id: str, *parts: ProgramScenario, **more: Any) -> ProgramScenario:
 
 
 def masked(one: ProgramScenario, mask: int, **more: Any) -> ProgramScenario:
-    """The same with another trace mask."""
+    """The same with that trace mask, which its name tells."""
     return replace(one, id=f"{one.id}-mask-{mask}", mask=mask, **more)

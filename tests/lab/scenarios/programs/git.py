@@ -1,11 +1,12 @@
 """libgit2: it reads known_hosts before the handshake, and leaves without a word."""
 
+import json
 from signal import SIGKILL
 from typing import Any
 
 from tests.lab.plain import Proxy
 from tests.lab.premises import DEVI, NILS
-from tests.lab.programs.program import GIT, plan
+from tests.lab.programs.program import GIT
 from tests.lab.programs.scenario import ProgramScenario, Stop, one
 from tests.lab.scenarios.auth import BOTH, NO_PASSWORDS
 from tests.lab.scenarios.banner import CLOSES, HTTP
@@ -30,12 +31,9 @@ def git(
     **more: Any,
 ) -> ProgramScenario:
     """Each step is a connection of its own, and so is each repetition; `expect` has an id for each step."""
-    told = plan(
-        *({"do": name, "branch": f"{id}-%(tag)s", **login} for name in steps),
-        url=f"ssh://{login['user']}@127.0.0.1:%(port)s{path}",
-        accept=accept,
-        times=repeated,
-    )
+    url = f"ssh://{login['user']}@127.0.0.1:%(port)s{path}"
+    connections = [{"do": name, "branch": f"{id}-%(tag)s", **login} for name in steps]
+    told = json.dumps({"url": url, "accept": accept, "times": repeated, "steps": connections})
     each = ";".join([expect] * repeated)
     return one(
         f"git-{id}", GIT, server, told, expect=each, user=login["user"], password=login.get("password", ""), **more

@@ -44,10 +44,10 @@ def mc(
     password: str = DEVI.password,
     **more: Any,
 ) -> ProgramScenario:
-    """mcview with a file. It asks for an unknown host, and after a failure it connects once more."""
+    """mcview with a file. Without its shell, whose signals would interrupt waits. After a failure it connects again."""
     keys = f"authenticity={'y' if trusted else 'n'},WARNING=n,Permanently=enter,10Quit=f10"
     where = f"sftp://{DEVI.name}:{password}@127.0.0.1:%(port)s{path}"
-    return one(f"mc-{id}", MC, server, keys, "/usr/bin/mcview", where, user=DEVI.name, password=password, **more)
+    return one(f"mc-{id}", MC, server, keys, "/usr/bin/mcview", "-u", where, user=DEVI.name, password=password, **more)
 
 
 def run(password: str = DEVI.password) -> str:

@@ -4,13 +4,13 @@ from typing import Any
 
 from tests.lab.plain import Proxy
 from tests.lab.premises import DEVI
-from tests.lab.programs.program import PERL, plan
-from tests.lab.programs.scenario import ProgramScenario, one
+from tests.lab.programs.program import PERL
+from tests.lab.programs.scenario import ProgramScenario
 from tests.lab.scenario import Step, step, trying
 from tests.lab.scenarios.auth import BOTH, KEYBOARD_ONLY, NO_PASSWORDS
 from tests.lab.scenarios.banner import CLOSES, HTTP, SILENT, SMTP
 from tests.lab.scenarios.common import HOME, key
-from tests.lab.scenarios.programs.php import ASK, GET, LS, PASSWORD, SFTP, WRONG, named
+from tests.lab.scenarios.programs.php import ASK, GET, LS, PASSWORD, SFTP, WRONG, scripted
 from tests.lab.servers import Dropbear, Sshd
 
 OWN_ERROR = "Net::SSH2 tries key and password, and both are refused"
@@ -18,11 +18,7 @@ OWN_ERROR = "Net::SSH2 tries key and password, and both are refused"
 
 def perl(id: str, server: Any, *steps: Step, expect: str, repeated: int = 1, **more: Any) -> ProgramScenario:
     """`repeated`: how many sessions the process makes, one after the other; `expect` is of each."""
-    told = plan(*(named(one) for one in steps), port="%(port)s", times=repeated)
-    user = next((one["user"] for one in steps if "user" in one), "-")
-    password = next((one["password"] for one in steps if "password" in one), "")
-    each = ";".join([expect] * repeated)
-    return one(f"perl-{id}", PERL, server, told, expect=each, user=user, password=password, **more)
+    return scripted(f"perl-{id}", PERL, server, *[(steps, expect)], repeated=repeated, **more)
 
 
 def known(policy: str) -> Step:

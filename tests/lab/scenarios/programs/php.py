@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.lab.plain import Proxy
 from tests.lab.premises import DEVI, NILS
-from tests.lab.programs.program import PHP, plan
+from tests.lab.programs.program import PHP, Program, plan
 from tests.lab.programs.scenario import ProgramScenario, one
 from tests.lab.scenario import Step, step, trying
 from tests.lab.scenarios.auth import BOTH, KEYBOARD_ONLY, NO_PASSWORDS, PASSWORD_THEN_KEY
@@ -24,18 +24,25 @@ ABRUPT = "the script ends, and PHP with it: the socket is closed, libssh2's sess
 
 def php(id: str, server: Any, *steps: Step, expect: str, repeated: int = 1, **more: Any) -> ProgramScenario:
     """`repeated`: how many sessions the process makes, one after the other; `expect` is of each."""
-    told = plan(*(named(one) for one in steps), port="%(port)s", times=repeated)
+    return scripted(f"php-{id}", PHP, server, *[(steps, expect)], repeated=repeated, **more)
+
+
+def scripted(
+    id: str,
+    program: Program,
+    server: Any,
+    *sessions: tuple[tuple[Step, ...], str],
+    repeated: int = 1,
+    silent: bool = False,
+    **more: Any,
+) -> ProgramScenario:
+    """A script of `client.php` or `client.pl`: the steps of each session, with what is expected of it."""
+    steps = [one for taken, _ in sessions for one in taken]
     user = next((one["user"] for one in steps if "user" in one), "-")
     password = next((one["password"] for one in steps if "password" in one), "")
-    each = ";".join([expect] * repeated)
-    return one(f"php-{id}", PHP, server, told, expect=each, user=user, password=password, **more)
-
-
-def named(one: Step) -> dict[str, Any]:
-    """With the lab's keys by the names that a program's arguments have."""
-    return {
-        name: value.replace("{keys}", "%(keys)s") if isinstance(value, str) else value for name, value in one.items()
-    }
+    told = plan(*(taken for taken, _ in sessions), times=repeated, silent=silent)
+    each = ";".join([expect for _, expect in sessions] * repeated)
+    return one(id, program, server, told, expect=each, user=user, password=password, **more)
 
 
 SCENARIOS = (
