@@ -17,6 +17,7 @@ from tests.lab.scenarios.programs.php import WRONG as WRONG_STEP
 from tests.lab.servers import Dropbear, Sshd
 
 MASKS = (511, 508, 142, 140)
+AFTER_LOGIN = (511, 508, 142)  # 140 shows nothing of what follows a login, nor that the session ends
 SHORT = {"or_else": ("insufficient",), "because": "with this mask a session shows little of what it did"}
 LIST = curl("", Sshd(), LISTED, expect="none")
 GET = curl("", Sshd(), FILE, *TO_FILE, expect="none")
@@ -38,9 +39,9 @@ IN_OFFER, IN_KEX, IN_KEX_2 = killed(700), killed(1300), killed(1310)
 IN_LOGIN, IN_LOGIN_2, IN_DOWNLOAD, IN_DOWNLOAD_2 = killed(2000), killed(2010), killed(40000), killed(45000)
 
 
-def each_mask(id: str, *parts: ProgramScenario, **more: Any) -> tuple[ProgramScenario, ...]:
-    one = in_turn(id, *parts, **more)
-    return tuple(masked(one, mask, **(SHORT if mask in (142, 140) else {})) for mask in MASKS)
+def each_mask(id: str, *parts: ProgramScenario, masks: tuple[int, ...] = MASKS) -> tuple[ProgramScenario, ...]:
+    one = in_turn(id, *parts)
+    return tuple(masked(one, mask, **(SHORT if mask in (142, 140) else {})) for mask in masks)
 
 
 def script(id: str, program: Any, *sessions: tuple[Any, str], **more: Any) -> tuple[ProgramScenario, ...]:
@@ -79,8 +80,8 @@ SCENARIOS = (
     ),
     # --- killed, and the next one begins
     *each_mask("killed-in-offer", IN_OFFER, LIST),
-    *each_mask("killed-in-login", IN_LOGIN, IN_LOGIN_2, LIST),
-    *each_mask("killed-in-turn", IN_KEX, LIST, IN_LOGIN, IN_KEX_2, LIST),
+    *each_mask("killed-in-login", IN_LOGIN, IN_LOGIN_2, LIST, masks=AFTER_LOGIN),
+    *each_mask("killed-in-turn", IN_KEX, LIST, IN_LOGIN, IN_KEX_2, LIST, masks=AFTER_LOGIN),
     masked(in_turn("killed-download", IN_DOWNLOAD, LIST, IN_DOWNLOAD_2, GET), 511),
     masked(in_turn("killed-download", IN_DOWNLOAD, LIST, IN_DOWNLOAD_2, GET), 508),
     # --- at once
