@@ -12,7 +12,7 @@ from tests.lab.scenario import step
 from tests.lab.scenarios.auth import NO_PASSWORDS
 from tests.lab.scenarios.banner import CLOSES, HTTP, SMTP
 from tests.lab.scenarios.common import HOME
-from tests.lab.scenarios.programs.curl import BIG, FILE, TO_FILE, curl, keyed
+from tests.lab.scenarios.programs.curl import BIG, CLOSED, FILE, TO_FILE, curl, keyed
 from tests.lab.scenarios.programs.perl import perl
 from tests.lab.scenarios.programs.php import ASK, SFTP, WRONG, php
 from tests.lab.servers import Sshd
@@ -88,6 +88,8 @@ SCENARIOS = (
         "--max-download-limit=8K",
         stop=Stop(16000),
         expect="insufficient",
+        or_else=("none",),
+        because=CLOSED,
     ),
     aria2(
         "stall",
