@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +14,6 @@ from pathlib import Path
 
 from tests.lab import check, kept, libssh2, premises, truth
 from tests.lab.programs.recording import ProgramRecording
-from tests.lab.programs.recording import record as record_programs
 from tests.lab.programs.scenario import ProgramScenario
 from tests.lab.recording import ClientDiedError, Recording, record
 from tests.lab.scenario import Scenario
@@ -66,16 +66,22 @@ def choose(
     return chosen
 
 
+def lacks(one: Scenario | ProgramScenario) -> str:
+    """The packages of the programs that a scenario needs and this machine doesn't have."""
+    programs = one.programs if isinstance(one, ProgramScenario) else []
+    return " ".join(own.packages for own in programs if own.missing)
+
+
 def runnable(pairs: Iterable[Pair]) -> tuple[list[Pair], list[str]]:
-    """What can be recorded here; and why the rest can't: the packages that it lacks, with the names of scenarios."""
-    able, lacking = [], {}
-    for one, version in pairs:
-        packages = [own.packages for own in one.programs if own.missing] if isinstance(one, ProgramScenario) else []
-        if packages:
-            lacking.setdefault(" ".join(packages), []).append(f"{one.id}-{version}")
+    """What can be recorded here, and why the rest can't."""
+    able: list[Pair] = []
+    lacking: Counter[str] = Counter()
+    for pair in pairs:
+        if packages := lacks(pair[0]):
+            lacking[packages] += 1
         else:
-            able.append((one, version))
-    return able, [f"apt-get install -y {packages}: {len(ids)} traces" for packages, ids in lacking.items()]
+            able.append(pair)
+    return able, [f"{count} traces; apt-get install {packages}" for packages, count in lacking.items()]
 
 
 def run(pairs: list[Pair], out: Path) -> list[str]:
@@ -94,8 +100,6 @@ def run(pairs: list[Pair], out: Path) -> list[str]:
 def _record(pair: Pair, site: premises.Site, out: Path) -> Recording | ProgramRecording | str:
     scenario, version = pair
     try:
-        if isinstance(scenario, ProgramScenario):
-            return record_programs(scenario, version, site, out)
         return record(scenario, version, site, out)
     except (ClientDiedError, TimeoutError) as problem:
         return f"{scenario.id}-{version}: {problem}"
@@ -138,7 +142,7 @@ def main() -> int:
     with folder(options.out) as out:
         pairs, skipped = runnable(pairs)
         for line in skipped:
-            print("skipped, for want of", line, file=sys.stderr)
+            print("skipped:", line, file=sys.stderr)
         failed = [] if options.recorded else run(pairs, out)
         for line in failed:
             print("not recorded:", line, file=sys.stderr)

@@ -28,6 +28,7 @@ _SERVERS = (
     "Conch",
     "Go",
     "Erlang",
+    "rclone",
 )
 _ALTERNATIVES = re.compile(r"ALT ([a-z0-9, -]+?):")
 
