@@ -5,17 +5,17 @@ import os
 import pytest
 
 from tests.lab import check, premises
-from tests.lab.__main__ import choose, run
+from tests.lab.__main__ import Pair, choose, lacks, run
+from tests.lab.programs.scenario import ProgramScenario
 from tests.lab.scenario import Scenario
 
+REQUIRED = bool(os.environ.get("TRACELENS_LAB_REQUIRED"))
 LACKS = premises.missing()
 
 pytestmark = [
     pytest.mark.lab,
     # Where the lab is required, as in CI, what it lacks fails it.
-    pytest.mark.skipif(
-        bool(LACKS) and not os.environ.get("TRACELENS_LAB_REQUIRED"), reason="the lab needs: " + "; ".join(LACKS)
-    ),
+    pytest.mark.skipif(bool(LACKS) and not REQUIRED, reason="the lab needs: " + "; ".join(LACKS)),
 ]
 PAIRS = choose(quick=bool(os.environ.get("TRACELENS_LAB_QUICK")))  # quick: each scenario with one version
 
@@ -29,18 +29,26 @@ def verdicts(
     names = {one.callspec.id for one in items if one.originalname == "test_diagnosis"}
     asked = [pair for pair in PAIRS if name(*pair) in names]
     folder = tmp_path_factory.mktemp("lab")
-    failed = "; ".join(run(asked, folder))
+    failed = "; ".join(run([pair for pair in asked if not lacks(pair[0])], folder))
     found: dict[str, check.Verdict | str] = {name(*pair): f"not recorded: {failed}" for pair in asked}
     found |= {one.trace.stem: one for one in check.judge(folder)}
     return found
 
 
-def name(scenario: Scenario, version: str) -> str:
+def name(scenario: Scenario | ProgramScenario, version: str) -> str:
     return f"{scenario.id}-{version}"
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=[name(*pair) for pair in PAIRS])
-def test_diagnosis(pair: tuple[Scenario, str], verdicts: dict[str, check.Verdict | str]) -> None:
+def parameter(pair: Pair) -> object:
+    """Skipped where a packaged program is missing."""
+    packages = lacks(pair[0])
+    skip = pytest.mark.skipif(bool(packages) and not REQUIRED, reason=f"it needs: apt-get install {packages}")
+    return pytest.param(pair, id=name(*pair), marks=skip)
+
+
+@pytest.mark.parametrize("pair", [parameter(pair) for pair in PAIRS])
+def test_diagnosis(pair: Pair, verdicts: dict[str, check.Verdict | str]) -> None:
+    assert not lacks(pair[0])
     verdict = verdicts[name(*pair)]
     assert isinstance(verdict, check.Verdict), verdict
     lines = "\n".join(check.telling(verdict.trace))

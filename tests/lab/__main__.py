@@ -6,15 +6,19 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab import check, kept, libssh2, premises, truth
+from tests.lab.programs.recording import ProgramRecording
+from tests.lab.programs.scenario import ProgramScenario
 from tests.lab.recording import ClientDiedError, Recording, record
 from tests.lab.scenario import Scenario
 from tests.lab.scenarios import ALL
+from tests.lab.scenarios.programs import ALL as PROGRAMS
 
 WORKERS = 8  # most of a scenario's time is waiting
 
@@ -25,6 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN", help="scenario ids, with * and ?")
     parser.add_argument("--version", action="append", default=[], choices=tuple(libssh2.SOURCES))
     parser.add_argument("--quick", action="store_true", help="every scenario with one version only, in turn")
+    parser.add_argument("--programs", action="store_true", help="only packaged programs: curl, PHP, Perl, git, ...")
     parser.add_argument("--list", action="store_true", help="print the scenarios and end")
     parser.add_argument("--check", action="store_true", help="diagnose each trace and print how it went")
     parser.add_argument("--readme", action="store_true", help="put the outcome of this --check into README.md")
@@ -37,23 +42,49 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+Pair = tuple[Scenario | ProgramScenario, str]
+
+
 def choose(
-    patterns: Iterable[str] = (), versions: Iterable[str] = (), quick: bool = False
-) -> list[tuple[Scenario, str]]:
+    patterns: Iterable[str] = (),
+    versions: Iterable[str] = (),
+    quick: bool = False,
+    scenarios: Iterable[Scenario | ProgramScenario] = (*ALL, *PROGRAMS),
+) -> list[Pair]:
     """The scenarios that are asked for, with every version that they fit; `quick`: with one of them, in turn."""
     wanted = list(patterns) or ["*"]
     asked = list(versions) or list(libssh2.SOURCES)
-    chosen = []
-    for number, one in enumerate(ALL):
+    chosen: list[Pair] = []
+    for number, one in enumerate(scenarios):
         if any(fnmatch.fnmatch(one.id, pattern) for pattern in wanted):
             fitting = [version for version in asked if one.fits(version)]
+            if quick and isinstance(one, ProgramScenario) and one.slow:
+                continue
             if quick and fitting:
                 fitting = [fitting[number % len(fitting)]]
             chosen += [(one, version) for version in fitting]
     return chosen
 
 
-def run(pairs: list[tuple[Scenario, str]], out: Path) -> list[str]:
+def lacks(one: Scenario | ProgramScenario) -> str:
+    """The packages of the programs that a scenario needs and this machine doesn't have."""
+    programs = one.programs if isinstance(one, ProgramScenario) else []
+    return " ".join(own.packages for own in programs if own.missing)
+
+
+def runnable(pairs: Iterable[Pair]) -> tuple[list[Pair], list[str]]:
+    """What can be recorded here, and why the rest can't."""
+    able: list[Pair] = []
+    lacking: Counter[str] = Counter()
+    for pair in pairs:
+        if packages := lacks(pair[0]):
+            lacking[packages] += 1
+        else:
+            able.append(pair)
+    return able, [f"{count} traces; apt-get install {packages}" for packages, count in lacking.items()]
+
+
+def run(pairs: list[Pair], out: Path) -> list[str]:
     """Records all, several at a time, and writes their truth in the given order; returns what could not be recorded."""
     libssh2.libraries(dict.fromkeys(version for _, version in pairs))
     with premises.open_site() as site:
@@ -62,11 +93,11 @@ def run(pairs: list[tuple[Scenario, str]], out: Path) -> list[str]:
             results = list(pool.map(lambda pair: _record(pair, site, out), pairs))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-    truth.write((one for one in results if isinstance(one, Recording)), out / "TRUTH.tsv")
+    truth.write((one for one in results if not isinstance(one, str)), out / "TRUTH.tsv")
     return [one for one in results if isinstance(one, str)]
 
 
-def _record(pair: tuple[Scenario, str], site: premises.Site, out: Path) -> Recording | str:
+def _record(pair: Pair, site: premises.Site, out: Path) -> Recording | ProgramRecording | str:
     scenario, version = pair
     try:
         return record(scenario, version, site, out)
@@ -93,7 +124,8 @@ def into_readme(proof: str) -> None:
 
 def main() -> int:
     options = arguments()
-    pairs = choose(options.only, options.version, options.quick)
+    which = PROGRAMS if options.programs else (*ALL, *PROGRAMS)
+    pairs = choose(options.only, options.version, options.quick, which)
     if options.list:
         for one, version in pairs:
             print(f"{one.id}\t{version}\t{';'.join(one.expected(version))}")
@@ -108,6 +140,9 @@ def main() -> int:
         print(f"{len(written)} traces, {time.monotonic() - began:.0f} seconds")
         return 0
     with folder(options.out) as out:
+        pairs, skipped = runnable(pairs)
+        for line in skipped:
+            print("skipped:", line, file=sys.stderr)
         failed = [] if options.recorded else run(pairs, out)
         for line in failed:
             print("not recorded:", line, file=sys.stderr)

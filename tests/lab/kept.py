@@ -16,6 +16,7 @@ from tests.lab import truth
 from tests.lab.premises import REPOSITORY, open_site
 from tests.lab.recording import record
 from tests.lab.scenarios import ALL
+from tests.lab.scenarios.programs import ALL as PROGRAMS
 from tests.lab.steady import steady
 
 COLUMNS = ("file", "root_cause", "origin", "server", "mask", "blocking", "newline_policy", "user", "secrets")
@@ -146,16 +147,42 @@ CASES = (
     ("transport-stalled-nonblocking", "1.11.1"),
 )
 
+# Programs' own habits, and sessions of several in one trace.
+PROGRAM_CASES = (
+    ("aria2-keys-only", "1.11.1"),
+    ("curl-forced-scp", "1.11.1"),
+    ("curl-known-host", "1.11.1"),
+    ("curl-rclone-wrong-password", "1.11.1"),
+    ("curl-scp-put", "1.11.1"),
+    ("curl-wrong-password", "1.10.0"),
+    ("git-wrong-password", "1.11.1"),
+    ("git-no-repository", "1.11.1"),
+    ("git-push-508", "1.10.0"),
+    ("mc-rsa-known", "1.10.0"),
+    ("nmap-http", "1.11.1"),
+    ("perl-auth-password-wrong", "1.11.1"),
+    ("perl-host-unknown", "1.11.1"),
+    ("php-wrong-password", "1.10.0"),
+    ("php-wrong-then-right", "1.11.1"),
+    ("poll-curl-mixed-mask-142", "1.10.0"),
+    ("poll-curl-mixed-mask-508", "1.11.1"),
+    ("poll-php-mixed-mask-508", "1.10.0"),
+    ("poll-perl-mixed-mask-140", "1.11.1"),
+    ("killed-download-mask-508", "1.11.1"),
+)
+
 
 def regenerate(root: Path = REPOSITORY, patterns: Iterable[str] = ()) -> list[Path]:
     """Records the kept traces (or those whose scenario fits a pattern) into the repository, with their truth.
 
     Returns what was written. A trace of a scenario that is kept no more is not removed: only its row in TRUTH.tsv is.
     """
-    scenarios = {one.id: one for one in ALL}
+    scenarios = {one.id: one for one in (*ALL, *PROGRAMS)}
     wanted = list(patterns) or ["*"]
     chosen: dict[Path, tuple[str, str]] = {root / "sample_logs" / name: pair for name, pair in SAMPLES.items()}
-    chosen |= {root / "tests" / "cases" / _cause(*pair) / f"{'-'.join(pair)}.log": pair for pair in CASES}
+    chosen |= {
+        root / "tests" / "cases" / _cause(*pair) / f"{'-'.join(pair)}.log": pair for pair in (*CASES, *PROGRAM_CASES)
+    }
     table = root / "tests" / "TRUTH.tsv"
     rows = {
         name: row
@@ -177,6 +204,7 @@ def regenerate(root: Path = REPOSITORY, patterns: Iterable[str] = ()) -> list[Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         said = truth.row(recording)
+        said["root_cause"] = said["root_cause"].replace("insufficient", "none")  # which has no cause either
         return path, {**said, "origin": f"lab: {scenario}, libssh2 {version}"}
 
     with open_site(steady=True) as site, ThreadPoolExecutor(WORKERS) as pool:
@@ -188,8 +216,8 @@ def regenerate(root: Path = REPOSITORY, patterns: Iterable[str] = ()) -> list[Pa
 
 def _cause(scenario: str, version: str) -> str:
     """The folder: the root cause of the last session that fails."""
-    expected = next(one for one in ALL if one.id == scenario).expected(version)
-    return next((cause for cause in reversed(expected) if cause != "none"), "none")
+    expected = next(one for one in (*ALL, *PROGRAMS) if one.id == scenario).expected(version)
+    return next((cause for cause in reversed(expected) if cause not in ("none", "insufficient")), "none")
 
 
 def _read(table: Path) -> dict[str, dict[str, str]]:

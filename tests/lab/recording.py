@@ -12,6 +12,9 @@ from tests.lab import libssh2
 from tests.lab.others import Lshd
 from tests.lab.plain import distant
 from tests.lab.premises import PYTHON, REPOSITORY, Site
+from tests.lab.programs.recording import ProgramRecording
+from tests.lab.programs.recording import record as record_programs
+from tests.lab.programs.scenario import ProgramScenario
 from tests.lab.scenario import Scenario, Step
 
 _TIMES = 5
@@ -39,13 +42,17 @@ class ClientDiedError(Exception):
     """The client process ended without a report: a crash in libssh2, or a plan that makes no sense."""
 
 
-def record(scenario: Scenario, version: str, site: Site, folder: Path) -> Recording:
+def record(
+    scenario: Scenario | ProgramScenario, version: str, site: Site, folder: Path
+) -> Recording | ProgramRecording:
     """Makes the trace `SCENARIO-VERSION.log` in `folder`; in a steady site, with the servers at a distance.
 
     What chance did instead of the scenario is made once more: one in 256 of lshd's signatures lacks a leading zero, and
     libssh2 refuses it; and on a busy machine a server can take longer for a login than a client waits that is to give
     up soon after it.
     """
+    if isinstance(scenario, ProgramScenario):
+        return record_programs(scenario, version, site, folder)
     for _ in range(_TIMES):
         made = _record(scenario, version, site, folder)
         if not _is_short(made) and not _is_late(made):

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab import libssh2
+from tests.lab.programs.recording import ProgramRecording
+from tests.lab.programs.scenario import ProgramScenario
 from tests.lab.recording import Recording
 
 COLUMNS = (
@@ -18,10 +20,11 @@ _PHASES = {
     **dict.fromkeys(("ls", "get", "put", "stat", "mkdir", "rmdir", "unlink", "rename"), "sftp"),
 }
 AT_ONCE = "sessions at once"
+_BEFORE_LOGIN = ("banner-", "kex-")
 _SECRETS = ("password", "new_password", "answers")
 
 
-def write(recordings: Iterable[Recording], path: Path) -> None:
+def write(recordings: Iterable[Recording | ProgramRecording], path: Path) -> None:
     with path.open("w", newline="") as file:
         table = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, escapechar="\\", lineterminator="\n")
         table.writerow(COLUMNS)
@@ -34,7 +37,11 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def row(recording: Recording) -> dict[str, str]:
+def row(recording: Recording | ProgramRecording) -> dict[str, str]:
+    return _of_programs(recording) if isinstance(recording, ProgramRecording) else _of_client(recording)
+
+
+def _of_client(recording: Recording) -> dict[str, str]:
     scenario, version = recording.scenario, libssh2.SOURCES[recording.version].version
     reports = recording.reports
     per_session: dict[str, list[str]] = {
@@ -56,6 +63,29 @@ def row(recording: Recording) -> dict[str, str]:
         "client_banner": ";".join(f"SSH-2.0-libssh2_{version}" for _ in reports),
         **{key: ";".join(values) for key, values in per_session.items()},
         "phase_reached": ";".join(phase(report) for report in reports),
+        "note": _note(recording),
+    }
+
+
+def _of_programs(recording: ProgramRecording) -> dict[str, str]:
+    """A packaged program tells no more than its exit status and a sentence: what it does not tell is left out."""
+    scenario, starts = recording.scenario, recording.scenario.starts
+    expected = scenario.expected(recording.version)
+    sessions = [(start, one) for start in starts for one in start.expected]
+    logins = [None if one.startswith(_BEFORE_LOGIN) else start for start, one in sessions]
+    sent = dict.fromkeys(start.password for start in logins if start and start.password)
+    return {
+        **dict.fromkeys(COLUMNS, "-"),
+        "file": recording.name,
+        "libssh2_version": libssh2.SOURCES[recording.version].version,
+        "server": ";".join(start.server.title.replace(";", ",") for start, _ in sessions),
+        "mask": str(scenario.mask),
+        "newline_policy": "normal" if scenario.newline == "stderr" else scenario.newline,
+        "damage": "none",
+        "sessions": str(len(expected)),
+        "root_cause": ";".join(expected),
+        "secrets": (";".join(sent) if scenario.mask & 2 else "") or "-",
+        "user": ";".join(start.user if start else "-" for start in logins),
         "note": _note(recording),
     }
 
@@ -95,22 +125,25 @@ def _user(report: dict[str, Any], plan: dict[str, Any]) -> str:
     return users[0] if users else "-"
 
 
-def _note(recording: Recording) -> str:
+def _note(recording: Recording | ProgramRecording) -> str:
     scenario = recording.scenario
     parts = []
     others = scenario.alternatives(recording.version)
     if others:
         parts.append(f"ALT {', '.join(others)}: {scenario.because}")
-    if scenario.threads:
+    if scenario.at_once if isinstance(scenario, ProgramScenario) else scenario.threads:
         parts.append(AT_ONCE)
     if scenario.note:
         parts.append(scenario.note)
-    if recording.version in scenario.otherwise:
-        parts.append(scenario.otherwise[recording.version][1])
-    told = [
-        "; ".join(f"{one['do']} rc={one['code']} '{one['message']}'" for one in report["steps"] if one["code"])
-        or "all calls ok"
-        for report in recording.reports
-    ]
-    parts.append(f"rc: {' / '.join(told)}")
+    if isinstance(recording, ProgramRecording):
+        told = [f"{one.start.program.name} status {one.status} '{one.said}'" for one in recording.ended]
+    else:
+        if recording.version in recording.scenario.otherwise:
+            parts.append(recording.scenario.otherwise[recording.version][1])
+        told = [
+            "; ".join(f"{one['do']} rc={one['code']} '{one['message']}'" for one in report["steps"] if one["code"])
+            or "all calls ok"
+            for report in recording.reports
+        ]
+    parts.append(f"rc: {' / '.join(dict.fromkeys(told))}")
     return " ".join(" | ".join(parts).replace("\t", " ").split())
