@@ -43,7 +43,7 @@ _CLOCK = re.compile(rb"\[libssh2\] (\d{1,9}\.\d{1,6}) ")
 _BEGINS = re.compile(
     rb"\[libssh2\] (?:[\d.]+ )?(?:Transport: (?:session_startup|New session|Sending Banner|Setting local Banner)"
     rb"|Conn: Setting blocking mode|Key Ex: Sent KEX|Userauth: (?:Attempting|Permitted)"
-    rb"|Failure Event: [^\n]{0,40}(?:banner|exchange encryption keys|ssh-userauth|[Ss]ocket))"
+    rb"|Failure Event: [^\n]{0,40}(?:banner|exchange encryption keys|ssh-userauth|[Ss]ocket|allocate))"
 )
 _HEAD = re.compile(rb"\[libssh2\] (?:[\d.]+ )?(([A-Z][\w ]+): ?[^\s,:;]* ?[^\s,:;]*)")
 # RFC 5424, 6: PRI, version, time, host, program, process.
