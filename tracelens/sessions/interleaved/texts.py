@@ -8,6 +8,7 @@ from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import FAILURE
 from tracelens.sessions.handshake import LIST_NAMES, list_name
 from tracelens.sessions.interleaved.packets import (
+    CERTAIN,
     EXPECTED,
     IMPOSSIBLE,
     METHOD_OF,
@@ -223,13 +224,13 @@ def _as_first_look(state: State, event: Event, number: int, score: int) -> int:
     if score < POSSIBLE:
         return score
     session = state.session
-    if state.last_sent in _FIRST_LOOK.get(number, (state.last_sent,)):
+    if state.last_sent in _FIRST_LOOK.get(number, ()):
         # One that sent its request long ago was abandoned.
-        return EXPECTED if _seconds_since(state, event) < _SOON else UNLIKELY
-    if not session.dumped:
+        return CERTAIN if _seconds_since(state, event) < _SOON else UNLIKELY
+    if not session.dumped or number not in _FIRST_LOOK:
         offers = session.saw("key_ex.sent_kex") and not session.saw("key_ex.sent_lang_sc")
         return UNLIKELY if offers else EXPECTED
-    return POSSIBLE if state.blocked_line and number in session.waiting_for else UNLIKELY
+    return EXPECTED if state.blocked_line and number in session.waiting_for else UNLIKELY
 
 
 def _seconds_since(state: State, event: Event) -> float:
