@@ -15,7 +15,7 @@ from tracelens.sessions.model import RECENT, Channel
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
 
-EXPECTED, POSSIBLE, UNLIKELY, IMPOSSIBLE = 3, 2, 1, 0
+CERTAIN, EXPECTED, POSSIBLE, UNLIKELY, IMPOSSIBLE = 4, 3, 2, 1, 0
 # The login method of a step that libssh2's text names.
 METHOD_OF = {
     "password": "password",

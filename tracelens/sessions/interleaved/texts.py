@@ -8,6 +8,7 @@ from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import FAILURE
 from tracelens.sessions.handshake import LIST_NAMES, list_name
 from tracelens.sessions.interleaved.packets import (
+    CERTAIN,
     EXPECTED,
     IMPOSSIBLE,
     METHOD_OF,
@@ -33,6 +34,7 @@ _FIRST_LOOKED = {52: (51, 53, 60), 81: (82,), 91: (92,), 94: (95,), 99: (100,)}
 _LOOKED_ONCE = {6, 20, 21, 30, 31, 32, 33}
 # The answer that is looked for first after a request was sent, by the numbers of both.
 _FIRST_LOOK = {20: (20,), 31: (30, 34), 33: (32,), 21: (21,), 6: (5,), 52: (50, 61), 91: (90,), 99: (98,), 81: (80,)}
+_SOON = 0.5  # seconds
 # These begin something that no session waits for.
 _BEGINNINGS = {
     *("conn.channel_allocated", "conn.direct_tcpip_requested", "conn.direct_streamlocal_requested"),
@@ -210,26 +212,32 @@ def _score_look(state: State, event: Event) -> int:
     later = _FIRST_LOOKED.get(number)
     if later is None:
         again = looking_for or (number in state.session.waiting_for and number in _LOOKED_ONCE)
-        return UNLIKELY if again else _as_first_look(state, number, score)
+        return UNLIKELY if again else _as_first_look(state, event, number, score)
     if looking_for:
         return score if looking_for in later else UNLIKELY
     if received is not None:
         # An answer came: the session looks through the list up to that one.
         return EXPECTED if received in later else score
-    return _as_first_look(state, number, score)
+    return _as_first_look(state, event, number, score)
 
 
-def _as_first_look(state: State, number: int, score: int) -> int:
+def _as_first_look(state: State, event: Event, number: int, score: int) -> int:
     """The first look follows the request at once, a later one a wait; among equals the active session looks."""
     if score < POSSIBLE:
         return score
     session = state.session
-    if state.last_sent in _FIRST_LOOK.get(number, (state.last_sent,)):
-        return EXPECTED
-    if not session.dumped:
+    if state.last_sent in _FIRST_LOOK.get(number, ()):
+        # One that sent its request long ago was abandoned.
+        return CERTAIN if _seconds_since(state, event) < _SOON else UNLIKELY
+    if not session.dumped or number not in _FIRST_LOOK:
         offers = session.saw("key_ex.sent_kex") and not session.saw("key_ex.sent_lang_sc")
         return UNLIKELY if offers else EXPECTED
-    return POSSIBLE if state.blocked_line and number in session.waiting_for else UNLIKELY
+    return EXPECTED if state.blocked_line and number in session.waiting_for else UNLIKELY
+
+
+def _seconds_since(state: State, event: Event) -> float:
+    """The seconds since the session's last record."""
+    return event.time - state.clock if event.time is not None and state.clock is not None else 0.0
 
 
 def _score_received(state: State, event: Event) -> int:
