@@ -224,17 +224,20 @@ class Assembler:
             for each in held:
                 self._take(each)
             return
-        fresh = [s for s in self._open if is_fresh(s) and not is_set_up_again(s, held[0], _PAUSE)]
-        if fresh:
-            state = fresh[0]
-        else:
-            if self._active is not None:
-                self._notice_restart(self._active, held[0].time)
-            state = self._start(held[0].line, held[0].time)
+        state = self._prepared(held[0])
         for each in held:
             state.preparing = is_start(event) and not is_reason(each, event) and not is_own_failure(each, event)
             take_event(state, each)
         state.preparing = False
+
+    def _prepared(self, first: Event) -> State:
+        """The session that is set up, which may begin with this event."""
+        for state in self._open:
+            if is_fresh(state) and not is_set_up_again(state, first, _PAUSE):
+                return state
+        if self._active is not None:
+            self._notice_restart(self._active, first.time)
+        return self._start(first.line, first.time)
 
     def _prepares(self, held: list[Event], event: Event) -> bool:
         """Whether what is held is of a session that begins with it, as the event after it shows."""
