@@ -233,9 +233,8 @@ class Assembler:
             return partial(score_event, event=event)
         index = self._incoming_index(event)
         score = self._packet_score(self._incoming[index]) if index is not None else partial(score_event, event=event)
-        is_answer = event.fields.get("type") in _LOGIN_ANSWERS
-        method = next_answered_method(islice(self._ahead, _NEAR)) if is_answer else None
-        if method is None:
+        near = islice(self._ahead, _NEAR if event.fields.get("type") in _LOGIN_ANSWERS else 0)
+        if (method := next_answered_method(near)) is None:
             return score
         return lambda state: score(state) if awaits_login_answer(state, method) else min(score(state), UNLIKELY)
 
