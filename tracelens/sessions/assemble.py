@@ -282,9 +282,8 @@ class Assembler:
                 self._release()
             return self._start(event.line, event.time)
         if len(self._open) > 1:
-            wait_end = wait_end_of(event)
             chosen = self._chosen[1] if self._chosen is not None and self._chosen[0] is event else None
-            return self._activate_best(self._event_score(event), state, wait_end, chosen)
+            return self._activate_best(self._event_score(event), state, wait_end_of(event), chosen)
         return state
 
     def _activate_best(self, score: Score, state: State, wait_end: WaitEnd = "", chosen: State | None = None) -> State:
@@ -301,10 +300,8 @@ class Assembler:
             return partial(score_event, event=event)
         index = self._incoming_index(event)
         score = self._packet_score(self._incoming[index]) if index is not None else partial(score_event, event=event)
-        method = None
-        if event.fields.get("type") in _LOGIN_ANSWERS:
-            method = next_answered_method(islice(self._ahead.items, _NEAR))
-        if method is None:
+        near = islice(self._ahead.items, _NEAR if event.fields.get("type") in _LOGIN_ANSWERS else 0)
+        if (method := next_answered_method(near)) is None:
             return score
         return lambda state: score(state) if awaits_login_answer(state, method) else min(score(state), UNLIKELY)
 
@@ -329,13 +326,12 @@ class Assembler:
         if len(equal) < 2:
             return
         usual = pick_session(self._open, self._active, self._event_score(event), wait_end_of(event))
-        costs = [(self._trial(event, state), state is not usual, state) for state in equal]
-        usual_cost = next((cost for cost, other, _ in costs if not other), 0)
-        cost, _, state = min(costs, key=lambda each: each[:2])
+        costs = {state: self._trial(event, state) for state in equal}
+        state = min(equal, key=lambda each: (costs[each], each is not usual))
         decisive = decides(event, usual)
-        if cost < usual_cost - (SLIGHT if decisive else 0):
+        if costs[state] < costs.get(usual, 0) - (SLIGHT if decisive else 0):
             self._chosen = event, state
-        equal = [state for each, _, state in costs if each <= cost + SLIGHT]
+        equal = [each for each in equal if costs[each] <= costs[state] + SLIGHT]
         if decisive and are_different(equal):
             self._guessed.update(equal)
 
@@ -352,6 +348,7 @@ class Assembler:
         trial._unsent = [copied[id(each)] for each in self._unsent]
         if self._last_read is not None:
             trial._last_read = copied[id(self._last_read[0])], self._last_read[1]
+        trial._held = [*self._held]
         trial._reader, trial._incoming, trial._ahead = self._reader.copy(), self._incoming.copy(), self._ahead.copy()
         trial._cost, trial._credit, trial._chosen = 0, -(1 << 62), (event, copied[id(state)])
         trial._record(event)
