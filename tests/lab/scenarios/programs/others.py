@@ -12,7 +12,7 @@ from tests.lab.scenario import step
 from tests.lab.scenarios.auth import NO_PASSWORDS
 from tests.lab.scenarios.banner import CLOSES, HTTP, SMTP
 from tests.lab.scenarios.common import HOME
-from tests.lab.scenarios.programs.curl import BIG, CLOSED, FILE, TO_FILE, curl, keyed
+from tests.lab.scenarios.programs.curl import BIG, CLOSED, FILE, STALLS, TO_FILE, curl, keyed
 from tests.lab.scenarios.programs.perl import perl
 from tests.lab.scenarios.programs.php import ASK, SFTP, WRONG, php
 from tests.lab.servers import Sshd
@@ -102,15 +102,7 @@ SCENARIOS = (
         because=LEFT,
     ),
     aria2("reset", Proxy(Sshd(), "reset", after=40000), f"{HOME}{BIG}", expect="transport-connection-lost"),
-    aria2(
-        "killed",
-        Sshd(),
-        f"{HOME}{BIG}",
-        "--disk-cache=0",
-        "--max-download-limit=8K",
-        stop=Stop(16000, SIGKILL),
-        expect="insufficient",
-    ),
+    aria2("killed", STALLS, f"{HOME}{BIG}", stop=Stop(1, SIGKILL, "trace", silent=0.6), expect="insufficient"),
     nmap("run", Sshd(), "ssh-run", run(), user=DEVI.name, password=DEVI.password, expect="none"),
     nmap(
         "run-wrong",
