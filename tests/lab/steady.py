@@ -36,9 +36,10 @@ class Dump(NamedTuple):
     data: bytes
 
 
-def steady(trace: bytes, name: str) -> bytes:
-    """The trace with what is random replaced; `name` decides by what."""
-    return _even_clock(_number_pointers(_clean_languages(_replace_random(trace, name), name)), name)
+def steady(trace: bytes, name: str, even_clock: bool = True) -> bytes:
+    """The trace with what is random replaced; `name` decides by what. An uneven clock is that of several processes."""
+    made = _number_pointers(_clean_languages(_replace_random(trace, name), name))
+    return _even_clock(made, name) if even_clock else made
 
 
 def dumps(trace: bytes) -> Iterator[Dump]:

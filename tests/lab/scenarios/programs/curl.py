@@ -1,6 +1,6 @@
 """curl: it always looks for a default key first, reads known_hosts, and lists what it may not read to the end."""
 
-from signal import SIGKILL
+from signal import SIGINT, SIGKILL
 from typing import Any
 
 from tests.lab.plain import Proxy
@@ -49,6 +49,7 @@ def keyed(id: str, server: Any, key: str, *arguments: str, **more: Any) -> Progr
 
 
 LEFT = "the program left while the file was under way: no failure of the server's, no finished transfer"
+STALLS = Proxy(Sshd(), "stall", after=40000)
 CLOSED = "the program closes the file before its end, as one does that has read all that it wanted"
 REFUSED = "the program looked at the host key and left: the trace shows no reason"
 SAME_END = "a connection that closes and one that resets look alike where nothing was read yet"
@@ -330,6 +331,6 @@ SCENARIOS = (
         or_else=("none",),
         because=CLOSED,
     ),
-    curl("ctrl-c", Sshd(), BIG, *TO_FILE, "--limit-rate", "30k", stop=Stop(30000), expect="insufficient"),
-    curl("killed", Sshd(), BIG, *TO_FILE, "--limit-rate", "30k", stop=Stop(30000, SIGKILL), expect="insufficient"),
+    curl("ctrl-c", STALLS, BIG, *TO_FILE, stop=Stop(1, SIGINT, "trace", silent=0.6), expect="insufficient"),
+    curl("killed", STALLS, BIG, *TO_FILE, stop=Stop(1, SIGKILL, "trace", silent=0.6), expect="insufficient"),
 )

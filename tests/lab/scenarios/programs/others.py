@@ -12,7 +12,7 @@ from tests.lab.scenario import step
 from tests.lab.scenarios.auth import NO_PASSWORDS
 from tests.lab.scenarios.banner import CLOSES, HTTP, SMTP
 from tests.lab.scenarios.common import HOME
-from tests.lab.scenarios.programs.curl import BIG, CLOSED, FILE, TO_FILE, curl, keyed
+from tests.lab.scenarios.programs.curl import BIG, CLOSED, FILE, STALLS, TO_FILE, curl, keyed
 from tests.lab.scenarios.programs.perl import perl
 from tests.lab.scenarios.programs.php import ASK, SFTP, WRONG, php
 from tests.lab.servers import Sshd
@@ -20,6 +20,7 @@ from tests.lab.servers import Sshd
 WRONG_PASSWORD = "Ochre.Lantern.6"
 REFUSED = "the program looked at the host key and left: the trace shows no reason"
 LEFT = "the program left while the server was silent"
+NO_GOODBYE = "the trace ends with the last answer: the program closes nothing and says no goodbye"
 READ_ONLY = ("--read-only",)
 
 
@@ -101,15 +102,7 @@ SCENARIOS = (
         because=LEFT,
     ),
     aria2("reset", Proxy(Sshd(), "reset", after=40000), f"{HOME}{BIG}", expect="transport-connection-lost"),
-    aria2(
-        "killed",
-        Sshd(),
-        f"{HOME}{BIG}",
-        "--disk-cache=0",
-        "--max-download-limit=8K",
-        stop=Stop(16000, SIGKILL),
-        expect="insufficient",
-    ),
+    aria2("killed", STALLS, f"{HOME}{BIG}", stop=Stop(1, SIGKILL, "trace", silent=0.6), expect="insufficient"),
     nmap("run", Sshd(), "ssh-run", run(), user=DEVI.name, password=DEVI.password, expect="none"),
     nmap(
         "run-wrong",
@@ -139,8 +132,8 @@ SCENARIOS = (
         expect="kex-no-common-cipher",
         versions=("1.10.0",),
     ),
-    mc("view", Sshd(), f"{HOME}{FILE}", expect="none"),
-    mc("known", Sshd(), f"{HOME}{FILE}", known=HOST_KEYS, expect="none"),
+    mc("view", Sshd(), f"{HOME}{FILE}", expect="none", or_else=("insufficient",), because=NO_GOODBYE),
+    mc("known", Sshd(), f"{HOME}{FILE}", known=HOST_KEYS, expect="none", or_else=("insufficient",), because=NO_GOODBYE),
     mc(
         "wrong-password",
         Sshd(),
