@@ -91,7 +91,7 @@ class SecretCollector(Pass):
     def finish(self) -> None:
         """Ends the trace, and deletes what only the sessions needed."""
         self._assembler.finish()
-        self.shared = self._assembler.interleaved > 0
+        self.shared = self._assembler.opened.interleaved > 0
         self._assembler, self._tracks, self._places = Assembler(), [], {}
         self._before.clear()
 

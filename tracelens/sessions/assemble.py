@@ -1,11 +1,8 @@
 """A trace's items in file order -> its sessions: where each begins and ends, and what belongs to it."""
 
 import copy
-from collections import deque
-from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
 
 from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import EAGAIN, FAILURE
@@ -18,17 +15,15 @@ from tracelens.sessions.beginnings import (
     follows_alone,
     is_empty,
     is_fresh,
-    is_left,
     is_of_next,
-    is_outlasted,
     is_own_failure,
     is_preparation,
     is_reason,
-    is_restart,
     is_set_up_again,
     is_start,
 )
 from tracelens.sessions.failures import classify_failures
+from tracelens.sessions.incoming import Incoming, Score
 from tracelens.sessions.interleaved.choice import (
     WaitEnd,
     next_answered_method,
@@ -41,16 +36,13 @@ from tracelens.sessions.interleaved.texts import score_event
 from tracelens.sessions.interleaved.trials import SLIGHT, are_different, copies, cost_of, decides
 from tracelens.sessions.machine import take_event, take_impossible_dump, take_packet, take_packet_number, take_run
 from tracelens.sessions.model import Quote
+from tracelens.sessions.open_sessions import OpenSessions
 from tracelens.sessions.order import Places
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import Observer, State
 
 # How many records an incoming packet's dump may wait for its "Packet type N received", while sessions interleave.
 _PATIENCE = 24
-# More open sessions than this are not distinguished; the oldest that never ended was abandoned.
-OPEN_AT_ONCE = 16
-# More sessions than this, and one more for so many lines, are not separated: a session that got anywhere is longer.
-_SESSIONS, _LINES_A_SESSION = 5_000, 32
 # No packet is this large (RFC 4253, 6.1); a length that came out negative reads like this.
 IMPOSSIBLE_SIZE = 1 << 62
 # So many of the items that follow tell at once which login an answer is for.
@@ -64,16 +56,6 @@ _TRIED = {"transport.packet_received", "transport.banner_received", "transport.l
 # So much is held until the next record shows whose it is, unless it pauses for so many seconds.
 _HELD, _PAUSE = 16, 0.05
 
-Score = Callable[[State], float]
-
-
-class _Incoming(NamedTuple):
-    """An incoming packet that waits for its "Packet type N received": after so many records and reads from a socket."""
-
-    raw: RawPacket
-    records: int
-    read: int
-
 
 def _retry_event(run: Run, message: str) -> Event:
     """One of a run's errors -37."""
@@ -83,29 +65,23 @@ def _retry_event(run: Run, message: str) -> Event:
 class Assembler:
     """Takes the items of one trace in order, and returns the sessions that they make up.
 
-    `unknown` counts records whose text no grammar knows, `interleaved` how often the active session changed, `restarts`
-    how often the clock restarted, `unparted` how many sessions were left in the one before them because of a limit.
+    `unknown` counts records whose text no grammar knows.
+
+    Args:
+        observer: what watches the states.
+        others: how many sessions the other streams of the same input have.
     """
 
     def __init__(self, observer: Observer | None = None, *, others: int = 0) -> None:
-        self._others = others  # sessions of other streams of the same input
         self.unknown = 0
         self.unknown_quotes: list[Quote] = []
-        self.restarts = 0
-        self.interleaved = 0
-        self.unparted = 0
-        self._observer = observer
-        self._states: list[State] = []
-        self._open: list[State] = []
-        self._active: State | None = None
+        self.opened = OpenSessions(observer, others)
         self._places = Places()
         self._ahead = Ahead()
         self._records = 0
         self._held: list[Event] = []  # what may be the next session's: its blocking mode, errors before its start
         self._reader = PacketReader()
-        self._incoming: deque[_Incoming] = deque()
-        self._reads = 0  # dumps of data from a socket
-        self._last_read: tuple[State, int] | None = None  # the session of the last packet, and its read
+        self._incoming = Incoming()
         self._senders: dict[int, State] = {}  # line of an outgoing packet's dump -> the active session just before it
         self._unsent: list[State] = []  # the sessions of outgoing packets that were dumped and not yet sent
         self._chosen: tuple[Event, State] | None = None  # an event, and the session that a trial gave it to
@@ -116,34 +92,29 @@ class Assembler:
     def add(self, item: Item) -> None:
         """Take the next item."""
         self._ahead.add(self._places.put(item))
-        while (following := self._ahead.take(self._open)) is not None:
+        while (following := self._ahead.take(self.opened.states)) is not None:
             self._put(following)
 
     def _put(self, item: Item) -> None:
         if isinstance(item, Event):
-            if len(self._open) > 1:
+            if len(self.opened.states) > 1:
                 self._try_out(item)
             self._record(item)
             return
         if isinstance(item, Dump):
             self._let_go(None)
-            if self._active is not None:
-                self._outgoing(item, self._active)
+            if self.opened.active is not None:
+                self._outgoing(item, self.opened.active)
                 if item.size > IMPOSSIBLE_SIZE:
-                    take_impossible_dump(self._active, item)
+                    take_impossible_dump(self.opened.active, item)
             if item.kind == "raw" and item.direction == "in":
-                self._reads += 1
-                if self._active is not None:
-                    self._active.hear()
+                self._incoming.reads += 1
+                if self.opened.active is not None:
+                    self.opened.active.hear()
             for raw in self._reader.add(item):
                 self._packet(raw)
         else:
             self._run(item)
-
-    @property
-    def count(self) -> int:
-        """How many sessions were begun."""
-        return len(self._states)
 
     @property
     def shared(self) -> int:
@@ -160,7 +131,7 @@ class Assembler:
 
     def finish(self) -> None:
         """Give the items that still wait for later ones to their sessions."""
-        while (item := self._ahead.take(self._open, at_end=True)) is not None:
+        while (item := self._ahead.take(self.opened.states, at_end=True)) is not None:
             self._put(item)
         self._let_go(None)
         for raw in self._reader.flush():
@@ -175,10 +146,10 @@ class Assembler:
         """
         self.finish()
         result: list[Session] = []
-        for state in sorted(self._states, key=lambda s: s.session.first_line):
+        for state in sorted(self.opened.begun, key=lambda s: s.session.first_line):
             if is_empty(state):
                 continue
-            is_last = state is self._active and not state.closed
+            is_last = state is self.opened.active and not state.closed
             state.session.guessed = state in self._guessed
             session = classify_failures(state, cut=is_last, broken=is_last and broken)
             session.number = len(result) + 1
@@ -200,7 +171,7 @@ class Assembler:
             self.unknown += 1
             if len(self.unknown_quotes) < 20:
                 self.unknown_quotes.append(Quote(event.line, event.text))
-        if not is_preparation(event, self._open):
+        if not is_preparation(event, self.opened.states):
             self._let_go(event)
             self._take(event)
             return
@@ -232,27 +203,23 @@ class Assembler:
 
     def _prepared(self, first: Event) -> State:
         """The session that is set up, which may begin with this event."""
-        for state in self._open:
+        for state in self.opened.states:
             if is_fresh(state) and not is_set_up_again(state, first, _PAUSE):
                 return state
-        if self._active is not None:
-            self._notice_restart(self._active, first.time)
+        if self.opened.active is not None:
+            self.opened.notice_restart(self.opened.active, first.time)
         return self._start(first.line, first.time)
 
     def _prepares(self, held: list[Event], event: Event) -> bool:
         """Whether what is held is of a session that begins with it, as the event after it shows."""
-        others = [state for state in self._live() if not is_fresh(state)]
+        others = [state for state in self.opened.current_first() if not is_fresh(state)]
         if begins_session(event, others, True) or any(map(comes_before_start, held)):
             return True
         return bool(others) and all(follows_alone(held[0], event, state) for state in others)
 
-    def _live(self) -> list[State]:
-        """The open sessions, the current one first."""
-        return sorted(self._open, key=lambda state: state is not self._active)
-
     def _take(self, event: Event) -> None:
         announces = event.name == "transport.packet_received"
-        if len(self._open) < 2:
+        if len(self.opened.states) < 2:
             self._flush(release=not announces)
         else:
             self._release(older_than=_PATIENCE)
@@ -261,71 +228,56 @@ class Assembler:
             self._announced(state, event)
         authenticated = state.session.login.authenticated
         take_event(state, event)
-        self._outlast(state, authenticated)
-
-    def _outlast(self, state: State, authenticated: bool) -> None:
-        """Close the sessions that a session outlasted, once it has logged in."""
-        if len(self._open) > 1 and state.session.login.authenticated and not authenticated:
-            self._open = [other for other in self._open if other is state or not is_outlasted(other, state)]
+        self.opened.leave_outlasted(state, authenticated)
 
     def _flush(self, *, release: bool = True) -> None:
         """Give packets whose dump is over to the only session."""
         for raw in self._reader.flush():
             self._packet(raw)
-        if self._incoming and release:
+        if self._incoming.waiting and release:
             self._release()
 
     def _choose(self, event: Event) -> State:
-        state = self._active
+        state = self.opened.active
         if state is None or self._begins(event, state):
             if event.name == "transport.packet_received" and state is not None:
                 self._release()
             return self._start(event.line, event.time)
-        if len(self._open) > 1:
+        if len(self.opened.states) > 1:
             chosen = self._chosen[1] if self._chosen is not None and self._chosen[0] is event else None
             return self._activate_best(self._event_score(event), state, wait_end_of(event), chosen)
         return state
 
     def _activate_best(self, score: Score, state: State, wait_end: WaitEnd = "", chosen: State | None = None) -> State:
         """The open session that an item of text fits best; it becomes the active one."""
-        best = chosen or pick_session(self._open, self._active, score, wait_end)
+        best = chosen or pick_session(self.opened.states, self.opened.active, score, wait_end)
         self._cost += cost_of(score(best))
         if score(best) > IMPOSSIBLE and best is not state:
-            self._activate(best)
-        return self._active or state
+            self.opened.activate(best)
+        return self.opened.active or state
 
     def _event_score(self, event: Event) -> Score:
         """How a record fits: a "Packet type N received" like the packet, if its dump came before it."""
         if event.name != "transport.packet_received":
             return partial(score_event, event=event)
-        index = self._incoming_index(event)
-        score = self._packet_score(self._incoming[index]) if index is not None else partial(score_event, event=event)
+        packet = self._incoming.announced_by(event)
+        score = self._incoming.score(packet) if packet is not None else partial(score_event, event=event)
         near = islice(self._ahead.items, _NEAR if event.fields.get("type") in _LOGIN_ANSWERS else 0)
         if (method := next_answered_method(near)) is None:
             return score
         return lambda state: score(state) if awaits_login_answer(state, method) else min(score(state), UNLIKELY)
 
-    def _packet_score(self, packet: _Incoming) -> Score:
-        """How a packet fits; among equals, the session whose packet came before it from the same read is better."""
-        reader = self._last_read[0] if self._last_read is not None and 0 < packet.read == self._last_read[1] else None
-
-        def score(state: State) -> float:
-            plain = score_packet(state, packet.raw)
-            return plain + (state is reader and plain > IMPOSSIBLE) / 2
-
-        return score
-
     def _try_out(self, event: Event) -> None:
         """Choose an event's session if the items after it tell between those that it fits equally well."""
         self._credit += _CREDIT_AN_ITEM
-        if event.name not in _TRIED or self._credit < len(self._open) * len(self._ahead.items):
+        if event.name not in _TRIED or self._credit < len(self.opened.states) * len(self._ahead.items):
             return
-        scores = [(self._event_score(event)(state), state) for state in self._open]
+        scores = [(self._event_score(event)(state), state) for state in self.opened.states]
         best = max(score for score, _ in scores)
         equal = [state for score, state in scores if score == best and score > IMPOSSIBLE]
         if len(equal) < 2:
             return
-        usual = pick_session(self._open, self._active, self._event_score(event), wait_end_of(event))
+        usual = pick_session(self.opened.states, self.opened.active, self._event_score(event), wait_end_of(event))
         costs = {state: self._trial(event, state) for state in equal}
         state = min(equal, key=lambda each: (costs[each], each is not usual))
         decisive = decides(event, usual)
@@ -338,89 +290,66 @@ class Assembler:
     def _trial(self, event: Event, state: State) -> int:
         """What the items after an event cost if it belongs to the session."""
         trial = copy.copy(self)
-        known = {*self._open, *self._senders.values(), *self._unsent, state}
-        known |= {each for each in (self._active, self._last_read and self._last_read[0]) if each is not None}
+        known = {*self.opened.states, *self._senders.values(), *self._unsent, state}
+        known |= {each for each in (self.opened.active, self._incoming.last_state) if each is not None}
         copied = copies(known)
-        trial._observer, trial._states, trial._guessed, trial.unknown_quotes = None, [], set(), []
-        trial._open = [copied[id(each)] for each in self._open]
-        trial._active = copied[id(self._active)] if self._active is not None else None
+        trial.opened = self.opened.copy(copied)
+        trial._guessed, trial.unknown_quotes = set(), []
         trial._senders = {line: copied[id(each)] for line, each in self._senders.items()}
         trial._unsent = [copied[id(each)] for each in self._unsent]
-        if self._last_read is not None:
-            trial._last_read = copied[id(self._last_read[0])], self._last_read[1]
         trial._held = [*self._held]
-        trial._reader, trial._incoming, trial._ahead = self._reader.copy(), self._incoming.copy(), self._ahead.copy()
+        trial._reader, trial._ahead = self._reader.copy(), self._ahead.copy()
+        trial._incoming = self._incoming.copy(copied)
         trial._cost, trial._credit, trial._chosen = 0, -(1 << 62), (event, copied[id(state)])
         trial._record(event)
-        while (item := trial._ahead.take(trial._open, at_end=True)) is not None:
+        while (item := trial._ahead.take(trial.opened.states, at_end=True)) is not None:
             trial._put(item)
         self._credit -= len(self._ahead.items)
         return trial._cost
 
-    def _activate(self, state: State) -> None:
-        if not state.freed and self._active is not None and not self._active.freed:
-            self.interleaved += 1
-        self._active = state
-
     def _start(self, line: int, time: float | None) -> State:
-        if self._active is not None:
+        if self.opened.active is not None:
             self._release()
-            if self._others + len(self._states) >= _SESSIONS + self._places.last // _LINES_A_SESSION:
-                self.unparted += 1
-                self._open = [self._active]
-                return self._active
-        state = State.begin(line, time, self._observer)
-        self._states.append(state)
-        self._open = [*[s for s in self._open if not is_left(s, time)][1 - OPEN_AT_ONCE :], state]
-        self._active = state
-        return state
+        return self.opened.start(line, time, self._places.last)
 
     def _begins(self, event: Event, state: State) -> bool:
         """Whether the record can only be a new session's."""
-        if self._notice_restart(state, event.time):
+        if self.opened.notice_restart(state, event.time):
             return True
-        return begins_session(event, self._live(), self._ahead.first_exchange)
-
-    def _notice_restart(self, state: State, time: float | None) -> bool:
-        """Count a restart of the clock, which no session outlives."""
-        if not is_restart(state, time):
-            return False
-        self.restarts += 1
-        self._open = []
-        return True
+        return begins_session(event, self.opened.current_first(), self._ahead.first_exchange)
 
     def _run(self, run: Run) -> None:
         for name, count in run.counts.items():
             self._records += count
             if name.endswith(".unknown"):
                 self.unknown += count
-        if len(self._open) < 2:
+        if len(self.opened.states) < 2:
             self._flush()
         retries = [_retry_event(run, message) for message in run.retries]
         self._let_go(retries[0] if retries else None)
-        state = self._active
-        if state is None or self._notice_restart(state, run.started) or self._begins_by_retry(retries):
+        state = self.opened.active
+        if state is None or self.opened.notice_restart(state, run.started) or self._begins_by_retry(retries):
             state = self._start(run.first_line, run.started)
-        elif len(self._open) > 1:
+        elif len(self.opened.states) > 1:
             state = self._activate_best(partial(score_event, event=representative_event(run)), state)
         authenticated = state.session.login.authenticated
         take_run(state, run)
-        self._outlast(state, authenticated)
+        self.opened.leave_outlasted(state, authenticated)
 
     def _begins_by_retry(self, retries: list[Event]) -> bool:
-        return any(begins_session(event, self._live(), None) for event in retries)
+        return any(begins_session(event, self.opened.current_first(), None) for event in retries)
 
     # -- packets ---------------------------------------------------------------------------------------------------
 
     def _packet(self, raw: RawPacket) -> None:
         if raw.direction == "in":
-            self._incoming.append(_Incoming(raw, self._records, self._reads))
+            self._incoming.add(raw, self._records)
             return
-        if len(self._open) < 2 and self._incoming and self._incoming[0].raw.line < raw.line:
+        if len(self.opened.states) < 2 and self._incoming.waits_before(raw.line):
             self._release()  # no text announces them: the texts were filtered out
-        state = self._senders.pop(raw.line, None) or self._active or self._start(raw.line, raw.time)
-        if len(self._open) > 1 and not state.freed:
-            best = pick_session(self._open, self._active, partial(score_packet, raw=raw))
+        state = self._senders.pop(raw.line, None) or self.opened.active or self._start(raw.line, raw.time)
+        if len(self.opened.states) > 1 and not state.freed:
+            best = pick_session(self.opened.states, self.opened.active, partial(score_packet, raw=raw))
             state = best if score_packet(best, raw) > score_packet(state, raw) else state
         take_packet(state, raw)
 
@@ -431,42 +360,33 @@ class Assembler:
             self._unsent = [*self._unsent[-7:], state]
         elif dump.kind == "send" and self._unsent:
             sender = self._unsent.pop()
-            if len(self._open) > 1 and sender is not state and not sender.freed:
-                self._activate(sender)
+            if len(self.opened.states) > 1 and sender is not state and not sender.freed:
+                self.opened.activate(sender)
 
     def _announced(self, state: State, event: Event) -> None:
         """Take a "Packet type N received, length=L", which names a dump before it."""
-        index = self._incoming_index(event)
-        if index is None:
+        packet = self._incoming.announced_by(event)
+        if packet is None:
             self._release()
             number = event.fields.get("type")
             if isinstance(number, int):
                 take_packet_number(state, number, event.line)
             return
-        packet = self._incoming[index]
-        if len(self._open) < 2:
-            for _ in range(index):
-                take_packet(state, self._incoming.popleft().raw)
-            self._incoming.popleft()
-        else:
-            del self._incoming[index]
-        self._last_read = state, packet.read
+        before = self._incoming.waiting.index(packet) if len(self.opened.states) < 2 else 0
+        for _ in range(before):
+            take_packet(state, self._incoming.waiting.popleft().raw)
+        self._incoming.take(packet, state)
         take_packet(state, packet.raw)
-
-    def _incoming_index(self, event: Event) -> int | None:
-        """Which of the incoming packets a "Packet type N received, length=L" announces."""
-        number, length = event.fields.get("type"), event.fields.get("length")
-        waiting = ((i, each.raw) for i, each in enumerate(self._incoming))
-        return next((i for i, raw in waiting if raw.number == number and raw.size == length), None)
 
     def _release(self, older_than: int = -1) -> None:
         """Give incoming packets that no text announced to the sessions that they fit."""
-        while self._incoming and self._records - self._incoming[0].records > older_than:
-            packet = self._incoming.popleft()
-            state = self._active or self._start(packet.raw.line, packet.raw.time)
-            if len(self._open) > 1:
-                score = self._packet_score(packet)
-                best = pick_session(self._open, self._active, score, "answered")
+        waiting = self._incoming.waiting
+        while waiting and self._records - waiting[0].records > older_than:
+            packet = waiting[0]
+            state = self.opened.active or self._start(packet.raw.line, packet.raw.time)
+            if len(self.opened.states) > 1:
+                score = self._incoming.score(packet)
+                best = pick_session(self.opened.states, self.opened.active, score, "answered")
                 state = best if score(best) > IMPOSSIBLE else state
-            self._last_read = state, packet.read
+            self._incoming.take(packet, state)
             take_packet(state, packet.raw)

@@ -32,7 +32,7 @@ class Assembly:
         assembler.finish()
         account = stream.account
         self._parts[part] = stream.name, account.open_end or account.cut_at_end, assembler
-        self._count += assembler.count
+        self._count += len(assembler.opened.begun)
 
     def sessions(self) -> list[Session]:
         """The sessions in order of their first record, judged."""
@@ -60,17 +60,17 @@ class Assembly:
     @property
     def interleaved(self) -> bool:
         """Whether the sessions of one stream take turns."""
-        return any(assembler.interleaved > 1 for *_, assembler in self._parts)
+        return any(assembler.opened.interleaved > 1 for *_, assembler in self._parts)
 
     @property
     def restarts(self) -> int:
         """How often the clock of a stream restarted."""
-        return sum(assembler.restarts for *_, assembler in self._parts)
+        return sum(assembler.opened.restarts for *_, assembler in self._parts)
 
     @property
     def unparted(self) -> int:
         """How many sessions were left in the one before them because of a limit."""
-        return sum(assembler.unparted for *_, assembler in self._parts)
+        return sum(assembler.opened.unparted for *_, assembler in self._parts)
 
     @property
     def shared(self) -> int:

@@ -5,28 +5,18 @@ an error that a later step of the session refutes, nor one of the clean-up.
 """
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable
 from itertools import pairwise
 
-from tracelens.sessions.model import KNOWN_HOSTS, RANK, Attempt, Channel, Failure, Operation
+from tracelens.sessions.model import KNOWN_HOSTS, RANK, Failure, Operation
 from tracelens.sessions.probes import is_about_known_hosts, is_default_key, is_probe
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
-from tracelens.sessions.unanswered import (
-    GAVE_UP,
-    Pending,
-    broken_copy,
-    left_unfinished,
-    pending_request,
-    pending_transfer,
-)
+from tracelens.sessions.unanswered import left_unfinished, pending_request
+from tracelens.sessions.unreported import SAME_REPORT, add_refusals, copy_broken_off, silence
 
-# Reads and writes take as long as the connection is slow: giving up are so many seconds, and so many times the pace.
-_STALLED, _PACES = 2.0, 3
 _DEEPEST = 64  # folders within folders that are looked at
 _JUDGED = 1000  # errors of a session that has failed already: later ones change nothing
-_SAME_REPORT = 30  # an error this few lines after a refusal reports the refusal
 # Texts of error -37 that a program gets when it requests something more, not when it cleans up.
 _GOES_ON = r"^Would block$|^Waiting for|status message|FXP_(?!CLOSE)|starting|sftp_|channel-open|SFTP subsystem"
 # No agent: programs that look for one first continue with another method.
@@ -96,12 +86,12 @@ def classify_failures(state: State, *, cut: bool, broken: bool = False) -> Sessi
         state.phase = session.phases[-1].name = state.packets_phase
     if not state.sftp_dumped:
         state.finish_text_operation()
-    _add_silent_refusals(session)
+    add_refusals(session)
     session.failures.sort(key=lambda f: f.line)
     _join_clean_up(session.failures)
     final = _final_failure(session)
     if final is None:
-        final = _broken_copy(session) or _silence(session, state)
+        final = copy_broken_off(session) or silence(session, state)
         if final is not None:
             final.fate = "final"
             session.failures.append(final)
@@ -149,7 +139,7 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
     if earlier.phase != later.phase:
         return False
     lost = earlier.kind == "error" and earlier.code in (-13, -43, -1)
-    if lost and later.kind == "disconnect" and later.line - earlier.line < _SAME_REPORT:
+    if lost and later.kind == "disconnect" and later.line - earlier.line < SAME_REPORT:
         return True
     # A method that the server does not offer was tried before one that it does: the refusal of the latter counts.
     first, last = earlier.attempt, later.attempt
@@ -302,117 +292,6 @@ def _exit_came(session: Session, failure: Failure) -> bool:
         and session.data.written_line < channel.exit_line
         and failure.code in (-9, -13, -43, -7, -30)
     )
-
-
-def _add_silent_refusals(session: Session) -> None:
-    """Add refusals that packets show and no Failure Event reports: the mask left 128 out."""
-    reported = {id(f.attempt) for f in session.failures} | {id(f.operation) for f in session.failures}
-    _add_login_refusals(session, reported)
-    _add_text_for_sftp(session)
-    last = max((f.line for f in session.failures if f.code in (-21, -22, -32)), default=0)
-    for channel in session.channels:
-        _add_channel_refusals(session, channel, last)
-    for operation in session.operations:
-        if operation.outcome == "failed" and id(operation) not in reported:
-            line, message = operation.end_line or operation.line, operation.message or ""
-            refusal = Failure(line, operation.ended, None, message, "sftp", "refusal", operation=operation)
-            session.failures.append(refusal)
-
-
-def _add_login_refusals(session: Session, reported: set[int]) -> None:
-    lines = sorted(f.line for f in session.failures)
-    for attempt in session.login.attempts:
-        if attempt.method == "none" or attempt.outcome not in ("refused", "partial") or id(attempt) in reported:
-            continue
-        after = bisect_left(lines, attempt.end_line)
-        if after == len(lines) or lines[after] - attempt.end_line >= _SAME_REPORT:
-            session.failures.append(Failure(attempt.end_line, None, None, "", "auth", "refusal", attempt=attempt))
-
-
-def _add_text_for_sftp(session: Session) -> None:
-    """Add that something else than SFTP came where it must begin, if no error after it reports that."""
-    sftp = session.sftp
-    line = sftp.problem_line or sftp.flushed_line
-    if line and sftp.version is None and not any(f.line > line for f in session.failures):
-        words = sftp.problem or "libssh2 throws away what came: no SFTP packet"
-        session.failures.append(Failure(line, None, None, words, "channel"))
-
-
-def _add_channel_refusals(session: Session, channel: Channel, reported: int) -> None:
-    """Add what a channel was refused after the last line that reported a refusal."""
-    line = channel.refused_line
-    if line > reported:
-        session.failures.append(Failure(line, None, None, channel.refusal, "channel", "refusal", channel=channel))
-    for request in channel.requests:
-        if request.granted is False and request.line > reported:
-            refusal = Failure(request.line, None, None, "", "channel", "refusal", channel=channel, request=request)
-            session.failures.append(refusal)
-
-
-def _silence(session: Session, state: State) -> Failure | None:
-    """The request that nobody answered, if the session ended on one after a pause that is giving up."""
-    pending = pending_request(session)
-    if pending is None or (session.traced <= {"Failure Event"} and not session.dumped):
-        return None  # where nothing but errors was traced, the server may have answered
-    phase, _ = pending
-    if phase == "banner" and not session.shows_banner_phase():
-        return None
-    login = session.login.last_attempt if phase == "auth" else None
-    if session.dumped and login is not None and login.accepted_key and not login.signed:
-        return None  # the client has to sign next
-    _measure_last_wait(session, state)
-    died = _server_side_died(session)
-    patience = _patience(session, pending)
-    if session.ending.waited < patience and not died and not _is_other_protocol(session):
-        return None
-    return _silent(session, phase, died, login)
-
-
-def _patience(session: Session, pending: Pending) -> float:
-    """From how many seconds on a wait for this answer is giving up."""
-    is_transfer = pending == pending_transfer(session)
-    return max(_STALLED, _PACES * session.sftp.pace) if is_transfer else GAVE_UP
-
-
-def _silent(session: Session, phase: str, died: bool, login: Attempt | None) -> Failure:
-    return Failure(
-        session.ending.gave_up_line or session.last_line,
-        session.ended,
-        None,
-        "",
-        phase,
-        "closed" if died else "silence",
-        attempt=login,
-        operation=next((o for o in reversed(session.operations) if o.outcome == "pending"), None),
-        channel=session.channels[-1] if session.channels else None,
-    )
-
-
-def _broken_copy(session: Session) -> Failure | None:
-    channel = broken_copy(session)
-    if channel is None:
-        return None
-    line = max(channel.exit_line, channel.close_line)
-    return Failure(line, session.ended, None, "the remote scp ended", "scp", "closed", channel=channel)
-
-
-def _measure_last_wait(session: Session, state: State) -> None:
-    if not session.ending.gave_up_line and state.clock is not None and state.last_progress is not None:
-        session.ending.waited = state.clock - state.last_progress
-
-
-def _is_other_protocol(session: Session) -> bool:
-    return not session.kex.offers and session.banner.is_other_protocol(cut=session.ending.cut)
-
-
-def _server_side_died(session: Session) -> bool:
-    """Whether the server ended the channel before the client did, with a request still open on it."""
-    for channel in session.channels:
-        ended = channel.exit_line or channel.close_line
-        transfers = session.sftp.line or (session.scp.line and not session.scp.answered)
-        if ended and transfers and (not channel.closing_line or channel.closing_line > ended):
-            return True
-    return False
 
 
 def _reached(session: Session, state: State, final: Failure | None) -> str:
