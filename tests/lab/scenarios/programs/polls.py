@@ -16,6 +16,7 @@ from tests.lab.scenarios.programs.php import LS, NO_PROMPTS, PASSWORD, SFTP, scr
 from tests.lab.scenarios.programs.php import WRONG as WRONG_STEP
 from tests.lab.servers import Dropbear, Sshd
 
+UNNAMED = "two that begin at once and say no process"
 CLOCK = "a killed session and the next one, whose clock happens to begin later, are taken for two at once"
 MASKS = (511, 508, 142, 140)
 AFTER_LOGIN = (511, 508, 142)  # 140 shows nothing of what follows a login, nor that the session ends
@@ -89,20 +90,20 @@ SCENARIOS = (
     ),
     # --- killed, and the next one begins
     *each_mask("killed-in-offer", IN_OFFER, LIST, missed=CLOCK),
-    *each_mask("killed-in-login", IN_LOGIN, IN_LOGIN_2, LIST, masks=AFTER_LOGIN),
+    *each_mask("killed-in-login", IN_LOGIN, IN_LOGIN_2, LIST, masks=AFTER_LOGIN, missed=CLOCK),
     *each_mask("killed-in-turn", IN_KEX, LIST, IN_LOGIN, IN_KEX_2, LIST, masks=AFTER_LOGIN, missed=CLOCK),
-    masked(in_turn("killed-download", IN_DOWNLOAD, LIST, IN_DOWNLOAD_2, GET), 511),
-    masked(in_turn("killed-download", IN_DOWNLOAD, LIST, IN_DOWNLOAD_2, GET), 508),
+    masked(in_turn("killed-download", IN_DOWNLOAD, LIST, IN_DOWNLOAD_2, GET, missed=CLOCK), 511),
+    masked(in_turn("killed-download", IN_DOWNLOAD, LIST, IN_DOWNLOAD_2, GET, missed=CLOCK), 508),
     # --- at once
     in_turn("woven-named", LIST, GET, prefix="curl[%d]: ", at_once=True),
     in_turn("woven-named-fail", LIST, FAILS, GET, prefix="poller[%d]: ", at_once=True),
     masked(in_turn("woven-named", LIST, FAILS, GET, prefix="[pid %d] ", at_once=True), 508),
-    in_turn("woven-bare", LIST, FAILS, at_once=True),
+    in_turn("woven-bare", LIST, FAILS, at_once=True, missed=UNNAMED),
     in_turn(
         "woven-dropbear",
         LIST,
         curl("", Dropbear(), FILE, *TO_FILE, expect="none"),
         at_once=True,
-        missed="two that begin at once and say no process",
+        missed=UNNAMED,
     ),
 )
