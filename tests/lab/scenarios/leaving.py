@@ -29,7 +29,7 @@ SCENARIOS = (
     # The server still answers: the program was interrupted, or had enough.
     scenario(
         "left-slow-get", SLOW, *SFTP, step("get", path=FILE, closes=True), expect="none", blocking=False, patience=1.0,
-        versions=("1.11.1",),  # before, libssh2 takes a packet that came in parts for one with a wrong MAC
+        versions=("1.11.1",),  # earlier ones report an invalid MAC themselves
     ),
     scenario(
         "left-get-closing", Sshd(), *SFTP, step("get_part", path=FILE, size=40000, leave="close"),
