@@ -103,6 +103,33 @@ class TestAKeyThatNobodyNamed:
         assert not any("path" in advice["action"] for advice in finding["advice"])
 
 
+class TestKeyboardInteractiveWithoutAQuestion:
+    """Net::SSH2's auth() tries keyboard-interactive before the password; some servers refuse it and ask nothing."""
+
+    ATTEMPT = b"[libssh2] 0.140050 Userauth: Attempting keyboard-interactive authentication\n" + dump(
+        SENT, b"\x32" + string(b"pia") + string(b"ssh-connection") + string(b"keyboard-interactive") + bytes(8)
+    )
+    END = (
+        dump(READ, b"\x33" + string(b"publickey,password,keyboard-interactive") + b"\0")
+        + b"[libssh2] 0.140090 Userauth: Keyboard-interactive authentication failed\n"
+        + b"[libssh2] 0.140091 Failure Event: -18 - Authentication failed (keyboard-interactive)\n"
+    )
+    PROMPT = dump(READ, b"\x3c" + string(b"") + string(b"") + string(b"") + b"\0\0\0\1" + string(b"Code: ") + b"\0")
+
+    def test_yields_to_the_refused_password(self) -> None:
+        session = session_of(GREETING + self.ATTEMPT + self.END + password(b"Walnut.Harbour.4") + END)
+        assert session["root_cause"] == "auth-password-rejected"
+
+    @pytest.mark.parametrize("after", [b"", password(b"")], ids=["alone", "blank password"])
+    def test_stays_where_no_password_was_judged(self, after: bytes) -> None:
+        session = session_of(GREETING + self.ATTEMPT + self.END + after + END)
+        assert session["root_cause"] == "auth-keyboard-interactive-failed"
+
+    def test_stays_where_the_server_asked(self) -> None:
+        data = GREETING + self.ATTEMPT + self.PROMPT + self.END + password(b"Walnut.Harbour.4") + END
+        assert session_of(data)["root_cause"] == "auth-keyboard-interactive-failed"
+
+
 class TestAKeyThatSomebodyNamed:
     """A named key that is missing counts, unless a password was given too and refused."""
 
@@ -267,8 +294,8 @@ def exchange(banner: bytes, offer: dict[str, str], cipher: str = CHACHA, key: st
     lists = ["curve25519-sha256", key, cipher, cipher, "hmac-sha2-256", "hmac-sha2-256"]
     packet = b"\x14" + bytes(16) + b"".join(map(string, [*lists, "none", "none", "", ""])) + bytes(5)
     return (
-        b"[libssh2] 0.100000 Transport: session_startup for socket 3\n"
-        + (b"[libssh2] 0.100001 Transport: Setting local Banner: " + banner + b"\n") * banner.endswith(b"PHP")
+        (b"[libssh2] 0.090000 Transport: Setting local Banner: " + banner + b"\n") * banner.endswith(b"PHP")
+        + b"[libssh2] 0.100000 Transport: session_startup for socket 3\n"
         + b"[libssh2] 0.100010 Transport: Sending Banner: " + banner + b"\n"
         + b"[libssh2] 0.110000 Transport: Received Banner: SSH-2.0-OpenSSH_9.2\n"
         + "".join(f"[libssh2] 0.110001 Key Ex: Sent {name}: {names}\n" for name, names in offer.items()).encode()

@@ -8,7 +8,9 @@ _KNOWN_HOSTS, _FILE = -46, -16
 
 
 def is_probe(session: Session, failure: Failure) -> bool:
-    """Whether a key of the client's own disk was of no use, and the program went on to log in by another method.
+    """Whether an attempt could not lead to a login, and the program went on to log in by another method.
+
+    A key of the client's own disk was of no use, or the server refused keyboard-interactive and had asked nothing.
 
     Programs look for a default key before they use a password: curl does at each login, with an empty name where there
     is none. Where somebody named the key, the other method counts only if something was given for it. Some programs
@@ -17,6 +19,8 @@ def is_probe(session: Session, failure: Failure) -> bool:
     attempt = failure.attempt
     if failure.is_("auth.refused"):
         return attempt is None and _went_on(session, failure)
+    if attempt is not None and attempt.method == "keyboard-interactive":
+        return _is_without_question(session, attempt)
     if attempt is None:
         unseen = failure.error.name.startswith("key.")
         return unseen and any(later.blank is not True for later in _other_logins(session, failure))
@@ -24,6 +28,15 @@ def is_probe(session: Session, failure: Failure) -> bool:
         return False
     others = _other_logins(session, failure)
     return bool(others) if not attempt.key_file else any(later.blank is False for later in others)
+
+
+def _is_without_question(session: Session, attempt: Attempt) -> bool:
+    """Whether the server refused keyboard-interactive without a prompt, and then looked at a password."""
+    asked = attempt.prompts or attempt.answered or not session.dumped
+    if asked or attempt.outcome != "refused":
+        return False
+    later = (other for other in session.login.attempts if other.line > attempt.line and other.method == "password")
+    return any(other.outcome == "refused" and other.blank is False for other in later)
 
 
 def is_default_key(session: Session, failure: Failure) -> bool:
