@@ -13,7 +13,7 @@ from tracelens.analysis import Advice, Analysis, Error, Session, Unusable
 from tracelens.analysis.places import place
 from tracelens.libssh2 import trace_mask
 from tracelens.reports.formats import Options
-from tracelens.reports.labels import reached, seconds, unfinished, well
+from tracelens.reports.labels import reached, seconds, unfinished
 from tracelens.reports.remote_commands import verdict_note
 from tracelens.reports.similar_sessions import groups
 from tracelens.reports.text import escaped
@@ -112,7 +112,7 @@ def headline(session: Session) -> str:
     if note := verdict_note(session):
         return f"Healthy{' in ' + seconds(lasted) if lasted else ''}, but {note}"
     if session.verdict == "healthy":
-        return f"Healthy: {well(session)}{', in ' + seconds(lasted) if lasted else ''}"
+        return f"Healthy: what was begun was finished{', in ' + seconds(lasted) if lasted else ''}"
     after = f" after {seconds(lasted)}".replace("after under", "within") if lasted else ""
     return f"Failed {where}{after}{'; no rule knows why' if session.verdict == 'unexplained' else ''}"
 

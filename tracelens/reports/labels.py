@@ -100,7 +100,10 @@ _LEFT = {
         f"{_BY_CLIENT} at the host key",
         "the program left right after it saw the host key: it probably refused it (known_hosts, fingerprint)",
     ),
-    "login": (f"{_BY_CLIENT} before any login", "the program asked which logins the server takes, and left"),
+    "login": (
+        f"{_BY_CLIENT} before any login",
+        "the program asked which logins the server takes, and tried none: it may have none of them",
+    ),
     "open transfer": (f"{_UNKNOWN}: it ends in mid-transfer", "the program was stopped, or the trace copied too early"),
     "open command": (f"{_UNKNOWN}: a command was running", "the program was stopped, or the trace copied too early"),
     "open session": (f"{_UNKNOWN}: its end is not shown", "the program was stopped, or the trace copied too early"),
@@ -114,11 +117,6 @@ def reached(session: Session) -> str:
     """How far a session came, in words; a trace that begins later may show no phase at all."""
     known = session.phases or (session.root is not None and session.root.phase == session.phase)
     return PHASES[session.phase] if known else "at a step that the trace does not show"
-
-
-def well(session: Session) -> str:
-    """What a healthy session did."""
-    return "left before any login, by itself" if session.left == "login" else "what was begun was finished"
 
 
 def unfinished(session: Session) -> tuple[str, str] | None:

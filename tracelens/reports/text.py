@@ -24,7 +24,6 @@ from tracelens.reports.labels import (
     outcome,
     reached,
     unfinished,
-    well,
 )
 from tracelens.reports.similar_sessions import groups
 
@@ -241,7 +240,7 @@ def _verdict(session: Session, paint: Paint) -> str:
     if note := remote_commands.verdict_note(session):
         return f"{paint('HEALTHY', 'good')}{' in ' + lasted if lasted else ''}, but {escaped(note)}"
     if session.verdict == "healthy":
-        return f"{paint('HEALTHY', 'good')}: {well(session)}{', in ' + lasted if lasted else ''}"
+        return f"{paint('HEALTHY', 'good')}: what was begun was finished{', in ' + lasted if lasted else ''}"
     unknown = "; no rule knows why" if session.verdict == "unexplained" else ""
     return f"{paint('FAILED', 'bad')} {where}{', after ' + lasted if lasted else ''}{unknown}"
 

@@ -229,6 +229,8 @@ class Assembler:
         authenticated = state.session.login.authenticated
         take_event(state, event)
         self.opened.leave_outlasted(state, authenticated)
+        if event.name == "transport.session_startup" and len(self.opened.states) > 1:
+            self.opened.leave_closed(state, event.time)
 
     def _flush(self, *, release: bool = True) -> None:
         """Give packets whose dump is over to the only session."""

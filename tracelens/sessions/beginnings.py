@@ -38,6 +38,8 @@ _NEXT_LOGIN = 2.0
 _GOES_ON_WITHIN = 0.5
 # One that waits for its server was abandoned after so many.
 _LONGEST_WAIT = 30.0
+# A session that says nothing for so long was killed, if another one starts with the number of its socket.
+_CLOSED = 0.1
 
 
 def is_fresh(state: State) -> bool:
@@ -158,6 +160,13 @@ def is_left(state: State, time: float | None) -> bool:
             return True
         return silent > (_AFTER_ERROR if RANK[state.phase] < RANK["channel"] else _IDLE)
     return silent > (_LONGEST_WAIT if not session.login.authenticated and _waits(state) else _IDLE)
+
+
+def is_closed_silently(state: State, socket: object, time: float | None) -> bool:
+    """Whether a session is over because another one starts with the number of its socket after a silence."""
+    if state.socket is None or state.socket != socket or time is None or state.clock is None:
+        return False
+    return time - state.clock > _CLOSED
 
 
 def _failed_last(state: State) -> bool:

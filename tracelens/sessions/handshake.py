@@ -36,6 +36,11 @@ def list_name(event: str) -> str:
     return LIST_NAMES[event.partition("_ex.")[2].partition("_")[2]]
 
 
+@on("transport.session_startup")
+def _session_startup(state: State, event: Event) -> None:
+    state.socket = event.fields.get("socket")
+
+
 @on("transport.banner_sent")
 def _banner_sent(state: State, event: Event) -> None:
     state.session.banner.client = str(event.fields.get("banner", "")).rstrip()

@@ -1,6 +1,6 @@
 """The sessions of a stream that may still continue, and which of them is the current one."""
 
-from tracelens.sessions.beginnings import is_left, is_outlasted, is_restart
+from tracelens.sessions.beginnings import is_closed_silently, is_left, is_outlasted, is_restart
 from tracelens.sessions.state import Observer, State
 
 # More open sessions than this are not distinguished; the oldest that never ended was abandoned.
@@ -62,6 +62,15 @@ class OpenSessions:
         self.restarts += 1
         self.states = []
         return True
+
+    def leave_closed(self, state: State, time: float | None) -> None:
+        """Close the sessions whose socket has the number of the session that starts: it was closed before.
+
+        Only those that were silent: several processes, whose lines a log mixes, have the same numbers.
+        """
+        self.states = [
+            other for other in self.states if other is state or not is_closed_silently(other, state.socket, time)
+        ]
 
     def leave_outlasted(self, state: State, authenticated: bool) -> None:
         """Close the sessions that a session outlasted, once it has logged in.

@@ -91,6 +91,7 @@ class State(Struct, eq=False):
     closed: bool = False  # freed, or disconnected by the client: what follows is clean-up
     preparing: bool = False  # what comes is what the program asked for before the session starts
     preparations: int = 0  # errors of that
+    socket: object = None  # the number of its socket, where the start shows it
     newkeys_received: bool = False
     packets_phase: str = ""  # the latest phase that the numbers of packets show
 

@@ -151,11 +151,11 @@ def _is_running(channel: Channel) -> bool:
 
 
 def went_well(session: Session) -> bool:
-    """Whether a session without a failure shows that it logged in and finished, or was ended before by its program."""
-    ending, left = session.ending, session.ending.left
-    if not session.login.authenticated and left != "login":
+    """Whether a session without a failure shows that it logged in and finished."""
+    ending = session.ending
+    if not session.login.authenticated or ending.left:
         return False
-    if left not in ("", "login") or ending.undecided is not None or session.hidden_request_line:
+    if ending.undecided is not None or session.hidden_request_line:
         return False
     if ending.broken and not any(channel.closing_line for channel in session.channels):
         return False

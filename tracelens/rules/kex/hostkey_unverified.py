@@ -121,10 +121,10 @@ def _is_programs(failed: Failure) -> bool:
 def _refused_by_program(session: Session, failed: Failure) -> Found:
     name = next((name for name in ("SHA256", "SHA1", "MD5") if session.kex.fingerprints.get(name)), "")
     fingerprint = _key_of(session)[1]
+    why = failed.message if failed.code == KNOWN_HOSTS else ""
     return Found(
-        f"The client's program refused the server's host key: {failed.message}."
-        if failed.code == KNOWN_HOSTS and failed.message
-        else "The client's program refused the server's host key: it is not the one that the program knows for this host.",
+        f"The client's program refused the server's host key: "
+        f"{why or 'it is not the one that the program knows for this host'}.",
         (failed.quote, session.quote(f"key_ex.fingerprint_{name.lower()}")),
         (
             client(

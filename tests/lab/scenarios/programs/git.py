@@ -65,7 +65,6 @@ SCENARIOS = (
         expect="auth-publickey-not-allowed",
         or_else=("insufficient",),
         because="libgit2 sees in the list that keys are not taken, and sends none",
-        missed="a session without a login is called healthy",
     ),
     git("second-factor", BOTH, "fetch", login=named("rsa"), expect="auth-second-factor-missing"),
     git(

@@ -85,7 +85,6 @@ SCENARIOS = (
         Sshd(),
         step("auth", user=DEVI.name, password="Ochre.Lantern.6"),
         expect="auth-password-rejected",
-        missed="prompts that never came are taken for the refusal",
     ),
     perl("keys-only", NO_PASSWORDS, PASSWORD, expect="auth-password-not-allowed"),
     perl(
