@@ -93,7 +93,9 @@ def test_the_lines_are_those_that_were_wrapped(form: str, lines: list[str], size
 
 
 @pytest.mark.parametrize(
-    "path", sorted([*SAMPLES.glob("*.log"), *CASES.glob("*/*.log")])[::3], ids=lambda path: path.stem
+    "path",
+    [path for path in sorted([*SAMPLES.glob("*.log"), *CASES.glob("*/*.log")])[::3] if "json" not in path.stem],
+    ids=lambda path: path.stem,
 )
 def test_a_plain_trace_passes_untouched(path: Path) -> None:
     data = path.read_bytes()

@@ -222,7 +222,8 @@ def test_a_secret_over_the_length_of_a_string_that_gets_a_pseudonym(tmp_path: Pa
 
 
 def test_content_keeps_its_place_and_loses_its_bytes(tmp_path: Path) -> None:
-    path = next(p for p in FILES if diagnose_bytes(p.read_bytes())["holds"]["content_bytes"] > 20)
+    files = (p for p in FILES if p.stem != "curl-scp-put-1.11.1")  # its content is a private key, which is never kept
+    path = next(p for p in files if diagnose_bytes(p.read_bytes())["holds"]["content_bytes"] > 20)
     before, after = diagnose_bytes(path.read_bytes()), diagnose_bytes(redacted(path))
     assert after["holds"] == {"secrets": {}, "content_bytes": 0, "warning": None}
     assert after["trace"]["dumps"] == before["trace"]["dumps"]

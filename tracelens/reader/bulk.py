@@ -121,7 +121,7 @@ class Lines(Struct, frozen=True):
 
         codes, times, known = self.codes, self.times, self.shapes.all
         count = len(codes)
-        run = Run(first, float(times[0]), first + count - 1, float(times[-1]))
+        run = Run(first, float(times[0]), first + count - 1, float(times[-1]), on_last_line=1)
         tally = np.bincount(codes)
         present = tally.nonzero()[0].tolist()
         if any(known[code].name not in known_names for code in present):

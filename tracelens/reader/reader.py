@@ -386,7 +386,7 @@ class Reader(Framer):
         count, lines, last = text.count(TAG), text.count(b"\n"), text[text.rfind(TAG) :]
         run.counts[_NO_CONTEXT] = run.counts.get(_NO_CONTEXT, 0) + count
         run.last_line = self._line + lines - last.endswith(b"\n")
-        run.last_text, run.waiting = decoded(last.rstrip(b"\r\n")), None
+        run.last_text, run.waiting, run.on_last_line = decoded(last.rstrip(b"\r\n")), None, 1
         self.cache.counts[_NO_CONTEXT] += count
         self.account.records += count
         self.account.record_bytes += len(text)

@@ -5,7 +5,7 @@ subset of the mask works. What nothing shows is left unset: "not traced" is not 
 """
 
 from tracelens.libssh2.errors import classify
-from tracelens.libssh2.events import Event
+from tracelens.libssh2.events import GRAMMARS, Event
 from tracelens.libssh2.repeats import EAGAIN, FAILURE
 from tracelens.reader import Dump, Run
 from tracelens.reader.packets import Packet, RawPacket, decode
@@ -25,7 +25,8 @@ _WORK = ("channel", "sftp", "scp")
 _POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "sftp.packet_required", "conn.channel_read_wanted"}
 _POLLS_OR_RETRIES = _POLLS | {FAILURE}
 # What the names of repeated events begin with -> their context.
-_CONTEXTS = {"conn": "Conn", "sftp": "SFTP", "failure_event": "Failure Event"}
+# Context by the first part of an event's name.
+_CONTEXTS = {prefix: context for context, prefix in GRAMMARS.items()}
 
 
 def take_event(state: State, event: Event) -> None:
@@ -97,7 +98,7 @@ def take_run(state: State, run: Run) -> None:
         state.wait_reason = reason if only_polls else None
     state.waiting = run.waiting is not None or only_polls
     _set_wait_start(state, run.first_line, run.started)
-    session.traced.update(_CONTEXTS[name.partition(".")[0]] for name in run.counts)
+    session.traced.update(filter(None, (_CONTEXTS.get(name.partition(".")[0]) for name in run.counts)))
     state.looking_for, state.last_event, state.last_sent = 0, "", 0
     _add_transfers(state, run)
     state.observe(run)
