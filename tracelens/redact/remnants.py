@@ -17,6 +17,8 @@ _ROW_LIKE = re.compile(
         _OFFSET + rb"(?:(?:" + _BLANK + rb"|[-,;|_]){0,4}" + _PAIR + rb"(?![0-9a-z:.])){2}",
         # An offset that begins its line, and one pair.
         rb"(?m:^[ \t]{0,16}[0-9a-f]{3}0:[ \t]+" + _PAIR + rb"[ \t])",
+        # An offset that lost digits and begins its line, and two pairs.
+        rb"(?m:^[ \t]{0,16}[0-9a-f]{0,2}0:[ \t]+" + _PAIR + rb"[ \t]+" + _PAIR + rb"(?![0-9a-z:.]))",
         # An offset, and pairs with anything between them, or nothing.
         _OFFSET + _BLANK + rb"{1,4}(?:(?:0x|\\{1,2}x)?" + _PAIR + rb"(?:[-:,;.|_ ]{1,2}|(?=\\))){4}",
         _OFFSET + _BLANK + rb"{0,4}(?:" + _PAIR + rb"){6,16}(?![0-9a-z])",
