@@ -6,6 +6,7 @@ and OpenSSH's release notes for deprecations. The tables are as of November 2026
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ _NOT_IN_ALL = (
 )
 
 
+@lru_cache(maxsize=256)
 def release(version: str) -> tuple[int, ...]:
     """A release as numbers that compare; "head" of libssh2 comes after all of them."""
     return HEAD if version == "head" else tuple(int(part) for part in version.split("."))
