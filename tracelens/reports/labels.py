@@ -104,9 +104,15 @@ _LEFT = {
         f"{_BY_CLIENT} before any login",
         "the program asked which logins the server takes, and tried none: it may have none of them",
     ),
-    "open transfer": (f"{_UNKNOWN}: it ends in mid-transfer", "the program was stopped, or the trace copied too early"),
+    "open transfer": (
+        f"{_UNKNOWN}: the trace ends in mid-transfer",
+        "the program was stopped, or the trace copied too early",
+    ),
     "open command": (f"{_UNKNOWN}: a command was running", "the program was stopped, or the trace copied too early"),
-    "open session": (f"{_UNKNOWN}: its end is not shown", "the program was stopped, or the trace copied too early"),
+    "open session": (
+        f"{_UNKNOWN}: the trace does not show its end",
+        "the program was stopped, or the trace copied too early",
+    ),
 }
 
 _LONGEST = 400
