@@ -13,8 +13,8 @@ from tracelens.analysis.compare import compare
 from tracelens.analysis.document import Analysis, Document, Origin, Source, Unusable
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.reader import Streams, parallel
-from tracelens.rules.engine import diagnose
-from tracelens.sessions import Assembly, Trace
+from tracelens.rules.engine import Diagnosis, diagnose
+from tracelens.sessions import Assembly, Session, Trace
 from tracelens.sessions.sequence import Steps
 
 _HIDDEN = 1024  # texts that need not be searched for secrets again
@@ -51,20 +51,7 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
         assembly.forget_cut_end(account.lines)
     in_force = rules.load()
     diagnoses = diagnose(sessions, in_force)
-    trace = Trace(
-        account,
-        tuple(sessions),
-        assembly.unknown,
-        tuple(assembly.unknown_quotes),
-        assembly.interleaved,
-        assembly.restarts,
-        assembly.shared,
-        tuple(d.verdict for d in diagnoses),
-        tuple({pair for d in diagnoses for pair in d.skipped}),
-        assembly.unparted,
-        tuple(streams.names),
-        streams.beyond,
-    )
+    trace = _trace(streams, assembly, sessions, diagnoses)
     notices = [found for rule in in_force if rule.scope == "trace" and (found := rule.ask(trace))]
     hide = str if show_secrets else _hider(value for session in sessions for value in session.hidden)
     line_of, record_of = (assembly.line_of, assembly.record_of) if assembly.shared else (int, _alone)
@@ -85,6 +72,24 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
         sessions=tuple(map(parts.session, sessions, diagnoses)),
         comparisons=compare(sessions, diagnoses, hide),
         notices=tuple(map(parts.finding, notices)),
+    )
+
+
+def _trace(streams: Streams, assembly: Assembly, sessions: list[Session], diagnoses: list[Diagnosis]) -> Trace:
+    """What rules about the whole trace are asked about."""
+    return Trace(
+        streams.account,
+        tuple(sessions),
+        assembly.unknown,
+        tuple(assembly.unknown_quotes),
+        assembly.interleaved,
+        assembly.restarts,
+        assembly.shared,
+        tuple(d.verdict for d in diagnoses),
+        tuple({pair for d in diagnoses for pair in d.skipped}),
+        assembly.unparted,
+        tuple(streams.names),
+        streams.beyond,
     )
 
 

@@ -274,9 +274,7 @@ class Assembler:
         self._credit += _CREDIT_AN_ITEM
         if event.name not in _TRIED or self._credit < len(self.opened.states) * len(self._ahead.items):
             return
-        scores = [(self._event_score(event)(state), state) for state in self.opened.states]
-        best = max(score for score, _ in scores)
-        equal = [state for score, state in scores if score == best and score > IMPOSSIBLE]
+        equal = self._best(self._event_score(event))
         if len(equal) < 2:
             return
         usual = pick_session(self.opened.states, self.opened.active, self._event_score(event), wait_end_of(event))
@@ -288,6 +286,12 @@ class Assembler:
         equal = [each for each in equal if costs[each] <= costs[state] + SLIGHT]
         if decisive and are_different(equal):
             self._guessed.update(equal)
+
+    def _best(self, score: Score) -> list[State]:
+        """The open sessions that an item fits best, and equally well."""
+        scores = [(score(state), state) for state in self.opened.states]
+        best = max(each for each, _ in scores)
+        return [state for each, state in scores if each == best and each > IMPOSSIBLE]
 
     def _trial(self, event: Event, state: State) -> int:
         """What the items after an event cost if it belongs to the session."""

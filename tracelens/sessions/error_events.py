@@ -63,14 +63,20 @@ def _add(state: State, event: Event, code: int | None, message: str) -> None:
     channel = state.channel
     request = next((r for r in reversed(channel.requests) if r.granted is not True), None) if channel else None
     failure = Failure(event.line, event.time, code, message, state.phase, channel=channel, request=request)
-    if code == KNOWN_HOSTS and session.kex.done and not session.login.authenticated:
+    _place(state, failure)
+    if (state.closed and not _tells_why_it_left(state, failure)) or _is_clean_up(failure, channel):
+        failure.fate = "cleanup"
+    session.failures.append(failure)
+
+
+def _place(state: State, failure: Failure) -> None:
+    """Note what the failure is about: the host key, a login attempt, an operation."""
+    session = state.session
+    if failure.code == KNOWN_HOSTS and session.kex.done and not session.login.authenticated:
         failure.phase = "kex"  # the program looked at the host key before it logged in
     elif state.phase == "auth" and not session.login.authenticated:
         failure.attempt = _failed_attempt(state, failure)
     failure.operation = _failed_operation(state, failure)
-    if (state.closed and not _tells_why_it_left(state, failure)) or _is_clean_up(failure, channel):
-        failure.fate = "cleanup"
-    session.failures.append(failure)
 
 
 def _tells_why_it_left(state: State, failure: Failure) -> bool:

@@ -41,12 +41,7 @@ def take_event(state: State, event: Event) -> None:
     state.wait_reason = "" if polling or name == "transport.banner_sent" else None
     session.lines[name] = session.last = Quote(event.line, shown(event))
     session.traced.add(event.context)
-    if event.context in ("Conn", "SFTP", "SCP") and name != "conn.blocking_mode":
-        state.imply_login(event.line)
-    elif event.context == "Userauth" and state.phase in ("banner", "kex"):
-        state.imply("auth", event.line)
-    elif event.context == "Key Ex" and state.phase == "banner":
-        state.enter("kex", event.line)
+    _imply_phase(state, event)
     state.last_event, state.last_sent = name, 0
     if name not in ("transport.looking_for_packet", "transport.packet_received"):
         state.last_received = None
@@ -59,6 +54,16 @@ def take_event(state: State, event: Event) -> None:
     number = event.fields.get("type") if name == "transport.looking_for_packet" else 0
     state.looking_for = number if isinstance(number, int) else 0
     state.observe(event)
+
+
+def _imply_phase(state: State, event: Event) -> None:
+    """Note that the session is in the phase of the event's context, if the trace did not show how it got there."""
+    if event.context in ("Conn", "SFTP", "SCP") and event.name != "conn.blocking_mode":
+        state.imply_login(event.line)
+    elif event.context == "Userauth" and state.phase in ("banner", "kex"):
+        state.imply("auth", event.line)
+    elif event.context == "Key Ex" and state.phase == "banner":
+        state.enter("kex", event.line)
 
 
 def _waits_after(state: State, event: Event) -> bool:

@@ -199,6 +199,12 @@ def score_packet(state: State, raw: RawPacket) -> int:
             return _score_channel(session, number, channels)
     if raw.direction == "out":
         return min(_score_by_table(_SENT, session, number), POSSIBLE)
+    return _score_answer(state, raw)
+
+
+def _score_answer(state: State, raw: RawPacket) -> int:
+    """How well an incoming packet answers what the session is about."""
+    session, number = state.session, raw.number
     if number in (31, 33) and not _is_reply(session, raw):
         return IMPOSSIBLE
     last = session.login.last_attempt

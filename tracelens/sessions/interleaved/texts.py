@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from itertools import pairwise
 
-from tracelens.libssh2.errors import classify
+from tracelens.libssh2.errors import ErrorText, classify
 from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import FAILURE
 from tracelens.sessions.handshake import LIST_NAMES, list_name
@@ -80,18 +80,29 @@ def score_event(state: State, event: Event) -> int:
     """How well a text record continues the session."""
     name = event.name
     if state.freed:
-        if name in _AFTER_FREED:
-            return EXPECTED
-        late = event.context in ("Conn", "Failure Event") or name == "transport.looking_for_packet"
-        return UNLIKELY if late else IMPOSSIBLE
+        return _score_after_end(event)
     backwards = event.time is not None and state.clock is not None and event.time < state.clock
     if backwards or name in _AFTER_FREED:
         return IMPOSSIBLE
     if event.context in ("Key Ex", "Userauth") and state.waiting and state.session.dumped:
         return UNLIKELY  # it waits, and no answer came
-    before = _RIGHT_BEFORE.get(name)
     if name in _AGREED and not _agrees(state.session, event):
         return UNLIKELY
+    return _score_in_order(state, event)
+
+
+def _score_after_end(event: Event) -> int:
+    """How well a text record continues a session that was freed."""
+    if event.name in _AFTER_FREED:
+        return EXPECTED
+    late = event.context in ("Conn", "Failure Event") or event.name == "transport.looking_for_packet"
+    return UNLIKELY if late else IMPOSSIBLE
+
+
+def _score_in_order(state: State, event: Event) -> int:
+    """How well a text record follows the last one of the session."""
+    name = event.name
+    before = _RIGHT_BEFORE.get(name)
     if before is not None and state.last_event == before:
         return EXPECTED
     if state.last_event in NEXT_OF or (looks_on(state) and name != "transport.looking_for_packet"):
@@ -183,6 +194,11 @@ def _score_error(state: State, event: Event) -> int:
         return POSSIBLE if here >= RANK["channel"] else IMPOSSIBLE
     if here != there:
         return IMPOSSIBLE
+    return _score_handshake_error(state, error)
+
+
+def _score_handshake_error(state: State, error: ErrorText) -> int:
+    """How well an error of key exchange or login fits a session in that phase."""
     attempts = state.session.login.attempts
     if error.method is not None:
         return EXPECTED if attempts and attempts[-1].method == error.method else UNLIKELY
