@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tracelens.libssh2 import events
 from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import FAILURE, MULTILINE, is_repeated, is_singular
-from tracelens.reader.dumps import ROW, Dump, Layout, PartialDump, is_cut
+from tracelens.reader.dumps import Dump, Layout, PartialDump, is_cut
 from tracelens.reader.framer import TAG, Framer
 from tracelens.reader.patterns import DIGITS, TEXT_KEPT, decoded, is_cut_beginning, is_cut_record
 from tracelens.reader.repeats import Run
@@ -277,7 +277,7 @@ class Reader(Framer):
         self._out.append(Dump(self._line, self._time, name, size, self._buffer[rows:stop], layout))
         closed = self._buffer.startswith(end, stop)
         stop += len(end) if closed else 0
-        self._line += end.count(b"\n") * ((size - 1) // ROW + 1 + closed)
+        self._line += self._buffer.count(b"\n", self._pos, stop)
         self.account.dump_bytes += stop - self._pos
         self._pos = stop
 

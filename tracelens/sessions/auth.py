@@ -214,7 +214,11 @@ def _info_response(state: State, packet: Packet) -> None:
         # An answer that the trace does not show is one more all the same.
         count = len(answers) if "answers" in packet.fields else int(packet.size > _NO_ANSWER)
         last.answered = (last.answered or 0) + count
-        last.blank = _are_blank(*answers) if last.blank is not False else False
+        if count:
+            blank = _are_blank(*answers)
+            last.blank = (
+                blank if last.blank is not False and (last.blank is True or last.answered == count) else last.blank
+            )
     state.hide("answer", packet.line, *answers)
 
 

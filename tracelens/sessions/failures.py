@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from tracelens.sessions.model import KNOWN_HOSTS, RANK, Failure, Operation
-from tracelens.sessions.probes import is_about_known_hosts, is_default_key, is_probe
+from tracelens.sessions.probes import Logins, is_about_known_hosts, is_default_key, is_probe
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
 from tracelens.sessions.unanswered import left_unfinished, pending_request
@@ -107,14 +107,14 @@ def classify_failures(state: State, *, cut: bool, broken: bool = False) -> Sessi
 def _final_failure(session: Session) -> Failure | None:
     """Set the fate of each failure; return the final one."""
     final: Failure | None = None
-    successes = _Successes(session.operations)
+    successes, logins = _Successes(session.operations), Logins(session)
     for number, failure in enumerate(session.failures):
         if failure.fate:
             continue
         if final is not None and number > _JUDGED:
             failure.fate = "consequence"
             continue
-        failure.fate = _fate(session, failure, successes)
+        failure.fate = _fate(session, failure, successes, logins)
         if failure.fate == "final":
             if final is None:
                 final = failure
@@ -151,13 +151,13 @@ def _supersedes(later: Failure, earlier: Failure) -> bool:
     return False
 
 
-def _fate(session: Session, failure: Failure, successes: _Successes) -> str:
-    if failure.code == 0 or is_about_known_hosts(session, failure):
+def _fate(session: Session, failure: Failure, successes: _Successes, logins: Logins) -> str:
+    if failure.code == 0 or is_about_known_hosts(failure, logins):
         return "recovered"
     if _is_undecidable(session, failure) or _is_before_a_hole(session, failure):
         session.ending.undecided = session.ending.undecided or failure
         return "undecided"
-    if failure.phase == "auth" and is_probe(session, failure):
+    if failure.phase == "auth" and is_probe(session, failure, logins):
         return "partial-auth"
     if failure.phase == "auth" and failure.attempt is not None:
         return _auth_fate(session, failure)

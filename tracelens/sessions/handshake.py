@@ -12,7 +12,7 @@ from tracelens.sessions.unanswered import pending_request
 # A KEXDH_INIT or KEX_ECDH_INIT of this size is a number, a length of 0, and no public key (RFC 4253, 8; RFC 5656, 4).
 EMPTY_KEX_INIT = 5
 _HOST_KEY_NOT_VERIFIABLE = 9  # RFC 4253, 11.1
-ABOUT_HOST_KEYS = re.compile(r"(?i)(?:host|server).{0,3}key|known.?hosts|fingerprint")
+_ABOUT_HOST_KEYS = re.compile(r"(?i)(?:host|server).{0,3}keys?\b|known.?hosts|fingerprint")
 # The names that texts use for a KEXINIT's lists -> ours.
 LIST_NAMES = {
     "kex": "kex",
@@ -78,7 +78,7 @@ def _says_why(state: State, reason: int | None, description: str) -> bool:
     """Whether the client's disconnect names a fault of the key exchange, or of the host key that it brought."""
     if "kex.strict_violation" in classify(description).names:
         return True
-    about_host_key = reason == _HOST_KEY_NOT_VERIFIABLE or ABOUT_HOST_KEYS.search(description) is not None
+    about_host_key = reason == _HOST_KEY_NOT_VERIFIABLE or _ABOUT_HOST_KEYS.search(description) is not None
     return about_host_key and (state.session.kex.done or state.phase == "kex")
 
 

@@ -24,7 +24,6 @@ _WORDS = (-1, 53, 60)
 _WORK = ("channel", "sftp", "scp")
 _POLLS = {"transport.looking_for_packet", "sftp.packet_awaited", "sftp.packet_required", "conn.channel_read_wanted"}
 _POLLS_OR_RETRIES = _POLLS | {FAILURE}
-# What the names of repeated events begin with -> their context.
 # Context by the first part of an event's name.
 _CONTEXTS = {prefix: context for context, prefix in GRAMMARS.items()}
 
@@ -147,6 +146,8 @@ def _count_reads(state: State, run: Run) -> None:
     sent, answered = run.counts.get("sftp.read_sent", 0), run.counts.get("sftp.packet_type_received", 0)
     if sent or answered:
         count_reads(state, sent, answered, run.first_line)
+        if state.sftp_dumped:
+            return  # packets show the pace
         if sent:
             state.note_pace(0, run.started)
         state.note_pace(answered, run.moved)

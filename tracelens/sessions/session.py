@@ -149,8 +149,7 @@ class Sftp(Struct):
     `problem` is what came where SFTP must begin; `flushed_line` is where libssh2 threw such data away.
     `unanswered` are reads and writes without an answer, by request id; `exhausted` the handles of files that were read
     to their end, beyond which libssh2 has always asked for more; `pace` is how long an answer of the open file took, in
-    seconds. Where no packets show them, `texts_unanswered` counts
-    reads from `text_line` on.
+    seconds. Where no packets show them, `texts_unanswered` counts reads from `text_line` on.
     """
 
     line: int = 0

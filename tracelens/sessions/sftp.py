@@ -215,10 +215,10 @@ def _request(state: State, packet: SftpPacket) -> None:
     if isinstance(number, int):
         state.open_operations[number] = operation
         if verb == "close":
-            state.handles_closing[number] = fields.get("handle")
+            state.close_handles[number] = fields.get("handle")
             session.sftp.open_handles.discard(fields.get("handle"))
         elif verb == "readdir":
-            state.handles_listed = {number: fields.get("handle")}
+            state.readdir_handles = {number: fields.get("handle")}
 
 
 def _bulk_request(state: State, packet: SftpPacket) -> None:
@@ -252,13 +252,14 @@ def _response(state: State, packet: SftpPacket) -> None:
             session.sftp.exhausted.discard(fields.get("handle"))
             session.sftp.open_handles.add(fields.get("handle"))
             state.begin_transfer()
-        elif number in state.handles_closing:
-            _forget(session.sftp, state.handles_closing.pop(number))
+        elif number in state.close_handles:
+            _forget(session.sftp, state.close_handles.pop(number))
         if packet.name == "status":
             operation.status, operation.message = status, fields.get("message")
-            if status == _END_OF_FILE and operation.verb in ("readdir", "read"):
+            if status == _END_OF_FILE and operation.verb == "readdir":
                 session.sftp.ends += 1
-                session.sftp.exhausted.add(state.handles_listed.get(number))
+                if number in state.readdir_handles:
+                    session.sftp.exhausted.add(state.readdir_handles[number])
             elif status:
                 operation.outcome = "failed"
 

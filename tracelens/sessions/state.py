@@ -124,8 +124,8 @@ class State(Struct, eq=False):
     sftp_dumped: bool = False
     sftp_streams: dict[tuple[int, str], SftpStream] = field(default_factory=dict)
     open_operations: dict[int, Operation] = field(default_factory=dict)
-    handles_listed: dict[int, object] = field(default_factory=dict)  # by the request id of the last readdir
-    handles_closing: dict[int, object] = field(default_factory=dict)  # by the request id of the close
+    readdir_handles: dict[int, object] = field(default_factory=dict)  # by the request id of the last readdir
+    close_handles: dict[int, object] = field(default_factory=dict)  # by the request id of the close
     completed_operation: Operation | None = None  # by a dump whose "Packet type N received" is still to come
     text_operation: Operation | None = None  # begun by a text
     reply_seen: bool = False

@@ -46,7 +46,7 @@ def _pending_channel(session: Session) -> Pending | None:
     for channel in session.channels[-RECENT:]:
         if channel.number >= 0 and not channel.opened and not channel.refused_line:
             return ("channel", channel.line)
-        request = next((r for r in channel.requests if r.granted is None and r.packet), None)
+        request = next((r for r in channel.requests[-RECENT:] if r.granted is None and r.packet), None)
         if request is not None:
             return ("channel", request.line)
     return None

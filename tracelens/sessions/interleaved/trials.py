@@ -3,6 +3,8 @@
 import copy
 import pickle
 from collections.abc import Iterable
+from itertools import islice
+from typing import TypeVar
 
 from tracelens.libssh2.events import Event
 from tracelens.libssh2.repeats import FAILURE
@@ -10,6 +12,9 @@ from tracelens.sessions.interleaved.packets import IMPOSSIBLE, POSSIBLE, UNLIKEL
 from tracelens.sessions.model import RECENT
 from tracelens.sessions.session import Session
 from tracelens.sessions.state import State
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 # So small a difference between the costs of two choices says nothing about a session's result.
 SLIGHT = 2
@@ -55,9 +60,19 @@ def copies(states: Iterable[State]) -> dict[int, State]:
 def _bare(state: State) -> State:
     bare, session = copy.copy(state), copy.copy(state.session)
     bare.observer, bare.session, bare.known_secrets = None, session, set()
+    for name in ("channel_by_number", "own_numbers", "sftp_streams", "open_operations", "close_handles"):
+        setattr(bare, name, _latest(getattr(bare, name)))
+    session.waits, session.sftp = _latest(session.waits), copy.copy(session.sftp)
+    session.sftp.unanswered = _latest(session.sftp.unanswered)
     session.secrets, session.packet_lines, session.phases = [], set(), session.phases[-1:]
     for name in ("channels", "operations", "failures", "disconnects"):
         setattr(session, name, getattr(session, name)[-RECENT:])
     session.login = copy.copy(session.login)
     session.login.attempts = session.login.attempts[-RECENT:]
+    session.login.messages = session.login.messages[-RECENT:]
     return bare
+
+
+def _latest(entries: dict[Key, Value]) -> dict[Key, Value]:
+    """A copy of the last entries."""
+    return dict(islice(reversed(entries.items()), RECENT)) if len(entries) > RECENT else dict(entries)
