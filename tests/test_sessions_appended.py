@@ -129,3 +129,16 @@ def test_records_in_any_order_raise_nothing() -> None:
     for _ in range(60):
         lines = [f"[libssh2] {rng.uniform(0, 9):.6f} {rng.choice(texts)}\n" for _ in range(rng.randrange(1, 80))]
         assert diagnose_text("".join(lines))["sessions"]
+
+
+def test_an_answer_that_another_process_waits_for_is_its_own_though_their_sockets_have_one_number() -> None:
+    """What a killed session left is no other session's; but two processes have the same numbers of sockets."""
+    start = (
+        (0, "Transport: session_startup for socket 3"),
+        (1, "Transport: Sending Banner: SSH-2.0-libssh2_1.11.1"),
+        (20, "Transport: Received Banner: SSH-2.0-OpenSSH_9.2"),
+    )
+    waits = tuple((after + 30, text) for after, text in LOGIN)
+    first, second, answer = at(0.1, (*start, *waits)), at(0.4, start), at(2.3, BAD[5:])
+    assert causes(first + second + answer) == ["auth-password-rejected", None]
+    assert causes(first + second) == [None, None]

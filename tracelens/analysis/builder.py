@@ -150,9 +150,9 @@ class Builder(Struct, frozen=True):
 
     def _stderr(self, stderr: model.Excerpt) -> str | None:
         """What a program wrote to stderr: content, like a file's."""
-        if not stderr.first:
+        if not any(stderr.first):  # a copy of `tracelens redact` has zeros
             return None
-        if not self.show_secrets or not any(stderr.first):  # a copy of `tracelens redact` has zeros
+        if not self.show_secrets:
             return MASKED
         gap = f" [{stderr.left_out} bytes left out] ".encode() if stderr.left_out else b""
         return (stderr.first + gap + stderr.last).decode("utf-8", "backslashreplace").rstrip()

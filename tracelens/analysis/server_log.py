@@ -13,7 +13,7 @@ from msgspec import Struct
 from tracelens import rules
 from tracelens.rules.base import NO_LINE, Finding, ServerLog
 from tracelens.rules.engine import Diagnosis
-from tracelens.sessions import AEAD, LISTS, Session
+from tracelens.sessions import AEAD, KNOWN_HOSTS, LISTS, Session
 from tracelens.ssh.algorithms import openssh_has, usable
 
 
@@ -69,6 +69,8 @@ def ask(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str] = str
     failed = session.ending.failed
     if failed is None or diagnosis.verdict not in ("cause", "unexplained"):
         return None
+    if failed.kind == "left" or failed.code == KNOWN_HOSTS:
+        return None  # the program itself ended it
     id = diagnosis.root.id if diagnosis.root is not None else ""
     rule = rules.rule(id)
     server_log = rule.server_log if rule is not None else {}

@@ -13,7 +13,7 @@ from tracelens.analysis import Advice, Analysis, Error, Session, Unusable
 from tracelens.analysis.places import place
 from tracelens.libssh2 import trace_mask
 from tracelens.reports.formats import Options
-from tracelens.reports.labels import reached, seconds, unfinished
+from tracelens.reports.labels import LEFT_ADVICE, reached, seconds, unfinished
 from tracelens.reports.remote_commands import verdict_note
 from tracelens.reports.similar_sessions import groups
 from tracelens.reports.text import escaped
@@ -106,7 +106,7 @@ def headline(session: Session) -> str:
     if session.verdict == "insufficient" and not session.phases:
         return "Not enough to tell: the trace does not show how far the session came"
     if left := unfinished(session):
-        return f"{left[0].capitalize()}: {left[1]}"
+        return left[0].capitalize()
     if session.verdict == "insufficient":
         return f"Not enough to tell: the trace stops {where}"
     if note := verdict_note(session):
@@ -118,10 +118,6 @@ def headline(session: Session) -> str:
 
 
 _COMMAND_FAILED = "SSH did its work to the end. What a status other than 0 means is for the command to say: "
-_HOST_KEY = (
-    "see what the program knows of this host (known_hosts, a fingerprint in its settings), and compare it with the "
-    "fingerprint that the server's admin gives"
-)
 _MEANINGS = {
     "healthy": "Nothing failed here. The errors that the trace shows were got over, or are part of the normal course.",
     "unexplained": "An error ended this session, and none of the known causes fits what the trace shows.",
@@ -133,6 +129,8 @@ _MEANINGS = {
 def paragraphs(session: Session) -> list[str]:
     """The cause in plain words: the paragraphs of its page's "What it means"."""
     if session.root is None:
+        if left := unfinished(session):
+            return [f"{left[1][0].upper()}{left[1][1:]}."]
         if not verdict_note(session):
             return [_MEANINGS[session.verdict]]
         shown = any(command.failed and command.stderr for command in session.commands)
@@ -146,8 +144,8 @@ def paragraphs(session: Session) -> list[str]:
 def actions(session: Session, analysis: Analysis) -> dict[str, list[str]]:
     """Who must act -> how, in the order of the advice."""
     advice = session.root.advice if session.root else ()
-    if not advice and session.verdict == "insufficient" and session.left == "host key":
-        advice = (Advice("client", _HOST_KEY),)
+    if not advice and session.verdict == "insufficient" and session.left in LEFT_ADVICE:
+        advice = (Advice("client", LEFT_ADVICE[session.left]),)
     if not advice and session.verdict in ("insufficient", "unexplained"):
         again = f"{trace_mask.objectscript(FULL_MASK)} before Connect, or in C {trace_mask.c_call(FULL_MASK)}"
         masks = [notice.advice for notice in analysis.notices if notice.id == "trace-mask-incomplete"]

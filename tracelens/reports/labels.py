@@ -93,26 +93,40 @@ NOISE = {
 
 # What a session left unfinished where nothing failed -> how that reads, and what it means.
 _BY_CLIENT, _UNKNOWN = "ended by the client", "not enough to tell"
+_STOPPED = "the program was stopped, or the trace was copied too early"
 _LEFT = {
-    "transfer": (f"{_BY_CLIENT} in mid-transfer", "Ctrl-C, a time limit, or the program had enough; no fault shows"),
-    "request": (f"{_BY_CLIENT} before the server had answered", "it was too soon to call that a timeout"),
+    "transfer": (
+        f"{_BY_CLIENT} in mid-transfer",
+        "stopped by Ctrl-C or a time limit, or the program wanted no more; the trace shows no fault",
+    ),
+    "request": (
+        f"{_BY_CLIENT} before the server had answered",
+        "the client did not wait long enough for this to be a timeout",
+    ),
     "host key": (
         f"{_BY_CLIENT} at the host key",
-        "the program left right after it saw the host key: it probably refused it (known_hosts, fingerprint)",
+        "the program left right after it saw the host key; it probably refused the key (known_hosts, fingerprint)",
     ),
     "login": (
         f"{_BY_CLIENT} before any login",
-        "the program asked which logins the server takes, and tried none: it may have none of them",
+        "the program asked which login methods the server takes and tried none; perhaps it has none that fits",
     ),
     "open transfer": (
         f"{_UNKNOWN}: the trace ends in mid-transfer",
-        "the program was stopped, or the trace copied too early",
+        _STOPPED,
     ),
-    "open command": (f"{_UNKNOWN}: a command was running", "the program was stopped, or the trace copied too early"),
+    "open command": (f"{_UNKNOWN}: a command was running", _STOPPED),
     "open session": (
         f"{_UNKNOWN}: the trace does not show its end",
-        "the program was stopped, or the trace copied too early",
+        _STOPPED,
     ),
+}
+
+# What the client's side can do then.
+LEFT_ADVICE = {
+    "host key": "see what the program knows of this host (known_hosts, a fingerprint in its settings), and compare it "
+    "with the fingerprint that the server's admin gives",
+    "login": "give the program a login that the server takes: a key, a password, or answers to its prompts",
 }
 
 _LONGEST = 400

@@ -46,7 +46,10 @@ def stderr(command: Command) -> str:
     if not command.stderr_bytes:
         return ""
     size = f"{command.stderr_bytes} byte{'' if command.stderr_bytes == 1 else 's'}"
-    return f"{size}: {command.stderr.rstrip()}" if command.stderr is not None else f"{size}, not dumped in the trace"
+    if command.stderr is None:
+        return f"{size}, not in this trace"
+    text = command.stderr.rstrip()
+    return f"{size}: {text}" if text else size
 
 
 def chosen(session: Session) -> tuple[list[Command], str]:
@@ -57,6 +60,10 @@ def chosen(session: Session) -> tuple[list[Command], str]:
         return shown, ""
     good = sum(command.exit_status == 0 for command in commands)
     without = len(commands) - len(bad) - good
-    rest = {"with status 0": good, "without a status in the trace": without, "otherwise": len(bad) - len(shown)}
+    rest = {
+        "with status 0": good,
+        "without a status in the trace": without,
+        "with another status or a signal": len(bad) - len(shown),
+    }
     listed = ", ".join(f"{count} {how}" for how, count in rest.items() if count)
-    return shown, f"{'besides, ' if shown else ''}commands ended: {listed}"
+    return shown, f"{'others' if shown else 'commands'} ended: {listed}"

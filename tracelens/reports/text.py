@@ -17,6 +17,7 @@ from tracelens.reports import remote_commands
 from tracelens.reports.labels import (
     BASES_IN_TEXT,
     FATES_IN_TEXT,
+    LEFT_ADVICE,
     NOISE,
     SIDES_IN_TEXT,
     VERDICTS,
@@ -181,6 +182,8 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
     yield from _field("Between", f"{ends}, user {session.user}" if session.user else ends)
     if left := unfinished(session):
         yield from _field("Means", left[1])
+        if session.left in LEFT_ADVICE:
+            yield from _advice("Do", [Advice("client", LEFT_ADVICE[session.left])])
     if session.root is not None:
         yield from _cause(session.root, verbosity, paint)
     elif session.unexplained is not None:

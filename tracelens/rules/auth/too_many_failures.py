@@ -123,9 +123,9 @@ def too_many(session: Session) -> Found | None:
 
 def _methods(session: Session, refused: list[Refusal]) -> str:
     """The methods that were tried."""
-    methods = [a.method for a in session.login.attempts if a.method != "none" and a.outcome != "not-sent"] or [
-        r.method for r in refused
-    ]
+    end = session.ending.failed.line if session.ending.failed is not None else session.last_line
+    tried = [a for a in session.login.attempts if a.line < end and a.method != "none" and a.outcome != "not-sent"]
+    methods = [attempt.method for attempt in tried] or [refusal.method for refusal in refused]
     return ",".join(dict.fromkeys(methods)) or "nothing"
 
 

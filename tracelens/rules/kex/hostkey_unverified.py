@@ -1,3 +1,5 @@
+import re
+
 from tracelens.rules.base import Found, Rival, cause, client, network, server
 from tracelens.sessions import KNOWN_HOSTS, Failure, Quote, Session
 
@@ -122,17 +124,20 @@ def _refused_by_program(session: Session, failed: Failure) -> Found:
     name = next((name for name in ("SHA256", "SHA1", "MD5") if session.kex.fingerprints.get(name)), "")
     fingerprint = _key_of(session)[1]
     why = failed.message if failed.code == KNOWN_HOSTS else ""
+    is_changed = re.search(r"mismatch|changed|not match", why) is not None
+    add = "`ssh-keygen -R HOST`, then `ssh-keyscan HOST`" if is_changed else "`ssh-keyscan HOST` prints its lines"
     return Found(
-        f"The client's program refused the server's host key: "
-        f"{why or 'it is not the one that the program knows for this host'}.",
+        f"The client's program refused the server's host key: {why or 'see what it knows of this host'}.",
         (failed.quote, session.quote(f"key_ex.fingerprint_{name.lower()}")),
         (
             client(
                 f"ask the server's admin by another way whether the fingerprint{fingerprint} is right; only then put "
-                "this key into known_hosts (`ssh-keygen -R HOST`, `ssh-keyscan HOST`) or into the program's settings"
+                f"this key into known_hosts ({add}) or into the program's settings"
             ),
             server("say which host keys are right (`ssh-keygen -lf`), and whether they or the host were replaced"),
-            network("if no key was replaced, something between answers for the server: a proxy, or an attack"),
+            network("if no key was replaced, something between answers for the server: a proxy, or an attack")
+            if is_changed
+            else None,
         ),
         (Rival("kex-failed", "ruled out: the key exchange was finished; the program judged the key"),),
     )

@@ -67,6 +67,8 @@ def slow_phase(session: Session) -> Found | None:
     """
     if session.started is None or session.ended is None:
         return None
+    if session.ending.left in ("host key", "login"):
+        return None  # the program, or a person, took the time
     total = session.ended - session.started - sum(p.idle for p in session.phases)
     durations = [
         (p, p.ended - p.started - p.idle) for p in session.phases if p.started is not None and p.ended is not None

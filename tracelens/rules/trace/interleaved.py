@@ -73,8 +73,7 @@ def interleaved(trace: Trace) -> Found | None:
     return Found(
         f"{by_prefix}{' ' * bool(by_prefix)}Several sessions {'of one process ' * bool(by_prefix)}take turns in this "
         "trace; libssh2 prints no session id, so they were told apart by their steps; where two wait for the same "
-        "answer, whose it was is a guess."
-        + (f" It is uncertain which answers belong to sessions {' and '.join(guessed)}." if guessed else ""),
+        "answer, whose it was is a guess." + _uncertain(guessed),
         _beginnings(trace),
         (
             client(
@@ -85,6 +84,13 @@ def interleaved(trace: Trace) -> Found | None:
         count=len(trace.sessions),
         basis="silence",
     )
+
+
+def _uncertain(guessed: list[str]) -> str:
+    if not guessed:
+        return ""
+    more = f" and {len(guessed) - _NAMED} more" if len(guessed) > _NAMED else ""
+    return f" It is uncertain which answers belong to these sessions: {', '.join(guessed[:_NAMED])}{more}."
 
 
 def _beginnings(trace: Trace) -> tuple[Quote, ...]:
@@ -110,5 +116,5 @@ def _told_apart_by_prefix(trace: Trace) -> str:
         "line names the one that wrote it, so that their sessions were told apart exactly."
     )
     if trace.beyond:
-        said += f" There are more: {trace.beyond} lines of further ones are read as if one had written them."
+        said += f" More write to it than can be told apart; their {trace.beyond} lines are read as those of one."
     return said

@@ -92,6 +92,8 @@ def _is_due(session: Session, context: str) -> bool:
     """Whether the context would have printed something."""
     if context == "Failure Event":
         if session.ending.failed is None:
+            if session.ending.left in ("host key", "login", "request", "transfer"):
+                return False  # the client left, and libssh2 reports no error of that
             return not shows_outcomes(session) and pending_request(session) is None
         return session.ending.failed.kind not in ("silence", "disconnect", "closed")
     if (

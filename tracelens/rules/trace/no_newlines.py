@@ -39,7 +39,7 @@ def no_newlines(trace: Trace) -> Found | None:
     if trace.newlines != "none":
         return None
     return Found(
-        "No newline ends the records: proofs say which record of the line they are.",
+        "No newline ends the records: each proof names its record on the line.",
         (),
         (
             client(

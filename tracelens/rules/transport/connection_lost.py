@@ -6,8 +6,6 @@ from tracelens.sessions import Failure, Quote, Session
 
 # sshd's LoginGraceTime is 120 s by default, and often shorter; a login that takes this long (seconds) may have hit it.
 GRACE = 20.0
-# A pause shorter than this (seconds) is not worth a word.
-SHORTEST = 0.1
 _RESET = (-43, -13, -7, -1)
 
 
