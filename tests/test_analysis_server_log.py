@@ -18,7 +18,8 @@ def test_each_cause_that_a_server_can_see_has_its_lines(cause: str) -> None:
     path = sorted((CASES / cause).iterdir())[0]
     session = [s for s in diagnose_file(path)["sessions"] if s["root_cause"] == cause][-1]
     if session["ask"] is None:
-        assert all(a["who"] != "server" or cause.startswith("auth-key-") for a in session["findings"][0]["advice"])
+        own = cause.startswith("auth-key-") or cause == "kex-hostkey-unverified"  # the program itself gave up
+        assert own or all(a["who"] != "server" for a in session["findings"][0]["advice"])
         return
     assert session["ask"]["log"]
     assert all(entry["look_for"] and entry["why"] for entry in session["ask"]["log"])

@@ -132,7 +132,7 @@ def test_more_processes_than_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> 
     assert [(list(stream), stream.name)[1] for stream in streams] == ["a[1]", "a[2]", "a[3]", ""]
     assert streams.beyond == 996
     notices = {notice["id"]: notice["summary"] for notice in diagnose_bytes(data)["notices"]}
-    assert "996 lines of further ones" in notices["trace-interleaved"]
+    assert "their 996 lines are read as those of one" in notices["trace-interleaved"]
 
 
 def test_a_session_of_one_process_stays_whole() -> None:

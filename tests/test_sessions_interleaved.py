@@ -76,7 +76,7 @@ def test_logins_that_nothing_tells_apart_are_said_to_be_uncertain(after: int) ->
     document, alone = two_users(after)
     (notice,) = (found for found in document["notices"] if found["id"] == "trace-interleaved")
     if {session["user"]: verdict(session) for session in document["sessions"]} != alone:
-        assert "uncertain which answers belong to sessions 1 and 2" in notice["summary"]
+        assert "uncertain which answers belong to these sessions: 1, 2" in notice["summary"]
     if "uncertain" in notice["summary"]:
         causes = [found for s in document["sessions"] for found in s["findings"] if found["kind"] == "cause"]
         assert {found["basis"] for found in causes} == {"silence"}
