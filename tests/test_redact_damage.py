@@ -73,7 +73,9 @@ ROWS = {
     "JSON": b'{"log":"' + ROW.replace(b"\n", b'\\n","stream":"stderr"}\n'),
     "a wrong offset": ROW.replace(b"0000", b"00f0"),
     "no offset": ROW[6:],
-    "an offset that lost a digit, wrapped": b"000: 4F 63 68 72 65 \n2E 461  6E 74 65 72 \n6E 2E 36    : Ochre.\nLantern.6\n",
+    "an offset that lost a digit, wrapped": (
+        b"000: 4F 63 68 72 65 \n2E 461  6E 74 65 72 \n6E 2E 36    : Ochre.\nLantern.6\n"
+    ),
     "an offset that is none": ROW.replace(b"0000", b"OOOO"),
     "no characters": ROW[:55] + b"\n",
     "no blanks": b"0000: 4F636872652E4C616E7465726E2E36 : Ochre.Lantern.6\n",

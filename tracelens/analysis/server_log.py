@@ -69,9 +69,9 @@ def ask(session: Session, diagnosis: Diagnosis, hide: Callable[[str], str] = str
     failed = session.ending.failed
     if failed is None or diagnosis.verdict not in ("cause", "unexplained"):
         return None
-    if failed.kind == "left" or failed.code == KNOWN_HOSTS:
-        return None  # the program itself ended it
     id = diagnosis.root.id if diagnosis.root is not None else ""
+    if id == "kex-hostkey-unverified" and (failed.kind == "left" or failed.code == KNOWN_HOSTS):
+        return None  # the program itself refused the key
     rule = rules.rule(id)
     server_log = rule.server_log if rule is not None else {}
     if server_log is None:
