@@ -84,7 +84,7 @@ class Assembler:
         self._incoming = Incoming()
         self._senders: dict[int, State] = {}  # line of an outgoing packet's dump -> the active session just before it
         self._unsent: list[State] = []  # the sessions of outgoing packets that were dumped and not yet sent
-        self._chosen: dict[int, State] = {}  # by the id of an event, the session that a trial gave it to
+        self._chosen: dict[int, State] = {}  # by the line of an event, the session that a trial gave it to
         self._guessed: set[State] = set()  # sessions of which one got an answer or an error that may be another one's
         self._cost = 0  # of the items so far that fit no session well
         self._credit = _CREDIT  # how many items may still be tried out
@@ -248,7 +248,7 @@ class Assembler:
                 self._release()
             return self._start(event.line, event.time)
         if len(self.opened.states) > 1:
-            chosen = self._chosen.pop(id(event), None)
+            chosen = self._chosen.pop(event.line, None)
             return self._activate_best(self._event_score(event), state, wait_end_of(event), chosen)
         return state
 
@@ -284,7 +284,7 @@ class Assembler:
         state = min(equal, key=lambda each: (costs[each], each is not usual))
         decisive = decides(event, usual)
         if costs[state] < costs.get(usual, 0) - (SLIGHT if decisive else 0):
-            self._chosen[id(event)] = state
+            self._chosen[event.line] = state
         equal = [each for each in equal if costs[each] <= costs[state] + SLIGHT]
         if decisive and are_different(equal):
             self._guessed.update(equal)
@@ -308,7 +308,7 @@ class Assembler:
         trial._held = [*self._held]
         trial._reader, trial._ahead = self._reader.copy(), self._ahead.copy()
         trial._incoming = self._incoming.copy(copied)
-        trial._cost, trial._credit, trial._chosen = 0, -(1 << 62), {id(event): copied[id(state)]}
+        trial._cost, trial._credit, trial._chosen = 0, -(1 << 62), {event.line: copied[id(state)]}
         trial._record(event)
         while (item := trial._ahead.take(trial.opened.states, at_end=True)) is not None:
             trial._put(item)
