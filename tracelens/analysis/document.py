@@ -167,14 +167,10 @@ class Command(Struct, frozen=True):
 
     @property
     def failed(self) -> bool:
-        """Whether it ended with a status other than 0, or by a signal; scp's 1 says nothing: see `is_copy`."""
-        bad = bool(self.exit_status) and not (self.is_copy and self.exit_status == 1)
+        """Whether it ended with a status other than 0 (but for scp, with 1 also after a good copy) or by a signal."""
+        is_copy = self.request == "exec" and (self.command or "").startswith("scp ")
+        bad = bool(self.exit_status) and not (is_copy and self.exit_status == 1)
         return self.granted is not False and (bad or self.exit_signal is not None)
-
-    @property
-    def is_copy(self) -> bool:
-        """Whether it is the remote scp, which ends with 1 also after a good copy: libssh2 sends no last answer."""
-        return self.request == "exec" and (self.command or "").startswith("scp ")
 
 
 class Phase(Struct, frozen=True):
