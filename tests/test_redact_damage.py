@@ -76,6 +76,8 @@ ROWS = {
     "an offset that lost a digit, wrapped": (
         b"000: 4F 63 68 72 65 \n2E 461  6E 74 65 72 \n6E 2E 36    : Ochre.\nLantern.6\n"
     ),
+    "characters on the next line, with the blanks": ROW.replace(b"    : ", b"\n    : "),
+    "characters on the next line, without a colon": ROW.replace(b"    : ", b"\n"),
     "an offset that is none": ROW.replace(b"0000", b"OOOO"),
     "no characters": ROW[:55] + b"\n",
     "no blanks": b"0000: 4F636872652E4C616E7465726E2E36 : Ochre.Lantern.6\n",
@@ -95,6 +97,7 @@ TITLES = {
     "lost": b"",
     "another function": TITLE.replace(b"libssh2_transport_write", b"my_write"),
     "of the first buffer": TITLE.replace(b"plain2", b"plain"),
+    "of no buffer": TITLE.replace(b" plain2", b""),
     "of another buffer": TITLE.replace(b"plain2", b"clear"),
     "of what was received": TITLE.replace(b"_write", b"_read()"),
     "no size": TITLE.replace(b" (15 bytes)", b""),

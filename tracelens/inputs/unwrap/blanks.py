@@ -56,4 +56,7 @@ def _row(found: re.Match[bytes]) -> bytes:
     if found[4] is not None and len(found[4].rstrip()) > len(octets):
         return found[0]  # it lacks pairs
     pairs = b"".join(b"%02X " % octet + (b" " if at == 7 else b"") for at, octet in enumerate(octets))
-    return b"%s%s: %s: %s" % (found[1], found[2].lower(), pairs.ljust(49), octets.translate(_SHOWN))
+    row = b"%s%s: %s" % (found[1], found[2].lower(), pairs.ljust(49))
+    if found[4] is None:
+        return row  # its characters may be on the next line: a row that seems whole would hide that they are a part of it
+    return b"%s: %s" % (row, octets.translate(_SHOWN))
