@@ -22,7 +22,8 @@ _ROW_LIKE = re.compile(
         # An offset, and pairs with anything between them, or nothing.
         _OFFSET + _BLANK + rb"{1,4}(?:(?:0x|\\{1,2}x)?" + _PAIR + rb"(?:[-:,;.|_ ]{1,2}|(?=\\))){4}",
         _OFFSET + _BLANK + rb"{0,4}(?:" + _PAIR + rb"){6,16}(?![0-9a-z])",
-        # Pairs without an offset, of which some may be damaged.
+        # Pairs without an offset: four in a row, of which the first may have more digits, or six with a gap.
+        rb"(?<![0-9a-z])[0-9a-f]{2,6}" + _BLANK + rb"{1,4}" + _PAIRS + rb"{2}" + _PAIR + rb"(?![0-9a-z])",
         rb"(?<![0-9a-z])" + _PAIRS + rb"{3}(?:[^\n]{0,24}[^\n0-9a-z])??" + _PAIRS + rb"{2}" + _PAIR + rb"(?![0-9a-z])",
     ))
 )  # fmt: skip

@@ -58,5 +58,5 @@ def _row(found: re.Match[bytes]) -> bytes:
     pairs = b"".join(b"%02X " % octet + (b" " if at == 7 else b"") for at, octet in enumerate(octets))
     row = b"%s%s: %s" % (found[1], found[2].lower(), pairs.ljust(49))
     if found[4] is None:
-        return row  # its characters may be on the next line: a row that seems whole would hide that they are a part of it
+        return row  # Its characters may be on the next line, and only a row that lacks them takes those along.
     return b"%s: %s" % (row, octets.translate(_SHOWN))
