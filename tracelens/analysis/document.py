@@ -43,6 +43,7 @@ class Quote(Placed, frozen=True):
 
     line: Line
     text: Annotated[str, means("the text of the line, or what the packet dumped there says; secrets masked")]
+    file: Annotated[str, means("the log that the line is in; absent for a line of the trace")] = ""
 
 
 class Finding(Struct, frozen=True):
@@ -235,6 +236,69 @@ class Ask(Struct, frozen=True):
     reproduce: Annotated[tuple[str, ...], means("command lines of OpenSSH's client that show the same")]
 
 
+class LogQuote(Struct, frozen=True):
+    """A line of another log than the trace: the server's, or the words of a program."""
+
+    file: Annotated[str, means("the log, as it was named")]
+    line: Annotated[int, Meta(ge=1, description="1-based line of that file")]
+    time: Annotated[str | None, means("the log's own time of day; null where the line has none")]
+    text: Annotated[str, means("the message, without what the logger puts before it; secrets masked")]
+
+
+class ServerLine(LogQuote, frozen=True):
+    """A line of the server's log that belongs to the session."""
+
+    event: Annotated[
+        str, means("the event's name; `unknown` where no grammar knows the text")
+    ]
+    trace_time: Seconds
+
+
+class ServerReason(Struct, frozen=True):
+    """What the server's log or configuration gives as the reason of the failure."""
+
+    id: Annotated[str, means("id of the reason, such as `server-user-unknown`; see `tracelens explain`")]
+    summary: str
+    evidence: Annotated[tuple[LogQuote, ...], means("the lines that prove it")]
+    advice: Annotated[tuple[Advice, ...], means("who should do what")]
+
+
+class Clock(Struct, frozen=True):
+    """How the trace's clock stands to that of the server's log."""
+
+    offset: Annotated[float, means("log time in seconds since 1970 = trace time + offset")]
+    zone: Annotated[int | None, means("the log's offset from UTC in minutes; null where the log names none")]
+    has_year: Annotated[bool, means("whether the log prints the year; if not, the offset counts from 1972")]
+    error: Annotated[float, means("by how many seconds the offset may be wrong")]
+
+
+class ServerSide(Struct, frozen=True):
+    """The same SSH connection as the server's log has it."""
+
+    file: Annotated[str, means("the log, as it was named")]
+    server: Annotated[str, means("the server's software, such as OpenSSH")]
+    certainty: Annotated[Literal["certain", "likely", "possible"], means("how sure it is that both are the same")]
+    because: Annotated[tuple[str, ...], means("what both have in common")]
+    runner_up: Annotated[str | None, means("the next best connection of the log, where it is close")]
+    clock: Annotated[Clock | None, means("null where no line of the log has a time")]
+    lines: Annotated[tuple[ServerLine, ...], means("its lines: the first 160 and the last 80")]
+    lines_omitted: int
+    unknown_lines: Annotated[int, means("lines whose text no grammar knows")]
+    reasons: Annotated[tuple[ServerReason, ...], means("why the server did what it did, the decisive one first")]
+    contradictions: Annotated[tuple[str, ...], means("where the trace and the log do not agree")]
+
+
+class LogFile(Struct, frozen=True):
+    """A server's log that was read beside the trace."""
+
+    name: str
+    servers: Annotated[tuple[str, ...], means("the servers that wrote in it")]
+    lines: int
+    connections: Annotated[int, means("SSH connections in it")]
+    unknown_lines: Annotated[int, means("lines of a server whose text no grammar knows")]
+    damage: Annotated[str | None, means("why it ended early; null where it is whole")]
+
+
 class SkippedRule(Struct, frozen=True):
     """A rule that could not be applied, and the trace contexts that it needs."""
 
@@ -286,6 +350,8 @@ class Session(Struct, frozen=True, omit_defaults=True):
     secrets: Annotated[tuple[ShownSecret, ...] | None, means("the secrets themselves; only on request")] = None
     commands: Annotated[tuple[Command, ...], means("each exec and shell; of subsystems those that failed")] = ()
     left: Annotated[Left, means("what was unfinished, without a failure; `open`: the trace shows no end")] = ""
+    server: Annotated[ServerSide | None, means("the same connection in the server's log")] = None
+    no_server: Annotated[str | None, means("why no connection of the server's log is this session")] = None
 
     @property
     def root(self) -> Finding | None:
@@ -333,7 +399,7 @@ class Comparison(Struct, frozen=True):
     summary: str
 
 
-class Analysis(Struct, frozen=True):
+class Analysis(Struct, frozen=True, omit_defaults=True):
     """One input, diagnosed."""
 
     source: Source
@@ -342,6 +408,7 @@ class Analysis(Struct, frozen=True):
     sessions: tuple[Session, ...]
     comparisons: Annotated[tuple[Comparison, ...], means("a failed session beside one that went well")]
     notices: Annotated[tuple[Finding, ...], means("findings about the trace as a whole")]
+    server_logs: Annotated[tuple[LogFile, ...], means("the server's logs that were read beside the trace")] = ()
 
     @property
     def name(self) -> str:
