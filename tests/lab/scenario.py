@@ -52,6 +52,7 @@ class Scenario:
     leave: Literal["clean", "abrupt"] = "clean"
     threads: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""  # why, by the server's log: an id, `@DEBUG1` behind it where only that level says it
     versions: tuple[str, ...] = ()  # none named: all regular builds
     otherwise: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # version: (expected, why)
 

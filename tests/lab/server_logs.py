@@ -6,8 +6,9 @@ from pathlib import Path
 
 from tests.lab.plain import Running
 
-LEVELS = ("INFO", "VERBOSE", "DEBUG3")
+LEVELS = ("INFO", "VERBOSE", "DEBUG1", "DEBUG2", "DEBUG3")
 _PORT = r"(?:\bport |127\.0\.0\.1:|\[127\.0\.0\.1\]:){}\b"
+_PORTS = re.compile(r"(?<!on )127\.0\.0\.1 port (\d+)\b|127\.0\.0\.1:(\d+)(?=->|>| connected|\)|\n)")
 _TIMED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.")
 
 
@@ -37,16 +38,23 @@ def keep(trace: Path, servers: Iterable[Running]) -> list[Path]:
     return kept
 
 
+def reason(told: str, level: str) -> str:
+    """The id of a scenario's reason, empty where a log of this level has it not: `ID` or `ID@LEVEL`."""
+    id, _, least = told.partition("@")
+    return id if LEVELS.index(least or "INFO") <= LEVELS.index(level) else ""
+
+
 def places(log: Path, ports: Sequence[int | None], sessions: int) -> list[str]:
     """The line of the log where each session's port is named first, `-` where none is.
 
-    Without ports: where the log names as many as there are sessions, they came in this order.
+    Without ports, or with a proxy's in between: where the log names as many as there are sessions, in this order.
     """
     text = log.read_text(errors="replace")
-    if not any(ports):
-        named = dict.fromkeys(int(port) for port in re.findall(r"127\.0\.0\.1 port (\d+)(?! on)", text))
-        ports = list(named) if len(named) == sessions else [None] * sessions
-    return [_line(text, port) for port in ports]
+    found = [_line(text, port) for port in ports]
+    named = dict.fromkeys(int(one or other) for one, other in _PORTS.findall(text))
+    if set(found) == {"-"} and len(named) == sessions:
+        return [_line(text, port) for port in named]
+    return found
 
 
 def _line(text: str, port: int | None) -> str:

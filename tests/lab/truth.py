@@ -24,12 +24,13 @@ _BEFORE_LOGIN = ("banner-", "kex-")
 _SECRETS = ("password", "new_password", "answers")
 
 
-def write(recordings: Iterable[Recording | ProgramRecording], path: Path) -> None:
+def write(recordings: Iterable[Recording | ProgramRecording], path: Path, log_level: str = "VERBOSE") -> None:
     with path.open("w", newline="") as file:
         table = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, escapechar="\\", lineterminator="\n")
         table.writerow(COLUMNS)
         for recording in recordings:
-            table.writerow([row(recording)[column] for column in COLUMNS])
+            told = row(recording, log_level)
+            table.writerow([told[column] for column in COLUMNS])
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -37,12 +38,12 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def row(recording: Recording | ProgramRecording) -> dict[str, str]:
+def row(recording: Recording | ProgramRecording, log_level: str = "VERBOSE") -> dict[str, str]:
     told = _of_programs(recording) if isinstance(recording, ProgramRecording) else _of_client(recording)
-    return {**told, **_of_logs(recording, int(told["sessions"]))}
+    return {**told, **_of_logs(recording, int(told["sessions"]), log_level)}
 
 
-def _of_logs(recording: Recording | ProgramRecording, sessions: int) -> dict[str, str]:
+def _of_logs(recording: Recording | ProgramRecording, sessions: int, log_level: str) -> dict[str, str]:
     """The logs, and by session: the client's port, the line of the first log that names it, the server's reason."""
     reports = [] if isinstance(recording, ProgramRecording) else recording.reports
     ports: list[int | None] = [report["port"] for report in reports] or [None] * sessions
@@ -51,7 +52,7 @@ def _of_logs(recording: Recording | ProgramRecording, sessions: int) -> dict[str
         "server_log": ";".join(log.name for log in recording.logs) or "-",
         "client_port": ";".join(str(port or "-") for port in ports),
         "server_line": ";".join(lines),
-        "server_reason": "-",
+        "server_reason": (recording.logs and server_logs.reason(recording.scenario.reason, log_level)) or "-",
     }
 
 

@@ -58,6 +58,7 @@ class ProgramScenario:
     prefix: str = ""
     at_once: bool = False
     slow: bool = False  # left out of a quick run
+    reason: str = ""  # why, by the server's log: an id, `@DEBUG1` behind it where only that level says it
     missed: str = ""  # what tracelens does not see yet: the test that fails for it is expected to
     versions: tuple[str, ...] = VERSIONS
 
