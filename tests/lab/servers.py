@@ -87,7 +87,9 @@ class Sshd:
             "UseDNS no",
             "DebianBanner no",
             f"UsePAM {'yes' if self.pam else 'no'}",
-            *(_logging(line, site).format(keys=site.keys, folder=folder) for line in self.config),  # sshd takes the first value that it finds
+            *(
+                _logging(line, site).format(keys=site.keys, folder=folder) for line in self.config
+            ),  # sshd takes the first value that it finds
             "StrictModes no",
             "PasswordAuthentication yes",
             f"LogLevel {site.log_level or 'VERBOSE'}",
