@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from tracelens import __version__, inputs, rules, secrets
 from tracelens.analysis import builder
 from tracelens.analysis.compare import compare
@@ -21,13 +23,16 @@ _HIDDEN = 1024  # texts that need not be searched for secrets again
 _HEAD = 1 << 16
 
 
-def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False) -> Analysis:
+def analyze(
+    origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False, known: set[bytes] | None = None
+) -> Analysis:
     """Reads one input to its end and diagnoses it.
 
     Args:
         origin: the input, as `inputs.find` gives it.
         jobs: how many processes may read a large file; the analysis is the same, however many.
         show_secrets: whether the document holds what it hides otherwise; its sessions then list their secrets.
+        known: takes the secrets that the trace shows, for whoever reads other logs beside it.
 
     Raises:
         NotATrace: no libssh2 record is in it.
@@ -53,9 +58,17 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
     diagnoses = diagnose(sessions, in_force)
     trace = _trace(streams, assembly, sessions, diagnoses)
     notices = [found for rule in in_force if rule.scope == "trace" and (found := rule.ask(trace))]
-    hide = str if show_secrets else _hider(value for session in sessions for value in session.hidden)
+    values = {value for session in sessions for value in session.hidden}
+    if known is not None:
+        known |= values
+    hide = str if show_secrets else hider(values)
     line_of, record_of = (assembly.line_of, assembly.record_of) if assembly.shared else (int, _alone)
     parts = builder.Builder(hide, line_of, record_of, steps, show_secrets)
+
+    def of(session: Session) -> builder.Builder:
+        part = assembly.part_of(session)
+        return replace(parts, line_of=part.line_of, record_of=part.record_of) if assembly.shared else parts
+
     return Analysis(
         source=Source(
             name=origin.name,
@@ -69,7 +82,7 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
         ),
         holds=builder.holdings(sessions, notices),
         trace=builder.trace(trace),
-        sessions=tuple(map(parts.session, sessions, diagnoses)),
+        sessions=tuple(of(session).session(session, d) for session, d in zip(sessions, diagnoses, strict=True)),
         comparisons=compare(sessions, diagnoses, hide),
         notices=tuple(map(parts.finding, notices)),
     )
@@ -153,7 +166,7 @@ class _Head:
         return b"".join(inputs.read_text([self.bytes]).blocks) if is_text else self.bytes
 
 
-def _hider(values: Iterable[bytes]) -> Callable[[str], str]:
+def hider(values: Iterable[bytes]) -> Callable[[str], str]:
     """Masks known secrets, and values that a text's own words call secret."""
     hide = secrets.hider(values)
     return lru_cache(_HIDDEN)(lambda text: hide(secrets.without_credentials(text)))
