@@ -291,9 +291,10 @@ class LogFile(Struct, frozen=True):
 
     name: str
     servers: Annotated[tuple[str, ...], means("the servers that wrote in it")]
-    lines: int
+    lines: Annotated[int, means("lines of these servers")]
     connections: Annotated[int, means("SSH connections in it")]
     unknown_lines: Annotated[int, means("lines of a server whose text no grammar knows")]
+    unassigned_lines: Annotated[int, means("lines of which the log does not tell whose connection they are about")]
     damage: Annotated[str | None, means("why it ended early; null where it is whole")]
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 
 from tracelens import __version__
 from tracelens.cli.analyze import MASKED, analyses
-from tracelens.cli.options import PRINTED_AS, OutputFile
+from tracelens.cli.options import PRINTED_AS, OutputFile, ServerLog
 from tracelens.cli.output import exit_with_error, json_text, write_result
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def diff(
             help="Which session of each trace; by default the first healthy one of GOOD, the first failed one of BAD.",
         ),
     ] = None,
+    server_log: ServerLog = None,
     format: Annotated[DiffFormat | None, PRINTED_AS] = None,
     output: OutputFile = None,
 ) -> None:
@@ -42,10 +43,10 @@ def diff(
     name = format.value if format is not None else formats.of_path(output) or ("text" if output is None else "")
     if name not in ("text", "json", "html"):
         exit_with_error(f"{output}: a diff is text, json or html: name the file so, or give -f")
-    refuse_inputs(output, [good, bad])
+    refuse_inputs(output, [good, bad, *(server_log or [])])
     wanted = _numbers(session)
-    own = _session(good, wanted[0], ("healthy",))
-    other = _session(bad, wanted[1], ("cause", "unexplained"))
+    own = _session(good, wanted[0], ("healthy",), server_log)
+    other = _session(bad, wanted[1], ("cause", "unexplained"), server_log)
     result = comparing.compare(own, other)
     if name == "text":
         text = comparing.to_text(result, good, bad)
@@ -84,10 +85,10 @@ def _numbers(text: str | None) -> tuple[int | None, int | None]:
     return (numbers[0], numbers[-1])
 
 
-def _session(name: str, number: int | None, wanted: tuple[str, ...]) -> "Session":
+def _session(name: str, number: int | None, wanted: tuple[str, ...], server_logs: list[str] | None) -> "Session":
     """The session of a trace that is meant: by its number, or the first with a verdict that is wanted, or the first."""
     unusable: list[tuple[str, str]] = []
-    traces = list(analyses([name], unusable))
+    traces = list(analyses([name], unusable, server_logs=server_logs))
     if not traces:
         raise typer.Exit(2)
     if len(traces) > 1:

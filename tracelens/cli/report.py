@@ -11,6 +11,7 @@ import typer
 from msgspec.structs import asdict, replace
 
 from tracelens.cli.analyze import MASKED, analyses
+from tracelens.cli.options import ServerLog
 from tracelens.cli.output import exit_with_error, json_text, write_result
 from tracelens.errors import UnsafeCopy
 
@@ -44,6 +45,7 @@ def report(
     since: Annotated[
         datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Of a scan: from when on a cause is new.")
     ] = None,
+    server_log: ServerLog = None,
     brief: Annotated[bool, typer.Option("--brief", help="Markdown of at most a page.")] = False,
 ) -> None:
     """Write a report that the vendor's support or the other side's admin can act on, safe to send."""
@@ -55,15 +57,19 @@ def report(
         exit_with_error("--brief is for Markdown: name the file .md, or give -f md")
     folder = Path(inputs[0])
     if len(inputs) == 1 and _is_scan(folder):
+        if server_log:
+            exit_with_error("--server-log is for traces; this is the folder of a scan")
         if anonymize or brief:
             exit_with_error("--anonymize and --brief are for traces; a scan's report names files and software")
         _write_archive(folder, name, since, output)
         return
     if since is not None:
         exit_with_error("--since is for the folder of a scan")
-    refuse_inputs(output, inputs)
+    if anonymize and server_log:
+        exit_with_error("--anonymize does not know the names in a server's log yet: leave one of them out")
+    refuse_inputs(output, [*inputs, *(server_log or [])])
     unusable: list[tuple[str, str]] = []
-    traces = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
+    traces = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable, server_logs=server_log))
     if traces:
         flags = "--anonymize " * anonymize + "--brief " * brief
         command = f"tracelens report {flags}-f {'md' if name == 'markdown' else name}"
