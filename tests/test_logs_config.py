@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tracelens.logs import sshd_config
 from tracelens.logs.sshd_config import Peer, read, split
-from tracelens.logs.sshd_patterns import address_in_list, in_list, matches, user_matches
+from tracelens.logs.sshd_config.patterns import address_in_list, in_list, matches, user_matches
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"])
 PROMPT = settings(derandomize=True, max_examples=150, deadline=None)

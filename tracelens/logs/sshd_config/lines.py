@@ -15,7 +15,7 @@ from posixpath import basename
 
 from msgspec import Struct
 
-from tracelens.logs.sshd_patterns import address_in_list, any_in_list, in_list, matches
+from tracelens.logs.sshd_config.patterns import address_in_list, any_in_list, in_list, matches
 
 # A configuration is small; what is longer is not read to its end.
 _MAX_BYTES = 4 << 20
