@@ -12,10 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.lab import scenarios
+from tests.lab.servers import Sshd
+from tracelens.analysis import analyze
+from tracelens.analysis.server_config import with_config
+from tracelens.inputs import Source, find
 from tracelens.logs import sshd_config
-from tracelens.logs.sshd_config import Peer, read, split
+from tracelens.logs.sshd_config import Outcome, Peer, Tried, explain, read, split
+from tracelens.logs.sshd_config.explain import CHECKS as CHECKED
+from tracelens.logs.sshd_config.logins import allowed
+from tracelens.logs.sshd_config.outcome import Asked
 from tracelens.logs.sshd_config.patterns import address_in_list, in_list, matches, user_matches
+from tracelens.ssh.openssh import default_list, release_of
 
+HERE = Path(__file__).parent
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"])
 PROMPT = settings(derandomize=True, max_examples=150, deadline=None)
 
@@ -308,3 +318,199 @@ def test_included_files_are_those_of_sshd(host_key: Path) -> None:
 def _plain(values: "tuple[str, ...] | list[str]") -> list[str]:
     words = [word for value in values for word in value.split()]
     return [] if words == ["none"] else words
+
+
+# What explains an outcome
+
+
+def explained(text: str, cause: str, **more: object) -> list[tuple[str, int, bool]]:
+    return [(one.option, one.line, one.certain) for one in explain(config(text), Outcome(cause, **more))]  # type: ignore[arg-type]
+
+
+DEVI = Peer(user="devi")
+PASSWORD = (Tried("password", "refused"),)
+
+
+def test_match_block_of_a_group_is_possible_only() -> None:
+    text = "PasswordAuthentication yes\nMatch Group sftponly\n ChrootDirectory /srv/sftp\n"
+    (one,) = explain(config(text), Outcome("transport-connection-lost", DEVI, tried=(Tried("password", "accepted"),)))
+    assert (one.option, one.line, one.value, one.certain) == ("ChrootDirectory", 3, "/srv/sftp", False)
+    assert one.sentence.startswith("where `Match Group sftponly` applies: ")
+
+
+def test_missing_file_makes_nothing_certain() -> None:
+    text = "Include /etc/ssh/sshd_config.d/*.conf\nPasswordAuthentication no\n"
+    (one,) = explain(config(text), Outcome("auth-password-not-allowed", DEVI, tried=PASSWORD))
+    assert (one.option, one.line, one.certain) == ("PasswordAuthentication", 2, False)
+    assert "sshd_config.d" in one.sentence
+
+
+def test_line_before_a_missing_file_is_certain() -> None:
+    text = "PasswordAuthentication no\nInclude /etc/ssh/sshd_config.d/*.conf\n"
+    assert explained(text, "auth-password-not-allowed", peer=DEVI, tried=PASSWORD) == [
+        ("PasswordAuthentication", 1, True)
+    ]
+
+
+def test_windows_groups() -> None:
+    text = "AllowGroups administrators\nAuthorizedKeysFile __PROGRAMDATA__/ssh/administrators_authorized_keys\n"
+    tried = (Tried("publickey", "refused", "ssh-ed25519"),)
+    found = explained(text, "auth-publickey-rejected", peer=DEVI, tried=tried, release=(9, 5))
+    assert [(option, line) for option, line, _ in found] == [
+        ("AllowGroups", 1),
+        ("AuthorizedKeysFile", 2),
+        ("StrictModes", 0),
+    ]
+
+
+@pytest.mark.parametrize(("release", "expected"), [((8, 7), []), ((8, 8), [("PubkeyAcceptedAlgorithms", 0, True)])])
+def test_default_depends_on_the_release(release: tuple[int, int], expected: list[tuple[str, int, bool]]) -> None:
+    tried = (Tried("publickey", "refused", "ssh-rsa"),)
+    assert explained("Port 22\n", "auth-rsa-sha1-refused", peer=DEVI, tried=tried, release=release) == expected
+
+
+def test_dump_of_sshd_has_everything(host_key: Path) -> None:
+    file = host_key.with_name("dumped")
+    file.write_text(f"HostKey {host_key}\nAllowUsers vera\nAllowUsers lena\nMACs umac-64@openssh.com\n")
+    dump = subprocess.run([str(SSHD), "-T", "-f", str(file)], capture_output=True, text=True, check=True).stdout
+    assert config(dump).is_dump
+    (one,) = explain(config(dump), Outcome("auth-password-rejected", DEVI, tried=PASSWORD))
+    assert (one.option, one.value, one.certain) == ("AllowUsers", "vera lena", True)
+    offers = {"mac_cs": ("hmac-sha2-256",), "mac_sc": ("hmac-sha2-256",)}
+    assert [option for option, _, _ in explained(dump, "kex-no-common-mac", offers=offers)] == ["MACs"]
+
+
+def test_default_lists_are_those_of_sshd(host_key: Path) -> None:
+    banner = subprocess.run([str(SSHD), "-V"], capture_output=True, text=True, check=False).stderr
+    release = release_of(f"SSH-2.0-{banner}")
+    truth = asked("Port 22\n", host_key, Peer("root", (), "h", "127.0.0.1", "127.0.0.1", 22))
+    for option in ("kexalgorithms", "ciphers", "macs", "pubkeyacceptedalgorithms"):
+        known = default_list(option, release)
+        assert known is not None
+        offered = {
+            name for name in truth[option][0].split(",") if "sntrup" not in name and not name.startswith("webauthn")
+        }
+        assert offered == {name for name in known if "sntrup" not in name}
+
+
+@pytest.mark.parametrize("value", ["+3des-cbc", "-aes*", "^aes256-cbc", "aes256-ctr,3des-cbc"])
+def test_changed_lists_are_those_of_sshd(value: str, host_key: Path) -> None:
+    truth = asked(f"Ciphers {value}\n", host_key, Peer("root", (), "h", "127.0.0.1", "127.0.0.1", 22))
+    (setting,) = Asked(config(f"Ciphers {value}\n"), Outcome("", release=(9, 2))).settings("Ciphers")
+    for name in ("aes256-ctr", "aes128-gcm@openssh.com", "3des-cbc", "aes256-cbc", "chacha20-poly1305@openssh.com"):
+        assert allowed(Asked(config(""), Outcome("", release=(9, 2))), setting, name) is (
+            name in truth["ciphers"][0].split(",")
+        )
+
+
+@PROMPT
+@given(st.sampled_from(sorted(CHECKED)), st.integers(0, 10_000), st.sampled_from(("root", "devi", None)))
+def test_no_configuration_raises(cause: str, seed: int, user: str | None) -> None:
+    tried = (*PASSWORD, Tried("publickey", "accepted", "ssh-rsa"))
+    outcome = Outcome(cause, Peer(user), (9, 2), {"cipher_cs": ("aes128-cbc",)}, tried=tried, words="pty", path="/a")
+    for one in explain(config(generated(seed)), outcome):
+        assert one.sentence
+        assert one.advice
+        assert bool(one.file) is (one.line > 0)
+
+
+# The lab's servers: the option that each was given for the failure.
+
+NAMED = {
+    **dict.fromkeys(("kex-method", "kex-method-no-dumps", "kex-method-preferred", "kex-method-new"), "KexAlgorithms"),
+    **dict.fromkeys(("kex-cipher", "kex-cipher-mask-132"), "Ciphers"),
+    **dict.fromkeys(("kex-hostkey",), "HostKey"),
+    **dict.fromkeys(("kex-hostkey-sha2-only",), "HostKeyAlgorithms"),
+    **dict.fromkeys(("kex-mac",), "MACs"),
+    **dict.fromkeys(("auth-password-deny-users",), "DenyUsers"),
+    **dict.fromkeys(("user-not-allowed",), "AllowUsers"),
+    **dict.fromkeys(("group-not-allowed",), "AllowGroups"),
+    **dict.fromkeys(("root-not-allowed",), "PermitRootLogin"),
+    **dict.fromkeys(
+        ("auth-password-not-allowed", "auth-password-not-allowed-unasked", "auth-prompts-needed"),
+        "PasswordAuthentication",
+    ),
+    **dict.fromkeys(("auth-prompts-not-allowed",), "KbdInteractiveAuthentication"),
+    **dict.fromkeys(
+        (
+            *("auth-prompts-needed-after-key", "auth-second-missing", "auth-second-missing-prompts", "none-allowed"),
+            *("auth-second-missing-key", "auth-second-missing-goes-on", "auth-second-missing-goes-on-sftp"),
+            "three-factors",
+        ),
+        "AuthenticationMethods",
+    ),
+    **dict.fromkeys(("auth-too-many", "auth-too-many-nonblocking"), "MaxAuthTries"),
+    **dict.fromkeys(("auth-grace-time",), "LoginGraceTime"),
+    **dict.fromkeys(("key-not-allowed",), "PubkeyAuthentication"),
+    **dict.fromkeys(("key-sha1", "key-sha1-nonblocking", "key-type"), "PubkeyAcceptedAlgorithms"),
+    **dict.fromkeys(("channel-max-sessions", "channel-max-sessions-sftp", "one-session"), "MaxSessions"),
+    **dict.fromkeys(("channel-forward-refused", "channel-listen-refused"), "AllowTcpForwarding"),
+    **dict.fromkeys(("permit-open",), "PermitOpen"),
+    **dict.fromkeys(("channel-pty", "channel-exec-refused"), "PermitTTY"),
+    **dict.fromkeys(("channel-env",), "AcceptEnv"),
+    **dict.fromkeys(
+        (
+            *("channel-no-subsystem", "channel-no-subsystem-nonblocking", "channel-odd-subsystem", "sftp-mute"),
+            *("sftp-no-program", "sftp-no-program-nonblocking", "sftp-dies", "sftp-denied-read-only"),
+            *("read-only-put", "denied-requests"),
+        ),
+        "Subsystem",
+    ),
+    **dict.fromkeys(
+        ("jail-bad", "jail-bad-exec", "jail-no-folder", "jail-no-file", "jail-no-program"), "ChrootDirectory"
+    ),
+    **dict.fromkeys(("forced-text", "scp-sftp-only"), "ForceCommand"),
+    **dict.fromkeys(("client-alive",), "ClientAliveInterval"),
+}
+# A configuration is not why: bad accounts, wrong secrets, what a proxy did, what the program did.
+NOT_WHY = ("auth-prompts-wrong", "auth-second-wrong", "auth-second-wrong-prompts", "client-mbedtls-cbc")
+
+
+def written(server: Sshd) -> str:
+    """The configuration that the lab gives its sshd."""
+    keys = "".join(f"HostKey /keys/{name}\n" for name in server.host_keys)
+    own = "".join(f"{line}\n" for line in server.config)
+    subsystem = f"Subsystem sftp {server.subsystem}\n" if server.subsystem else ""
+    legacy = "HostKeyAlgorithms +ssh-rsa\nPubkeyAcceptedAlgorithms +ssh-rsa\n" if server.legacy else ""
+    pam = f"UsePAM {'yes' if server.pam else 'no'}\n"
+    return f"Port 22\n{keys}StrictModes no\n{pam}{own}PasswordAuthentication yes\n{subsystem}{legacy}"
+
+
+SCENARIOS = {
+    one.id: one
+    for one in scenarios.ALL
+    if len(one.talks) == 1 and isinstance(one.talks[0].server, Sshd) and one.talks[0].expected != "none"
+}
+
+
+def test_every_scenario_with_a_configuration_of_its_own_is_here() -> None:
+    own = {id for id, one in SCENARIOS.items() if isinstance(s := one.talks[0].server, Sshd) and s.config}
+    own -= {id for id in own if id.startswith(("transport-mac", "transport-length", "transport-gcm"))}
+    assert own - set(NOT_WHY) <= set(NAMED)
+    assert set(NAMED) <= set(SCENARIOS)
+
+
+def kept() -> list[tuple[str, str]]:
+    rows = [line.split("\t") for line in (HERE / "TRUTH.tsv").read_text(encoding="utf-8").splitlines()[1:]]
+    origins = [(row[0], row[2].removeprefix("lab: ").partition(",")[0]) for row in rows if row[2].startswith("lab: ")]
+    return [(file, id) for file, id in origins if id in SCENARIOS]
+
+
+@pytest.mark.parametrize(("file", "id"), kept())
+def test_option_of_a_recorded_failure_is_named(file: str, id: str) -> None:
+    """Of the kept traces of failures with the lab's sshd: the option, or none where it is not why."""
+    server = SCENARIOS[id].talks[0].server
+    assert isinstance(server, Sshd)
+    path = HERE.parent / file if file.startswith("sample_logs") else HERE / file
+    if not path.exists():
+        path = HERE.parent / file
+    sources = find([str(path)])
+    source = next(sources)
+    assert isinstance(source, Source)
+    analysis = with_config(analyze(source), "sshd_config", [written(server).encode()])
+    found = {option.option for session in analysis.sessions for option in session.server_config}
+    certain = {option.option for session in analysis.sessions for option in session.server_config if option.certain}
+    if id in NAMED:
+        assert NAMED[id] in found
+    else:
+        assert not certain

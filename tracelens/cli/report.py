@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 
 from tracelens.cli.analyze import MASKED, analyses
 from tracelens.cli.output import exit_with_error, json_text, write_result
+from tracelens.cli.server_config import ServerConfig, configured
 from tracelens.errors import UnsafeCopy
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def report(
     anonymize: Annotated[
         bool, typer.Option("--anonymize", help="Give users, hosts, paths and keys pseudonyms, as redact does.")
     ] = False,
+    server_config: ServerConfig = None,
     since: Annotated[
         datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Of a scan: from when on a cause is new.")
     ] = None,
@@ -55,15 +57,19 @@ def report(
         exit_with_error("--brief is for Markdown: name the file .md, or give -f md")
     folder = Path(inputs[0])
     if len(inputs) == 1 and _is_scan(folder):
-        if anonymize or brief:
-            exit_with_error("--anonymize and --brief are for traces; a scan's report names files and software")
+        if anonymize or brief or server_config:
+            what = "--anonymize, --brief and --server-config are for traces"
+            exit_with_error(f"{what}; a scan's report names files and software")
         _write_archive(folder, name, since, output)
         return
     if since is not None:
         exit_with_error("--since is for the folder of a scan")
-    refuse_inputs(output, inputs)
+    if anonymize and server_config:
+        exit_with_error("--server-config names users and paths: it does not go with --anonymize")
+    refuse_inputs(output, [*inputs, *([str(server_config)] if server_config else [])])
     unusable: list[tuple[str, str]] = []
-    traces = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
+    found = analyses(inputs, unusable)
+    traces = _anonymous(inputs, unusable) if anonymize else list(configured(found, server_config))
     if traces:
         flags = "--anonymize " * anonymize + "--brief " * brief
         command = f"tracelens report {flags}-f {'md' if name == 'markdown' else name}"

@@ -10,11 +10,11 @@ _Check = Callable[[Asked], Iterator[Explanation]]
 _MAX = 12
 
 _KEX = (transport.algorithms,)
-_CHECKS: Mapping[str, tuple[_Check, ...]] = {
+CHECKS: Mapping[str, tuple[_Check, ...]] = {
     "auth-password-rejected": (logins.users,),
     "auth-keyboard-interactive-failed": (logins.users,),
     "auth-publickey-rejected": (logins.users, logins.keys),
-    "auth-rsa-sha1-refused": (logins.key_algorithms,),
+    "auth-rsa-sha1-refused": (logins.key_algorithms, logins.users),
     "auth-password-not-allowed": (logins.methods,),
     "auth-publickey-not-allowed": (logins.methods,),
     "auth-keyboard-interactive-not-allowed": (logins.methods,),
@@ -29,7 +29,6 @@ _CHECKS: Mapping[str, tuple[_Check, ...]] = {
     "kex-no-common-cipher": _KEX,
     "kex-no-common-mac": _KEX,
     "kex-no-common-compression": (transport.compression,),
-    "kex-server-disconnect": (transport.starts,),
     "channel-open-refused": (sessions.opened,),
     "channel-request-refused": (sessions.requests,),
     "channel-subsystem-refused": (sessions.subsystem,),
@@ -47,6 +46,6 @@ _CHECKS: Mapping[str, tuple[_Check, ...]] = {
 def explain(config: Config, outcome: Outcome) -> list[Explanation]:
     """The options that explain an outcome, what is certain first; what is possible only where nothing is certain."""
     asked = Asked(config, outcome)
-    found = list(dict.fromkeys(one for check in _CHECKS.get(outcome.cause, ()) for one in check(asked)))
+    found = list(dict.fromkeys(one for check in CHECKS.get(outcome.cause, ()) for one in check(asked)))
     certain = [one for one in found if one.certain]
     return (certain or found)[:_MAX]

@@ -32,6 +32,23 @@ _OLD_NAMES = {
     "hostbasedacceptedkeytypes": "hostbasedacceptedalgorithms",
     "authorizedkeysfile2": "authorizedkeysfile",
 }
+# Options that tell a configuration of sshd from any other text; all in lower case.
+_TELLING = frozenset(
+    (
+        *(
+            "passwordauthentication",
+            "pubkeyauthentication",
+            "kbdinteractiveauthentication",
+            "permitrootlogin",
+            "usepam",
+        ),
+        *("subsystem", "allowusers", "denyusers", "allowgroups", "denygroups", "authenticationmethods", "hostkey"),
+        *("chrootdirectory", "forcecommand", "authorizedkeysfile", "maxauthtries", "maxsessions", "maxstartups"),
+        *("logingracetime", "ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms"),
+        *("allowtcpforwarding", "permittty", "acceptenv", "loglevel", "strictmodes", "listenaddress", "port"),
+        *("clientaliveinterval", "clientalivecountmax", "syslogfacility", "include", "x11forwarding", "printmotd"),
+    )
+)
 # Options of which all lines count. Of all others the first line does.
 _GATHERED = frozenset(
     (
@@ -120,6 +137,11 @@ class Config(Struct, frozen=True, dict=True):
         """Whether it is the output of `sshd -T`, which has every option and no `Match` block."""
         names = {line.keyword for line in self.lines}
         return len(names) >= _DUMPED and not any(line.match for line in self.lines)
+
+    @cached_property
+    def is_sshd(self) -> bool:
+        """Whether it has any option of sshd."""
+        return any(line.keyword in _TELLING for line in (*self.lines, *self.missing))
 
     def choices(self, option: str, peer: Peer) -> list[Choice]:
         """What the option may be, the most specific first; empty where no line sets it.

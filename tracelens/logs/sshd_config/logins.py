@@ -179,7 +179,8 @@ def factors(asked: Asked) -> Iterator[Explanation]:
 
 def tries(asked: Asked) -> Iterator[Explanation]:
     """MaxAuthTries."""
-    refused = len(asked.outcome.refused)
+    # What ends the connection is not answered.
+    refused = sum(one.outcome in ("refused", "unanswered") and one.method != "none" for one in asked.outcome.tried)
     for setting in asked.settings("MaxAuthTries"):
         limit = number(setting.value)
         if limit is not None and refused <= limit + 1:

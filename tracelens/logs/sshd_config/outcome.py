@@ -26,6 +26,7 @@ class Outcome(Struct, frozen=True):
         peer: what is known of the connection.
         release: the server's release of OpenSSH.
         offers: the client's lists in key exchange, by their names in the document.
+        offers_traced: whether the trace shows them; else they are those of the client's release.
         tried: its attempts to log in.
         words: what the trace says of the failure: summary, texts, the last messages.
         verb, path: the SFTP operation that failed.
@@ -38,6 +39,7 @@ class Outcome(Struct, frozen=True):
     peer: Peer = Peer()
     release: Release | None = None
     offers: Mapping[str, tuple[str, ...]] = {}
+    offers_traced: bool = True
     tried: tuple[Tried, ...] = ()
     words: str = ""
     verb: str = ""
@@ -50,6 +52,11 @@ class Outcome(Struct, frozen=True):
     def logged_in(self) -> bool:
         """Whether an attempt was accepted."""
         return any(one.outcome == "accepted" for one in self.tried)
+
+    @property
+    def may_be_logged_in(self) -> bool:
+        """Whether an attempt was accepted, or the last one had no answer."""
+        return self.logged_in or (bool(self.tried) and self.tried[-1].outcome == "unanswered")
 
     @property
     def passed(self) -> list[str]:
@@ -84,12 +91,21 @@ class Explanation(Struct, frozen=True):
 
 
 class Setting(Struct, frozen=True):
-    """A value that an option has, or may have, for the session; `lines` is empty for the default."""
+    """A value that an option has, or may have, for the session.
+
+    Attributes:
+        option: as sshd_config(5) spells it.
+        values: its arguments.
+        lines: where it is set; empty for the default.
+        certain: whether it has this value for sure.
+        missing: an `Include` line before it, or before its absence, whose file is not here.
+    """
 
     option: str
     values: tuple[str, ...]
     lines: tuple[Line, ...]
     certain: bool
+    missing: Line | None = None
 
     @property
     def value(self) -> str:
@@ -102,6 +118,10 @@ class Setting(Struct, frozen=True):
         """The explanation that this setting is. The place is that of `line`, or of its first line."""
         at = line or (self.lines[0] if self.lines else None)
         file, number = (at.file, at.number) if at is not None else ("", 0)
+        if at is not None and at.match and not self.certain:
+            sentence = f"where `Match {named(at.match)}` applies: {sentence}"
+        if self.missing is not None:
+            sentence += f", unless the files of `Include {self.missing.value}`, which are not here, say otherwise"
         shown = value if value is not None else self.value if line is None else line.value
         return Explanation(self.option, file, number, shown, sentence, advice, certain and self.certain)
 
@@ -147,16 +167,26 @@ class Asked:
         """
         choices = self.config.choices(option, self.outcome.peer)
         for choice in choices:
-            yield Setting(option, choice.arguments, choice.lines, choice.certain and self._is_first(choice.lines[0]))
+            missing = self._missing_before(choice.lines[0])
+            yield Setting(option, choice.arguments, choice.lines, choice.certain and missing is None, missing)
         default = default if default is not None else DEFAULTS.get(option)
         ends = bool(choices) and applies_to(choices[-1].lines[0].match, self.outcome.peer) is True
         if default is not None and not ends:
-            yield Setting(option, (default,), (), not choices and self.not_given is None)
+            yield self.not_set(option, default, certain=not choices)
 
-    def _is_first(self, line: Line) -> bool:
-        """Whether no file that is not here comes before the line; the first value counts."""
+    def not_set(self, option: str, value: str = "not set", *, certain: bool = True) -> Setting:
+        """An option that no line sets."""
+        return Setting(option, (value,), (), certain and self.not_given is None, self.not_given)
+
+    def _missing_before(self, line: Line) -> Line | None:
+        """The `Include` line whose file is not here and that comes before a line: the first value counts."""
         missing = self.not_given
-        return missing is None or missing.file != line.file or missing.number > line.number
+        return missing if missing is not None and missing.file == line.file and missing.number < line.number else None
+
+
+def named(match: tuple[tuple[str, str], ...]) -> str:
+    """The criteria of `Match` as they are written."""
+    return " ".join(f"{name.title()} {patterns}".strip() for name, patterns in match)
 
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

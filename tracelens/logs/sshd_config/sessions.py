@@ -79,8 +79,7 @@ def _environment(asked: Asked) -> Iterator[Explanation]:
         if named is None or not any(matches(pattern, named[1]) for pattern in setting.values):
             yield setting.explains("only these variables are taken", advice, certain=named is not None)
     if not settings:
-        sure = asked.not_given is None
-        yield Setting("AcceptEnv", ("not set",), (), sure).explains("no variable of a client is taken", advice)
+        yield asked.not_set("AcceptEnv").explains("no variable of a client is taken", advice)
 
 
 def subsystem(asked: Asked) -> Iterator[Explanation]:
@@ -88,9 +87,8 @@ def subsystem(asked: Asked) -> Iterator[Explanation]:
     wanted = asked.outcome.subsystem or "sftp"
     if wanted in asked.config.subsystems(asked.outcome.peer):
         return
-    sure = asked.not_given is None and not asked.config.cut
     program = " internal-sftp" if wanted == "sftp" else " and its program"
-    yield Setting("Subsystem", ("not set",), (), sure).explains(
+    yield asked.not_set("Subsystem", certain=not asked.config.cut).explains(
         f"no line `Subsystem {wanted} ...` is in the configuration", f"add `Subsystem {wanted}{program}`"
     )
 
@@ -121,7 +119,7 @@ def forced(asked: Asked) -> Iterator[Explanation]:
 
 def started(asked: Asked) -> Iterator[Explanation]:
     """What may keep SFTP from starting, after its channel has opened."""
-    is_text = "text" in asked.outcome.words
+    is_text = "sent text" in asked.outcome.words
     for setting in _program(asked):
         if setting.option == "ForceCommand" and not _is_sftp(setting):
             yield setting.explains(
@@ -143,8 +141,10 @@ def _external(asked: Asked, setting: Setting) -> Iterator[Explanation]:
         )
     if not jails:
         yield setting.explains(
-            "this program is the SFTP server: where it is not there or does not run, SFTP does not start",
-            f"see whether {setting.values[0] if setting.values else 'it'} is there and runs, or use internal-sftp",
+            "the user's shell starts this program: where it is not there, or the shell starts nothing (/bin/false, "
+            "nologin), SFTP does not start",
+            f"see whether {setting.values[0] if setting.values else 'it'} is there and runs, or set `Subsystem sftp "
+            "internal-sftp`, which needs neither",
             certain=False,
             value=value,
         )

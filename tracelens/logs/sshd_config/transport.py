@@ -34,25 +34,27 @@ def algorithms(asked: Asked) -> Iterator[Explanation]:
 
 
 def _list_without_common(asked: Asked, option: str) -> Iterator[Explanation]:
-    offered = [
-        name
-        for kind in _LISTS[option]
-        for name in asked.outcome.offers.get(kind, ())
-        if not name.startswith(_MARKERS) and name != "none"
-    ]
+    offers = [_methods(asked, kind) for kind in _LISTS[option]]
     for setting in asked.settings(option, default="default"):
-        known = {name: allowed(asked, setting, name) for name in dict.fromkeys(offered)}
-        has = list(known.values())
-        if True in has or (not setting.lines and (not has or None in has)):
+        lists = [{name: allowed(asked, setting, name) for name in offer} for offer in offers]
+        # The list of one direction without a common name is enough.
+        known = next((names for names in lists if True not in names.values()), None)
+        if known is None or (not setting.lines and (not known or None in known.values())):
             continue
+        has = list(known.values())
         what = "the list" if setting.lines else "the default list of this release"
         client = f"{len(known)} that the client offers, {', '.join(list(known)[:3])}{' ...' if len(known) > 3 else ''}"
         yield setting.explains(
             f"{what} has none of the {client}" if known else "only these are offered",
             f"add to {option} one that both have, or update the client",
-            certain=bool(has) and None not in has,
+            certain=bool(has) and None not in has and asked.outcome.offers_traced,
             value=setting.value if setting.lines else "not set",
         )
+
+
+def _methods(asked: Asked, kind: str) -> list[str]:
+    offer = asked.outcome.offers.get(kind, ())
+    return [name for name in dict.fromkeys(offer) if not name.startswith(_MARKERS) and name != "none"]
 
 
 def _host_keys(asked: Asked) -> Iterator[Explanation]:
@@ -149,8 +151,8 @@ def starts(asked: Asked) -> Iterator[Explanation]:
 
 
 def account(asked: Asked) -> Iterator[Explanation]:
-    """UsePAM, where a session ends right after its login."""
-    for setting in asked.settings("UsePAM") if asked.outcome.logged_in else ():
+    """UsePAM, where a session ends with its login, or right after it."""
+    for setting in asked.settings("UsePAM") if asked.outcome.may_be_logged_in else ():
         if setting.value.lower() == "yes":
             yield setting.explains(
                 "PAM may refuse the account or the session after the login: expired, locked, limits",
