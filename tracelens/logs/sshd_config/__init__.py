@@ -8,7 +8,9 @@ option may be the reason of which root cause, in terms of `outcome`.
 """
 
 from tracelens.logs.sshd_config.explain import explain
-from tracelens.logs.sshd_config.lines import Config, Peer, read, split
+from tracelens.logs.sshd_config.lines import Config, Peer, criteria, keywords, read, split
 from tracelens.logs.sshd_config.outcome import Explanation, Outcome, Tried
 
-__all__ = ["Config", "Explanation", "Outcome", "Peer", "Tried", "explain", "read", "split"]
+__all__ = [
+    "Config", "Explanation", "Outcome", "Peer", "Tried", "criteria", "explain", "keywords", "read", "split",
+]  # fmt: skip

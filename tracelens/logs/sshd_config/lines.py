@@ -9,8 +9,9 @@ there are several choices, and none is certain.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
+from pathlib import Path
 from posixpath import basename
 
 from msgspec import Struct
@@ -32,23 +33,6 @@ _OLD_NAMES = {
     "hostbasedacceptedkeytypes": "hostbasedacceptedalgorithms",
     "authorizedkeysfile2": "authorizedkeysfile",
 }
-# Options that tell a configuration of sshd from any other text; all in lower case.
-_TELLING = frozenset(
-    (
-        *(
-            "passwordauthentication",
-            "pubkeyauthentication",
-            "kbdinteractiveauthentication",
-            "permitrootlogin",
-            "usepam",
-        ),
-        *("subsystem", "allowusers", "denyusers", "allowgroups", "denygroups", "authenticationmethods", "hostkey"),
-        *("chrootdirectory", "forcecommand", "authorizedkeysfile", "maxauthtries", "maxsessions", "maxstartups"),
-        *("logingracetime", "ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms"),
-        *("allowtcpforwarding", "permittty", "acceptenv", "loglevel", "strictmodes", "listenaddress", "port"),
-        *("clientaliveinterval", "clientalivecountmax", "syslogfacility", "include", "x11forwarding", "printmotd"),
-    )
-)
 # Options of which all lines count. Of all others the first line does.
 _GATHERED = frozenset(
     (
@@ -56,6 +40,12 @@ _GATHERED = frozenset(
         *("hostkey", "hostcertificate", "listenaddress", "port"),
     )
 )
+
+
+@cache
+def keywords() -> frozenset[str]:
+    """All options of sshd, of any release, in lower case."""
+    return frozenset(Path(__file__).with_name("keywords.txt").read_text(encoding="utf-8").split())
 
 
 class Peer(Struct, frozen=True):
@@ -140,8 +130,9 @@ class Config(Struct, frozen=True, dict=True):
 
     @cached_property
     def is_sshd(self) -> bool:
-        """Whether it has any option of sshd."""
-        return any(line.keyword in _TELLING for line in (*self.lines, *self.missing))
+        """Whether most of its lines are options of sshd, which no other text is."""
+        lines = (*self.lines, *self.missing)
+        return 2 * sum(line.keyword in keywords() for line in lines) > len(lines)
 
     def choices(self, option: str, peer: Peer) -> list[Choice]:
         """What the option may be, the most specific first; empty where no line sets it.
