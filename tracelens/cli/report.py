@@ -64,12 +64,12 @@ def report(
         return
     if since is not None:
         exit_with_error("--since is for the folder of a scan")
-    if anonymize and server_config:
-        exit_with_error("--server-config names users and paths: it does not go with --anonymize")
     refuse_inputs(output, [*inputs, *([str(server_config)] if server_config else [])])
     unusable: list[tuple[str, str]] = []
-    found = analyses(inputs, unusable)
-    traces = _anonymous(inputs, unusable) if anonymize else list(configured(found, server_config))
+    if anonymize:
+        traces = _anonymous(inputs, unusable, server_config)
+    else:
+        traces = list(configured(analyses(inputs, unusable), server_config))
     if traces:
         flags = "--anonymize " * anonymize + "--brief " * brief
         command = f"tracelens report {flags}-f {'md' if name == 'markdown' else name}"
@@ -109,7 +109,7 @@ def _write_archive(folder: Path, format: str, since: datetime | None, output: Pa
     write_result(text, output)
 
 
-def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> "list[Analysis]":
+def _anonymous(inputs: list[str], unusable: list[tuple[str, str]], server_config: Path | None) -> "list[Analysis]":
     """The analyses of copies that `redact` makes, with lines, size and hash those of the inputs, which get numbers."""
     from tracelens.inputs import Source, find
     from tracelens.redact import Redaction
@@ -126,7 +126,8 @@ def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> "list[Anal
         for origin in find(inputs):
             if isinstance(origin, Source) and origin.name in names:
                 redaction.survey(origin)
-        return [_anonymized(original, names[original.name], redaction) for original in originals]
+        copies = [_anonymized(original, names[original.name], redaction) for original in originals]
+        return list(configured(copies, server_config, redaction))
 
 
 def _anonymized(original: "Analysis", name: str, redaction: "Redaction") -> "Analysis":

@@ -11,6 +11,7 @@ from tracelens.cli.output import exit_with_error, reason, warn
 if TYPE_CHECKING:
     from tracelens.analysis import Analysis
     from tracelens.logs.sshd_config import Config
+    from tracelens.redact import Redaction
 
 ServerConfig = Annotated[
     Path | None,
@@ -18,19 +19,27 @@ ServerConfig = Annotated[
 ]
 
 
-def configured(analyses: "Iterable[Analysis]", file: Path | None) -> "Iterator[Analysis]":
-    """The analyses, each with what the server's configuration explains; as they are where none is given."""
+def configured(
+    analyses: "Iterable[Analysis]", file: Path | None, redaction: "Redaction | None" = None
+) -> "Iterator[Analysis]":
+    """The analyses, each with what the server's configuration explains; as they are where none is given.
+
+    Args:
+        analyses: the analyses.
+        file: the configuration.
+        redaction: gives pseudonyms to what the configuration names; those that the analyses have.
+    """
     if file is None:
         yield from analyses
         return
     from tracelens.analysis.server_config import with_options
 
-    config = _read(file)
+    config = _read(file, redaction)
     for analysis in analyses:
         yield with_options(analysis, config)
 
 
-def _read(file: Path) -> "Config":
+def _read(file: Path, redaction: "Redaction | None") -> "Config":
     """The configuration of a file, of a folder or of an archive, with the files that it includes."""
     from tracelens.errors import TracelensError
     from tracelens.inputs import Source, find, read_text
@@ -45,6 +54,8 @@ def _read(file: Path) -> "Config":
             texts[found.name] = list(_beginning(read_text(found.chunks()).blocks))
         except TracelensError as error:
             exit_with_error(f"{found.name}: {reason(error)}")
+    if redaction is not None:
+        texts = redaction.configurations(texts)
     name = min(texts, key=lambda name: not Path(name.rpartition("!")[2]).name.startswith("sshd_config"), default="")
     config = read(name, texts.pop(name, []), texts)
     if not config.is_sshd:

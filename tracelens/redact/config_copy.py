@@ -6,6 +6,7 @@ Each line stays where it is, so that line numbers are those of the original.
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_network
 
 from tracelens import secrets
 from tracelens.logs.sshd_config import criteria, keywords, split
@@ -26,6 +27,7 @@ _PATHS = frozenset(
 _COMMANDS = frozenset(("forcecommand", "authorizedkeyscommand", "authorizedprincipalscommand", "subsystem"))
 _TEXTS = frozenset(("versionaddendum", "rdomain"))
 _OF_CRITERION = {"user": "user", "group": "group", "host": "host", "address": "host", "localaddress": "host"}
+_NETWORK = re.compile(r"([0-9A-Fa-f.:]{2,45})/([0-9]{1,3})\b")
 _WORD = re.compile(r"[^\s,!*?@]+")
 
 
@@ -100,11 +102,20 @@ class ConfigCopy:
         names, value = self._names, _bytes(word)
         if names is None or not kind:
             return word
-        if kind in ("user", "group"):
-            return _text(names.words(value))
+        if _NETWORK.search(word):
+            return _NETWORK.sub(self._network, word)
         if kind == "path":
             return _text(names.path(value)) if "/" in word or "\\" in word else _text(names.same_length(value))
         return _text(names.words(value))
+
+    def _network(self, found: "re.Match[str]") -> str:
+        """A network of the same size, with a pseudonym for its address."""
+        assert self._names is not None
+        try:
+            ip_network(found[0], strict=False)
+            return str(ip_network(f"{_text(self._names.address(_bytes(found[1])))}/{found[2]}", strict=False))
+        except ValueError:
+            return _text(self._names.words(_bytes(found[0])))
 
 
 def _kind(keyword: str) -> str:

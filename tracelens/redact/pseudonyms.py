@@ -253,7 +253,7 @@ class Pseudonyms:
                 continue
             old = value.encode()
             if name.startswith("key_ex.fingerprint"):
-                new = self._fingerprint(old)
+                new = self.fingerprint(old)
             elif name.startswith("key_ex."):
                 continue
             elif "banner" in name.rpartition(".")[2]:
@@ -286,7 +286,12 @@ class Pseudonyms:
         self.learn("host", value)
         return value
 
-    def _fingerprint(self, value: bytes) -> bytes:
+    def host(self, value: bytes) -> bytes:
+        """The pseudonym of a host's name or address."""
+        return self._name("host", value)
+
+    def fingerprint(self, value: bytes) -> bytes:
+        """The pseudonym of a key's fingerprint."""
         known = self.names.get(value)
         if known is not None:
             return known[1]
