@@ -102,6 +102,9 @@ class ConfigCopy:
         names, value = self._names, _bytes(word)
         if names is None or not kind:
             return word
+        if kind == "user" and "@" in word:
+            user, _, place = word.rpartition("@")
+            return f"{self._named(kind, user)}@{self._named('host', place)}"
         if _NETWORK.search(word):
             return _NETWORK.sub(self._network, word)
         if kind == "path":
