@@ -298,6 +298,18 @@ class LogFile(Struct, frozen=True):
     damage: Annotated[str | None, means("why it ended early; null where it is whole")]
 
 
+class ServerOption(Struct, frozen=True):
+    """An option of the server's configuration that explains how the session ended."""
+
+    file: Annotated[str, means("the configuration, as it was named; empty where the option is not set")]
+    line: Annotated[int, means("1-based line of that file; 0 where the option is not set")]
+    option: Annotated[str, means("as sshd_config(5) spells it")]
+    value: Annotated[str, means("its value or the default")]
+    sentence: Annotated[str, means("what that does to the session")]
+    advice: Annotated[str, means("what the server's administrator can do")]
+    certain: Annotated[bool, means("whether the configuration alone decides it; else it is possible")]
+
+
 class SkippedRule(Struct, frozen=True):
     """A rule that could not be applied, and the trace contexts that it needs."""
 
@@ -351,6 +363,9 @@ class Session(Struct, frozen=True, omit_defaults=True):
     left: Annotated[Left, means("what was unfinished, without a failure; `open`: the trace shows no end")] = ""
     server: Annotated[ServerSide | None, means("the same connection in the server's log")] = None
     no_server: Annotated[str | None, means("why no connection of the server's log is this session")] = None
+    server_config: Annotated[
+        tuple[ServerOption, ...], means("options of the server's configuration that explain how it ended")
+    ] = ()
 
     @property
     def root(self) -> Finding | None:

@@ -10,6 +10,7 @@ import typer
 
 from tracelens.cli.options import PRINTED_AS, Inputs, OutputFile, ServerLog, ShowSecrets
 from tracelens.cli.output import print_result, reason, warn, write_result
+from tracelens.cli.server_config import ServerConfig, configured
 from tracelens.errors import TracelensError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def analyze(
         typer.Option("--jobs", "-j", min=1, help="How many processes may read a large file; by default one a core."),
     ] = None,
     server_log: ServerLog = None,
+    server_config: ServerConfig = None,
     show_secrets: ShowSecrets = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 where a root cause was found.")] = False,
 ) -> None:
@@ -49,10 +51,11 @@ def analyze(
     unusable: list[tuple[str, str]] = []
     causes = 0
     parts: list[str] = []
-    refuse_inputs(output, [*inputs, *(server_log or [])])
+    refuse_inputs(output, [*inputs, *(server_log or []), *([str(server_config)] if server_config else [])])
     if show_secrets:
         warn("--show-secrets: what follows holds passwords and other secrets; do not send it")
-    for analysis in analyses(inputs, unusable, jobs, show_secrets=show_secrets, server_logs=server_log):
+    read = analyses(inputs, unusable, jobs, show_secrets=show_secrets, server_logs=server_log)
+    for analysis in configured(read, server_config):
         causes += len(analysis.root_causes)
         if name != "text":
             kept.append(analysis)
