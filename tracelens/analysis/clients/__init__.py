@@ -1,0 +1,88 @@
+"""A client's own log (`ssh -v`, `curl -v`) -> an analysis, as if its sessions had been traced.
+
+The sessions are built from what the log tells, in the terms of a trace, so that rules, reports and comparisons work on
+them as they are. What is quoted are the log's own lines.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tracelens import rules, secrets
+from tracelens.analysis import builder
+from tracelens.analysis.clients import ssh
+from tracelens.analysis.document import Analysis, Error, Finding, Quote, Source, Versions
+from tracelens.analysis.document import Session as SessionPart
+from tracelens.analysis.document import Trace as TracePart
+
+from tracelens.logs import ssh_verbose
+from tracelens.logs.model import Run
+from tracelens.rules.engine import diagnose
+from tracelens.sessions import Session
+from tracelens.sessions.sequence import Steps
+
+READERS: dict[str, Callable[[Iterable[bytes]], list[Run]]] = {
+    ssh_verbose.PROGRAM: ssh_verbose.runs,
+}
+"""Kind of log -> what reads its runs."""
+T = TypeVar("T", bound=Struct)
+
+
+def analyze(source: Source, runs: Sequence[Run], *, show_secrets: bool = False) -> Analysis:
+    """The analysis of a client's log.
+
+    Args:
+        source: the input.
+        runs: of one program, at least one.
+        show_secrets: whether the document holds what it hides otherwise.
+    """
+    steps = Steps()
+    sessions = [_SESSIONS[run.program](run, steps.observe) for run in runs]
+    for number, session in enumerate(sessions, 1):
+        session.number = number
+    diagnoses = diagnose(sessions, rules.load())
+    hide = str if show_secrets else secrets.without_credentials
+    parts = builder.Builder(hide, int, _alone, steps, show_secrets)
+    words = {event.line: event.text for run in runs for event in run.events}
+    return Analysis(
+        source=replace(source, kind=runs[0].program),
+        holds=builder.holdings(sessions, ()),
+        trace=_trace(sessions),
+        sessions=tuple(
+            _in_own_words(parts.session(*pair), words, hide) for pair in zip(sessions, diagnoses, strict=True)
+        ),
+        comparisons=(),
+        notices=(),
+    )
+
+
+def _alone(line: int) -> None:
+    """No line has several records."""
+
+
+def _trace(sessions: Sequence[Session]) -> TracePart:
+    """There is no trace: all counts are 0."""
+    return TracePart(Versions(None, None), (), 0, 0, 0, 0, 0, 0, 0, 0, "normal")
+
+
+def _in_own_words(session: SessionPart, words: dict[int, str], hide: Callable[[str], str]) -> SessionPart:
+    """The session with the log's own lines as evidence, in place of the words of a trace."""
+
+    def quoted(part: T, line: int) -> T:
+        return replace(part, text=hide(words[line])) if line in words else part
+
+    def evidence(finding: Finding) -> Finding:
+        return replace(finding, evidence=tuple(quoted(quote, quote.line) for quote in finding.evidence))
+
+    unexplained: Quote | None = session.unexplained
+    errors: tuple[Error, ...] = tuple(quoted(error, error.line) for error in session.errors)
+    return replace(
+        session,
+        findings=tuple(map(evidence, session.findings)),
+        noise_findings=tuple(map(evidence, session.noise_findings)),
+        unexplained=unexplained and quoted(unexplained, unexplained.line),
+        errors=errors,
+        skipped_rules=(),
+    )
