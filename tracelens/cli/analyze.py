@@ -74,11 +74,16 @@ def analyze(
 
 
 def analyses(
-    inputs: list[str], unusable: list[tuple[str, str]], jobs: int | None = None, *, show_secrets: bool = False
+    inputs: list[str],
+    unusable: list[tuple[str, str]],
+    jobs: int | None = None,
+    *,
+    show_secrets: bool = False,
+    clients: tuple[str, ...] = ("curl -v",),
 ) -> "Iterator[Analysis]":
     """The analysis of each input.
 
-    What could not be used, or not as a whole, is reported on stderr at once, and added to `unusable` as (name, reason).
+    `clients` are those whose own log is taken in place of a trace. What could not be used, or not as a whole, is reported on stderr at once, and added to `unusable` as (name, reason).
     """
     from tracelens import analysis, rules
     from tracelens.inputs import Source, find
@@ -88,7 +93,7 @@ def analyses(
     for found in find(inputs):
         if isinstance(found, Source):
             try:
-                result = analysis.analyze(found, jobs=jobs or parallel.cores(), show_secrets=show_secrets)
+                result = analysis.analyze(found, jobs=jobs or parallel.cores(), show_secrets=show_secrets, clients=clients)
             except TracelensError as error:
                 name, why = found.name, reason(error)
             else:

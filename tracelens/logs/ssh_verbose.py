@@ -24,6 +24,18 @@ _KEY = re.compile(r"(?:^|\s)(?:([A-Za-z0-9_@.-]+)\s+)?((?:SHA256|MD5):\S{10,128}
 _TYPES = {"RSA": "ssh-rsa", "DSA": "ssh-dss", "ED25519": "ssh-ed25519", "ECDSA": "ecdsa-sha2-nistp256"}
 
 
+_LOOK = re.compile(
+    rb"^(?:[^\n]{0,80}? )??(?:debug1: (?:Connecting to |Connection established|Authenticating to |Local version string "
+    rb"SSH-|kex: |Next authentication method: )|OpenSSH_[\w.]{1,40}[^\n]{0,80}, (?:OpenSSL|LibreSSL|without))",
+    re.MULTILINE,
+)
+
+
+def looks_like(head: bytes) -> bool:
+    """Whether the first bytes of a file are of such a log; sshd's own debug lines are not."""
+    return _LOOK.search(head) is not None and b"debug1: sshd version" not in head and b"[preauth]" not in head
+
+
 def runs(blocks: Iterable[bytes]) -> list[Run]:
     """The runs of the program in a log, in order; a run of ssh begins where it names its version or connects.
 
@@ -42,7 +54,7 @@ def runs(blocks: Iterable[bytes]) -> list[Run]:
         else:
             run.beyond += 1
             run.events[-1] = event  # how it ended
-    return [run for run in found if run.has("connecting", "banner_received", "refused", "agreed_kex", "authenticated")]
+    return [run for run in found if run.has("connecting", "connect_given_up", "banner_received", "refused", "agreed_kex", "authenticated")]
 
 
 def _begins(run: Run, event: Event) -> bool:

@@ -4,6 +4,7 @@ The sessions are built from what the log tells, in the terms of a trace, so that
 them as they are. What is quoted are the log's own lines.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -27,7 +28,15 @@ READERS: dict[str, Callable[[Iterable[bytes]], list[Run]]] = {
     ssh_verbose.PROGRAM: ssh_verbose.runs,
 }
 """Kind of log -> what reads its runs."""
+_SESSIONS = {ssh_verbose.PROGRAM: ssh.session}
+_LOOKS = {ssh_verbose.PROGRAM: ssh_verbose.looks_like}
+_LIBSSH2 = re.compile(r"(?i)libssh2|IRIS|SetTraceMask|\btrace\b")
 T = TypeVar("T", bound=Struct)
+
+
+def kind(head: bytes) -> str | None:
+    """Which client's log the first bytes are of, None where they are of none."""
+    return next((program for program, looks_like in _LOOKS.items() if looks_like(head)), None)
 
 
 def analyze(source: Source, runs: Sequence[Run], *, show_secrets: bool = False) -> Analysis:
@@ -51,7 +60,8 @@ def analyze(source: Source, runs: Sequence[Run], *, show_secrets: bool = False) 
         holds=builder.holdings(sessions, ()),
         trace=_trace(sessions),
         sessions=tuple(
-            _in_own_words(parts.session(*pair), words, hide) for pair in zip(sessions, diagnoses, strict=True)
+            _in_own_words(parts.session(*pair), words, hide, by_libssh2=not pair[0].foreign)
+            for pair in zip(sessions, diagnoses, strict=True)
         ),
         comparisons=(),
         notices=(),
@@ -67,14 +77,28 @@ def _trace(sessions: Sequence[Session]) -> TracePart:
     return TracePart(Versions(None, None), (), 0, 0, 0, 0, 0, 0, 0, 0, "normal")
 
 
-def _in_own_words(session: SessionPart, words: dict[int, str], hide: Callable[[str], str]) -> SessionPart:
+def _without_libssh2(finding: Finding) -> Finding:
+    """A finding about a client that is no libssh2: without what it says of libssh2 and its callers."""
+    sentences = re.split(r"(?<=[.]) (?=[A-Z])", finding.summary)
+    own = [sentence for sentence in sentences if not _LIBSSH2.search(sentence)]
+    return replace(
+        finding,
+        summary=" ".join(own) or finding.summary,
+        advice=tuple(advice for advice in finding.advice if not _LIBSSH2.search(advice.action)),
+    )
+
+
+def _in_own_words(
+    session: SessionPart, words: dict[int, str], hide: Callable[[str], str], *, by_libssh2: bool
+) -> SessionPart:
     """The session with the log's own lines as evidence, in place of the words of a trace."""
 
     def quoted(part: T, line: int) -> T:
         return replace(part, text=hide(words[line])) if line in words else part
 
     def evidence(finding: Finding) -> Finding:
-        return replace(finding, evidence=tuple(quoted(quote, quote.line) for quote in finding.evidence))
+        finding = replace(finding, evidence=tuple(quoted(quote, quote.line) for quote in finding.evidence))
+        return finding if by_libssh2 else _without_libssh2(finding)
 
     unexplained: Quote | None = session.unexplained
     errors: tuple[Error, ...] = tuple(quoted(error, error.line) for error in session.errors)

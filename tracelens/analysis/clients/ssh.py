@@ -21,7 +21,6 @@ _KINDS = {
 _LISTS = ("kex", "hostkey", "cipher_cs", "cipher_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc", "lang_cs", "lang_sc")
 # Messages of which -vvv prints the number and no other line says more.
 _PLAIN = {5, 6, 21, 30, 31, 32, 33, 34, 90, 91, 96, 97}
-_NO_MAC = "<implicit>"
 # How a run ends; where none of these comes, the log was cut off.
 _ENDS = {
     "exited", "denied", "no_common", "host_key_refused", "connect_given_up", "disconnected", "lost", "timed_out",
@@ -109,8 +108,7 @@ class _SshRun:
             return
         direction = event.name[-2:]
         for field, name in (("cipher", "cipher"), ("mac", "mac"), ("compression", "comp")):
-            if (value := _text(event, field)) != _NO_MAC:
-                self.told.agreed(event.line, f"{name}_{direction}", value)
+            self.told.agreed(event.line, f"{name}_{direction}", _text(event, field))
 
     def no_common(self, event: Event) -> None:
         """The lists have no common member: where only the server's is named, the client's is not known."""
