@@ -127,6 +127,10 @@ class Run(Struct):
         """Whether it has an event with one of these names."""
         return any(event.name in names for event in self.events)
 
+    def last(self, *names: str) -> Event | None:
+        """The last event with one of these names."""
+        return next((event for event in reversed(self.events) if event.name in names), None)
+
     def first(self, field: str) -> Value | None:
         """The first value that an event has for a field, such as `host`."""
         return next((event.fields[field] for event in self.events if event.fields.get(field)), None)

@@ -8,7 +8,7 @@ from tracelens.logs.ssh_verbose import key
 from tracelens.sessions import Session
 from tracelens.sessions.state import Observer
 
-_CONTEXTS = ("Key Ex", "Userauth", "Conn")
+_CONTEXTS = ("Transport", "Failure Event", "Key Ex", "Userauth", "Conn")
 # What `no matching X found` is about.
 _KINDS = {
     "key exchange method": ("kex",),
@@ -33,8 +33,7 @@ class _SshRun:
 
     def __init__(self, run: Run, observer: Observer | None) -> None:
         self.run = run
-        self.told = Telling(run.events[0].line, observer)
-        self.told.session.foreign = True
+        self.told = Telling(run, observer)
         self.user = ""
         self.method = "none"
         self.key, self.algorithm = ("", ""), ""
@@ -188,6 +187,8 @@ class _SshRun:
         if self.method == "publickey":
             fields |= {"has_signature": self.signs, "algorithm": self._algorithm(), "fingerprint": self.key[1]}
         self.told.message(line, "client", 50, **fields)
+        if self.method == "password":
+            self.told.session.login.attempts[-1].blank = False  # ssh asks its user for one
         self.asked, self.signs = True, False
 
     def partial_success(self, event: Event) -> None:
@@ -320,3 +321,8 @@ _STEPS: dict[str, Callable[[_SshRun, Event], None]] = {
 def session(run: Run, observer: Observer | None = None) -> Session:
     """The session of a run."""
     return _SshRun(run, observer).session()
+
+
+def not_reached(run: Run) -> Event | None:
+    """The line that says why ssh came to no server; None where it came to one."""
+    return run.last("connect_given_up", "connect_failed") if not run.has("connected") else None

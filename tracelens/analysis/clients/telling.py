@@ -3,6 +3,7 @@
 from typing import Literal
 
 from tracelens.libssh2.events import Event
+from tracelens.logs.model import Run
 from tracelens.reader.packets import Packet
 from tracelens.sessions import Session
 from tracelens.sessions.failures import classify_failures
@@ -16,7 +17,6 @@ _AGREED = {
     "kex": "kex", "hostkey": "hostkey", "cipher_cs": "crypt_cs", "cipher_sc": "crypt_sc",
     "mac_cs": "mac_cs", "mac_sc": "mac_sc", "comp_cs": "comp_cs", "comp_sc": "comp_sc",
 }  # fmt: skip
-_GENERAL = ("Transport", "Failure Event")
 _SIZE = 64  # of a message, which no log prints
 
 
@@ -24,12 +24,13 @@ class Telling:
     """A session in the making, told by a log instead of a trace.
 
     Args:
-        line: where it begins.
+        run: the client's run.
         observer: what watches it, as `Assembly` has it.
     """
 
-    def __init__(self, line: int, observer: Observer | None = None) -> None:
-        self.state = State.begin(line, None, observer)
+    def __init__(self, run: Run, observer: Observer | None = None) -> None:
+        self.state = State.begin(run.events[0].line, None, observer)
+        self.session.told_by = run.program
         self.time: float | None = None
 
     @property
@@ -70,15 +71,18 @@ class Telling:
         """The client ends the session by itself."""
         self.text(line, "Transport", "transport.session_freed", "Freeing session resource")
 
-    def finish(self, *, ended: bool, contexts: tuple[str, ...] = ()) -> Session:
+    def finish(self, *, ended: bool, contexts: tuple[str, ...]) -> Session:
         """The session, judged.
 
         Args:
             ended: whether the log shows how it ended; if not, more may have followed.
             contexts: libssh2's subsystems of which the log would show all that matters.
         """
-        self.session.traced.update(_GENERAL, contexts)
+        self.session.traced = set(contexts)
         session = classify_failures(self.state, cut=not ended)
-        session.number = 1
+        if not ended and session.ending.failed is None:
+            session.ending.left = session.ending.left or "open session"
+        if session.banner.server is None and not session.kex.done:
+            session.ending.left = ""  # nothing came, and the log does not say how long the client waited
         return session
 
