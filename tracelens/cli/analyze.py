@@ -84,17 +84,19 @@ def analyses(
     *,
     show_secrets: bool = False,
     server_logs: list[str] | None = None,
+    clients: tuple[str, ...] = ("curl -v",),
 ) -> "Iterator[Analysis]":
     """The analysis of each input, with the server's side where its logs are given.
 
-    What could not be used, or not as a whole, is reported on stderr at once, and added to `unusable` as (name, reason).
+    `clients` are those whose own log is taken in place of a trace. What could not be used, or not as a whole, is
+    reported on stderr at once, and added to `unusable` as (name, reason).
     """
     if not server_logs:
-        yield from _analyses(inputs, unusable, jobs, show_secrets=show_secrets)
+        yield from _analyses(inputs, unusable, jobs, clients, show_secrets=show_secrets)
         return
     known: set[bytes] = set()
     modified: dict[str, float | None] = {}
-    alone = list(_analyses(inputs, unusable, jobs, show_secrets=show_secrets, known=known, modified=modified))
+    alone = list(_analyses(inputs, unusable, jobs, clients, show_secrets=show_secrets, known=known, modified=modified))
     yield from with_server_logs(alone, server_logs, unusable, set() if show_secrets else known, modified)
 
 
@@ -120,6 +122,7 @@ def _analyses(
     inputs: list[str],
     unusable: list[tuple[str, str]],
     jobs: int | None,
+    clients: tuple[str, ...],
     *,
     show_secrets: bool = False,
     known: set[bytes] | None = None,
@@ -133,7 +136,9 @@ def _analyses(
     for found in find(inputs):
         if isinstance(found, Source):
             try:
-                result = analysis.analyze(found, jobs=jobs or parallel.cores(), show_secrets=show_secrets, known=known)
+                result = analysis.analyze(
+                    found, jobs=jobs or parallel.cores(), show_secrets=show_secrets, clients=clients, known=known
+                )
             except TracelensError as error:
                 name, why = found.name, reason(error)
             else:
