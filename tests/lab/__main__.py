@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab import check, kept, libssh2, premises, truth
+from tests.lab import check, kept, libssh2, premises, server_logs, truth
 from tests.lab.programs.recording import ProgramRecording
 from tests.lab.programs.scenario import ProgramScenario
 from tests.lab.recording import ClientDiedError, Recording, record
@@ -30,6 +30,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--version", action="append", default=[], choices=tuple(libssh2.SOURCES))
     parser.add_argument("--quick", action="store_true", help="every scenario with one version only, in turn")
     parser.add_argument("--programs", action="store_true", help="only packaged programs: curl, PHP, Perl, git, ...")
+    parser.add_argument(
+        "--server-log",
+        choices=server_logs.LEVELS,
+        default="",
+        help="sshd logs so much, through syslog; without, what it prints itself at VERBOSE: without times",
+    )
     parser.add_argument("--list", action="store_true", help="print the scenarios and end")
     parser.add_argument("--check", action="store_true", help="diagnose each trace and print how it went")
     parser.add_argument("--readme", action="store_true", help="put the outcome of this --check into README.md")
@@ -84,10 +90,10 @@ def runnable(pairs: Iterable[Pair]) -> tuple[list[Pair], list[str]]:
     return able, [f"{count} traces; apt-get install {packages}" for packages, count in lacking.items()]
 
 
-def run(pairs: list[Pair], out: Path) -> list[str]:
+def run(pairs: list[Pair], out: Path, log_level: str = "") -> list[str]:
     """Records all, several at a time, and writes their truth in the given order; returns what could not be recorded."""
     libssh2.libraries(dict.fromkeys(version for _, version in pairs))
-    with premises.open_site() as site:
+    with premises.open_site(log_level=log_level) as site:
         pool = ThreadPoolExecutor(WORKERS)
         try:
             results = list(pool.map(lambda pair: _record(pair, site, out), pairs))
@@ -143,7 +149,7 @@ def main() -> int:
         pairs, skipped = runnable(pairs)
         for line in skipped:
             print("skipped:", line, file=sys.stderr)
-        failed = [] if options.recorded else run(pairs, out)
+        failed = [] if options.recorded else run(pairs, out, options.server_log)
         for line in failed:
             print("not recorded:", line, file=sys.stderr)
         verdicts = check.judge(out) if options.check or options.recorded else []

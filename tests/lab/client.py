@@ -43,6 +43,7 @@ class Client:
         self._keep: list[object] = []  # callbacks: ctypes would free them under libssh2's feet
         self._socket = socket.create_connection(("127.0.0.1", plan["port"]), timeout=10)
         self._socket.settimeout(None)
+        self._port = self._socket.getsockname()[1]
         self.session: int = lib["session_init_ex"](*self._allocators(), None)
         if write is not None:
             self._keep.append(handler := binding.TraceHandler(self._record))
@@ -69,7 +70,7 @@ class Client:
         if self._plan.get("leave") != "abrupt":
             self._leave()
         self._socket.close()
-        return {"steps": report, **facts}
+        return {"steps": report, "port": self._port, **facts}
 
     # --- steps: session and authentication
 

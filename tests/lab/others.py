@@ -88,7 +88,7 @@ class Proftpd:
         libraries = ":".join(str(path) for path in unpacked.glob("usr/lib/*-linux-gnu"))
         with (folder / "out").open("wb") as out, site.running(command, out, LD_LIBRARY_PATH=libraries):
             wait_until(lambda: listens(port), f"ProFTPD (log: {log})", 30)
-            yield Running(port)
+            yield Running(port, logs=(folder / "sftp.log", log))
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Lshd:
         ]
         with log.open("wb") as out, site.running(command, out, SEXP_CONV="/usr/bin/sexp-conv", **seed):
             wait_until(lambda: listens(port), f"lshd (log: {log})", 30)
-            yield Running(port)
+            yield Running(port, logs=(log,))
 
 
 def _lsh_key(path: Path, environment: dict[str, str]) -> None:

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.lab.premises import Site
 
 
 class Running(NamedTuple):
-    """Where a server is to be had, and the port that makes its fault happen."""
+    """Where a server is to be had, the port that makes its fault happen, and the logs that it writes."""
 
     port: int
     control: int = 0
+    logs: "tuple[Path, ...]" = ()
 
 
 class Server(Protocol):

@@ -77,11 +77,13 @@ OPENSSL = {
 class Site:
     """The lab while it is open. `open_site` makes one and takes it down again.
 
-    A steady one leaves out what chance decides and a trace can't be rid of: see `steady.py`.
+    A steady one leaves out what chance decides and a trace can't be rid of: see `steady.py`. With a `log_level`, sshd
+    logs so much through syslog; without, what it prints by itself, which has no times.
     """
 
-    def __init__(self, folder: Path, janitor: Janitor, steady: bool = False) -> None:
+    def __init__(self, folder: Path, janitor: Janitor, steady: bool = False, log_level: str = "") -> None:
         self.steady = steady
+        self.log_level = log_level
         self.folder = folder
         self.keys = folder / "keys"
         self._janitor = janitor
@@ -132,7 +134,7 @@ class Site:
 
 
 @contextmanager
-def open_site(steady: bool = False) -> Iterator[Site]:
+def open_site(steady: bool = False, log_level: str = "") -> Iterator[Site]:
     """Users, keys, a folder. One lab at a time on a machine: the users' names are fixed, so that traces are alike."""
     cache = libssh2.cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
@@ -144,7 +146,7 @@ def open_site(steady: bool = False) -> Iterator[Site]:
         try:
             janitor.will_remove(folder)
             folder.mkdir(mode=0o755)
-            site = Site(folder, janitor, steady)
+            site = Site(folder, janitor, steady, log_level)
             _make_keys(site.keys)
             for number, user in enumerate(USERS, FIRST_ID):
                 _make_user(user, number, janitor)

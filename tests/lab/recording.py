@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab import libssh2
+from tests.lab import libssh2, server_logs
 from tests.lab.others import Lshd
 from tests.lab.plain import distant
 from tests.lab.premises import PYTHON, REPOSITORY, Site
@@ -32,6 +32,7 @@ class Recording:
     trace: Path
     reports: list[dict[str, Any]]
     plan: list[dict[str, Any]]
+    logs: list[Path]
 
     @property
     def name(self) -> str:
@@ -86,6 +87,7 @@ def _of_lshd(scenario: Scenario) -> bool:
 def _record(scenario: Scenario, version: str, site: Site, folder: Path) -> Recording:
     trace = folder / f"{scenario.id}-{version}.log"
     trace.unlink(missing_ok=True)
+    server_logs.forget(trace)
     with ExitStack() as stack:
         running = [stack.enter_context(talk.server.start(site)) for talk in scenario.talks]
         ports = [stack.enter_context(distant(at.port)) if site.steady else at.port for at in running]
@@ -126,7 +128,8 @@ def _record(scenario: Scenario, version: str, site: Site, folder: Path) -> Recor
     if done.returncode:
         raise ClientDiedError(f"{trace.name}: exit {done.returncode}: {done.stderr[-600:]}")
     trace.touch()
-    return Recording(scenario, version, trace, json.loads(done.stdout), sessions)
+    logs = server_logs.keep(trace, running)
+    return Recording(scenario, version, trace, json.loads(done.stdout), sessions, logs)
 
 
 def _filled(one: Step, **places: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.lab import syslog
 from tests.lab.janitor import descendants
 from tests.lab.plain import Running, control_port
 from tests.lab.premises import PYTHON, Ready, Site, free_port, wait_until
@@ -25,6 +26,19 @@ def _openssh() -> str:
     said = subprocess.run(["/usr/sbin/sshd", "-V"], capture_output=True, text=True, check=False).stderr
     found = re.search(r"OpenSSH_[\w.]+", said)
     return found.group() if found else "OpenSSH"
+
+
+def _logging(setting: str, site: Site) -> str:
+    """A setting with the log level of the SFTP server that it starts: an administrator sets it where sshd says more."""
+    starts_sftp = setting.removeprefix("ForceCommand ").startswith(("internal-sftp", SFTP_SERVER))
+    wanted = starts_sftp and site.log_level not in ("", "INFO")
+    return f"{setting} -l {site.log_level}" if wanted else setting
+
+
+def _let_end(pid: int) -> None:
+    """Waits a while until a server has no children: their logs have an end then."""
+    with suppress(TimeoutError):
+        wait_until(lambda: descendants(pid) == [pid], "the end of the connections", 1.0)
 
 
 @dataclass(frozen=True)
@@ -60,26 +74,32 @@ class Sshd:
             "ListenAddress 127.0.0.1",
             *(f"HostKey {site.keys / name}" for name in self._host_keys(site)),
             "PidFile none",
-            "StrictModes no",
             "UseDNS no",
             "DebianBanner no",
             f"UsePAM {'yes' if self.pam else 'no'}",
-            *self.config,  # sshd takes the first value that it finds
+            *(_logging(line, site) for line in self.config),  # sshd takes the first value that it finds
+            "StrictModes no",
             "PasswordAuthentication yes",
-            "LogLevel VERBOSE",
+            f"LogLevel {site.log_level or 'VERBOSE'}",
         ]
         if self.subsystem:
-            lines.append(f"Subsystem sftp {self.subsystem}")
+            lines.append(f"Subsystem sftp {_logging(self.subsystem, site)}")
         if self.legacy:
             lines += ["HostKeyAlgorithms +ssh-rsa", "PubkeyAcceptedAlgorithms +ssh-rsa"]
         config = folder / "sshd_config"
         config.write_text("\n".join(lines) + "\n")
         with ExitStack() as stack:
-            command = ["/usr/sbin/sshd", "-D", "-f", str(config), "-E", str(log)]
+            command = ["/usr/sbin/sshd", "-D", "-f", str(config)]
+            if site.log_level:
+                stack.enter_context(syslog.received(folder, log))
+                command = syslog.through(folder, command)
+            else:
+                command += ["-E", str(log)]
             pid = stack.enter_context(site.running(command, subprocess.DEVNULL))
             wait_until(Ready(log, "Server listening"), "sshd")
             control = stack.enter_context(control_port(lambda: self._poke(pid)))
-            yield Running(port, control)
+            stack.callback(_let_end, pid)
+            yield Running(port, control, (log,))
 
     def _host_keys(self, site: Site) -> list[str]:
         """Of an ECDSA signature chance decides the length, and with it the length of packets."""
@@ -113,7 +133,7 @@ class Dropbear:
         ]
         with log.open("wb") as out, site.running(command, out):
             wait_until(Ready(log, "Not backgrounding"), "dropbear")
-            yield Running(port)
+            yield Running(port, logs=(log,))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.lab import libssh2
+from tests.lab import libssh2, server_logs
 from tests.lab.programs.recording import ProgramRecording
 from tests.lab.programs.scenario import ProgramScenario
 from tests.lab.recording import Recording
@@ -13,7 +13,7 @@ from tests.lab.recording import Recording
 COLUMNS = (
     *("file", "libssh2_version", "server", "mask", "blocking", "newline_policy", "damage", "sessions"),
     *("root_cause", "secrets", "user", "client_banner", "server_banner", "kex", "hostkey", "cipher", "mac"),
-    *("phase_reached", "note"),
+    *("phase_reached", "note", "server_log", "client_port", "server_line", "server_reason"),
 )
 _PHASES = {
     **dict.fromkeys(("ask_methods", "password", "key", "keyboard", "agent"), "auth"),
@@ -38,7 +38,21 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def row(recording: Recording | ProgramRecording) -> dict[str, str]:
-    return _of_programs(recording) if isinstance(recording, ProgramRecording) else _of_client(recording)
+    told = _of_programs(recording) if isinstance(recording, ProgramRecording) else _of_client(recording)
+    return {**told, **_of_logs(recording, int(told["sessions"]))}
+
+
+def _of_logs(recording: Recording | ProgramRecording, sessions: int) -> dict[str, str]:
+    """The logs, and by session: the client's port, the line of the first log that names it, the server's reason."""
+    reports = [] if isinstance(recording, ProgramRecording) else recording.reports
+    ports: list[int | None] = [report["port"] for report in reports] or [None] * sessions
+    lines = server_logs.places(recording.logs[0], ports, sessions) if recording.logs else ["-"] * sessions
+    return {
+        "server_log": ";".join(log.name for log in recording.logs) or "-",
+        "client_port": ";".join(str(port or "-") for port in ports),
+        "server_line": ";".join(lines),
+        "server_reason": "-",
+    }
 
 
 def _of_client(recording: Recording) -> dict[str, str]:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import libssh2
+from tests.lab import libssh2, server_logs
 from tests.lab.plain import distant
 from tests.lab.premises import Site
 from tests.lab.programs.program import GIT, HERE
@@ -35,6 +35,7 @@ class ProgramRecording:
     version: str
     trace: Path
     ended: list[Ended]
+    logs: list[Path]
 
     @property
     def name(self) -> str:
@@ -67,13 +68,15 @@ def record(scenario: ProgramScenario, version: str, site: Site, folder: Path) ->
     """Makes the trace `SCENARIO-VERSION.log` in `folder`."""
     trace = folder / f"{scenario.id}-{version}.log"
     trace.unlink(missing_ok=True)
+    server_logs.forget(trace)
     home = site.new_folder(scenario.id)
     (home / ".ssh").mkdir()
     if GIT in scenario.programs:
         repository(site)
     with ExitStack() as stack:
         servers = {repr(start.server): start.server for start in scenario.starts}
-        ports = {name: stack.enter_context(server.start(site)).port for name, server in servers.items()}
+        running = {name: stack.enter_context(server.start(site)) for name, server in servers.items()}
+        ports = {name: at.port for name, at in running.items()}
         if site.steady:
             ports = {name: stack.enter_context(distant(port)) for name, port in ports.items()}
         traced = {
@@ -96,7 +99,7 @@ def record(scenario: ProgramScenario, version: str, site: Site, folder: Path) ->
         if scenario.at_once:
             ended = [one.end() for one in begun]
     trace.touch()
-    return ProgramRecording(scenario, version, trace, ended)
+    return ProgramRecording(scenario, version, trace, ended, server_logs.keep(trace, running.values()))
 
 
 class _Begun:

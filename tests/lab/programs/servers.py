@@ -32,4 +32,4 @@ class Rclone:
         ]
         with log.open("wb") as out, site.running(command, out):
             wait_until(Ready(log, "listening on"), "rclone")
-            yield Running(port)
+            yield Running(port, logs=(log,))
