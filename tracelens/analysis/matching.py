@@ -178,7 +178,7 @@ def _reach(session: Session, connection: Connection) -> Compared:
         yield Conflict("the user was logged in")
     elif session.phase in ("banner", "kex") and (is_in or tried):
         yield Conflict("the session ended before a login was tried")
-    elif session.phase == "auth" and is_in and not session.open and session.failed:
+    elif session.phase == "auth" and is_in and session.auth and not session.open and session.failed:
         yield Conflict("the login failed")
     elif session.phase in _PAST_LOGIN and is_in:
         yield Agreement("the user was logged in", 0.5)
@@ -209,8 +209,12 @@ def _methods(session: Session, connection: Connection) -> Compared:
 
 
 def _is_always_logged(attempt: Attempt) -> bool:
-    """Whether each server logs such an attempt at its default level."""
-    return attempt.outcome == "accepted" or (attempt.method == "password" and attempt.outcome == "refused")
+    """Whether each server logs such an attempt at its default level.
+
+    sshd logs an attempt where its privileged process looked at it, which it does for the methods that are allowed.
+    """
+    is_taken = attempt.method in attempt.remaining
+    return attempt.outcome == "accepted" or (is_taken and attempt.method == "password" and attempt.outcome == "refused")
 
 
 def aligned(own: Sequence[Attempt], logged: Sequence[Event]) -> list[tuple[Attempt, Event]] | None:
@@ -395,6 +399,39 @@ def _count(counts: dict[str, int], names: Iterable[str]) -> None:
     for name in names:
         if name in counts or len(counts) < _COUNTED:
             counts[name] = counts.get(name, 0) + 1
+
+
+def keep_one_clock(candidates: Sequence[Candidates]) -> None:
+    """Of the sessions of one trace, whose clock did not restart, keeps the connections that fit at one offset.
+
+    That is the offset at which most sessions have a connection. A session without one at that offset keeps all.
+    """
+    edges = [
+        (edge, rank, number)
+        for number, one in enumerate(candidates)
+        for found in one.fits
+        if found.offset is not None
+        for edge, rank in ((found.offset[0], 0), (found.offset[1], 1))
+    ]
+    best, at, within = 1, 0.0, dict[int, int]()
+    for edge, rank, number in sorted(edges):
+        if rank:
+            within[number] -= 1
+            within = {key: count for key, count in within.items() if count}
+            continue
+        within[number] = within.get(number, 0) + 1
+        if len(within) > best:
+            best, at = len(within), edge
+    if best < 2:
+        return
+    agreement = Agreement(f"{best} sessions of the trace fit on one clock", min(3.0 * (best - 1), 9.0))
+    for one in candidates:
+        fits = [found for found in one.fits if found.offset is not None and found.offset[0] <= at <= found.offset[1]]
+        if fits:
+            one.fits = fits
+            one.fitting = len(fits)
+            for found in fits:
+                found.agreements = (*found.agreements, agreement)
 
 
 class Match(Struct, frozen=True):

@@ -63,6 +63,12 @@ def with_server_logs(
             unusable.append(source)
             continue
         result = _read(source, sessions)
+        at = 0
+        for analysis in analyses:
+            one = result.candidates[at : at + len(analysis.sessions)]
+            at += len(one)
+            if not analysis.trace.clock_restarts:
+                matching.keep_one_clock(one)
         if result.file.damage is not None:
             unusable.append(
                 UnreadableInput(source.name, f"damaged, only its readable part was read: {result.file.damage}")
@@ -202,7 +208,7 @@ def decided(session: Session, found: Sequence[reasons.Reason], side: ServerSide)
         return _with_root(session, replace(root, rivals=rivals))
     likely = dict.fromkeys(rival.id for rival in root.rivals if not rival.because.startswith("ruled out"))
     promoted = [id for id in likely if id in reason.explains]
-    if reason.implied or len(promoted) != 1 or rules.rule(promoted[0]) is None:
+    if root.phase == "client" or len(promoted) != 1 or rules.rule(promoted[0]) is None:
         return session
     return _promoted(session, promoted[0], shown)
 

@@ -15,9 +15,10 @@ PROGRAM = "curl -v"
 RUNS_KEPT = 200
 EVENTS_KEPT = 2000
 
-# A line of curl's own words, also at the end of a row of its progress meter; the seconds of its clock, if it shows one.
+# A line of curl's own words, also at the end of a row of its progress meter; the time of its clock, if it shows one.
 _LINE = re.compile(
-    r"(?:^|[0-9kMGT:-] *)(?:(\d\d:\d\d:\d\d\.\d{6}|\d{9,10}\.\d{6}) (?:\[[\d-]{1,9}\] )?)?(?:== Info: |\* {1,3})(\S.*)$",
+    r"(?:^|[0-9kMGT:-] *)(?:(\d\d:\d\d:\d\d\.\d{6}|\d{9,10}\.\d{6}) (?:\[[\d-]{1,9}\] )?)?"
+    r"(?:== Info: |\* {1,3})(\S.*)$",
     re.DOTALL,
 )
 _LAST = re.compile(r"(?:^|\s)curl: \((\d{1,3})\) (.*)$", re.DOTALL)
@@ -72,7 +73,7 @@ def _begins(run: Run, event: Event) -> bool:
 
 
 def events(blocks: Iterable[bytes]) -> Iterator[Event]:
-    """The events of a log; a line of curl that is for another protocol is `other`, those without its mark are left out."""
+    """The events of a log; a line of curl for another protocol is `other`, those without its mark are left out."""
     for number, line in lines(blocks):
         for part in line.split("\r"):
             yield from _event(number, part)

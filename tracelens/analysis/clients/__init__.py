@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from tracelens import rules, secrets
 from tracelens.analysis import builder
 from tracelens.analysis.clients import curl, ssh
-from tracelens.analysis.document import Advice, Analysis, Error, Finding, Quote, Source, Versions
+from tracelens.analysis.document import Analysis, Error, Finding, Quote, Source, Versions
 from tracelens.analysis.document import Session as SessionPart
 from tracelens.analysis.document import Trace as TracePart
-
 from tracelens.logs import curl as curl_log
 from tracelens.logs import ssh_verbose
 from tracelens.logs.model import Run
+from tracelens.rules.base import Advice
 from tracelens.rules.engine import Diagnosis, diagnose
 from tracelens.sessions import Session
 from tracelens.sessions.sequence import Steps

@@ -156,7 +156,7 @@ class _CurlRun:
             self.told.error(event.line, None, event.text)
 
     def timed_out(self, event: Event) -> None:
-        """curl waits no longer; before the login its log does not show for what."""
+        """Curl waits no longer; before the login its log does not show for what."""
         if self.told.session.login.authenticated:
             self.told.error(event.line, -9, event.text)
 
