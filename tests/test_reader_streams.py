@@ -160,3 +160,18 @@ def test_rows_of_tables_have_the_session_of_their_process(tmp_path: Path) -> Non
         rows = [row for frame in frames for row in frame.to_dict("records")]
         assert {row["session"] for row in rows} == {1, 2}
         assert all(lines[row["line"] - 1].startswith(b"app[%d]" % row["session"]) for row in rows)
+
+
+def run_on(lines: list[bytes]) -> list[bytes]:
+    """The lines, of which some records have no newline between them."""
+    return re.sub(rb"(?m)^(\[libssh2\].*)\n(?=\[libssh2\])", rb"\1", b"".join(lines)).splitlines(keepends=True)
+
+
+def test_lines_of_two_records_belong_to_their_process() -> None:
+    data = mixed(b"app[1]: ", b"app[2]: ", run_on(A), run_on(B))
+    lines = data.splitlines()
+    sessions = diagnose_bytes(data)["sessions"]
+    assert [session["root_cause"] for session in sessions] == ["auth-password-rejected", "kex-no-common-kex"]
+    for number, session in enumerate(sessions, 1):
+        quotes = session["steps"] + session["findings"][0]["evidence"]
+        assert {lines[quote["line"] - 1].split(b":")[0] for quote in quotes} == {b"app[%d]" % number}

@@ -70,6 +70,7 @@ class Source(Struct, frozen=True, omit_defaults=True):
     compression: Annotated[str | None, means("its layers from the outside in, such as gzip+tar")]
     damage: Annotated[str | None, means("why the input ended early; null where it is whole")]
     unwrapped: Annotated[tuple[str, ...], means("what was undone before the trace was read, the outermost first")] = ()
+    kind: Annotated[str, means("what it is if no trace: the log of a client, such as `curl -v`")] = ""
 
 
 class Holdings(Struct, frozen=True):
@@ -248,9 +249,7 @@ class LogQuote(Struct, frozen=True):
 class ServerLine(LogQuote, frozen=True):
     """A line of the server's log that belongs to the session."""
 
-    event: Annotated[
-        str, means("the event's name; `unknown` where no grammar knows the text")
-    ]
+    event: Annotated[str, means("the event's name; `unknown` where no grammar knows the text")]
     trace_time: Seconds
 
 
@@ -293,10 +292,23 @@ class LogFile(Struct, frozen=True):
 
     name: str
     servers: Annotated[tuple[str, ...], means("the servers that wrote in it")]
-    lines: int
+    lines: Annotated[int, means("lines of these servers")]
     connections: Annotated[int, means("SSH connections in it")]
     unknown_lines: Annotated[int, means("lines of a server whose text no grammar knows")]
+    unassigned_lines: Annotated[int, means("lines of which the log does not tell whose connection they are about")]
     damage: Annotated[str | None, means("why it ended early; null where it is whole")]
+
+
+class ServerOption(Struct, frozen=True):
+    """An option of the server's configuration that explains how the session ended."""
+
+    file: Annotated[str, means("the configuration, as it was named; empty where the option is not set")]
+    line: Annotated[int, means("1-based line of that file; 0 where the option is not set")]
+    option: Annotated[str, means("as sshd_config(5) spells it")]
+    value: Annotated[str, means("its value or the default")]
+    sentence: Annotated[str, means("what that does to the session")]
+    advice: Annotated[str, means("what the server's administrator can do")]
+    certain: Annotated[bool, means("whether the configuration alone decides it; else it is possible")]
 
 
 class SkippedRule(Struct, frozen=True):
@@ -352,6 +364,9 @@ class Session(Struct, frozen=True, omit_defaults=True):
     left: Annotated[Left, means("what was unfinished, without a failure; `open`: the trace shows no end")] = ""
     server: Annotated[ServerSide | None, means("the same connection in the server's log")] = None
     no_server: Annotated[str | None, means("why no connection of the server's log is this session")] = None
+    server_config: Annotated[
+        tuple[ServerOption, ...], means("options of the server's configuration that explain how it ended")
+    ] = ()
 
     @property
     def root(self) -> Finding | None:

@@ -46,12 +46,16 @@ class Look(Struct, frozen=True):
 
 
 def follow(
-    path: Path, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    path: Path,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    known: set[bytes] | None = None,
 ) -> Iterator[Look]:
     """Looks at a file again and again, without end; the file need not be there yet.
 
     A file that got shorter, or that another took the place of, begins anew. Of one that was replaced, what was written
-    to it last is still read.
+    to it last is still read. `known` takes the secrets that it shows.
 
     Raises:
         UnreadableInput: it may not be read.
@@ -68,7 +72,7 @@ def follow(
             last: Analysis | None = None
             now = _identity(path)
             if handle is not None and now is not None and now != identity:
-                last = _analyzed(handle, path)[0] or analysis
+                last = _analyzed(handle, path, known)[0] or analysis
                 handle.close()
                 handle, analysis, problem, change = None, None, "", "rotated"
             if handle is None and now is not None:
@@ -80,7 +84,7 @@ def follow(
                     change, analysis, size = "truncated", None, 0
                 if length != size and clock() >= due:
                     begun = clock()
-                    analysis, problem = _analyzed(handle, path)
+                    analysis, problem = _analyzed(handle, path, known)
                     # The first one also loads what the next ones have at hand.
                     due = clock() + _SHARE * looked * (clock() - begun)
                     looked = True
@@ -117,11 +121,11 @@ def _opened(path: Path) -> IO[bytes]:
         raise UnreadableInput(str(path), error.strerror or str(error)) from error
 
 
-def _analyzed(handle: IO[bytes], path: Path) -> tuple[Analysis | None, str]:
+def _analyzed(handle: IO[bytes], path: Path, known: set[bytes] | None) -> tuple[Analysis | None, str]:
     """The analysis of what the file holds, or why there is none yet."""
     handle.seek(0)
     try:
-        return analyze(Source(str(path), None, Stream(handle.read, path.name))), ""
+        return analyze(Source(str(path), None, Stream(handle.read, path.name)), known=known), ""
     except NotATrace as error:
         return None, f"no libssh2 record in it yet; {error.looks_like}"
     except TracelensError as error:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracelens.cli.options import PRINTED_AS, Inputs, OutputFile, ShowSecrets
+from tracelens.cli.options import PRINTED_AS, Inputs, OutputFile, ServerLog, ShowSecrets
 from tracelens.cli.output import print_result, reason, warn, write_result
+from tracelens.cli.server_config import ServerConfig, configured
 from tracelens.errors import TracelensError
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def analyze(
         int | None,
         typer.Option("--jobs", "-j", min=1, help="How many processes may read a large file; by default one a core."),
     ] = None,
+    server_log: ServerLog = None,
+    server_config: ServerConfig = None,
     show_secrets: ShowSecrets = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 where a root cause was found.")] = False,
 ) -> None:
@@ -48,10 +51,11 @@ def analyze(
     unusable: list[tuple[str, str]] = []
     causes = 0
     parts: list[str] = []
-    refuse_inputs(output, inputs)
+    refuse_inputs(output, [*inputs, *(server_log or []), *([str(server_config)] if server_config else [])])
     if show_secrets:
         warn("--show-secrets: what follows holds passwords and other secrets; do not send it")
-    for analysis in analyses(inputs, unusable, jobs, show_secrets=show_secrets):
+    read = analyses(inputs, unusable, jobs, show_secrets=show_secrets, server_logs=server_log)
+    for analysis in configured(read, server_config):
         causes += len(analysis.root_causes)
         if name != "text":
             kept.append(analysis)
@@ -74,12 +78,56 @@ def analyze(
 
 
 def analyses(
-    inputs: list[str], unusable: list[tuple[str, str]], jobs: int | None = None, *, show_secrets: bool = False
+    inputs: list[str],
+    unusable: list[tuple[str, str]],
+    jobs: int | None = None,
+    *,
+    show_secrets: bool = False,
+    server_logs: list[str] | None = None,
+    clients: tuple[str, ...] = ("curl -v",),
 ) -> "Iterator[Analysis]":
-    """The analysis of each input.
+    """The analysis of each input, with the server's side where its logs are given.
 
-    What could not be used, or not as a whole, is reported on stderr at once, and added to `unusable` as (name, reason).
+    `clients` are those whose own log is taken in place of a trace. What could not be used, or not as a whole, is
+    reported on stderr at once, and added to `unusable` as (name, reason).
     """
+    if not server_logs:
+        yield from _analyses(inputs, unusable, jobs, clients, show_secrets=show_secrets)
+        return
+    known: set[bytes] = set()
+    modified: dict[str, float | None] = {}
+    alone = list(_analyses(inputs, unusable, jobs, clients, show_secrets=show_secrets, known=known, modified=modified))
+    yield from with_server_logs(alone, server_logs, unusable, set() if show_secrets else known, modified)
+
+
+def with_server_logs(
+    alone: "list[Analysis]",
+    names: list[str],
+    unusable: list[tuple[str, str]],
+    known: set[bytes],
+    modified: dict[str, float | None],
+) -> "list[Analysis]":
+    """The analyses with the server's side; `known` are the secrets to mask in its logs, `modified` the files' times."""
+    from tracelens.analysis import pipeline, server_side
+    from tracelens.inputs import find
+
+    joined, failures = server_side.with_server_logs(alone, find(names), pipeline.hider(known), modified)
+    for failure in failures:
+        warn(f"{failure.name}: {failure.reason}")
+        unusable.append((failure.name, failure.reason))
+    return joined
+
+
+def _analyses(
+    inputs: list[str],
+    unusable: list[tuple[str, str]],
+    jobs: int | None,
+    clients: tuple[str, ...],
+    *,
+    show_secrets: bool = False,
+    known: set[bytes] | None = None,
+    modified: dict[str, float | None] | None = None,
+) -> "Iterator[Analysis]":
     from tracelens import analysis, rules
     from tracelens.inputs import Source, find
     from tracelens.reader import parallel
@@ -88,10 +136,14 @@ def analyses(
     for found in find(inputs):
         if isinstance(found, Source):
             try:
-                result = analysis.analyze(found, jobs=jobs or parallel.cores(), show_secrets=show_secrets)
+                result = analysis.analyze(
+                    found, jobs=jobs or parallel.cores(), show_secrets=show_secrets, clients=clients, known=known
+                )
             except TracelensError as error:
                 name, why = found.name, reason(error)
             else:
+                if modified is not None:
+                    modified[found.name] = found.modified
                 if result.source.damage:
                     why = f"damaged, only its readable part was analyzed: {result.source.damage}"
                     unusable.append((found.name, why))

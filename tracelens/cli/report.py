@@ -11,7 +11,9 @@ import typer
 from msgspec.structs import asdict, replace
 
 from tracelens.cli.analyze import MASKED, analyses
+from tracelens.cli.options import ServerLog
 from tracelens.cli.output import exit_with_error, json_text, write_result
+from tracelens.cli.server_config import ServerConfig, configured
 from tracelens.errors import UnsafeCopy
 
 if TYPE_CHECKING:
@@ -41,9 +43,11 @@ def report(
     anonymize: Annotated[
         bool, typer.Option("--anonymize", help="Give users, hosts, paths and keys pseudonyms, as redact does.")
     ] = False,
+    server_config: ServerConfig = None,
     since: Annotated[
         datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Of a scan: from when on a cause is new.")
     ] = None,
+    server_log: ServerLog = None,
     brief: Annotated[bool, typer.Option("--brief", help="Markdown of at most a page.")] = False,
 ) -> None:
     """Write a report that the vendor's support or the other side's admin can act on, safe to send."""
@@ -55,15 +59,21 @@ def report(
         exit_with_error("--brief is for Markdown: name the file .md, or give -f md")
     folder = Path(inputs[0])
     if len(inputs) == 1 and _is_scan(folder):
-        if anonymize or brief:
-            exit_with_error("--anonymize and --brief are for traces; a scan's report names files and software")
+        if anonymize or brief or server_config or server_log:
+            what = "--anonymize, --brief, --server-log and --server-config are for traces"
+            exit_with_error(f"{what}; a scan's report names files and software")
         _write_archive(folder, name, since, output)
         return
     if since is not None:
         exit_with_error("--since is for the folder of a scan")
-    refuse_inputs(output, inputs)
+    if anonymize and server_log:
+        exit_with_error("--anonymize does not know the names in a server's log yet: leave one of them out")
+    refuse_inputs(output, [*inputs, *(server_log or []), *([str(server_config)] if server_config else [])])
     unusable: list[tuple[str, str]] = []
-    traces = _anonymous(inputs, unusable) if anonymize else list(analyses(inputs, unusable))
+    if anonymize:
+        traces = _anonymous(inputs, unusable, server_config)
+    else:
+        traces = list(configured(analyses(inputs, unusable, server_logs=server_log), server_config))
     if traces:
         flags = "--anonymize " * anonymize + "--brief " * brief
         command = f"tracelens report {flags}-f {'md' if name == 'markdown' else name}"
@@ -103,7 +113,7 @@ def _write_archive(folder: Path, format: str, since: datetime | None, output: Pa
     write_result(text, output)
 
 
-def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> "list[Analysis]":
+def _anonymous(inputs: list[str], unusable: list[tuple[str, str]], server_config: Path | None) -> "list[Analysis]":
     """The analyses of copies that `redact` makes, with lines, size and hash those of the inputs, which get numbers."""
     from tracelens.inputs import Source, find
     from tracelens.redact import Redaction
@@ -120,7 +130,8 @@ def _anonymous(inputs: list[str], unusable: list[tuple[str, str]]) -> "list[Anal
         for origin in find(inputs):
             if isinstance(origin, Source) and origin.name in names:
                 redaction.survey(origin)
-        return [_anonymized(original, names[original.name], redaction) for original in originals]
+        copies = [_anonymized(original, names[original.name], redaction) for original in originals]
+        return list(configured(copies, server_config, redaction))
 
 
 def _anonymized(original: "Analysis", name: str, redaction: "Redaction") -> "Analysis":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracelens.cli.options import ServerLog
 from tracelens.cli.output import exit_with_error, print_result, warn
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def watch(
         bool, typer.Option("--until-done", help="End when its sessions have ended, or nothing came for --idle seconds.")
     ] = False,
     idle: Annotated[float, typer.Option("--idle", min=0.5, help="Seconds without anything new.")] = 30.0,
+    server_log: ServerLog = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="With --until-done: exit with 1 where a root cause was found.")
     ] = False,
@@ -36,15 +38,23 @@ def watch(
     if os.path.isdir(file):
         exit_with_error(f"{file}: is a folder; watch follows one file")
     traces: list[Analysis] = []
-    looks = _until(watching.follow(file), idle, until_done=until_done)
+    known: set[bytes] = set()
+    looks = _until(watching.follow(file, known=known), idle, until_done=until_done)
     final = (_live if sys.stdout.isatty() else _plain)(looks, file, traces)
     if final is not None and final.analysis is not None:
         traces.append(final.analysis)
     if not traces:
         exit_with_error(f"{file}: {(final and final.problem) or 'nothing was written to it'}")
+    unusable: list[tuple[str, str]] = []
+    if server_log:
+        from tracelens.cli.analyze import with_server_logs
+
+        traces = with_server_logs(traces, server_log, unusable, known, {})
     from tracelens.reports import text
 
     print_result("\n" + "\n".join(text.render(analysis) for analysis in traces))
+    if unusable:
+        raise typer.Exit(2)
     if exit_code and any(analysis.root_causes for analysis in traces):
         raise typer.Exit(1)
 

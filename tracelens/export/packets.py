@@ -31,7 +31,7 @@ def events(streams: Iterable[Stream], show_secrets: bool) -> Iterator[Row]:
     number, line_of, hide = follow(streams, observe, show_secrets)
     rows.sort(key=lambda pair: pair[1][0])
     for state, row in rows:
-        yield (number(state), line_of(row[0]), line_of(row[1]), *row[2:-2], hide(row[-2]), hide(row[-1]))
+        yield (number(state), line_of(state, row[0]), line_of(state, row[1]), *row[2:-2], hide(row[-2]), hide(row[-1]))
 
 
 def packets(streams: Iterable[Stream], show_secrets: bool) -> Iterator[Row]:
@@ -53,20 +53,24 @@ def packets(streams: Iterable[Stream], show_secrets: bool) -> Iterator[Row]:
     number, line_of, hide = follow(streams, observe, show_secrets)
     rows.sort(key=lambda pair: pair[1][0])
     for state, (line, *middle, text, problem, fields) in rows:
-        yield (number(state), line_of(line), *middle, hide(text), problem, hide(fields))
+        yield (number(state), line_of(state, line), *middle, hide(text), problem, hide(fields))
 
 
 def follow(
     streams: Iterable[Stream], observe: Callable[[State, Seen], None], show_secrets: bool
-) -> tuple[Callable[[State], int | None], Callable[[int], int], Callable[[str], str]]:
-    """Reads the trace to its end; gives a state's session number, the line of a place, and what masks secrets."""
+) -> tuple[Callable[[State], int | None], Callable[[State, int], int], Callable[[str], str]]:
+    """Reads the trace to its end; gives a state's session number, the line of its line numbers, what masks secrets."""
     assembly = Assembly(observe)
     for stream in streams:
         assembly.take(stream)
     sessions = assembly.sessions()
     numbers = {id(session): session.number for session in sessions}
     hide = secrets.hider(() if show_secrets else (value for session in sessions for value in session.hidden))
-    return lambda state: numbers.get(id(state.session)), assembly.line_of, hide
+
+    def line_of(state: State, place: int) -> int:
+        return assembly.part_of(state.session).line_of(place) if id(state.session) in numbers else place
+
+    return lambda state: numbers.get(id(state.session)), line_of, hide
 
 
 class _Deltas:

@@ -28,10 +28,10 @@ def requests(streams: Iterable[Stream], show_secrets: bool) -> Iterator[Row]:
     ordered.sort(key=lambda pair: pair[1].line)
     for state, r in ordered:
         latency = round(r.ended - r.started, 6) if r.ended is not None and r.started is not None else None
-        answered = line_of(r.last_line) if r.last_line else None
+        answered = line_of(state, r.last_line) if r.last_line else None
         yield (
-            number(state), line_of(r.line), answered, r.started, r.ended, latency, r.phase, r.source, r.direction,
-            r.name, r.id, r.channel, r.answer, r.outcome, r.status, hide(r.text),
+            number(state), line_of(state, r.line), answered, r.started, r.ended, latency, r.phase, r.source,
+            r.direction, r.name, r.id, r.channel, r.answer, r.outcome, r.status, hide(r.text),
         )  # fmt: skip
 
 

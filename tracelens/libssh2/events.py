@@ -31,6 +31,14 @@ GRAMMARS: Mapping[str, str] = {
     "Socket": "socket",
 }
 """Trace contexts, in the order of their mask bits -> grammars."""
+LOGS: Mapping[str, str] = {
+    "log of OpenSSH": "sshd",
+    "log of dropbear": "dropbear",
+    "log of ProFTPD": "proftpd",
+    "log of SFTPGo": "sftpgo",
+    "log of rclone": "rclone",
+}
+"""The same for the texts of servers' logs, which are read in the same way; no trace has such a context."""
 
 LONGEST = 64 * 1024  # characters of a text that are parsed; libssh2 itself stops at 1,535
 KEPT = 16 * 1024  # distinct texts, and distinct shapes, in the tables
@@ -95,7 +103,7 @@ def parse(context: str, text: str) -> Parsed:
 
 def parse_afresh(context: str, text: str) -> Parsed:
     """Do what `parse` does with the grammar alone, remembering only the text's shape."""
-    grammar = GRAMMARS.get(context)
+    grammar = GRAMMARS.get(context) or LOGS.get(context)
     if grammar is None:
         return "unknown.unknown", {}
     text = text[:LONGEST]

@@ -10,7 +10,7 @@ form that it can take. What is not proven to be free of them is not given out.
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Self
 
 from tracelens import inputs
@@ -18,6 +18,8 @@ from tracelens.errors import NotATrace, UnreadableInput, UnsafeCopy
 from tracelens.inputs import sniff
 from tracelens.reader import Streams
 from tracelens.redact.collect import SecretCollector, Secrets
+from tracelens.redact.config_copy import ConfigCopy
+from tracelens.redact.other_logs import OtherLog, kind
 from tracelens.redact.pseudonyms import Pseudonyms
 from tracelens.redact.rewrite import Choices, Rewrite
 from tracelens.redact.tokens import Token, Tokens
@@ -75,7 +77,7 @@ class _Input:
         if self._tokens:
             tokens, self._tokens = self._tokens, []  # the second pass changes them
             return iter(tokens)
-        return iter(Tokens(self._read_again()))
+        return iter(Tokens(self.blocks()))
 
     @property
     def size(self) -> int:
@@ -102,7 +104,8 @@ class _Input:
                 self._kept.write(block)
             yield block
 
-    def _read_again(self) -> Iterator[bytes]:
+    def blocks(self) -> Iterator[bytes]:
+        """Its text again."""
         if self._kept is not None:
             self._kept.seek(0)
             while block := self._kept.read(_BLOCK):
@@ -112,14 +115,14 @@ class _Input:
         assert self._origin.path is not None
         with open(self._origin.path, "rb") as file:
 
-            def blocks() -> Iterator[bytes]:
+            def stored() -> Iterator[bytes]:
                 nonlocal left
                 while left and (block := file.read(min(_BLOCK, left))):
                     digest.update(block)
                     left -= len(block)
                     yield block
 
-            yield from inputs.read_text(blocks()).blocks
+            yield from inputs.read_text(stored()).blocks
         if digest.hexdigest() != self._origin.sha256:
             raise UnreadableInput(self.name, "changed while it was read; try again when nothing writes to it")
 
@@ -160,6 +163,8 @@ class Redaction:
         self._choices, self._limits = choices or Choices(), limits or inputs.Limits.in_force()
         self._room = room
         self._inputs: dict[str, tuple[_Input, SecretCollector]] = {}
+        self._logs: dict[str, OtherLog] = {}
+        self._users: set[str] = set()
 
     def unwrapped(self, name: str) -> tuple[str, ...]:
         """What was undone before an input was read; its copy is the trace within."""
@@ -172,7 +177,7 @@ class Redaction:
             what damages it, or None; only its readable part gets into the copy.
 
         Raises:
-            NotATrace: no libssh2 record is in it.
+            NotATrace: no libssh2 record is in it, and it is no log of which a copy is made.
             UnreadableInput: nothing of it can be read, or it exceeds a limit.
         """
         original, collector = _Input(origin, self._limits, self._room), SecretCollector(self.known, self.names)
@@ -181,11 +186,22 @@ class Redaction:
         self._limit(original)
         self._room -= original.size
         if not collector.found:
-            if original.damage is not None:
-                raise UnreadableInput(original.name, original.damage)
-            raise NotATrace(original.name, sniff.describe(original.head))
+            self._other_log(original)
+            return original.damage
+        self._users |= collector.users
         collector.finish()
         return original.damage
+
+    def _other_log(self, original: _Input) -> None:
+        """Notes a file that is no trace, and learns its names."""
+        what = kind(original.head)
+        if what is not None:
+            read_again = OtherLog(what, original.blocks, self.known, self.names, self._users)
+            self._logs[original.name] = read_again
+        elif original.damage is not None:
+            raise UnreadableInput(original.name, original.damage)
+        else:
+            raise NotATrace(original.name, sniff.describe(original.head))
 
     def _bounded(self, original: _Input) -> Iterator[Token]:
         for number, token in enumerate(original.first()):
@@ -211,14 +227,30 @@ class Redaction:
         needles = self.known.needles()
         if self.names is not None:
             self.names.avoided = needles.values
-        rewrite = Rewrite(collector, self.known, needles, self.names, self._choices, file.write)
-        rewrite.go(original.again())
-        self.left_out[name] = rewrite.left_out
+        log = self._logs.get(name)
+        if log is not None:
+            log.write(needles, file.write)
+            self.left_out[name] = log.left_out
+        else:
+            rewrite = Rewrite(collector, self.known, needles, self.names, self._choices, file.write)
+            rewrite.go(original.again())
+            self.left_out[name] = rewrite.left_out
         file.flush()
         file.seek(0)
         if leaks(iter(lambda: file.read(_BLOCK), b""), needles):
             why = f"a secret was found in the finished copy (each was looked for {LOOKED_FOR}): nothing is given out"
             raise UnsafeCopy(name, why)
+
+    def configurations(self, texts: Mapping[str, list[bytes]]) -> dict[str, list[bytes]]:
+        """Server's configurations as their copies would be, by their names in them."""
+        found = {}
+        for name, blocks in texts.items():
+            copy = ConfigCopy(self.known, self.names)
+            copy.learn(b"".join(blocks))
+            lines = copy.lines(b"".join(blocks), self.known.needles())
+            new = self.names.path(name.encode()).decode() if self.names is not None else name
+            found[new] = [b"\n".join(lines)]
+        return found
 
     def close(self) -> None:
         """Deletes what was kept of the inputs."""

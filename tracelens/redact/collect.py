@@ -3,6 +3,7 @@
 from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from tracelens import secrets
@@ -29,7 +30,7 @@ _WAITING = 4096
 _BEFORE, _LONG = 1024, 4096
 _FIRST_OF_CHANNELS = b"\x50"
 DATA, SFTP, AGENT = 1, 2, 3
-ANSWERS = 61
+LOGIN, ANSWERS = 50, 61
 _UNKNOWN = secrets.mask(0)
 
 
@@ -74,6 +75,7 @@ class SecretCollector(Pass):
         self.kinds = [0]
         self.found = 0
         self.shared = False
+        self.users: set[str] = set()
         self._startups = self._ends = 0  # of sessions, until they are followed
         self._numbers: dict[tuple[int, int, str], int] = {}
         self._places: dict[int, int] = {}  # place of a dump in the trace -> its number
@@ -164,6 +166,8 @@ class SecretCollector(Pass):
 
     def packet(self, packet: Packet) -> None:
         """A packet; its secrets are collected, even if the trace cuts them off."""
+        if packet.number == LOGIN:
+            self.users.update(value.decode("utf-8", "replace") for value in islice(_strings(packet.data[1:]), 1))
         for span in packet.strings() if packet.number in SECRETIVE else ():
             if span.kind == "secret":
                 self.known.add(packet.data[span.start : span.start + span.length])

@@ -59,7 +59,8 @@ _COMMON = frozenset(
     b"home root tmp var etc usr bin opt srv mnt data log logs lib proc dev run users Users www ssh .ssh "
     b"authorized_keys known_hosts id_rsa id_dsa id_ecdsa id_ed25519 id_rsa.pub id_dsa.pub id_ecdsa.pub id_ed25519.pub "
     b"incoming outgoing upload download uploads downloads scp sftp localhost program openssh.com libssh.org "
-    b"lysator.liu.se null total internal-sftp sftp-server r rw rwx -f -t -v -r -p C D E T".split()
+    b"lysator.liu.se null total internal-sftp sftp-server sshd_config sshd_config.d r rw rwx -f -t -v "
+    b"-r -p C D E T".split()
 )
 _NOBODY = (b"127.0.0.1", b"0.0.0.0", b"::1", b"::")
 _BRIEF = {"user": b"user", "host": b"host", "name": b"name", "comment": b"note", "key": b"key"}
@@ -253,7 +254,7 @@ class Pseudonyms:
                 continue
             old = value.encode()
             if name.startswith("key_ex.fingerprint"):
-                new = self._fingerprint(old)
+                new = self.fingerprint(old)
             elif name.startswith("key_ex."):
                 continue
             elif "banner" in name.rpartition(".")[2]:
@@ -286,7 +287,12 @@ class Pseudonyms:
         self.learn("host", value)
         return value
 
-    def _fingerprint(self, value: bytes) -> bytes:
+    def host(self, value: bytes) -> bytes:
+        """The pseudonym of a host's name or address."""
+        return self._name("host", value)
+
+    def fingerprint(self, value: bytes) -> bytes:
+        """The pseudonym of a key's fingerprint."""
         known = self.names.get(value)
         if known is not None:
             return known[1]

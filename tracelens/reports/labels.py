@@ -65,11 +65,13 @@ BASES = {
     "packet": "read in a decoded packet",
     "text": "read in libssh2's own text",
     "silence": "concluded from what did not come",
+    "server-log": "read in the server's log",
 }
 BASES_IN_TEXT = {
     "packet": "packets, as the dumps show them",
     "text": "libssh2's texts and error numbers",
     "silence": "order and silence: what did not come, or came too late",
+    "server-log": "the server's log",
 }
 VERDICTS = {
     "cause": "failed",

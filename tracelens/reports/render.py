@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from tracelens.analysis import Analysis
 from tracelens.analysis.places import at
 from tracelens.libssh2 import trace_mask
-from tracelens.reports import archive, chart, labels, remote_commands
+from tracelens.reports import archive, chart, labels, remote_commands, server_config
 from tracelens.reports import content as contents
 from tracelens.reports.archive import Overview
 from tracelens.reports.content import Limits, content
@@ -145,6 +145,7 @@ _FILTERS: dict[str, Callable[..., object]] = {
     "offers": compared, "sequence": chart.sequence, "spans": chart.spans, "failing_x": chart.failing_x,
     "command_name": remote_commands.name, "ending": remote_commands.ending, "stderr": remote_commands.stderr,
     "failed_commands": remote_commands.failed,
+    "config_place": server_config.place, "config_setting": server_config.setting, "config_sure": server_config.sure,
     "objectscript": trace_mask.objectscript, "c_call": trace_mask.c_call,
     "day": archive.day, "meaning": archive.meaning, "listed": archive.listed,
 }  # fmt: skip

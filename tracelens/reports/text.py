@@ -13,7 +13,7 @@ from typing import TypeVar
 from tracelens.analysis import Advice, Analysis, Ask, Error, Finding, Quote, Session
 from tracelens.analysis.places import at
 from tracelens.libssh2 import trace_mask
-from tracelens.reports import remote_commands
+from tracelens.reports import remote_commands, server_config
 from tracelens.reports.labels import (
     BASES_IN_TEXT,
     FATES_IN_TEXT,
@@ -188,6 +188,10 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
         yield from _cause(session.root, verbosity, paint)
     elif session.unexplained is not None:
         yield from _quotes("1st error", [session.unexplained])
+    for label, option in _labelled("Config", session.server_config):
+        what = f"{server_config.sure(option)}{option.sentence}"
+        yield from _field(label, f"{server_config.place(option)}: `{server_config.setting(option)}`: {what}")
+        yield from _field("", f"To change it: {option.advice}")
     if session.ask is not None:
         yield from _ask(session.ask, verbosity)
     yield from _undecided(session)
@@ -308,6 +312,9 @@ def _facts(session: Session) -> Iterator[str]:
 
 def _trace(analysis: Analysis, verbosity: int) -> Iterator[str]:
     trace = analysis.trace
+    if analysis.source.kind:
+        yield from _field("Read", f"the output of `{analysis.source.kind}`, no libssh2 trace")
+        return
     names = {bit.context: f"{bit.context} ({bit.value})" for bit in trace_mask.BITS}
     seen = [name for context, name in names.items() if context in trace.contexts]
     unseen = [name for context, name in names.items() if context not in trace.contexts]

@@ -14,7 +14,7 @@ from tracelens.sessions import Quote, Session, Trace
 Kind = Literal["cause", "noise", "notice"]
 Who = Literal["client", "server", "network", "vendor"]
 # What a finding is based on: packets in the dumps, libssh2's texts and error numbers, or order, time and absence.
-Basis = Literal["packet", "text", "silence"]
+Basis = Literal["packet", "text", "silence", "server-log"]
 # Words to look for in a server's log and what they prove, by the server's name in its banner. {user}, {method} and
 # {words} (of its disconnect) are replaced by those of the session.
 ServerLog = Mapping[str, tuple[tuple[str, str], ...]]

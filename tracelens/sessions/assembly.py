@@ -20,6 +20,7 @@ class Assembly:
         self._observer = observer
         self._parts: list[tuple[str, bool, Assembler]] = []  # the process, and whether its end is broken off
         self._count = 0
+        self._part_of: dict[int, Assembler] = {}  # by the id of a session
 
     def take(self, stream: Stream) -> None:
         """Takes a stream to its end."""
@@ -40,6 +41,7 @@ class Assembly:
         for name, is_broken, assembler in self._parts:
             for session in assembler.sessions(broken=is_broken):
                 session.process = name
+                self._part_of[id(session)] = assembler
                 found.append(session)
         found.sort(key=lambda session: session.first_line)
         for number, session in enumerate(found, 1):
@@ -77,15 +79,19 @@ class Assembly:
         """How many items begin on a line on which another one ends."""
         return sum(assembler.shared for *_, assembler in self._parts)
 
+    def part_of(self, session: Session) -> Assembler:
+        """The assembler of a session: what a line number of the session means is its to say."""
+        return self._part_of[id(session)]
+
     def line_of(self, place: int) -> int:
-        """The line of the input that a session's line number means."""
+        """The line of the input that a line number means which no session has."""
         for *_, assembler in self._parts:
             if assembler.shared and (line := assembler.line_of(place)) != place:
                 return line
         return place
 
     def record_of(self, place: int) -> int | None:
-        """Which record of its line a session's line number means; None where a line has one record at most."""
+        """Which record of its line that is; None where a line has one record at most."""
         records = (assembler.record_of(place) for *_, assembler in self._parts if assembler.shared)
         return next((record for record in records if record is not None), None)
 

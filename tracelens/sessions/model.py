@@ -180,9 +180,13 @@ class Channel(Struct):
 
     @property
     def server_end_line(self) -> int:
-        """Where the server ended it before the client closed it; 0 if it did not."""
-        end = min((at for at in (self.exit_line, self.close_line) if at), default=0)
-        return 0 if self.closing_line and self.closing_line <= end else end
+        """Where the server ended it before the client closed it; 0 if it did not.
+
+        Where the client closes it at once after the server's EOF, the exit status comes only behind that.
+        """
+        places = (self.exit_line, self.close_line, self.eof_line)
+        ends = [at for at in places if at and not 0 < self.closing_line <= at]
+        return min([at for at in ends if at != self.eof_line] or ends, default=0)
 
     @property
     def is_copy(self) -> bool:

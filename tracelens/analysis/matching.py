@@ -1,0 +1,472 @@
+"""Which connection of a server's log is this session? Facts that both sides show are compared one by one.
+
+A fact that both show and that differs rules a connection out. Facts that agree are weighed by how many other
+connections of the log agree as well: a user who is in all of them says nothing. A weight is in bits: 1 is what one
+connection in two would show by chance. What a log does not show at its level is no fact.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
+
+from msgspec import Struct, field
+
+from tracelens.analysis.document import Attempt, Session
+from tracelens.logs.model import Connection, Event
+
+# A log line is written up to so many seconds before or after the client sees what it is about.
+_SLACK = 0.6
+# Of the connections that fit, so many are kept: the best, and those that come close.
+KEPT = 24
+# The best connection must be ahead of the next by so many bits.
+_AHEAD = 2.0
+# How many connections of the log would fit as well by chance, at most, for a match to be certain, likely or possible.
+_CERTAIN, _LIKELY, _POSSIBLE = 0.05, 0.3, 3.0
+# What a fact is worth by itself counts as much as so many connections of the log.
+_PRIOR = 4
+# A trace file was written last so many seconds around the end of its last session.
+_WRITTEN = 2.0
+_ZONE_STEP, _ZONES = 900, 14 * 3600  # clocks without a zone differ by a multiple of the one, by the other at most
+
+_COUNTED = 200  # different facts
+
+_ATTEMPTS = {"attempt_failed": "refused", "attempt_partial": "partial", "attempt_accepted": "accepted"}
+_ENDS = ("client_disconnected", "client_closed", "server_disconnected", "exited")
+_PAST_LOGIN = ("channel", "sftp", "scp", "done")
+_SOFTWARE = re.compile(r"SSH-[\d.]+-(\S+)")
+
+
+class Conflict(Struct, frozen=True):
+    """A fact that both sides show, and that differs; `what` completes "no connection fits: ..."."""
+
+    what: str
+
+
+class Agreement(Struct, frozen=True):
+    """A fact that both sides share."""
+
+    what: str
+    weight: float
+
+
+class Fit(Struct):
+    """A connection that may be the session.
+
+    Attributes:
+        connection: it.
+        agreements: what both have in common.
+        offset: the least and the greatest number of seconds that the log's clock is ahead of the trace's; None where
+            the log has no times.
+        weight: how many bits speak for it.
+    """
+
+    connection: Connection
+    agreements: tuple[Agreement, ...]
+    offset: tuple[float, float] | None = None
+    weight: float = 0.0
+
+
+Compared = Iterator[Agreement | Conflict]
+Check = Callable[[Session, Connection], Compared]
+
+
+def fit(session: Session, connection: Connection, written: float | None = None) -> tuple[Fit, list[Conflict]]:
+    """Compares a session with a connection: what both have in common, and what rules the connection out.
+
+    Args:
+        session: the session.
+        connection: a connection of a server's log.
+        written: when the trace file was written last, on the trace's clock: seconds since 1970 = trace time + it.
+    """
+    agreements: list[Agreement] = []
+    conflicts: list[Conflict] = []
+    for check in _CHECKS:
+        for found in check(session, connection):
+            (conflicts if isinstance(found, Conflict) else agreements).append(found)  # type: ignore[arg-type]
+    offset = _offset(session, connection, agreements, conflicts)
+    if offset is not None:
+        agreements += _written(offset, connection, written)
+    return Fit(connection, tuple(agreements), offset, sum(a.weight for a in agreements)), conflicts
+
+
+# -- the software of both sides
+
+
+def _software(session: Session, connection: Connection) -> Compared:
+    found = _SOFTWARE.match(session.server_banner or "")
+    if found is None:
+        return
+    names = {
+        "openssh": "OpenSSH",
+        "dropbear": "dropbear",
+        "mod_sftp": "ProFTPD",
+        "sftpgo": "SFTPGo",
+        "rclone": "rclone",
+    }
+    named = next((server for word, server in names.items() if word in found[1].lower()), None)
+    is_fixed = connection.server in ("OpenSSH", "dropbear")  # others let their banner be set
+    if named != connection.server and (named is not None or is_fixed):
+        yield Conflict(f"the server is {named or found[1]}, the log is of {connection.server}")
+    elif named is not None:
+        yield Agreement(f"the server is {named}", 0.5)
+
+
+def _ident(session: Session, connection: Connection) -> Compared:
+    said = connection.first("ident") if connection.all("client_version") else None
+    found = _SOFTWARE.match(session.client_banner or "")
+    if found is None or not isinstance(said, str):
+        return
+    ident = said.removeprefix("SSH-2.0-").strip()
+    if ident.split()[:1] != found[1].split()[:1]:
+        yield Conflict(f"the client is {found[1]}, the log has {ident}")
+    else:
+        yield Agreement(f"the client is {found[1]}", 1.0)
+
+
+def _user(session: Session, connection: Connection) -> Compared:
+    names = {str(e.fields["user"]) for e in connection.events if e.fields.get("user") and e.name != "session_closed"}
+    own = {attempt.user for attempt in session.auth if attempt.user} or ({session.user} if session.user else set())
+    if not names or not own:
+        return
+    if not names & own:
+        yield Conflict(f"the user is {'/'.join(sorted(own))}")
+    else:
+        yield Agreement(f"the user is {'/'.join(sorted(names & own))}", 4.0)
+
+
+# -- key exchange
+
+
+def _algorithms(session: Session, connection: Connection) -> Compared:
+    agreed = {str(e.fields.get("kind")): str(e.fields.get("name")) for e in connection.all("agreed")}
+    both = {kind: name for kind, name in agreed.items() if session.algorithms.get(kind)}
+    differing = [kind for kind, name in both.items() if session.algorithms[kind] != name]
+    if differing:
+        yield Conflict(f"other algorithms were agreed on ({differing[0]})")
+    elif both:
+        yield Agreement("the algorithms are the same", min(len(both) / 2, 2.0))
+
+
+def _offers(session: Session, connection: Connection) -> Compared:
+    own = session.offers.client
+    if own is None:
+        return
+    for event in connection.all("server_no_common_algorithm", "kexinit"):
+        names = event.fields.get("names")
+        if not isinstance(names, tuple) or event.fields.get("side", "client") != "client":
+            continue
+        kind = str(event.fields.get("kind", ""))
+        lists = [own[kind]] if kind in own else [own[kind] for kind in own] if event.name != "kexinit" else []
+        if not lists:
+            continue
+        if not any(names == tuple(offered)[: len(names)] for offered in lists):
+            yield Conflict("the client offered other algorithms")
+            return
+        yield Agreement("the client's offer is the same", 4.0)
+        return
+
+
+# -- login
+
+
+def _reach(session: Session, connection: Connection) -> Compared:
+    """How far both came."""
+    is_in = bool(connection.all("attempt_accepted", "session_opened", "channel_started", "sftp_started"))
+    tried = connection.all(*_ATTEMPTS)
+    if session.phase in _PAST_LOGIN and not is_in and (connection.ended or tried):
+        yield Conflict("the user was logged in")
+    elif session.phase in ("banner", "kex") and (is_in or tried):
+        yield Conflict("the session ended before a login was tried")
+    elif session.phase == "auth" and is_in and session.auth and not session.open and session.failed:
+        yield Conflict("the login failed")
+    elif session.phase in _PAST_LOGIN and is_in:
+        yield Agreement("the user was logged in", 0.5)
+    if connection.all("server_no_common_algorithm") and session.phase not in ("banner", "kex"):
+        yield Conflict("the algorithms were agreed on")
+
+
+def _methods(session: Session, connection: Connection) -> Compared:
+    """The attempts to log in, in their order. At INFO a log lacks some: what it has must be among the session's."""
+    logged = [e for e in connection.events if e.name in _ATTEMPTS and e.fields.get("method") not in (None, "none")]
+    own = [a for a in session.auth if a.method != "none" and a.outcome != "not-sent"]
+    if not own or not (logged or connection.ended):
+        return
+    pairs = aligned(own, logged)
+    if pairs is None:
+        yield Conflict("the methods were tried in another order, or with another outcome")
+        return
+    seen = {id(attempt) for attempt, _ in pairs}
+    missing = [a for a in own if id(a) not in seen and _is_always_logged(a)]
+    if missing and connection.ended and not connection.beyond:
+        yield Conflict(f"{missing[0].method} was {missing[0].outcome}")
+        return
+    if pairs:
+        methods = ", ".join(f"{attempt.method} {attempt.outcome}" for attempt, _ in pairs[:4])
+        yield Agreement(
+            f"the attempts are the same ({methods}{', ...' if len(pairs) > 4 else ''})", 1.0 + len(pairs) / 2
+        )
+
+
+def _is_always_logged(attempt: Attempt) -> bool:
+    """Whether each server logs such an attempt at its default level.
+
+    sshd logs an attempt where its privileged process looked at it, which it does for the methods that are allowed.
+    """
+    is_taken = attempt.method in attempt.remaining
+    return attempt.outcome == "accepted" or (is_taken and attempt.method == "password" and attempt.outcome == "refused")
+
+
+def aligned(own: Sequence[Attempt], logged: Sequence[Event]) -> list[tuple[Attempt, Event]] | None:
+    """The log's attempts, each with the session's attempt that it is; None where one is not among them."""
+    pairs: list[tuple[Attempt, Event]] = []
+    rest = iter(own)
+    for event in logged:
+        for attempt in rest:
+            if _is_same(attempt, event):
+                pairs.append((attempt, event))
+                break
+        else:
+            return None
+    return pairs
+
+
+def _is_same(attempt: Attempt, event: Event) -> bool:
+    method, outcome = str(event.fields["method"]).partition("/")[0], _ATTEMPTS[event.name]
+    return attempt.method == method and attempt.outcome in (outcome, "unanswered")
+
+
+def _keys(session: Session, connection: Connection) -> Compared:
+    logged = {str(e.fields["fingerprint"]) for e in connection.events if e.fields.get("fingerprint")}
+    own = {attempt.fingerprint for attempt in session.auth if attempt.fingerprint}
+    forms = {name.partition(":")[0] for name in logged} & {name.partition(":")[0] for name in own}
+    if not forms:
+        return
+    if logged & own:
+        yield Agreement("the key's fingerprint is the same", 6.0)
+    else:
+        yield Conflict("the key is another one")
+
+
+# -- what came behind the login
+
+
+def _channels(session: Session, connection: Connection) -> Compared:
+    paths = {str(e.fields["path"]) for e in connection.all("sftp_request") if e.fields.get("path")}
+    own = {operation.path for operation in session.operations if operation.path and operation.verb != "realpath"}
+    if paths and own:
+        if paths & own:
+            yield Agreement("the paths are the same", 3.0 + min(len(paths & own), 3))
+        elif not any(path.endswith("/" + name.lstrip("/")) for path in paths for name in own):
+            yield Conflict("other paths were used")
+    commands = {str(e.fields["command"]) for e in connection.all("channel_started") if e.fields.get("command")}
+    run = {command.command for command in session.commands if command.command}
+    if commands & run:
+        yield Agreement("the command is the same", 3.0)
+
+
+def _end(session: Session, connection: Connection) -> Compared:
+    said = [str(e.fields["message"]) for e in connection.all("client_disconnected") if e.fields.get("message")]
+    if said and any(said[0] in step.what for step in session.steps if step.sender == "client"):
+        yield Agreement("the client's last words are the same", 0.3)
+
+
+_CHECKS: tuple[Check, ...] = (
+    _software, _user, _keys, _ident, _reach, _methods, _algorithms, _offers, _channels, _end,
+)  # fmt: skip
+
+
+# -- time
+
+
+def moments(session: Session, connection: Connection) -> list[tuple[float, Event]]:
+    """Moments that both sides have: the trace's time in seconds, and the event of the log."""
+    found: list[tuple[float, Event]] = []
+    begun = connection.all("connected", "client_version")
+    if session.started is not None and begun and session.client_banner:
+        found.append((session.started, begun[0]))
+    own = [a for a in session.auth if a.method != "none" and a.outcome != "not-sent"]
+    logged = [e for e in connection.events if e.name in _ATTEMPTS and e.fields.get("method") not in (None, "none")]
+    answers = {id(a): _answered(session, a) for a in own}
+    for attempt, event in aligned(own, logged) or ():
+        time = answers[id(attempt)]
+        if time is not None:
+            found.append((time, event))
+    ends = connection.all(*_ENDS)
+    if session.ended is not None and not session.open and ends:
+        found.append((session.ended, ends[0]))
+    return found
+
+
+def _answered(session: Session, attempt: Attempt) -> float | None:
+    """When an attempt was answered: the time of the step on its last line, or of the attempt."""
+    times = [s.time for s in session.steps if attempt.line <= s.line <= attempt.last_line and s.time is not None]
+    return max(times, default=attempt.time)
+
+
+def _offset(
+    session: Session, connection: Connection, agreements: list[Agreement], conflicts: list[Conflict]
+) -> tuple[float, float] | None:
+    """By how much the log's clock is ahead, at least and at most; the gaps between common moments are compared."""
+    pairs = [(time, event.stamp) for time, event in moments(session, connection) if event.stamp is not None]
+    if not pairs:
+        first = connection.events[0].stamp
+        if first is None or session.started is None:
+            return None
+        apart = first.seconds - session.started
+        return apart - _SLACK, apart + first.step + _SLACK
+    low = max(stamp.seconds - time - _SLACK for time, stamp in pairs)
+    high = min(stamp.seconds + (stamp.step if stamp.step >= 1 else 0) - time + _SLACK for time, stamp in pairs)
+    if low > high:
+        conflicts.append(Conflict("the gaps between its events are others"))
+        return None
+    times = [time for time, _ in pairs]
+    spread = max(times) - min(times)
+    step = max(stamp.step for _, stamp in pairs)
+    bits = math.log2(1 + spread / (step + 2 * _SLACK))
+    if bits >= 0.5:
+        agreements.append(Agreement(f"the gaps between {len(pairs)} events are the same", min(bits, 6.0)))
+    return low, high
+
+
+def _written(offset: tuple[float, float], connection: Connection, written: float | None) -> Iterator[Agreement]:
+    """Whether the trace file was written last when the session ended by the log's clock."""
+    stamp = next((event.stamp for event in connection.events if event.stamp is not None), None)
+    if written is None or stamp is None:
+        return
+    low, high = offset[0] - _WRITTEN, offset[1] + _WRITTEN
+    if stamp.zone is not None and stamp.has_year:
+        if low <= written <= high:
+            yield Agreement("the trace file was written at that time", 8.0)
+        return
+    # In local time, perhaps without a year: the clocks differ by quarters of an hour.
+    middle, half = (low + high) / 2, (high - low) / 2
+    apart = (written - middle) % _ZONE_STEP
+    is_near = abs(written - middle) <= _ZONES + half if stamp.has_year else True
+    if is_near and min(apart, _ZONE_STEP - apart) <= half:
+        yield Agreement("the trace file was written at that time, in some time zone", 6.0)
+
+
+# -- choosing
+
+
+class Candidates(Struct):
+    """The connections that may be one session, and what the log's other ones have in common with it.
+
+    Attributes:
+        session: the session.
+        written: see `fit`.
+        fits: those that nothing rules out, the best first.
+        count: how many connections there are; `fitting` of them are not ruled out.
+        conflicts: what ruled others out -> how many.
+        agreements: what connections have in common with the session -> how many.
+    """
+
+    session: Session
+    written: float | None = None
+    fits: list[Fit] = field(default_factory=list)
+    count: int = 0
+    fitting: int = 0
+    conflicts: dict[str, int] = field(default_factory=dict)
+    agreements: dict[str, int] = field(default_factory=dict)
+
+    def offer(self, connection: Connection) -> None:
+        """Takes a connection into account."""
+        found, conflicts = fit(self.session, connection, self.written)
+        self.count += 1
+        _count(self.agreements, (agreement.what for agreement in found.agreements))
+        if conflicts:
+            _count(self.conflicts, [conflicts[0].what])
+            return
+        self.fitting += 1
+        self.fits.append(found)
+        self.fits.sort(key=lambda one: -one.weight)
+        del self.fits[KEPT:]
+
+    def weigh(self) -> None:
+        """Weighs what is in common by how rare it is in this log, and sorts the connections again."""
+        for found in self.fits:
+            found.weight = sum(self._bits(agreement) for agreement in found.agreements)
+        self.fits.sort(key=lambda one: -one.weight)
+
+    def _bits(self, agreement: Agreement) -> float:
+        others = self.agreements.get(agreement.what, 1) - 1
+        share = (others + _PRIOR * 2**-agreement.weight) / (self.count - 1 + _PRIOR)
+        return -math.log2(share)
+
+
+def _count(counts: dict[str, int], names: Iterable[str]) -> None:
+    for name in names:
+        if name in counts or len(counts) < _COUNTED:
+            counts[name] = counts.get(name, 0) + 1
+
+
+def keep_one_clock(candidates: Sequence[Candidates]) -> None:
+    """Of the sessions of one trace, whose clock did not restart, keeps the connections that fit at one offset.
+
+    That is the offset at which most sessions have a connection. A session without one at that offset keeps all.
+    """
+    edges = [
+        (edge, rank, number)
+        for number, one in enumerate(candidates)
+        for found in one.fits
+        if found.offset is not None
+        for edge, rank in ((found.offset[0], 0), (found.offset[1], 1))
+    ]
+    best, at, within = 1, 0.0, dict[int, int]()
+    for edge, rank, number in sorted(edges):
+        if rank:
+            within[number] -= 1
+            within = {key: count for key, count in within.items() if count}
+            continue
+        within[number] = within.get(number, 0) + 1
+        if len(within) > best:
+            best, at = len(within), edge
+    if best < 2:
+        return
+    agreement = Agreement(f"{best} sessions of the trace fit on one clock", min(3.0 * (best - 1), 9.0))
+    for one in candidates:
+        fits = [found for found in one.fits if found.offset is not None and found.offset[0] <= at <= found.offset[1]]
+        if fits:
+            one.fits = fits
+            one.fitting = len(fits)
+            for found in fits:
+                found.agreements = (*found.agreements, agreement)
+
+
+class Match(Struct, frozen=True):
+    """The connection that is the session, how sure it is, those that are close, and how many more fit."""
+
+    fit: Fit
+    certainty: Literal["certain", "likely", "possible"]
+    close: tuple[Fit, ...] = ()
+    others: int = 0
+
+
+def choose(candidates: Candidates) -> Match | str:
+    """The best of the connections; in words why none is the session."""
+    candidates.weigh()
+    fits = candidates.fits
+    if not fits:
+        return _no_match(candidates.conflicts)
+    best = fits[0]
+    by_chance = candidates.count * 2**-best.weight
+    if by_chance > _POSSIBLE:
+        return "what the trace and the log both show is too little to tell which of its connections it is"
+    close = tuple(other for other in fits[1:] if best.weight - other.weight < _AHEAD)
+    if close or by_chance > _LIKELY:
+        return Match(best, "possible", close, candidates.fitting - len(fits) if len(close) == len(fits) - 1 else 0)
+    return Match(best, "certain" if by_chance <= _CERTAIN else "likely")
+
+
+def _no_match(conflicts: dict[str, int]) -> str:
+    if not conflicts:
+        return "the log has no connection"
+    most = sorted(conflicts.items(), key=lambda entry: (-entry[1], entry[0]))[:3]
+    count = sum(conflicts.values())
+    reasons = "; ".join(f"{what} (rules out {number})" for what, number in most)
+    return (
+        f"none of its {count} connections fits: {reasons}"
+        if count > 1
+        else f"its one connection does not fit: {most[0][0]}"
+    )

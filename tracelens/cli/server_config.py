@@ -1,0 +1,75 @@
+"""`--server-config`: the server's sshd_config beside a trace."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracelens.cli.output import exit_with_error, reason, warn
+
+if TYPE_CHECKING:
+    from tracelens.analysis import Analysis
+    from tracelens.logs.sshd_config import Config
+    from tracelens.redact import Redaction
+
+ServerConfig = Annotated[
+    Path | None,
+    typer.Option("--server-config", help="The server's sshd_config (or its folder), or what `sshd -T` prints there."),
+]
+
+
+def configured(
+    analyses: "Iterable[Analysis]", file: Path | None, redaction: "Redaction | None" = None
+) -> "Iterator[Analysis]":
+    """The analyses, each with what the server's configuration explains; as they are where none is given.
+
+    Args:
+        analyses: the analyses.
+        file: the configuration.
+        redaction: gives pseudonyms to what the configuration names; those that the analyses have.
+    """
+    if file is None:
+        yield from analyses
+        return
+    from tracelens.analysis.server_config import with_options
+
+    config = _read(file, redaction)
+    for analysis in analyses:
+        yield with_options(analysis, config)
+
+
+def _read(file: Path, redaction: "Redaction | None") -> "Config":
+    """The configuration of a file, of a folder or of an archive, with the files that it includes."""
+    from tracelens.errors import TracelensError
+    from tracelens.inputs import Source, find, read_text
+    from tracelens.logs.sshd_config import read
+
+    beside = file.parent / "sshd_config.d"
+    texts: dict[str, list[bytes]] = {}
+    for found in find([str(file), *([str(beside)] if file.is_file() and beside.is_dir() else [])]):
+        try:
+            if not isinstance(found, Source):
+                raise found
+            texts[found.name] = list(_beginning(read_text(found.chunks()).blocks))
+        except TracelensError as error:
+            exit_with_error(f"{found.name}: {reason(error)}")
+    if redaction is not None:
+        texts = redaction.configurations(texts)
+    name = min(texts, key=lambda name: not Path(name.rpartition("!")[2]).name.startswith("sshd_config"), default="")
+    config = read(name, texts.pop(name, []), texts)
+    if not config.is_sshd:
+        exit_with_error(f"{file}: has no option of sshd: give the server's sshd_config, or what `sshd -T` prints there")
+    for line in config.missing[:3]:
+        warn(
+            f"{line.file}: line {line.number}: the files of `Include {line.value}` are not here: they may say otherwise"
+        )
+    return config
+
+
+def _beginning(blocks: Iterable[bytes], limit: int = 4 << 20) -> Iterator[bytes]:
+    for block in blocks:
+        yield block[:limit]
+        limit -= len(block)
+        if limit <= 0:
+            return

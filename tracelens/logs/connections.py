@@ -1,0 +1,92 @@
+"""Entries of a server's log -> connections, streamed.
+
+    found = Connections(entries)
+    for connection in found: ...
+    found.unknown, found.unassigned
+
+A connection is given out when its process number begins another one, when too many are open, or at the end. How lines
+are joined is said in `joining.py`.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tracelens.logs import texts
+from tracelens.logs.joining import Joining
+from tracelens.logs.model import Connection, Entry, Event
+from tracelens.logs.openssh import OpenSSH
+
+SERVERS: tuple[type[Joining], ...] = (OpenSSH,)
+_BY_PROGRAM = {program: joining for joining in SERVERS for program in joining.programs}
+# Events that tell the server where the log does not name the program.
+_TELLING = ("connected", "client_version", "attempt_accepted", "attempt_failed", "client_disconnected")
+_TRIED = 10_000  # lines of a program of unknown name that are looked at
+
+
+class Connections(Iterator[Connection]):
+    """The connections of a log.
+
+    Attributes:
+        servers: the server software that wrote in it, in the order of first lines.
+        lines: lines of these servers.
+        count: connections that were given out.
+        unknown: lines whose text no grammar knows.
+        unassigned: lines of connections that can't be told which.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.servers: list[str] = []
+        self.lines = self.count = self.unknown = self.unassigned = 0
+        self._joinings: dict[tuple[str, str], Joining] = {}  # by server and host
+        self._programs: dict[
+            str, type[Joining] | int
+        ] = {}  # other names: the server, or how many lines were no server's
+        self._given = self._read(entries)
+
+    def __next__(self) -> Connection:
+        connection = next(self._given)
+        self.count += 1
+        return connection
+
+    def _read(self, entries: Iterable[Entry]) -> Iterator[Connection]:
+        for entry in entries:
+            kind = _BY_PROGRAM.get(entry.program) or self._by_text(entry)
+            if kind is None:
+                continue
+            joining = self._joinings.get((kind.server, entry.host))
+            if joining is None:
+                joining = self._joinings[kind.server, entry.host] = kind()
+                if kind.server not in self.servers:
+                    self.servers.append(kind.server)
+            name, fields = texts.parse(kind.server, entry.text)
+            event = Event(entry.line, entry.stamp, entry.level, name, fields, entry.text)
+            self.lines += 1
+            self.unknown += name == "unknown"
+            if not joining.join(entry, event) and name not in ("noted", "unknown"):
+                self.unassigned += 1
+            if joining.table.given:
+                yield from joining.table.given
+                joining.table.given.clear()
+        for joining in self._joinings.values():
+            joining.table.close()
+            yield from joining.table.given
+
+    def _by_text(self, entry: Entry) -> type[Joining] | None:
+        """The server that wrote a line of a program whose name says nothing."""
+        program = entry.program.rpartition("/")[2].removesuffix(".exe")
+        known: Any = _BY_PROGRAM.get(program) or self._programs.get(program, 0)
+        if not isinstance(known, int):
+            return known  # type: ignore[no-any-return]
+        if known >= _TRIED:
+            return None
+        for kind in SERVERS:
+            if texts.parse(kind.server, entry.text)[0] in _TELLING:
+                self._programs[program] = kind
+                return kind
+        self._programs[program] = known + 1
+        return None
+
+
+def connections(entries: Iterable[Entry]) -> Connections:
+    """The connections of a log, in the order in which they are complete."""
+    return Connections(entries)

@@ -1,0 +1,83 @@
+"""Text of a line in a server's log -> name and fields of an event, in the vocabulary of `events.md`.
+
+    parse("OpenSSH", "Failed password for devi from 192.0.2.7 port 5022 ssh2")
+    -> ("attempt_failed", {"method": "password", "user": "devi", "address": "192.0.2.7", "port": 5022})
+
+The grammars define the texts; here is only what they leave: what stands around a text, and words that have a number or
+a name of their own in the vocabulary.
+"""
+
+import re
+from collections.abc import Mapping
+
+from tracelens.libssh2 import events
+from tracelens.logs.model import Value
+
+LONGEST = 8192  # characters of a text that are read; sshd itself stops at 1,024
+KEPT = 16 * 1024  # distinct texts in the table
+
+# What sshd puts before a text, and a program that copies its output: the level, the function, the line of the source.
+_BEFORE = re.compile(
+    r"\s*(?:(?:debug[1-3]|error|fatal|info|verbose): )?(?:\S+\.c:\d+:? )?"
+    r"(?:(?!kex_parse_kexinit: )(?:[a-z0-9]+_[a-z0-9_]+|main)(?:\(\))?: )*"
+)
+_AFTER = re.compile(r"\s*\[(?:pre|post)auth\]\s*\Z")
+
+_STATUS = (
+    *("Success", "End of file", "No such file", "Permission denied", "Failure", "Bad message"),
+    *("No connection", "Connection lost", "Operation unsupported"),
+)
+_WORDS: Mapping[str, Mapping[str, Value]] = {
+    "kind": {
+        "KEX algorithms": "kex",
+        "key exchange method": "kex",
+        "host key algorithms": "hostkey",
+        "host key type": "hostkey",
+        "ciphers ctos": "cipher_cs",
+        "ciphers stoc": "cipher_sc",
+        "MACs ctos": "mac_cs",
+        "MACs stoc": "mac_sc",
+        "compression ctos": "comp_cs",
+        "compression stoc": "comp_sc",
+        "languages ctos": "lang_cs",
+        "languages stoc": "lang_sc",
+        "MAC": "mac",
+        "compression method": "comp",
+    },
+    "status": {words: number for number, words in enumerate(_STATUS)},
+    "verb": {"set": "setstat", "posix-rename": "rename"},
+    "what": {"command": "exec"},
+}
+
+_texts: dict[tuple[str, str], tuple[str, Mapping[str, Value]]] = {}
+
+
+def parse(server: str, text: str) -> tuple[str, Mapping[str, Value]]:
+    """Return the name and the fields of the event that `text` is; never raises.
+
+    Args:
+        server: the server software, such as `OpenSSH`; another name gives `unknown`.
+        text: the message, without what the logger puts before it.
+    """
+    key = (server, text)
+    parsed = _texts.get(key)
+    if parsed is None:
+        name, fields = events.parse(f"log of {server}", bare(text[:LONGEST]))
+        parsed = name.partition(".")[2], {field: _value(field, value) for field, value in fields.items()}
+        if len(_texts) >= KEPT:
+            _texts.clear()
+        _texts[key] = parsed
+    return parsed
+
+
+def bare(text: str) -> str:
+    """The text without the level, the function and the process that sshd names around it."""
+    before = _BEFORE.match(text)
+    text = text[before.end() :] if before is not None else text
+    after = _AFTER.search(text[-32:])
+    return text[: len(text) - len(after[0])] if after is not None else text
+
+
+def _value(field: str, value: Value) -> Value:
+    words = _WORDS.get(field)
+    return words.get(value, value) if words is not None and isinstance(value, str) else value
