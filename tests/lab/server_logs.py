@@ -38,10 +38,33 @@ def keep(trace: Path, servers: Iterable[Running]) -> list[Path]:
     return kept
 
 
-def reason(told: str, level: str) -> str:
-    """The id of a scenario's reason, empty where a log of this level has it not: `ID` or `ID@LEVEL`."""
-    id, _, least = told.partition("@")
-    return id if LEVELS.index(least or "INFO") <= LEVELS.index(level) else ""
+# Why sshd refuses what it refuses, where a scenario sets up nothing else.
+_USUAL = {
+    **dict.fromkeys(
+        (f"kex-no-common-{what}" for what in ("algorithm", "kex", "hostkey", "cipher", "mac", "compression")),
+        "server-no-common-algorithm",
+    ),
+    "auth-password-rejected": "server-password-wrong",
+    "auth-keyboard-interactive-failed": "server-password-wrong",
+    "auth-publickey-rejected": "server-key-not-authorized@VERBOSE",
+    "auth-rsa-sha1-refused": "server-algorithm-barred",
+    "auth-second-factor-missing": "server-method-missing@VERBOSE",
+    "auth-too-many-failures": "server-max-auth-tries",
+    "channel-subsystem-refused": "server-subsystem-unknown",
+    "channel-open-refused": "server-max-sessions",
+    "sftp-no-such-file": "server-path-missing@VERBOSE",
+    "sftp-permission-denied": "server-path-permission@VERBOSE",
+}
+
+
+def reason(told: str, cause: str, server: str, level: str) -> str:
+    """The id of a session's reason, `-` where a log of this level has it not.
+
+    `told` is the scenario's: `ID` or `ID@LEVEL`; if it says nothing, what sshd's reason for the cause usually is.
+    """
+    usual = _USUAL.get(cause, "-") if server.startswith("OpenSSH") else "-"
+    id, _, least = (told or usual).partition("@")
+    return id if LEVELS.index(least or "INFO") <= LEVELS.index(level) else "-"
 
 
 def places(log: Path, ports: Sequence[int | None], sessions: int) -> list[str]:

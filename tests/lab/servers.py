@@ -46,8 +46,8 @@ class Sshd:
     """OpenSSH's server. `legacy` lets it take ssh-rsa, which libssh2 up to 1.10 needs; without, it is as installed.
 
     `poked` says what a poke does to a session in progress: end its sftp-server, or the sshd process that serves it.
-    In the configuration {keys} and {folder} are filled in. `files` are in /etc for this server alone, `disk` are the mount
-    options of a tmpfs that it alone has at `namespace.DISK`.
+    In the configuration {keys} and {folder} are filled in. `files` are in /etc for this server alone, `disk` are the
+    mount options of a tmpfs that it alone has at `namespace.DISK`.
     """
 
     config: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """A syslog daemon for one server: what the server and its children send to /dev/log becomes lines of an auth.log.
 
-The server runs in a mount namespace of its own (`namespace.py`) with a /dev where `log` is this daemon's socket; so each
-has its own log, however many run at once, and the process numbers are those that the processes print themselves.
+The server runs in a mount namespace of its own (`namespace.py`) with a /dev where `log` is this daemon's socket; so
+each has its own log, however many run at once, and the process numbers are those that the processes print themselves.
 """
 
 import re

@@ -5,7 +5,7 @@ from tests.lab.plain import Crowded, Proxy
 from tests.lab.premises import DEVI, GINA, HUGO, OLAF, ROLF, User
 from tests.lab.scenario import Scenario, Step, scenario, step, trying
 from tests.lab.scenarios.accounts import password
-from tests.lab.scenarios.common import HANDSHAKE, HOME, LOGIN, PASSWORD, SFTP, WRONG_PASSWORD, key
+from tests.lab.scenarios.common import HANDSHAKE, HOME, PASSWORD, SFTP, WRONG_PASSWORD
 from tests.lab.servers import Sshd
 
 NEW = ("1.11.1",)
@@ -60,6 +60,9 @@ SCENARIOS = (
     of_login("reason-expired", PLAIN, password(OLAF), expect=REJECTED, reason="server-account-expired"),
     of_login("reason-unknown-key", PLAIN, step("key", user="dewi", private="{keys}/rsa", public="{keys}/rsa.pub"),
              reason="server-user-unknown"),
+    of_login("reason-root", Sshd(("AuthorizedKeysFile {keys}/known_open", "PermitRootLogin no")),
+             step("key", user="root", private="{keys}/rsa", public="{keys}/rsa.pub"),
+             or_else=("auth-key-mismatch",), reason="server-root-not-permitted"),
     of_login("reason-home-open", Sshd(("StrictModes yes",)), with_key(user=HUGO), reason="server-file-modes"),
     of_login("reason-keys-open", Sshd(("StrictModes yes", "AuthorizedKeysFile {keys}/known_open")), with_key(),
              reason="server-file-modes"),
@@ -118,6 +121,6 @@ SCENARIOS = (
              versions=BOTH),
     scenario("reason-read-only", Sshd(subsystem="internal-sftp -R"), *SFTP, step("mkdir", path=f"{HOME}/new"),
              expect="sftp-permission-denied", reason="server-read-only@VERBOSE", versions=NEW),
-    scenario("reason-barred-request", Sshd(subsystem="internal-sftp -P mkdir"), *SFTP, step("mkdir", path=f"{HOME}/new"),
-             expect="sftp-permission-denied", reason="server-request-refused", versions=NEW),
+    scenario("reason-barred-request", Sshd(subsystem="internal-sftp -P mkdir"), *SFTP,
+             step("mkdir", path=f"{HOME}/new"), expect="sftp-permission-denied", reason="server-request-refused", versions=NEW),
 )  # fmt: skip
