@@ -37,7 +37,7 @@ class Open(Struct, eq=False):
         address, port: the client's; empty and 0 until a line has them.
         user: the name that it logs in with; empty until a line has it.
         line, time: those of its last line; the time is None where the log has none.
-        accepted: the time of its login; None before.
+        accepted: the time of its login, 0 if the log has no times; None before.
         served: whether its sftp-server is known.
     """
 
@@ -165,9 +165,13 @@ class Joining:
         if found is None:
             return False
         self.table.add(found, event)
-        if event.name in self.ends or event.level == "fatal":
+        if self.is_end(event):
             found.connection.ended = True
         return True
+
+    def is_end(self, event: Event) -> bool:
+        """Whether a connection is over with this event."""
+        return event.name in self.ends or event.level == "fatal"
 
     def key(self, entry: Entry, event: Event) -> str | None:
         """What lines of the same connection have in common; None where the line has no such thing."""

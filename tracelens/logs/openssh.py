@@ -14,12 +14,11 @@ from tracelens.logs.model import Entry, Event
 JUST_NOW = 3.0  # seconds after a login in which the user's child says that it can't go on
 _FAREWELLS = ("client_disconnected", "client_closed", "exited", "server_client_timeout")
 _OF_CHILD = (
-    "server_chroot",
-    "server_home_missing",
-    "server_session_failed",
-    "channel_started",
-    "server_forced_command",
+    *("server_chroot", "server_home_missing", "server_session_failed", "server_nologin", "server_max_sessions"),
+    *("server_subsystem_unknown", "server_subsystem_missing", "server_request_refused", "server_forced_command"),
 )
+# PAM's modules that ask questions run in a process of their own, which says so before sshd does.
+_OF_PAM = ("server_password_wrong", "server_user_unknown", "server_pam_refused", "server_account_locked")
 
 
 class OpenSSH(Joining):
@@ -27,7 +26,10 @@ class OpenSSH(Joining):
 
     server = "OpenSSH"
     programs = ("sshd", "sshd-session", "sshd-auth", "sftp-server", "internal-sftp")
-    ends = ("client_closed", "client_disconnected", "server_disconnected", "exited", "server_login_grace_time")
+    ends = (
+        *("client_closed", "client_disconnected", "server_disconnected", "exited", "server_login_grace_time"),
+        *("server_no_common_algorithm", "server_version_refused", "server_protocol_error", "server_crashed"),
+    )
     alone = ("server_max_startups", "server_source_penalty")
 
     def __init__(self) -> None:
@@ -43,9 +45,13 @@ class OpenSSH(Joining):
         if found is not None:
             if child:
                 self.table.also(found, child)
-            if event.name == "attempt_accepted":
-                found.accepted = event.stamp.seconds if event.stamp is not None else None
+            if event.name in ("attempt_accepted", "session_opened", "channel_started") and found.accepted is None:
+                found.accepted = event.stamp.seconds if event.stamp is not None else 0.0
         return found
+
+    def is_end(self, event: Event) -> bool:
+        """Whether a connection is over with this event: PAM closes the session last, sftp-server before."""
+        return super().is_end(event) or (event.name == "session_closed" and "address" not in event.fields)
 
     def _place(self, entry: Entry, event: Event) -> Open | None:
         if entry.process is None or self.table.find(str(entry.process)) is not None or event.name in self.begins:
@@ -67,17 +73,23 @@ class OpenSSH(Joining):
             return self._without_sftp_server(address, user)
         if event.name in _FAREWELLS and address and not port:
             return self._first(lambda open: open.address == address and not open.connection.ended)
+        fitting = []
         if event.name in _OF_CHILD or event.level == "fatal":
             fitting = [open for open in self.table.latest() if self._logged_in_at(open, time)]
-            return fitting[0] if len(fitting) == 1 else None
-        return None
+        elif event.name in _OF_PAM and address and not port:
+            fitting = [open for open in self.table.latest() if self._asks_pam(open, address, user, time)]
+        return fitting[0] if len(fitting) == 1 else None
 
     def _without_sftp_server(self, address: object, user: object) -> Open | None:
         """The connection of a user, logged in, without an sftp-server so far; the one that asked first."""
         fitting = [
             open
             for open in self.table.latest()
-            if not open.served and not open.connection.ended and open.user == user and open.address in ("", address)
+            if open.accepted is not None
+            and not open.served
+            and not open.connection.ended
+            and open.user == user
+            and open.address in ("", address)
         ]
         asked = [open for open in fitting if open.connection.all("channel_started")]
         if not fitting:
@@ -96,3 +108,11 @@ class OpenSSH(Joining):
             return False
         processes = [key for key in open.keys if key.isdigit()]
         return 0 <= time - open.accepted <= JUST_NOW and len(processes) == 1
+
+    @staticmethod
+    def _asks_pam(open: Open, address: object, user: object, time: float | None) -> bool:
+        """Whether a connection may be the one for which PAM looks at this user's answers."""
+        if open.connection.ended or open.accepted is not None or open.address != address:
+            return False
+        soon = time is None or open.time is None or time - open.time <= JUST_NOW
+        return soon and open.user in ("", user)

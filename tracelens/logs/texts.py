@@ -23,8 +23,8 @@ _BEFORE = re.compile(
 )
 _AFTER = re.compile(r"\s*\[(?:pre|post)auth\]\s*\Z")
 
-# Most lines of a server on the internet differ in the name that a stranger tries, and in numbers. A plain name is put back
-# after the parser, so that it sees few texts: what else varies, `events` knows already.
+# Most lines of a server on the internet differ in the name that a stranger tries, and in numbers. A plain name is put
+# back after the parser, so that it sees few texts; texts that differ in numbers, `events` knows from each other.
 _NAME = re.compile(r"(.{4,40}?(?: for| user)) ([A-Za-z][\w.+-]*)( (?:from )?[0-9A-Fa-f.:]+ port [0-9]+(?: ssh2)?)")
 _ANYONE = "u"
 
