@@ -31,17 +31,21 @@ class Connections(Iterator[Connection]):
         lines: lines of these servers.
         count: connections that were given out.
         unknown: lines whose text no grammar knows.
-        unassigned: lines of connections that can't be told which.
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.servers: list[str] = []
-        self.lines = self.count = self.unknown = self.unassigned = 0
+        self.lines = self.count = self.unknown = 0
         self._joinings: dict[tuple[str, str], Joining] = {}  # by server and host
         self._programs: dict[
             str, type[Joining] | int
         ] = {}  # other names: the server, or how many lines were no server's
         self._given = self._read(entries)
+
+    @property
+    def unassigned(self) -> int:
+        """Lines of connections that can't be told which; complete when all connections were given out."""
+        return sum(joining.unassigned for joining in self._joinings.values())
 
     def __next__(self) -> Connection:
         connection = next(self._given)
@@ -62,13 +66,12 @@ class Connections(Iterator[Connection]):
             event = Event(entry.line, entry.stamp, entry.level, name, fields, entry.text)
             self.lines += 1
             self.unknown += name == "unknown"
-            if not joining.join(entry, event) and name not in ("noted", "unknown"):
-                self.unassigned += 1
+            joining.join(entry, event)
             if joining.table.given:
                 yield from joining.table.given
                 joining.table.given.clear()
         for joining in self._joinings.values():
-            joining.table.close()
+            joining.close()
             yield from joining.table.given
 
     def _by_text(self, entry: Entry) -> type[Joining] | None:

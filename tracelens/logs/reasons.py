@@ -150,12 +150,12 @@ def _of_files(connection: Connection) -> dict[str, list[Event]]:
     for event in connection.events:
         if event.name == "sftp_request":
             request = event
-        elif event.name == "sftp_closed":
+        elif event.name in ("sftp_closed", "server_read_only", "server_request_refused"):
             request = None
         elif event.name == "sftp_status":
             status = event.fields.get("status")
             id = _STATUS.get(status) if isinstance(status, int) else None
-            if id is not None:
+            if id is not None and not (all_logged and request is None):
                 found[id] = [request, event] if request is not None and all_logged else [event]
             request = None
     return found
