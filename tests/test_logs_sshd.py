@@ -132,7 +132,7 @@ TEXTS = [
     ),
     ('fatal: bad ownership or modes for chroot directory component "/srv/"', "server_chroot", {"path": "/srv/"}),
     (
-        "Unable to negotiate with 192.0.2.7 port 5022: no matching host key type found. Their offer: ssh-rsa,ssh-dss [preauth]",
+        "Unable to negotiate with 192.0.2.7 port 5022: no matching host key type found. Their offer: ssh-rsa,ssh-dss",
         "server_no_common_algorithm",
         {"kind": "hostkey", "names": ("ssh-rsa", "ssh-dss"), **CLIENT},
     ),
@@ -158,9 +158,9 @@ TEXTS = [
     ),
     ("refused connect from depot.example (192.0.2.7)", "server_address_refused", {"address": "192.0.2.7"}),
     (
-        "Starting session: forced-command (config) 'internal-sftp -R' for devi from 192.0.2.7 port 5022 id 0",
+        "Starting session: forced-command (config) 'sftp -R' for devi from 192.0.2.7 port 5022 id 0",
         "channel_started",
-        {"what": "forced-command", "command": "internal-sftp -R", "user": "devi", **CLIENT},
+        {"what": "forced-command", "command": "sftp -R", "user": "devi", **CLIENT},
     ),
     (
         "Starting session: shell on pts/0 for devi from 192.0.2.7 port 5022 id 0",

@@ -18,8 +18,9 @@ from tracelens.logs.openssh import OpenSSH
 
 SERVERS: tuple[type[Joining], ...] = (OpenSSH,)
 _BY_PROGRAM = {program: joining for joining in SERVERS for program in joining.programs}
-# Events that tell the server where the log does not name the program.
-_TELLING = ("connected", "client_version", "attempt_accepted", "attempt_failed", "client_disconnected")
+# Fields that a text has only if the grammar is that of its server, where the log does not name the program.
+_TELLING = ("port", "server_port", "ident")
+_NAMES = 1_000  # such programs
 _TRIED = 10_000  # lines of a program of unknown name that are looked at
 
 
@@ -83,10 +84,12 @@ class Connections(Iterator[Connection]):
         if known >= _TRIED:
             return None
         for kind in SERVERS:
-            if texts.parse(kind.server, entry.text)[0] in _TELLING:
+            fields = texts.parse(kind.server, entry.text)[1]
+            if any(name in fields for name in _TELLING):
                 self._programs[program] = kind
                 return kind
-        self._programs[program] = known + 1
+        if known or len(self._programs) < _NAMES:
+            self._programs[program] = known + 1
         return None
 
 

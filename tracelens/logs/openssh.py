@@ -77,7 +77,9 @@ class OpenSSH(Joining):
     def near(self, entry: Entry, event: Event) -> Open | None:
         """The only connection that a line without a process number can belong to; None if there are several."""
         found = super().near(entry, event)
-        return None if found is not None and found.accepted is not None and event.name in self.early else found
+        if found is None or (found.accepted is not None and event.name in self.early):
+            return None
+        return None if found.accepted is None and event.name in _OF_CHILD else found
 
     def _place(self, entry: Entry, event: Event) -> Open | None:
         if entry.process is None or self.table.find(str(entry.process)) is not None or event.name in self.begins:
