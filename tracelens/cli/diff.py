@@ -22,7 +22,12 @@ DiffFormat = StrEnum("DiffFormat", "text json html")
 
 
 def diff(
-    good: Annotated[str, typer.Argument(metavar="GOOD", help="A trace of a session that works, or the output of `ssh -vvv` or `curl -v` that does.")],
+    good: Annotated[
+        str,
+        typer.Argument(
+            metavar="GOOD", help="A trace of a session that works, or the output of `ssh -vvv` or `curl -v` that does."
+        ),
+    ],
     bad: Annotated[str, typer.Argument(metavar="BAD", help="A trace of one that fails, or such output.")],
     session: Annotated[
         str | None,

@@ -1,6 +1,6 @@
 """The text of a client's line -> event: a name and typed fields, by the grammar of that client.
 
-    parse("ssh_verbose", "Exit status 0")  ->  ("exited", {"status": 0})
+parse("ssh_verbose", "Exit status 0")  ->  ("exited", {"status": 0})
 """
 
 from collections.abc import Callable, Mapping

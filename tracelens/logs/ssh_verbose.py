@@ -1,26 +1,28 @@
 """The output of OpenSSH's `ssh -v` to `-vvv`, alone or under sftp and scp -> events of one or more runs.
 
-    debug1: Offering public key: /home/devi/.ssh/id_rsa RSA SHA256:jfJn... explicit
-    -> Event("key_offered", {"key": "/home/devi/.ssh/id_rsa RSA SHA256:jfJn... explicit"})
+debug1: Offering public key: /home/devi/.ssh/id_rsa RSA SHA256:jfJn... explicit
+-> Event("key_offered", {"key": "/home/devi/.ssh/id_rsa RSA SHA256:jfJn... explicit"})
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
-from tracelens.logs.client_lines import lines
+from tracelens.logs.client_lines import lines, runs_of
 from tracelens.logs.client_texts import parse
 from tracelens.logs.model import Event, Run
 
 PROGRAM = "ssh -v"
-RUNS_KEPT = 200
-EVENTS_KEPT = 2000
 
 # What stands before a text: a clock's time or another program's prefix, which program says it, and how detailed it is.
 _LEVEL = re.compile(r"^(?:[^\n]{0,80}?\s)??(?:(?:scp|sftp|ssh): )?(debug[123]): ?(.*)$", re.DOTALL)
-_CLOCK = re.compile(r"^[\[(]?(?:\d{4}-\d\d-\d\d[T ]|[A-Z][a-z]{2} [ \d]\d )?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\S{0,6}[\])]? +")
+_CLOCK = re.compile(
+    r"^[\[(]?(?:\d{4}-\d\d-\d\d[T ]|[A-Z][a-z]{2} [ \d]\d )?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\S{0,6}[\])]? +"
+)
 # A line without a level that begins a run, or belongs to it.
 _BEGINS = ("started", "connecting", "program_run")
-_KEY = re.compile(r"(?:^|\s)(?:([A-Za-z0-9_@.-]+)\s+)?((?:SHA256|MD5):\S{10,128}|(?:[0-9a-f]{2}:){15}[0-9a-f]{2})(?=\s|$)")
+_KEY = re.compile(
+    r"(?:^|\s)(?:([A-Za-z0-9_@.-]+)\s+)?((?:SHA256|MD5):\S{10,128}|(?:[0-9a-f]{2}:){15}[0-9a-f]{2})(?=\s|$)"
+)
 _TYPES = {"RSA": "ssh-rsa", "DSA": "ssh-dss", "ED25519": "ssh-ed25519", "ECDSA": "ecdsa-sha2-nistp256"}
 
 
@@ -42,23 +44,18 @@ def runs(blocks: Iterable[bytes]) -> list[Run]:
     Args:
         blocks: text in an encoding that contains ASCII, as `inputs.read_text` gives it.
     """
-    found: list[Run] = []
-    for event in events(blocks):
-        if not found or (event.name in _BEGINS and _begins(found[-1], event)):
-            if len(found) == RUNS_KEPT:
-                break
-            found.append(Run(PROGRAM, []))
-        run = found[-1]
-        if len(run.events) < EVENTS_KEPT:
-            run.events.append(event)
-        else:
-            run.beyond += 1
-            run.events[-1] = event  # how it ended
-    return [run for run in found if run.has("connecting", "connect_given_up", "banner_received", "refused", "agreed_kex", "authenticated")]
+    found = runs_of(PROGRAM, events(blocks), _begins)
+    return [
+        run
+        for run in found
+        if run.has("connecting", "connect_given_up", "banner_received", "refused", "agreed_kex", "authenticated")
+    ]
 
 
 def _begins(run: Run, event: Event) -> bool:
     """Whether the event begins another run: the version comes first, then the address; of these the first counts."""
+    if event.name not in _BEGINS:
+        return False
     if event.name == "connecting":
         # One run tries the addresses of a host in turn.
         return run.has("connected")

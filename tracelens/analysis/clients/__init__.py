@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from tracelens import rules, secrets
 from tracelens.analysis import builder
 from tracelens.analysis.clients import curl, ssh
-from tracelens.analysis.document import Advice, Analysis, Error, Finding, Quote, Source, Versions
+from tracelens.analysis.document import Analysis, Error, Finding, Quote, Source, Versions
 from tracelens.analysis.document import Session as SessionPart
 from tracelens.analysis.document import Trace as TracePart
-
 from tracelens.logs import curl as curl_log
 from tracelens.logs import ssh_verbose
 from tracelens.logs.model import Run
+from tracelens.rules.base import Advice
 from tracelens.rules.engine import Diagnosis, diagnose
 from tracelens.sessions import Session
 from tracelens.sessions.sequence import Steps
@@ -77,7 +77,9 @@ def analyze(source: Source, runs: Sequence[Run], *, show_secrets: bool = False) 
             for pair in zip(sessions, diagnoses, strict=True)
         ),
         comparisons=(),
-        notices=tuple(notice for pair in zip(runs, diagnoses, strict=True) if (notice := _notice(*pair, hide)))[:_NOTICES],
+        notices=tuple(notice for pair in zip(runs, diagnoses, strict=True) if (notice := _notice(*pair, hide)))[
+            :_NOTICES
+        ],
     )
 
 
@@ -127,7 +129,9 @@ def _in_own_words(
         return replace(part, text=hide(words[line])) if line in words else part
 
     def evidence(finding: Finding) -> Finding:
-        finding = replace(finding, evidence=tuple(dict.fromkeys(quoted(quote, quote.line) for quote in finding.evidence)))
+        finding = replace(
+            finding, evidence=tuple(dict.fromkeys(quoted(quote, quote.line) for quote in finding.evidence))
+        )
         return finding if by_libssh2 else _without_libssh2(finding)
 
     unexplained: Quote | None = session.unexplained

@@ -103,7 +103,9 @@ class _CurlRun:
 
     def accepted(self, event: Event) -> None:
         self._kex_done(event)
-        method = {"password_accepted": "password", "keyboard_accepted": "keyboard_interactive"}.get(event.name, "publickey")
+        method = {"password_accepted": "password", "keyboard_accepted": "keyboard_interactive"}.get(
+            event.name, "publickey"
+        )
         if event.name in ("keyboard_accepted", "agent_accepted"):
             self._refuse(event, "password")  # curl tries it before
         self.told.text(event.line, "Userauth", f"userauth.{method}_attempted", event.text)
@@ -146,13 +148,15 @@ class _CurlRun:
         verb = _VERBS.get(event.name) or str(event.fields.get("verb", ""))
         self.told.text(event.line, "SFTP", "sftp.version_enabled", event.text, version=3)
         status = _STATUS.get(re.sub(r" *(?:::.*|\(.*\))$", "", words).lower())
-        operation = Operation(_COMMANDS.get(verb, verb), event.line, status=status, outcome="failed", end_line=event.line)
+        operation = Operation(
+            _COMMANDS.get(verb, verb), event.line, status=status, outcome="failed", end_line=event.line
+        )
         self.told.session.operations.append(operation)
         if status is None:
             self.told.error(event.line, None, event.text)
 
     def timed_out(self, event: Event) -> None:
-        """curl waits no longer; before the login its log does not show for what."""
+        """Curl waits no longer; before the login its log does not show for what."""
         if self.told.session.login.authenticated:
             self.told.error(event.line, -9, event.text)
 

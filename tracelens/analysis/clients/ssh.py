@@ -262,9 +262,13 @@ class _SshRun:
         if self.failed:
             return
         self.failed = True
-        before_banner = self.told.session.banner.server is None or not self.told.session.banner.server.startswith("SSH-")
+        before_banner = self.told.session.banner.server is None or not self.told.session.banner.server.startswith(
+            "SSH-"
+        )
         if event.name in ("timed_out", "banner_timeout"):
-            code, message = (-9, "Timeout waiting for banner") if before_banner else (-30, "Timed out waiting on socket")
+            code, message = (
+                (-9, "Timeout waiting for banner") if before_banner else (-30, "Timed out waiting on socket")
+            )
         elif event.name == "protocol_failed":
             code, message = -4, _text(event, "reason")
         else:

@@ -50,11 +50,15 @@ class Telling:
 
     def agreed(self, line: int, name: str, algorithm: str) -> None:
         """What both sides agreed on for one list."""
-        self.text(line, "Key Ex", f"key_ex.agreed_{_AGREED[name]}", f"Agreed on {name}: {algorithm}", algorithm=algorithm)
+        self.text(
+            line, "Key Ex", f"key_ex.agreed_{_AGREED[name]}", f"Agreed on {name}: {algorithm}", algorithm=algorithm
+        )
 
     def host_key(self, line: int, fingerprint: str) -> None:
         """The fingerprint of the server's host key, such as `SHA256:...`."""
-        kind, _, value = fingerprint.partition(":") if fingerprint.startswith(("SHA256:", "MD5:")) else ("MD5", "", fingerprint)
+        kind, _, value = (
+            fingerprint.partition(":") if fingerprint.startswith(("SHA256:", "MD5:")) else ("MD5", "", fingerprint)
+        )
         self.text(line, "Key Ex", f"key_ex.fingerprint_{kind.lower()}", fingerprint, fingerprint=value.rstrip("="))
 
     def error(self, line: int, code: int | None, message: str) -> None:
@@ -85,4 +89,3 @@ class Telling:
         if session.banner.server is None and not session.kex.done:
             session.ending.left = ""  # nothing came, and the log does not say how long the client waited
         return session
-
