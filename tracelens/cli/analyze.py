@@ -88,10 +88,6 @@ def analyses(
 ) -> "Iterator[Analysis]":
     """The analysis of each input, with the server's side where its logs are given.
 
-<<<<<<< HEAD
-    `clients` are those whose own log is taken in place of a trace. What could not be used, or not as a whole, is
-    reported on stderr at once, and added to `unusable` as (name, reason).
-=======
     What could not be used, or not as a whole, is reported on stderr at once, and added to `unusable` as (name, reason).
 
     Args:
@@ -99,8 +95,8 @@ def analyses(
         unusable: gets what could not be used.
         jobs: how many processes may read a large file.
         show_secrets: whether the analyses hold what they hide otherwise.
+        server_logs: the server's logs, as `inputs.find` takes them.
         clients: those whose own log is taken in place of a trace.
->>>>>>> b17-clients
     """
     if not server_logs:
         yield from _analyses(inputs, unusable, jobs, clients, show_secrets=show_secrets)
@@ -148,11 +144,7 @@ def _analyses(
         if isinstance(found, Source):
             try:
                 result = analysis.analyze(
-<<<<<<< HEAD
                     found, jobs=jobs or parallel.cores(), show_secrets=show_secrets, clients=clients, known=known
-=======
-                    found, jobs=jobs or parallel.cores(), show_secrets=show_secrets, clients=clients
->>>>>>> b17-clients
                 )
             except TracelensError as error:
                 name, why = found.name, reason(error)
