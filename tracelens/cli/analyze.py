@@ -88,8 +88,15 @@ def analyses(
 ) -> "Iterator[Analysis]":
     """The analysis of each input, with the server's side where its logs are given.
 
-    `clients` are those whose own log is taken in place of a trace. What could not be used, or not as a whole, is
-    reported on stderr at once, and added to `unusable` as (name, reason).
+    What could not be used, or not as a whole, is reported on stderr at once, and added to `unusable` as (name, reason).
+
+    Args:
+        inputs: as `inputs.find` takes them.
+        unusable: gets what could not be used.
+        jobs: how many processes may read a large file.
+        show_secrets: whether the analyses hold what they hide otherwise.
+        server_logs: the server's logs, as `inputs.find` takes them.
+        clients: those whose own log is taken in place of a trace.
     """
     if not server_logs:
         yield from _analyses(inputs, unusable, jobs, clients, show_secrets=show_secrets)

@@ -1,7 +1,11 @@
-"""Blocks of a client's output -> its lines, numbered; bounded whatever the blocks hold."""
+"""Blocks of a client's output -> its lines, numbered, and its runs; bounded whatever the blocks hold."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from tracelens.logs.model import Event, Run
+
+RUNS_KEPT = 200
+EVENTS_KEPT = 2000
 LONGEST = 64 * 1024  # bytes of a line that are kept; no program prints longer ones
 
 
@@ -20,3 +24,26 @@ def lines(blocks: Iterable[bytes]) -> Iterator[tuple[int, str]]:
 
 def _text(line: bytes) -> str:
     return line[:LONGEST].rstrip(b"\r").decode("utf-8", "replace")
+
+
+def runs_of(program: str, events: Iterable[Event], begins: Callable[[Run, Event], bool]) -> list[Run]:
+    """The runs that events make up, the first of many; of a long one the first events and the last.
+
+    Args:
+        program: as `Run.program`.
+        events: in the order of the log.
+        begins: whether an event begins another run than the one so far.
+    """
+    found: list[Run] = []
+    for event in events:
+        if not found or begins(found[-1], event):
+            if len(found) == RUNS_KEPT:
+                break
+            found.append(Run(program, []))
+        run = found[-1]
+        if len(run.events) < EVENTS_KEPT:
+            run.events.append(event)
+        else:
+            run.beyond += 1
+            run.events[-1] = event
+    return found

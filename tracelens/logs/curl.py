@@ -7,15 +7,13 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from tracelens.logs.client_lines import lines
+from tracelens.logs.client_lines import lines, runs_of
 from tracelens.logs.client_texts import parse
 from tracelens.logs.model import Event, Run, Stamp
 
 PROGRAM = "curl -v"
-RUNS_KEPT = 200
-EVENTS_KEPT = 2000
 
-# A line of curl's own words, also at the end of a row of its progress meter; the time of its clock, if it shows one.
+# A line of curl's own words, also at the end of a row of its progress meter; its clock, if it shows one.
 _LINE = re.compile(
     r"(?:^|[0-9kMGT:-] *)(?:(\d\d:\d\d:\d\d\.\d{6}|\d{9,10}\.\d{6}) (?:\[[\d-]{1,9}\] )?)?"
     r"(?:== Info: |\* {1,3})(\S.*)$",
@@ -42,22 +40,8 @@ def looks_like(head: bytes) -> bool:
 
 def runs(blocks: Iterable[bytes]) -> list[Run]:
     """The connections in a log, in order; none where nothing of them is for SSH."""
-    found: list[Run] = []
-    other = False
-    for event in events(blocks):
-        if event.name == "other":
-            other = True
-            continue
-        if not found or _begins(found[-1], event):
-            if len(found) == RUNS_KEPT:
-                break
-            found.append(Run(PROGRAM, []))
-        run = found[-1]
-        if len(run.events) < EVENTS_KEPT:
-            run.events.append(event)
-        else:
-            run.beyond += 1
-            run.events[-1] = event
+    found = runs_of(PROGRAM, events(blocks), _begins)
+    other = any(run.has("other") for run in found)
     return [run for run in found if run.has(*_IS_SSH) or (not other and _never_came(run))]
 
 
@@ -73,7 +57,7 @@ def _begins(run: Run, event: Event) -> bool:
 
 
 def events(blocks: Iterable[bytes]) -> Iterator[Event]:
-    """The events of a log; a line of curl for another protocol is `other`, those without its mark are left out."""
+    """The events of a log, `other` for what curl says of another protocol; lines without its mark are left out."""
     for number, line in lines(blocks):
         for part in line.split("\r"):
             yield from _event(number, part)

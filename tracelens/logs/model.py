@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from msgspec import Struct
 
 Value = int | str | tuple[str, ...]
+NOTHING: Mapping[str, Value] = {}
 
 
 class Stamp(Struct, frozen=True, order=True):
@@ -43,6 +44,7 @@ class Entry(Struct, frozen=True):
         process: the process number; None where none is printed.
         level: `debug1` to `debug3`, `verbose`, `info`, `error`, `fatal`; empty where the line does not say.
         text: the message.
+        more: what else a line of JSON says of the message, such as SFTPGo's `connection_id`.
     """
 
     line: int
@@ -52,6 +54,7 @@ class Entry(Struct, frozen=True):
     process: int | None
     level: str
     text: str
+    more: Mapping[str, Value] = NOTHING
 
 
 class Event(Struct, frozen=True):

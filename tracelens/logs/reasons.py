@@ -31,14 +31,30 @@ _FIELD = re.compile(r"\{([^{}\w]*(?:\w+ )*)(\w+)\}")
 _OPTIONS = {"kex": "KexAlgorithms", "hostkey": "HostKeyAlgorithms", "cipher": "Ciphers", "mac": "MACs"}
 _LISTS = {"kex": "key exchange method", "hostkey": "host key algorithm", "mac": "MAC", "comp": "compression method"}
 _NAMELESS = {"user": "USER", "path": "PATH", "address": "ADDRESS", "kind": "algorithm", "names": "others"}
+# Fields that another event of the connection does not have for this one.
+_OWN = ("path", "verb", "message", "command")
 _STATUS = {2: "server-path-missing", 3: "server-path-permission"}
+_AT_VERBOSE = ("stat", "lstat", "realpath", "readlink")
 _FAILED = {
     "password": "server-password-wrong",
     "keyboard-interactive": "server-password-wrong",
     "publickey": "server-key-not-authorized",
 }
-# What explains a refused key or password, but not both.
-_OF_KEYS = frozenset(f"server-{name}" for name in ("algorithm-barred", "file-modes", "key-too-short", "key-revoked"))
+# What bars the account, whatever the password or the key; and what bars a key.
+_OF_ACCOUNT = frozenset(
+    f"server-{name}"
+    for name in (
+        *("user-unknown", "root-not-permitted", "user-not-allowed", "account-locked", "account-expired"),
+        *("password-expired", "shell-invalid", "nologin", "pam-refused"),
+    )
+)
+_OF_KEY = frozenset(
+    f"server-{name}"
+    for name in (
+        *("algorithm-barred", "file-modes", "authorized-keys-unreadable", "key-too-short", "key-revoked"),
+        *("key-options", "certificate-refused"),
+    )
+)
 
 
 class Page(Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,6 +125,8 @@ def _proven(connection: Connection) -> dict[str, list[Event]]:
             found.setdefault(id, []).append(event)
         elif event.name == "attempt_accepted":
             found = {id: proof for id, proof in found.items() if not pages()[id].is_of_login}
+    if _OF_ACCOUNT & found.keys():
+        found.pop("server-password-wrong", None)  # PAM is given a wrong one, so that the answer takes as long as ever
     found.update(_of_files(connection))
     return found
 
@@ -127,15 +145,18 @@ def _of_files(connection: Connection) -> dict[str, list[Event]]:
     """The SFTP requests that were refused, with the status; the last ones of each kind."""
     found: dict[str, list[Event]] = {}
     request = None
+    # At INFO, sftp-server logs the status of requests that it does not log.
+    all_logged = any(event.fields.get("verb") in _AT_VERBOSE for event in connection.all("sftp_request"))
     for event in connection.events:
         if event.name == "sftp_request":
             request = event
-        elif event.name == "sftp_closed":
+        elif event.name in ("sftp_closed", "server_read_only", "server_request_refused"):
             request = None
-        elif event.name == "sftp_status" and request is not None:
-            id = _STATUS.get(int(event.fields["status"])) if isinstance(event.fields["status"], int) else None
-            if id is not None:
-                found[id] = [request, event]
+        elif event.name == "sftp_status":
+            status = event.fields.get("status")
+            id = _STATUS.get(status) if isinstance(status, int) else None
+            if id is not None and not (all_logged and request is None):
+                found[id] = [request, event] if request is not None and all_logged else [event]
             request = None
     return found
 
@@ -145,18 +166,16 @@ def _implied(connection: Connection, proofs: Mapping[str, list[Event]]) -> dict[
     if connection.all("attempt_accepted"):
         return {}
     found: dict[str, list[Event]] = {}
-    narrower = {id for id in proofs if pages()[id].is_of_login} - {"server-max-auth-tries"}
     for event in connection.all("attempt_failed"):
         id = _FAILED.get(str(event.fields.get("method")))
-        if id is None or event.fields.get("invalid"):
+        if id is None or id in proofs or event.fields.get("invalid") or _OF_ACCOUNT & proofs.keys():
             continue
-        barred = narrower - _OF_KEYS if id == "server-password-wrong" else narrower - {"server-password-wrong"}
-        if not barred:
+        if id == "server-password-wrong" or not _OF_KEY & proofs.keys():
             found.setdefault(id, []).append(event)
     partial = connection.all("attempt_partial")
-    if partial and not narrower:
+    if partial and not _OF_ACCOUNT & proofs.keys():
         found["server-method-missing"] = partial
-    return {id: proof for id, proof in found.items() if id not in proofs}
+    return found
 
 
 def _reason(id: str, proof: list[Event], connection: Connection, implied: bool) -> Reason:
@@ -172,7 +191,7 @@ def _reason(id: str, proof: list[Event], connection: Connection, implied: bool) 
     def filled(template: str, quote: bool) -> str:
         def value(found: re.Match[str]) -> str:
             before, name = found.groups()
-            value = fields.get(name) or connection.first(name)
+            value = fields.get(name) or (connection.first(name) if name not in _OWN else None)
             if value is None:
                 return "" if before else _NAMELESS.get(name, name.upper())
             if isinstance(value, tuple):

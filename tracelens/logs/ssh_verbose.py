@@ -7,13 +7,11 @@ debug1: Offering public key: /home/devi/.ssh/id_rsa RSA SHA256:jfJn... explicit
 import re
 from collections.abc import Iterable, Iterator
 
-from tracelens.logs.client_lines import lines
+from tracelens.logs.client_lines import lines, runs_of
 from tracelens.logs.client_texts import parse
 from tracelens.logs.model import Event, Run
 
 PROGRAM = "ssh -v"
-RUNS_KEPT = 200
-EVENTS_KEPT = 2000
 
 # What stands before a text: a clock's time or another program's prefix, which program says it, and how detailed it is.
 _LEVEL = re.compile(r"^(?:[^\n]{0,80}?\s)??(?:(?:scp|sftp|ssh): )?(debug[123]): ?(.*)$", re.DOTALL)
@@ -46,18 +44,7 @@ def runs(blocks: Iterable[bytes]) -> list[Run]:
     Args:
         blocks: text in an encoding that contains ASCII, as `inputs.read_text` gives it.
     """
-    found: list[Run] = []
-    for event in events(blocks):
-        if not found or (event.name in _BEGINS and _begins(found[-1], event)):
-            if len(found) == RUNS_KEPT:
-                break
-            found.append(Run(PROGRAM, []))
-        run = found[-1]
-        if len(run.events) < EVENTS_KEPT:
-            run.events.append(event)
-        else:
-            run.beyond += 1
-            run.events[-1] = event  # how it ended
+    found = runs_of(PROGRAM, events(blocks), _begins)
     return [
         run
         for run in found
@@ -67,6 +54,8 @@ def runs(blocks: Iterable[bytes]) -> list[Run]:
 
 def _begins(run: Run, event: Event) -> bool:
     """Whether the event begins another run: the version comes first, then the address; of these the first counts."""
+    if event.name not in _BEGINS:
+        return False
     if event.name == "connecting":
         # One run tries the addresses of a host in turn.
         return run.has("connected")

@@ -24,6 +24,7 @@ from tracelens.rules.base import Advice
 from tracelens.rules.engine import Diagnosis, diagnose
 from tracelens.sessions import Session
 from tracelens.sessions.sequence import Steps
+from tracelens.sessions.state import Observer
 
 READERS: dict[str, Callable[[Iterable[bytes]], list[Run]]] = {
     ssh_verbose.PROGRAM: ssh_verbose.runs,
@@ -52,6 +53,11 @@ def kind(head: bytes) -> str | None:
     return next((program for program, looks_like in _LOOKS.items() if looks_like(head)), None)
 
 
+def session(run: Run, observer: Observer | None = None) -> Session:
+    """The session that a run tells of."""
+    return _SESSIONS[run.program](run, observer)
+
+
 def analyze(source: Source, runs: Sequence[Run], *, show_secrets: bool = False) -> Analysis:
     """The analysis of a client's log.
 
@@ -61,9 +67,9 @@ def analyze(source: Source, runs: Sequence[Run], *, show_secrets: bool = False) 
         show_secrets: whether the document holds what it hides otherwise.
     """
     steps = Steps()
-    sessions = [_SESSIONS[run.program](run, steps.observe) for run in runs]
-    for number, session in enumerate(sessions, 1):
-        session.number = number
+    sessions = [session(run, steps.observe) for run in runs]
+    for number, each in enumerate(sessions, 1):
+        each.number = number
     diagnoses = diagnose(sessions, rules.load())
     hide = str if show_secrets else secrets.without_credentials
     parts = builder.Builder(hide, int, _alone, steps, show_secrets)
