@@ -17,11 +17,12 @@ JUST_NOW = 3.0  # seconds after a login in which the user's child says that it c
 _FAREWELLS = ("client_disconnected", "client_closed", "exited", "server_client_timeout")
 _OF_CHILD = (
     *("server_chroot", "server_home_missing", "server_session_failed", "server_nologin", "server_max_sessions"),
+    "server_shell_failed",
     *("server_subsystem_unknown", "server_subsystem_missing", "server_request_refused", "server_forced_command"),
 )
 _LAST_WORDS = ("Access denied for user", "fatal: ")
 # What the process says that is to become the user's shell or command.
-_OF_GRANDCHILD = ("server_home_missing", "server_nologin")
+_OF_GRANDCHILD = ("server_home_missing", "server_nologin", "server_shell_failed")
 # PAM's modules that ask questions run in a process of their own, which says so before sshd does.
 _OF_PAM = ("server_password_wrong", "server_user_unknown", "server_pam_refused", "server_account_locked")
 
@@ -30,7 +31,7 @@ class OpenSSH(Joining):
     """Joins the lines of sshd, its children and sftp-server."""
 
     server = "OpenSSH"
-    programs = ("sshd", "sshd-session", "sshd-auth", "sftp-server", "internal-sftp")
+    programs = ("sshd", "sshd-session", "sshd-auth", "sftp-server", "internal-sftp", "nologin")
     ends = (
         *("client_closed", "client_disconnected", "server_disconnected", "exited", "server_login_grace_time"),
         *("server_no_common_algorithm", "server_version_refused", "server_protocol_error", "server_crashed"),
