@@ -64,6 +64,7 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     means: str
     explains: tuple[str, ...]
+    log: tuple[str, ...]
     says: str
     advice: tuple[tuple[str, str], ...]
     events: tuple[str, ...] = ()

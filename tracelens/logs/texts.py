@@ -21,6 +21,8 @@ _BEFORE = re.compile(
     r"\s*(?:(?:debug[1-3]|error|fatal|info|verbose): )?(?:\S+\.c:\d+:? )?"
     r"(?:(?!kex_parse_kexinit)(?:[a-z0-9]+_[a-z0-9_]+|main)(?:\(\))?: (?![0-9(]))*"
 )
+# What syslogd writes in place of further lines with the same text.
+_REPEATED = re.compile(r"\s*message repeated [0-9]+ times: \[ ?(.*)\]\s*", re.DOTALL)
 _AFTER = re.compile(r"\s*\[(?:pre|post)auth\]\s*\Z")
 
 # Most lines of a server on the internet differ in the name that a stranger tries, and in numbers. A plain name is put
@@ -88,6 +90,8 @@ def _parse(server: str, text: str) -> tuple[str, Mapping[str, Value]]:
 
 def bare(text: str) -> str:
     """The text without the level, the function and the process that sshd names around it."""
+    repeated = _REPEATED.fullmatch(text)
+    text = repeated[1] if repeated is not None else text
     before = _BEFORE.match(text)
     text = text[before.end() :] if before is not None else text
     after = _AFTER.search(text[-32:])
