@@ -347,6 +347,7 @@ class Session(Struct, frozen=True, omit_defaults=True):
     noise_findings: tuple[Finding, ...]
     skipped_rules: Annotated[tuple[SkippedRule, ...], means("rules without the trace contexts that they need")]
     secrets: Annotated[tuple[ShownSecret, ...] | None, means("the secrets themselves; only on request")] = None
+    words: Annotated[tuple[LogQuote, ...], means("what the program itself printed about the session")] = ()
     commands: Annotated[tuple[Command, ...], means("each exec and shell; of subsystems those that failed")] = ()
     left: Annotated[Left, means("what was unfinished, without a failure; `open`: the trace shows no end")] = ""
     server: Annotated[ServerSide | None, means("the same connection in the server's log")] = None

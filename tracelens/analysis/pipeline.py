@@ -6,17 +6,26 @@ No secret gets into the document: the values that packets show to be secret are 
 import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tracelens import __version__, inputs, rules, secrets
 from tracelens.analysis import builder
 from tracelens.analysis.compare import compare
-from tracelens.analysis.document import Analysis, Document, Origin, Source, Unusable
+from tracelens.analysis.document import Analysis, Document, LogQuote, Origin, Source, Unusable
+from tracelens.analysis.document import Session as SessionPart
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.reader import Streams, parallel
+from tracelens.rules.base import Rule
 from tracelens.rules.engine import Diagnosis, diagnose
 from tracelens.sessions import Assembly, Session, Trace
 from tracelens.sessions.sequence import Steps
 
+if TYPE_CHECKING:
+    from tracelens.logs.model import Event
+
+_WORDS_KEPT = 20
 _HIDDEN = 1024  # texts that need not be searched for secrets again
 _HEAD = 1 << 16
 _LOG_BYTES = 32 << 20  # of a client's log that are read
@@ -58,6 +67,7 @@ def analyze(
         assembly.forget_cut_end(account.lines)
     in_force = rules.load()
     diagnoses = diagnose(sessions, in_force)
+    words = _words(account.said, sessions, diagnoses, in_force) if account.said else {}
     trace = _trace(streams, assembly, sessions, diagnoses)
     notices = [found for rule in in_force if rule.scope == "trace" and (found := rule.ask(trace))]
     hide = str if show_secrets else _hider(value for session in sessions for value in session.hidden)
@@ -76,10 +86,40 @@ def analyze(
         ),
         holds=builder.holdings(sessions, notices),
         trace=builder.trace(trace),
-        sessions=tuple(map(parts.session, sessions, diagnoses)),
+        sessions=tuple(
+            _with_words(parts.session(*pair), words, origin.name, hide)
+            for pair in zip(sessions, diagnoses, strict=True)
+        ),
         comparisons=compare(sessions, diagnoses, hide),
         notices=tuple(map(parts.finding, notices)),
     )
+
+
+def _words(
+    said: list[tuple[int, str]], sessions: list[Session], diagnoses: list[Diagnosis], in_force: tuple[Rule, ...]
+) -> dict[int, "list[Event]"]:
+    """What the program itself printed, by session; diagnoses that it decides are replaced."""
+    from tracelens.analysis import program_words
+
+    words = program_words.of(said, sessions)
+    for place, session in enumerate(sessions):
+        if session.number in words:
+            diagnoses[place] = program_words.decide(session, diagnoses[place], words[session.number], in_force)
+    return words
+
+
+def _with_words(
+    session: SessionPart, words: dict[int, "list[Event]"], name: str, hide: Callable[[str], str]
+) -> SessionPart:
+    """The session with what the program itself printed about it."""
+    if session.number not in words:
+        return session
+    from tracelens.analysis.clients import in_own_words
+
+    said = words[session.number]
+    quotes = {event.line: LogQuote(name, event.line, None, hide(event.text)) for event in said}
+    own = in_own_words(session, {event.line: event.text for event in said}, hide)
+    return replace(own, words=tuple(quotes.values())[:_WORDS_KEPT])
 
 
 def _by_client(

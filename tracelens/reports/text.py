@@ -54,6 +54,8 @@ _SHORTEST = 0.005
 _LEAST = 0.001
 # More comparisons than this are not shown; the JSON has them.
 _COMPARED = 5
+# More of a program's own words than this are not shown without -v.
+_WORDS = 3
 # More commands than this are counted, and of a longer one the beginning is shown; the JSON has them.
 _COMMANDS, _COMMAND_LENGTH = 50, 160
 # A list of names, long enough to need more than a line: it may be wrapped after its commas.
@@ -188,6 +190,8 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
         yield from _cause(session.root, verbosity, paint)
     elif session.unexplained is not None:
         yield from _quotes("1st error", [session.unexplained])
+    for label, said in _labelled("Program", session.words[: None if verbosity else _WORDS]):
+        yield from _field(label, f"line {said.line}  {said.text}")
     if session.ask is not None:
         yield from _ask(session.ask, verbosity)
     yield from _undecided(session)

@@ -79,7 +79,7 @@ def analyze(source: Source, runs: Sequence[Run], *, show_secrets: bool = False) 
         holds=builder.holdings(sessions, ()),
         trace=_trace(sessions),
         sessions=tuple(
-            _in_own_words(parts.session(*pair), words, hide, by_libssh2=pair[0].told_by != ssh_verbose.PROGRAM)
+            in_own_words(parts.session(*pair), words, hide, by_libssh2=pair[0].told_by != ssh_verbose.PROGRAM)
             for pair in zip(sessions, diagnoses, strict=True)
         ),
         comparisons=(),
@@ -126,8 +126,8 @@ def _without_libssh2(finding: Finding) -> Finding:
     )
 
 
-def _in_own_words(
-    session: SessionPart, words: dict[int, str], hide: Callable[[str], str], *, by_libssh2: bool
+def in_own_words(
+    session: SessionPart, words: dict[int, str], hide: Callable[[str], str], *, by_libssh2: bool = True
 ) -> SessionPart:
     """The session with the log's own lines as evidence, in place of the words of a trace."""
 
