@@ -399,6 +399,16 @@ class Comparison(Struct, frozen=True):
     summary: str
 
 
+class ClientRun(Struct, frozen=True):
+    """A run of a client whose own log is beside the trace, such as an `ssh` that works."""
+
+    file: Annotated[str, means("the log, as it was named")]
+    program: Annotated[str, means("`ssh -v` or `curl -v`")]
+    summary: Annotated[str, means("in a sentence: how it ended, by which algorithms, method and key")]
+    same_server: Annotated[bool | None, means("whether host keys, or else banners, are the same; null: not shown")]
+    session: Annotated[Session, means("what the log tells, in the terms of a trace; lines are those of the log")]
+
+
 class Analysis(Struct, frozen=True, omit_defaults=True):
     """One input, diagnosed."""
 
@@ -409,6 +419,7 @@ class Analysis(Struct, frozen=True, omit_defaults=True):
     comparisons: Annotated[tuple[Comparison, ...], means("a failed session beside one that went well")]
     notices: Annotated[tuple[Finding, ...], means("findings about the trace as a whole")]
     server_logs: Annotated[tuple[LogFile, ...], means("the server's logs that were read beside the trace")] = ()
+    clients: Annotated[tuple[ClientRun, ...], means("runs of other clients, from their own logs")] = ()
 
     @property
     def name(self) -> str:

@@ -4,16 +4,20 @@ trace is not.
 A trace with a poor mask may not show a failure at all that the program reports in libssh2's own sentence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
+from tracelens.analysis.document import LogQuote
 from tracelens.libssh2.errors import bare_error, classify
 from tracelens.libssh2.repeats import EAGAIN
 from tracelens.logs import programs
+from tracelens.logs.client_lines import lines
 from tracelens.logs.model import Event
 from tracelens.rules.base import Rule
 from tracelens.rules.engine import Diagnosis, diagnose
 from tracelens.sessions import Attempt, Failure, Session
 
+_KEPT = 200
 # The words of programs that stand for a sentence of libssh2.
 _SENTENCES = {
     "php_password_refused": (-18, "Authentication failed (username/password)"),
@@ -42,6 +46,18 @@ def of(said: Sequence[tuple[int, str]], sessions: Sequence[Session]) -> dict[int
     return words
 
 
+def words_of(blocks: Iterable[bytes], name: str, hide: Callable[[str], str]) -> tuple[LogQuote, ...]:
+    """The lines of another file in which a program reports an error of SSH; the first of many.
+
+    Args:
+        blocks: text in an encoding that contains ASCII.
+        name: of the file.
+        hide: masks the secrets in a text.
+    """
+    said = ((line, text) for line, text in lines(blocks) if programs.read(line, text))
+    return tuple(LogQuote(name, line, None, hide(text.strip())) for line, text in islice(said, _KEPT))
+
+
 def decide(session: Session, diagnosis: Diagnosis, words: Sequence[Event], rules: tuple[Rule, ...]) -> Diagnosis:
     """The diagnosis with what the program says, where the trace alone shows too little."""
     errors = [error for event in words if (error := _error(event)) is not None]
@@ -53,7 +69,8 @@ def decide(session: Session, diagnosis: Diagnosis, words: Sequence[Event], rules
     if known.method is not None:
         failure.attempt = _attempt(session, known.method, event)
     session.failures.append(failure)
-    session.ending.failed, session.ending.left = failure, ""
+    session.ending.failed, session.ending.left, session.ending.reached = failure, "", failure.phase
+    session.login.user = session.login.user or str(event.fields.get("user", "")) or None
     session.traced.add("Failure Event")
     (decided,) = diagnose([session], rules)
     return decided

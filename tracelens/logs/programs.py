@@ -1,6 +1,6 @@
 """Lines of a program over libssh2 -> what it says of an error: its own words, libssh2's sentence and number.
 
-read(12, "PHP Warning:  ssh2_connect(): Error starting up SSH connection(-5): Unable to exchange encryption keys in ...")
+read(12, "Warning: ssh2_connect(): Error starting up SSH connection(-5): Unable to exchange encryption keys")
 -> Event("php_failed", {"code": -5, "message": "Unable to exchange encryption keys"})
 """
 

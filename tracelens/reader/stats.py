@@ -7,7 +7,7 @@ from msgspec import Struct, field
 FOREIGN_KEPT = 20
 SAID_KEPT = 60
 # What the lines have in which programs report an error of SSH, or what curl says of itself.
-_SAYS = ("ssh", "SSH", "* ", "curl: (", "== Info: ")
+_SAYS = ("ssh", "SSH", "* ", "curl: (", "== Info: ", "[Session(", "[SFTP(")
 _SHAPES_DATED = 2_000  # a real trace has a few hundred
 _TITLES_KEPT = 64
 # Limits that no real trace reaches; records beyond them are only counted. An input may have so many events, and one

@@ -83,6 +83,10 @@ def render(analysis: Analysis, verbosity: int = 0, paint: Paint = plain) -> str:
     for session in shown:
         lines += ["", *_session(session, verbosity, paint), *_others(alike.get(session.number, []))]
     lines += _comparisons(analysis, alike, verbosity)
+    if analysis.clients:
+        lines.append("")
+    for label, run in _labelled("Beside it", analysis.clients):
+        lines += _field(label, run.summary)
     notices = [n for n in analysis.notices if n.id != "trace-secrets"]
     if notices:
         lines.append("")

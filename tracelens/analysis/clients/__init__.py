@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tracelens import rules, secrets
 from tracelens.analysis import builder
 from tracelens.analysis.clients import curl, ssh
+from tracelens.analysis.clients.beside import beside
 from tracelens.analysis.document import Analysis, Error, Finding, Quote, Source, Versions
 from tracelens.analysis.document import Session as SessionPart
 from tracelens.analysis.document import Trace as TracePart
@@ -25,6 +26,8 @@ from tracelens.rules.engine import Diagnosis, diagnose
 from tracelens.sessions import Session
 from tracelens.sessions.sequence import Steps
 from tracelens.sessions.state import Observer
+
+__all__ = ["READERS", "analyze", "beside", "in_own_words", "kind", "session"]
 
 READERS: dict[str, Callable[[Iterable[bytes]], list[Run]]] = {
     ssh_verbose.PROGRAM: ssh_verbose.runs,
