@@ -208,6 +208,33 @@ def test_a_new_curl_is_read(tmp_path: Path) -> None:
     assert session.host_key_fingerprints == {"SHA256": "r3OtKVzM59mucmYUfUGYe9PEIpyzTX0fyPYHPLGt5TI"}
 
 
+LIBSSH = """\
+* Connected to depot.example (192.0.2.1) port 22 (#0)
+* User: devi
+* SSH authentication methods available: public key, password
+* Authentication using SSH public key file
+* Failed public key authentication (rc: 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        (
+            "* Completed password authentication\n* Authentication complete\n* Connection #0 to host a left intact\n",
+            "healthy",
+        ),
+        ("* Authentication failure\ncurl: (67) Authentication failure\n", "auth-publickey-rejected"),
+    ],
+)
+def test_a_curl_with_libssh_is_read(end: str, outcome: str, tmp_path: Path) -> None:
+    found = analyzed(written(tmp_path, LIBSSH + end))
+    (session,) = found.sessions
+    assert (session.root_cause or session.verdict) == outcome
+    assert session.user == "devi"
+    assert outcome == "healthy" or "libssh," in found.notices[0].summary
+
+
 def test_several_runs_in_one_file_are_several_sessions(tmp_path: Path) -> None:
     names = ["ssh-key", "ssh-nokey", "ssh-kex-bad", "ssh-v1"]
     text = "".join((DATA / f"{name}.txt").read_text(encoding="utf-8") for name in names)

@@ -55,13 +55,8 @@ def analyze(
     damage = _assemble(streams, assembly)
     account = streams.account
     if not account.records and not account.dumps:
-        if damage is not None:
-            raise UnreadableInput(origin.name, damage.reason)
-        if (told := _by_client(origin, head, text, account.lines, clients, show_secrets)) is not None:
-            return told
-        from tracelens.inputs import sniff
-
-        raise NotATrace(origin.name, sniff.describe(head.text(text.encoding)))
+        source = _source(origin, text, account.lines, damage)
+        return _without_record(source, head, clients, show_secrets)
     sessions = assembly.sessions()
     if account.open_end or account.cut_at_end:
         assembly.forget_cut_end(account.lines)
@@ -74,16 +69,7 @@ def analyze(
     line_of, record_of = (assembly.line_of, assembly.record_of) if assembly.shared else (int, _alone)
     parts = builder.Builder(hide, line_of, record_of, steps, show_secrets)
     return Analysis(
-        source=Source(
-            name=origin.name,
-            sha256=origin.sha256,
-            bytes=origin.bytes,
-            lines=account.lines,
-            encoding=text.encoding,
-            compression=origin.compression,
-            damage=damage.reason if damage is not None else None,
-            unwrapped=text.undone,
-        ),
+        source=_source(origin, text, account.lines, damage),
         holds=builder.holdings(sessions, notices),
         trace=builder.trace(trace),
         sessions=tuple(
@@ -122,28 +108,36 @@ def _with_words(
     return replace(own, words=tuple(quotes.values())[:_WORDS_KEPT])
 
 
-def _by_client(
-    origin: inputs.Source, head: "_Head", text: inputs.Text, lines: int, clients: tuple[str, ...], show_secrets: bool
-) -> Analysis | None:
-    """The analysis of a client's own log; None where the input is none of those."""
-    if not head.kept:
-        return None
-    from tracelens.analysis import clients as reading
-
-    program = reading.kind(head.text(text.encoding))
-    runs = reading.READERS[program](inputs.read_text(head.kept).blocks) if program in clients else []
-    if not runs:
-        return None
-    source = Source(
+def _source(origin: inputs.Source, text: inputs.Text, lines: int, damage: UnreadableInput | None) -> Source:
+    return Source(
         name=origin.name,
         sha256=origin.sha256,
         bytes=origin.bytes,
         lines=lines,
         encoding=text.encoding,
         compression=origin.compression,
-        damage=None,
+        damage=damage.reason if damage is not None else None,
         unwrapped=text.undone,
     )
+
+
+def _without_record(source: Source, head: "_Head", clients: tuple[str, ...], show_secrets: bool) -> Analysis:
+    """The analysis of a client's own log.
+
+    Raises:
+        NotATrace: the input is none of those.
+        UnreadableInput: it is damaged.
+    """
+    if source.damage is not None:
+        raise UnreadableInput(source.name, source.damage)
+    from tracelens.analysis import clients as reading
+    from tracelens.inputs import sniff
+
+    first = head.text(source.encoding)
+    program = reading.kind(first) if head.kept else None
+    runs = reading.READERS[program](inputs.read_text(head.kept).blocks) if program in clients else []
+    if not runs:
+        raise NotATrace(source.name, sniff.describe(first))
     return reading.analyze(source, runs, show_secrets=show_secrets)
 
 

@@ -42,6 +42,7 @@ _THIN = (
     "curl prints neither banners, algorithms and packets nor the SFTP requests: a trace of libssh2 would show which "
     "step failed and what the server said."
 )
+_OF_LIBSSH = "This curl is built with libssh, another library than libssh2: what fails here may go well with libssh2."
 _TRY = "check the name, the port and what stands between; then try the connection again"
 _TRACE = (
     "trace libssh2 in another program from the same host (IRIS: SetTraceMask(511,FILE) before Connect; C: "
@@ -82,14 +83,18 @@ def analyze(source: Source, runs: Sequence[Run], *, show_secrets: bool = False) 
         holds=builder.holdings(sessions, ()),
         trace=_trace(sessions),
         sessions=tuple(
-            in_own_words(parts.session(*pair), words, hide, by_libssh2=pair[0].told_by != ssh_verbose.PROGRAM)
-            for pair in zip(sessions, diagnoses, strict=True)
+            in_own_words(parts.session(each, diagnosis), words, hide, by_libssh2=_is_of_libssh2(run))
+            for run, each, diagnosis in zip(runs, sessions, diagnoses, strict=True)
         ),
         comparisons=(),
         notices=tuple(notice for pair in zip(runs, diagnoses, strict=True) if (notice := _notice(*pair, hide)))[
             :_NOTICES
         ],
     )
+
+
+def _is_of_libssh2(run: Run) -> bool:
+    return run.program == curl_log.PROGRAM and not curl.is_of_libssh(run)
 
 
 def _notice(run: Run, diagnosis: Diagnosis, hide: Callable[[str], str]) -> Finding | None:
@@ -102,6 +107,8 @@ def _notice(run: Run, diagnosis: Diagnosis, hide: Callable[[str], str]) -> Findi
     if diagnosis.verdict == "healthy" or run.program != curl_log.PROGRAM:
         return None
     first = run.events[0]
+    if curl.is_of_libssh(run):
+        return _finding("trace-mask-incomplete", _OF_LIBSSH, Quote(first.line, hide(first.text)), _TRACE)
     return _finding("trace-mask-incomplete", _THIN, Quote(first.line, hide(first.text)), _TRACE)
 
 
