@@ -70,6 +70,7 @@ class Source(Struct, frozen=True, omit_defaults=True):
     compression: Annotated[str | None, means("its layers from the outside in, such as gzip+tar")]
     damage: Annotated[str | None, means("why the input ended early; null where it is whole")]
     unwrapped: Annotated[tuple[str, ...], means("what was undone before the trace was read, the outermost first")] = ()
+    kind: Annotated[str, means("what it is if no trace: the log of a client, such as `curl -v`")] = ""
 
 
 class Holdings(Struct, frozen=True):

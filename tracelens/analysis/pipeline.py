@@ -19,18 +19,23 @@ from tracelens.sessions.sequence import Steps
 
 _HIDDEN = 1024  # texts that need not be searched for secrets again
 _HEAD = 1 << 16
+_LOG_BYTES = 32 << 20  # of a client's log that are read
+CURL, SSH = "curl -v", "ssh -v"
 
 
-def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False) -> Analysis:
+def analyze(
+    origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False, clients: tuple[str, ...] = (CURL,)
+) -> Analysis:
     """Reads one input to its end and diagnoses it.
 
     Args:
         origin: the input, as `inputs.find` gives it.
         jobs: how many processes may read a large file; the analysis is the same, however many.
         show_secrets: whether the document holds what it hides otherwise; its sessions then list their secrets.
+        clients: the clients whose own log is taken in place of a trace, as `logs.clients` names them.
 
     Raises:
-        NotATrace: no libssh2 record is in it.
+        NotATrace: no libssh2 record is in it, nor is it the log of such a client.
         UnreadableInput: it could not be read, or is damaged from the start.
     """
     head = _Head(origin.chunks())
@@ -43,6 +48,8 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
     if not account.records and not account.dumps:
         if damage is not None:
             raise UnreadableInput(origin.name, damage.reason)
+        if (told := _by_client(origin, head, text, account.lines, clients, show_secrets)) is not None:
+            return told
         from tracelens.inputs import sniff
 
         raise NotATrace(origin.name, sniff.describe(head.text(text.encoding)))
@@ -73,6 +80,31 @@ def analyze(origin: inputs.Source, *, jobs: int = 1, show_secrets: bool = False)
         comparisons=compare(sessions, diagnoses, hide),
         notices=tuple(map(parts.finding, notices)),
     )
+
+
+def _by_client(
+    origin: inputs.Source, head: "_Head", text: inputs.Text, lines: int, clients: tuple[str, ...], show_secrets: bool
+) -> Analysis | None:
+    """The analysis of a client's own log; None where the input is none of those."""
+    if not head.kept:
+        return None
+    from tracelens.analysis import clients as reading
+
+    program = reading.kind(head.text(text.encoding))
+    runs = reading.READERS[program](inputs.read_text(head.kept).blocks) if program in clients else []
+    if not runs:
+        return None
+    source = Source(
+        name=origin.name,
+        sha256=origin.sha256,
+        bytes=origin.bytes,
+        lines=lines,
+        encoding=text.encoding,
+        compression=origin.compression,
+        damage=None,
+        unwrapped=text.undone,
+    )
+    return reading.analyze(source, runs, show_secrets=show_secrets)
 
 
 def _trace(streams: Streams, assembly: Assembly, sessions: list[Session], diagnoses: list[Diagnosis]) -> Trace:
@@ -132,20 +164,34 @@ def _streams(origin: inputs.Source, text: inputs.Text, jobs: int) -> Streams:
 
 
 class _Head:
-    """Passes blocks on and keeps the first bytes, for saying what an input without a record looks like."""
+    """Passes blocks on and keeps the first bytes, for saying what an input without a record looks like.
+
+    `kept` are all blocks, as long as they may be those of a client's log: few, and no libssh2 record in the first.
+    """
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = iter(blocks)
         self.bytes = b""
+        self.kept: list[bytes] = []
+        self._room = _LOG_BYTES
 
     def __iter__(self) -> "_Head":
         return self
 
     def __next__(self) -> bytes:
         block = next(self._blocks)
+        if self._room:
+            self._keep(block)
         if len(self.bytes) < _HEAD:
             self.bytes += block[: _HEAD - len(self.bytes)]
         return block
+
+    def _keep(self, block: bytes) -> None:
+        self._room = max(0, self._room - len(block))
+        if b"[libssh2]" in block:
+            self._room, self.kept = 0, []
+        elif self._room:
+            self.kept.append(block)
 
     def text(self, encoding: str) -> bytes:
         """The first bytes in an ASCII-compatible encoding."""

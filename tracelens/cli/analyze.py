@@ -76,11 +76,23 @@ def analyze(
 
 
 def analyses(
-    inputs: list[str], unusable: list[tuple[str, str]], jobs: int | None = None, *, show_secrets: bool = False
+    inputs: list[str],
+    unusable: list[tuple[str, str]],
+    jobs: int | None = None,
+    *,
+    show_secrets: bool = False,
+    clients: tuple[str, ...] = ("curl -v",),
 ) -> "Iterator[Analysis]":
     """The analysis of each input.
 
     What could not be used, or not as a whole, is reported on stderr at once, and added to `unusable` as (name, reason).
+
+    Args:
+        inputs: as `inputs.find` takes them.
+        unusable: gets what could not be used.
+        jobs: how many processes may read a large file.
+        show_secrets: whether the analyses hold what they hide otherwise.
+        clients: those whose own log is taken in place of a trace.
     """
     from tracelens import analysis, rules
     from tracelens.inputs import Source, find
@@ -90,7 +102,9 @@ def analyses(
     for found in find(inputs):
         if isinstance(found, Source):
             try:
-                result = analysis.analyze(found, jobs=jobs or parallel.cores(), show_secrets=show_secrets)
+                result = analysis.analyze(
+                    found, jobs=jobs or parallel.cores(), show_secrets=show_secrets, clients=clients
+                )
             except TracelensError as error:
                 name, why = found.name, reason(error)
             else:

@@ -16,13 +16,19 @@ if TYPE_CHECKING:
     from tracelens.analysis import Session
 
 
+_CURL, _SSH = "curl -v", "ssh -v"  # whose own logs are compared as traces are
 DiffFormat = StrEnum("DiffFormat", "text json html")
 """How `diff` prints."""
 
 
 def diff(
-    good: Annotated[str, typer.Argument(metavar="GOOD", help="A trace of a session that works.")],
-    bad: Annotated[str, typer.Argument(metavar="BAD", help="A trace of one that fails.")],
+    good: Annotated[
+        str,
+        typer.Argument(
+            metavar="GOOD", help="A trace of a session that works, or the output of `ssh -vvv` or `curl -v` that does."
+        ),
+    ],
+    bad: Annotated[str, typer.Argument(metavar="BAD", help="A trace of one that fails, or such output.")],
     session: Annotated[
         str | None,
         typer.Option(
@@ -44,9 +50,9 @@ def diff(
         exit_with_error(f"{output}: a diff is text, json or html: name the file so, or give -f")
     refuse_inputs(output, [good, bad])
     wanted = _numbers(session)
-    own = _session(good, wanted[0], ("healthy",))
-    other = _session(bad, wanted[1], ("cause", "unexplained"))
-    result = comparing.compare(own, other)
+    own, by_ssh = _session(good, wanted[0], ("healthy",))
+    other, other_by_ssh = _session(bad, wanted[1], ("cause", "unexplained"))
+    result = comparing.compare(own, other, same_client=by_ssh == other_by_ssh)
     if name == "text":
         text = comparing.to_text(result, good, bad)
     elif name == "json":
@@ -84,18 +90,21 @@ def _numbers(text: str | None) -> tuple[int | None, int | None]:
     return (numbers[0], numbers[-1])
 
 
-def _session(name: str, number: int | None, wanted: tuple[str, ...]) -> "Session":
-    """The session of a trace that is meant: by its number, or the first with a verdict that is wanted, or the first."""
+def _session(name: str, number: int | None, wanted: tuple[str, ...]) -> "tuple[Session, bool]":
+    """The session of an input that is meant, and whether OpenSSH's client tells of it.
+
+    It is meant by its number, or it is the first with a verdict that is wanted, or the first.
+    """
     unusable: list[tuple[str, str]] = []
-    traces = list(analyses([name], unusable))
+    traces = list(analyses([name], unusable, clients=(_CURL, _SSH)))
     if not traces:
         raise typer.Exit(2)
     if len(traces) > 1:
         exit_with_error(f"{name}: diff takes one trace on each side, this is {len(traces)}: name one of them")
-    sessions = traces[0].sessions
+    sessions, by_ssh = traces[0].sessions, traces[0].source.kind == _SSH
     if number is not None:
         found = next((s for s in sessions if s.number == number), None)
         if found is None:
             exit_with_error(f"{name}: no session {number}; it has {len(sessions)}")
-        return found
-    return next((s for s in sessions if s.verdict in wanted), sessions[0])
+        return found, by_ssh
+    return next((s for s in sessions if s.verdict in wanted), sessions[0]), by_ssh

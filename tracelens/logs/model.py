@@ -108,3 +108,29 @@ class Connection(Struct):
 
 
 EVENTS_KEPT = 2000
+
+
+class Run(Struct):
+    """What one run of a client printed about its connection.
+
+    Attributes:
+        program: `ssh -v` or `curl -v`.
+        events: in the order of the log.
+        beyond: how many more events it had.
+    """
+
+    program: str
+    events: list[Event]
+    beyond: int = 0
+
+    def has(self, *names: str) -> bool:
+        """Whether it has an event with one of these names."""
+        return any(event.name in names for event in self.events)
+
+    def last(self, *names: str) -> Event | None:
+        """The last event with one of these names."""
+        return next((event for event in reversed(self.events) if event.name in names), None)
+
+    def first(self, field: str) -> Value | None:
+        """The first value that an event has for a field, such as `host`."""
+        return next((event.fields[field] for event in self.events if event.fields.get(field)), None)

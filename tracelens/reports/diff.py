@@ -22,6 +22,7 @@ _NUMBERS = re.compile(r"\b(?:0x)?[0-9a-f]*\d[0-9a-f]*\b")
 _NAME = re.compile(r"[A-Z_]{3,}(?: message \d+)?(?: (?:\(partial success\)|-?\d+\b))?|error -\d+")
 _PROTOCOL = ("banner", "kex", "auth", "channel", "sftp", "scp")
 _SHOWN = 8
+_DECIDES = 4  # the weight of what decides alone
 Names = tuple[str, ...]
 
 
@@ -72,13 +73,21 @@ class Result(Struct, frozen=True):
     differences: list[Difference]
 
 
-def compare(good: Session, bad: Session) -> Result:
-    """What separates two sessions, in the order of the protocol."""
+def compare(good: Session, bad: Session, *, same_client: bool = True) -> Result:
+    """What separates two sessions, in the order of the protocol.
+
+    Where the clients are not the same software, most of what they offer differs and explains nothing: that is left out,
+    and what explains most comes first.
+    """
     differences = [difference for find in _FINDERS for difference in find(good, bad)]
+    if not same_client:
+        differences = [*_keys(good, bad), *(d for d in map(_weighed, differences) if _may_explain(d, bad))]
     differences.sort(key=lambda d: _PROTOCOL.index(d.phase) if d.phase in _PROTOCOL else len(_PROTOCOL))
     decisive = _decisive(differences, bad)
+    if decisive is not None and not same_client:
+        differences.sort(key=lambda d: d is not decisive)
     marked = [replace(difference, first=difference is decisive) for difference in differences]
-    return Result(_side(good), _side(bad), _divergence(good, bad), marked)
+    return Result(_side(good), _side(bad), _divergence(good, bad, same_client=same_client), marked)
 
 
 def _side(session: Session) -> Side:
@@ -94,13 +103,37 @@ def _decisive(differences: list[Difference], bad: Session) -> Difference | None:
     return max(ended, key=lambda d: d.weight, default=None) or next(iter(weighty or differences), None)
 
 
+def _weighed(difference: Difference) -> Difference:
+    """The algorithm that another client agreed on with the server says more than the two lists."""
+    is_agreed = difference.weight and difference.what.endswith(": agreed on")
+    return replace(difference, weight=_DECIDES) if is_agreed else difference
+
+
+def _may_explain(difference: Difference, bad: Session) -> bool:
+    """Whether it may be of use although the clients are two: their own lists never, unless no algorithm is common."""
+    if difference.what.endswith("what the client offers") or difference.what == "client software":
+        return difference.weight > 1 and bad.phase == "kex"
+    return difference.phase != "kex" or bad.phase in ("banner", "kex")
+
+
+def _keys(good: Session, bad: Session) -> Iterator[Difference]:
+    """The user's keys: the one that was accepted, and the last one that was not."""
+    own = next((a for a in reversed(good.auth) if a.fingerprint and a.outcome in ("accepted", "partial")), None)
+    other = next((a for a in reversed(bad.auth) if a.fingerprint and a.outcome == "refused"), None)
+    if own is not None and other is not None and own.fingerprint != other.fingerprint:
+        yield _difference("auth", "the user's key", str(own.fingerprint), str(other.fingerprint), _DECIDES)
+
+
 def _difference(phase: str, what: str, good: str, bad: str, weight: int = 1) -> Difference:
     return Difference(phase, what, escaped(good), escaped(bad), weight)
 
 
-def _divergence(good: Session, bad: Session) -> Divergence | None:
-    """The first step that the two do not share."""
-    own, other = _path(good), _path(bad)
+def _divergence(good: Session, bad: Session, *, same_client: bool) -> Divergence | None:
+    """The first step that the two do not share; two clients exchange keys by different messages."""
+    own, other = (
+        [step for step in _path(session) if same_client or not step.what.startswith("KEX message ")]
+        for session in (good, bad)
+    )
     blocks = SequenceMatcher(None, [_key(s) for s in own], [_key(s) for s in other], autojunk=False)
     for kind, a, _, b, _ in blocks.get_opcodes():
         if kind != "equal":

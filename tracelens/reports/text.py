@@ -312,6 +312,9 @@ def _facts(session: Session) -> Iterator[str]:
 
 def _trace(analysis: Analysis, verbosity: int) -> Iterator[str]:
     trace = analysis.trace
+    if analysis.source.kind:
+        yield from _field("Read", f"the output of `{analysis.source.kind}`, no libssh2 trace")
+        return
     names = {bit.context: f"{bit.context} ({bit.value})" for bit in trace_mask.BITS}
     seen = [name for context, name in names.items() if context in trace.contexts]
     unseen = [name for context, name in names.items() if context not in trace.contexts]

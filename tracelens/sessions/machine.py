@@ -188,6 +188,20 @@ def take_packet(state: State, raw: RawPacket) -> None:
         step(state, packet)
 
 
+def take_message(state: State, packet: Packet) -> None:
+    """Take a message that another program's log tells of, with the fields that the log shows."""
+    session = state.session
+    session.dumped = True
+    state.tick(packet.line, packet.time)
+    state.imply_by_number(packet.number, packet.line)
+    session.packets[packet.name] = session.packets.get(packet.name, 0) + 1
+    state.observe(packet)
+    step = STEPS.get((packet.direction, packet.name))
+    if step is not None and NEEDED.get((packet.direction, packet.name), frozenset()) <= packet.fields.keys():
+        session.packet_lines.add(packet.line)
+        step(state, packet)
+
+
 def _take_hidden(state: State, packet: Packet) -> None:
     """Take a packet of which the trace shows too little: its number at most."""
     session = state.session

@@ -228,6 +228,7 @@ class Session(Struct):
     disconnects: list[Disconnect] = field(default_factory=list)
     ending: Ending = field(default_factory=Ending)
     blocking: bool | None = None
+    told_by: str = ""  # the client whose own log tells of the session, such as `curl -v`; empty for a trace
     secrets: list[FoundSecret] = field(default_factory=list)
     guessed: bool = False  # an answer or an error may be that of another session beside it
     # Waiting for the peer: by reason, and at the end.
@@ -285,6 +286,8 @@ class Session(Struct):
         The banner counts if libssh2 made it by itself: a program that sets its own may be older or newer than what it
         says there (PHP names the version that it was compiled with). Then the offer and the wording decide.
         """
+        if self.told_by == "ssh -v":
+            return None
         offer = self.kex.offers.get("client", {})
         known = least_version(name for names in offer.values() for name in names)
         own = re.fullmatch(_OWN_BANNER, self.banner.client or "")

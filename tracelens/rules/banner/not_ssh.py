@@ -94,7 +94,7 @@ def not_ssh(session: Session) -> Found | None:
     is_binary = failed.code == _NO_TEXT and failed.is_("banner.not_received")
     if not (lines or is_binary or _bytes_came(session, failed)):
         return None
-    what, instead = _protocol(lines, is_binary)
+    what, instead = _protocol(lines, is_binary and not session.told_by)
     return Found(
         f"The peer answers, but it does not speak SSH: this looks like {what}.",
         (*lines[:3], failed.quote),

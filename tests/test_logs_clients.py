@@ -1,0 +1,318 @@
+"""Clients' own logs: `ssh -v` and `curl -v`, recorded with OpenSSH 9.2 and curl 7.88 against servers on 127.0.0.1."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import tracelens
+from tracelens import analysis, inputs
+from tracelens.cli.app import app
+from tracelens.errors import NotATrace
+from tracelens.logs import curl, ssh_verbose
+
+HERE = Path(__file__).parent
+DATA = HERE / "data" / "clients"
+BOTH = ("curl -v", "ssh -v")
+BLOCKS = st.lists(st.binary(max_size=200), max_size=5)
+
+# File -> root cause, or the verdict of a session without one.
+TRUTH = {
+    "curl-badkey": "auth-publickey-rejected",
+    "curl-badpw": "auth-password-rejected",
+    "curl-dead": "insufficient",
+    "curl-forced": "insufficient",
+    "curl-hostpub": "kex-hostkey-unverified",
+    "curl-hostsha": "kex-hostkey-unverified",
+    "curl-http": "banner-not-ssh",
+    "curl-kex": "kex-no-common-algorithm",
+    "curl-key": "auth-publickey-rejected",
+    "curl-locked": "unexplained",
+    "curl-nofile": "sftp-no-such-file",
+    "curl-nohost": "insufficient",
+    "curl-nokeyfile": "auth-key-unreadable",
+    "curl-noperm": "sftp-permission-denied",
+    "curl-nosub": "channel-subsystem-refused",
+    "curl-ok": "healthy",
+    "curl-ok-trace": "healthy",
+    "curl-pw-notallowed": "auth-key-unreadable",
+    "curl-quote": "sftp-no-such-file",
+    "curl-scp": "healthy",
+    "curl-scp-nofile": "scp-failed",
+    "curl-timeout": "insufficient",
+    "curl-toomany": "auth-password-rejected",
+    "curl-twice": "sftp-no-such-file",
+    "curl-upperm": "sftp-permission-denied",
+    "scp-ok": "healthy",
+    "sftp-ok": "healthy",
+    "ssh-2f": "healthy",
+    "ssh-changed": "kex-hostkey-unverified",
+    "ssh-cipher-bad": "kex-no-common-cipher",
+    "ssh-http": "banner-not-ssh",
+    "ssh-kex-bad": "kex-no-common-kex",
+    "ssh-key": "healthy",
+    "ssh-locked": "auth-key-passphrase",
+    "ssh-nokey": "auth-publickey-rejected",
+    "ssh-nosub": "channel-subsystem-refused",
+    "ssh-password": "healthy",
+    "ssh-refused": "insufficient",
+    "ssh-rsakey": "healthy",
+    "ssh-timeout": "banner-timeout",
+    "ssh-v1": "healthy",
+    "ssh-wrongpw": "auth-too-many-failures",
+    "ssh-wrongpw3": "auth-password-rejected",
+}
+
+# By the formats of OpenSSH 5.3's source.
+OLD_SSH = """\
+OpenSSH_5.3p1, OpenSSL 1.0.1e-fips 11 Feb 2013
+debug1: Connecting to depot.example [192.0.2.1] port 22.
+debug1: Connection established.
+debug1: Remote protocol version 2.0, remote software version OpenSSH_5.3
+debug1: SSH2_MSG_KEXINIT sent
+debug1: SSH2_MSG_KEXINIT received
+debug2: kex_parse_kexinit: diffie-hellman-group14-sha1,diffie-hellman-group1-sha1
+debug2: kex_parse_kexinit: ssh-rsa,ssh-dss
+debug2: kex_parse_kexinit: aes128-ctr,arcfour
+debug2: kex_parse_kexinit: aes128-ctr,arcfour
+debug2: kex_parse_kexinit: hmac-md5,hmac-sha1
+debug2: kex_parse_kexinit: hmac-md5,hmac-sha1
+debug2: kex_parse_kexinit: none
+debug2: kex_parse_kexinit: none
+debug2: kex_parse_kexinit:
+debug2: kex_parse_kexinit:
+debug2: kex_parse_kexinit: first_kex_follows 0
+debug2: kex_parse_kexinit: reserved 0
+debug2: kex_parse_kexinit: diffie-hellman-group1-sha1
+debug2: kex_parse_kexinit: ssh-rsa
+debug2: kex_parse_kexinit: aes128-ctr
+debug2: kex_parse_kexinit: aes128-ctr
+debug2: kex_parse_kexinit: hmac-md5
+debug2: kex_parse_kexinit: hmac-md5
+debug2: kex_parse_kexinit: none
+debug2: kex_parse_kexinit: none
+debug2: kex_parse_kexinit:
+debug2: kex_parse_kexinit:
+debug2: kex_parse_kexinit: first_kex_follows 0
+debug2: kex_parse_kexinit: reserved 0
+debug1: kex: server->client aes128-ctr hmac-md5 none
+debug1: kex: client->server aes128-ctr hmac-md5 none
+debug1: SSH2_MSG_NEWKEYS received
+debug1: SSH2_MSG_SERVICE_ACCEPT received
+debug1: Authentications that can continue: publickey,password
+debug1: Next authentication method: publickey
+debug1: Offering public key: /home/devi/.ssh/id_rsa
+debug1: Authentications that can continue: publickey,password
+debug2: we did not send a packet, disable method
+debug1: No more authentication methods to try.
+Permission denied (publickey,password).
+"""
+
+# By the formats of curl 8.21's source.
+NEW_CURL = """\
+*   Trying 192.0.2.1:22...
+* Established connection to depot.example (192.0.2.1 port 22) from 192.0.2.7 port 5022
+* SSH: libssh2 cryptography backend: openssl compatible
+* SSH: SHA256 fingerprint 'r3OtKVzM59mucmYUfUGYe9PEIpyzTX0fyPYHPLGt5TI='
+* SSH: host offers authentication via: publickey
+* SSH: trying private key file '/home/devi/.ssh/id_rsa'
+* SSH: publickey authentication denied: Username/PublicKey combination invalid
+* SSH: failure connecting to agent
+* Authentication failure
+* closing connection #0
+curl: (67) Authentication failure
+"""
+
+
+def analyzed(path: Path) -> analysis.Analysis:
+    for source in inputs.find([str(path)]):
+        assert isinstance(source, inputs.Source)
+        return analysis.analyze(source, clients=BOTH)
+    raise AssertionError(path)
+
+
+def session_of(path: Path) -> analysis.Session:
+    (session,) = analyzed(path).sessions
+    return session
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "client.log"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_recording_has_its_truth() -> None:
+    assert {path.stem for path in DATA.glob("*.txt")} == set(TRUTH)
+
+
+@pytest.mark.parametrize("name", TRUTH)
+def test_a_recording_is_diagnosed(name: str) -> None:
+    session = session_of(DATA / f"{name}.txt")
+    assert (session.root_cause or session.verdict) == TRUTH[name]
+    lines = (DATA / f"{name}.txt").read_bytes().decode().split("\n")
+    for found in session.findings:
+        assert all(quote.text in lines[quote.line - 1] for quote in found.evidence)  # the program's own words
+
+
+def test_what_ssh_tells_of_a_login_by_key() -> None:
+    session = session_of(DATA / "ssh-key.txt")
+    assert session.user == "devi"
+    assert session.client_banner == "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10"
+    assert session.algorithms["kex"] == "sntrup761x25519-sha512"
+    assert session.algorithms["cipher_cs"] == "chacha20-poly1305@openssh.com"
+    assert session.offers.server is not None
+    assert session.offers.server["hostkey"] == ("ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256")
+    assert session.host_key_fingerprints == {"SHA256": "r3OtKVzM59mucmYUfUGYe9PEIpyzTX0fyPYHPLGt5TI"}
+    assert [(a.method, a.outcome) for a in session.auth] == [("none", "refused"), ("publickey", "accepted")]
+    assert session.auth[1].algorithm == "ssh-ed25519"
+    assert session.auth[1].fingerprint == "SHA256:VymEllk4cOCkfYQ/ekQ47TaKyspomqg2uL8FZ8batTo"
+    (command,) = session.commands
+    assert (command.command, command.exit_status) == ("id", 0)
+
+
+def test_the_signature_algorithm_of_an_rsa_key_is_the_one_that_ssh_chose() -> None:
+    assert session_of(DATA / "ssh-rsakey.txt").auth[1].algorithm == "rsa-sha2-512"
+
+
+def test_methods_are_in_order_with_their_outcome() -> None:
+    tried = [(a.method, a.outcome) for a in session_of(DATA / "ssh-2f.txt").auth]
+    assert tried == [("none", "refused"), ("publickey", "partial"), ("password", "accepted")]
+
+
+def test_v_alone_tells_the_same_outcome_as_vvv() -> None:
+    brief, full = session_of(DATA / "ssh-v1.txt"), session_of(DATA / "ssh-key.txt")
+    assert [(a.method, a.outcome, a.fingerprint) for a in brief.auth] == [
+        (a.method, a.outcome, a.fingerprint) for a in full.auth
+    ]
+    assert brief.algorithms == full.algorithms
+
+
+def test_an_old_ssh_is_read(tmp_path: Path) -> None:
+    session = session_of(written(tmp_path, OLD_SSH))
+    assert session.root_cause == "auth-publickey-rejected"
+    assert session.offers.client is not None
+    assert session.offers.client["kex"] == ("diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1")
+    assert session.offers.server is not None
+    assert session.offers.server["mac_sc"] == ("hmac-md5",)
+    assert session.algorithms["mac_cs"] == "hmac-md5"
+
+
+def test_a_new_curl_is_read(tmp_path: Path) -> None:
+    session = session_of(written(tmp_path, NEW_CURL))
+    assert session.root_cause == "auth-publickey-rejected"
+    assert session.host_key_fingerprints == {"SHA256": "r3OtKVzM59mucmYUfUGYe9PEIpyzTX0fyPYHPLGt5TI"}
+
+
+def test_several_runs_in_one_file_are_several_sessions(tmp_path: Path) -> None:
+    names = ["ssh-key", "ssh-nokey", "ssh-kex-bad", "ssh-v1"]
+    text = "".join((DATA / f"{name}.txt").read_text(encoding="utf-8") for name in names)
+    found = analyzed(written(tmp_path, text)).sessions
+    assert [s.root_cause or s.verdict for s in found] == [TRUTH[name] for name in names]
+    assert [s.number for s in found] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("prefix", ["Nov 28 21:25:20 ", "2026-11-28T21:25:20.123456+00:00 ", "[21:25:20] "])
+def test_a_clock_before_each_line_does_no_harm(prefix: str, tmp_path: Path) -> None:
+    text = (DATA / "ssh-nokey.txt").read_text(encoding="utf-8")
+    session = session_of(written(tmp_path, "".join(f"{prefix}{line}\n" for line in text.splitlines())))
+    assert session.root_cause == "auth-publickey-rejected"
+
+
+def test_utf_16_and_crlf_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "client.log"
+    path.write_bytes((DATA / "ssh-nokey.txt").read_text(encoding="utf-8").replace("\n", "\r\n").encode("utf-16"))
+    assert session_of(path).root_cause == "auth-publickey-rejected"
+
+
+def test_would_block_in_curl_s_words_is_no_cause(tmp_path: Path) -> None:
+    text = (
+        (DATA / "curl-ok.txt")
+        .read_bytes()
+        .decode()
+        .replace(
+            "Unable to extract public key from private key file: Unable to open private key file",
+            "Would block requesting userauth list",
+        )
+    )
+    assert session_of(written(tmp_path, text)).verdict == "healthy"
+
+
+def test_curl_that_reaches_no_server_says_so() -> None:
+    (notice,) = analyzed(DATA / "curl-dead.txt").notices
+    assert notice.id == "trace-empty"
+    assert "Couldn't connect to server" in notice.summary
+
+
+def test_curl_for_another_protocol_is_no_thin_trace(tmp_path: Path) -> None:
+    text = (
+        "*   Trying 192.0.2.1:443...\n* Connected to a.example (192.0.2.1) port 443 (#0)\n* ALPN: offers h2,http/1.1\n"
+    )
+    with pytest.raises(NotATrace):
+        analyzed(written(tmp_path, text))
+
+
+def test_ssh_v_alone_is_no_input_of_analyze() -> None:
+    with pytest.raises(NotATrace, match="ssh -v"):
+        tracelens.analyze(DATA / "ssh-nokey.txt")
+
+
+def differences(good: Path, bad: Path) -> list[str]:
+    result = CliRunner().invoke(app, ["diff", str(good), str(bad)])
+    assert result.exit_code == 0, result.output
+    text = result.output.partition("\n\n")[2].partition("\n\n")[2]
+    return [line for line in text.splitlines() if line]
+
+
+def first_case(cause: str) -> Path:
+    return min((HERE / "cases" / cause).iterdir())
+
+
+def test_diff_names_the_algorithm_that_ssh_agreed_on() -> None:
+    first, good, bad, *_ = differences(DATA / "ssh-key.txt", first_case("kex-no-common-kex"))
+    assert first == "Key exchange: agreed on  <- look here first"
+    assert good.split() == ["good", "sntrup761x25519-sha512"]
+    assert bad.split() == ["bad", "nothing"]
+
+
+def test_diff_names_the_key_that_worked() -> None:
+    first, good, *_ = differences(DATA / "ssh-key.txt", first_case("auth-publickey-rejected"))
+    assert first == "the user's key  <- look here first"
+    assert "SHA256:VymEllk4cOCkfYQ/ekQ47TaKyspomqg2uL8FZ8batTo" in good
+
+
+def test_diff_names_the_signature_that_worked() -> None:
+    first, good, *_ = differences(DATA / "ssh-rsakey.txt", HERE / "cases/auth-rsa-sha1-refused/auth-no-dumps.log")
+    assert first == "logins, one after the other  <- look here first"
+    assert "rsa-sha2-512" in good
+
+
+def test_a_cause_of_ssh_says_nothing_of_libssh2() -> None:
+    session = session_of(DATA / "ssh-cipher-bad.txt")
+    assert session.root is not None
+    assert "libssh2" not in session.root.summary
+    assert not any("libssh2" in advice.action for advice in session.root.advice)
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(BLOCKS)
+def test_any_bytes_are_read(blocks: list[bytes]) -> None:
+    for reader in (ssh_verbose.runs, curl.runs):
+        assert isinstance(reader(blocks), list)
+
+
+@settings(derandomize=True, max_examples=40, deadline=None)
+@given(st.sampled_from(sorted(TRUTH)), st.data())
+def test_a_log_may_be_cut_anywhere(name: str, data: st.DataObject) -> None:
+    from tracelens.analysis import clients
+
+    lines = (DATA / f"{name}.txt").read_bytes().splitlines(keepends=True)
+    cut = data.draw(st.integers(0, len(lines)))
+    program = "curl -v" if name.startswith("curl") else "ssh -v"
+    runs = clients.READERS[program]([b"".join(lines[:cut])])
+    for run in runs:
+        session = clients.session(run)
+        assert session.first_line <= session.last_line
+        assert session.last_line <= cut
