@@ -18,8 +18,9 @@ from tracelens.logs.openssh import OpenSSH
 
 SERVERS: tuple[type[Joining], ...] = (OpenSSH,)
 _BY_PROGRAM = {program: joining for joining in SERVERS for program in joining.programs}
-# Events that tell the server where the log does not name the program.
-_TELLING = ("connected", "client_version", "attempt_accepted", "attempt_failed", "client_disconnected")
+# Fields that a text has only if the grammar is that of its server, where the log does not name the program.
+_TELLING = ("port", "server_port", "ident")
+_NAMES = 1_000  # such programs
 _TRIED = 10_000  # lines of a program of unknown name that are looked at
 
 
@@ -31,17 +32,21 @@ class Connections(Iterator[Connection]):
         lines: lines of these servers.
         count: connections that were given out.
         unknown: lines whose text no grammar knows.
-        unassigned: lines of connections that can't be told which.
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.servers: list[str] = []
-        self.lines = self.count = self.unknown = self.unassigned = 0
+        self.lines = self.count = self.unknown = 0
         self._joinings: dict[tuple[str, str], Joining] = {}  # by server and host
         self._programs: dict[
             str, type[Joining] | int
         ] = {}  # other names: the server, or how many lines were no server's
         self._given = self._read(entries)
+
+    @property
+    def unassigned(self) -> int:
+        """Lines of connections that can't be told which; complete when all connections were given out."""
+        return sum(joining.unassigned for joining in self._joinings.values())
 
     def __next__(self) -> Connection:
         connection = next(self._given)
@@ -62,13 +67,12 @@ class Connections(Iterator[Connection]):
             event = Event(entry.line, entry.stamp, entry.level, name, fields, entry.text)
             self.lines += 1
             self.unknown += name == "unknown"
-            if not joining.join(entry, event) and name not in ("noted", "unknown"):
-                self.unassigned += 1
+            joining.join(entry, event)
             if joining.table.given:
                 yield from joining.table.given
                 joining.table.given.clear()
         for joining in self._joinings.values():
-            joining.table.close()
+            joining.close()
             yield from joining.table.given
 
     def _by_text(self, entry: Entry) -> type[Joining] | None:
@@ -80,10 +84,12 @@ class Connections(Iterator[Connection]):
         if known >= _TRIED:
             return None
         for kind in SERVERS:
-            if texts.parse(kind.server, entry.text)[0] in _TELLING:
+            fields = texts.parse(kind.server, entry.text)[1]
+            if any(name in fields for name in _TELLING):
                 self._programs[program] = kind
                 return kind
-        self._programs[program] = known + 1
+        if known or len(self._programs) < _NAMES:
+            self._programs[program] = known + 1
         return None
 
 

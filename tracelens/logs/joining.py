@@ -26,6 +26,8 @@ EVENTS = 200_000  # events that they have together
 SILENT = 300.0  # seconds after its end in which a connection may have more lines
 NEAR = 50  # lines between which a log without process numbers is taken to speak of the same connection
 LOOKED_AT = 256  # connections, the latest first, that a line without a key may belong to
+# Texts that no connection begins with: the listener's, and what a process says before its connection.
+_ASIDE = ("noted", "unknown", "listening")
 
 
 class Open(Struct, eq=False):
@@ -37,7 +39,7 @@ class Open(Struct, eq=False):
         address, port: the client's; empty and 0 until a line has them.
         user: the name that it logs in with; empty until a line has it.
         line, time: those of its last line; the time is None where the log has none.
-        accepted: the time of its login; None before.
+        accepted: the time of its login, 0 if the log has no times; None before.
         served: whether its sftp-server is known.
     """
 
@@ -151,23 +153,64 @@ class Joining:
     ends: tuple[str, ...] = ("client_closed", "exited")
     # Events that are a connection of their own, such as one that was refused.
     alone: tuple[str, ...] = ()
+    # Events that a log without process numbers may have before the line that names their connection.
+    early: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.table = Table(self.server)
+        self.unassigned = 0  # events of connections that can't be told which
+        self._waiting: list[Event] = []
 
-    def join(self, entry: Entry, event: Event) -> bool:
-        """Put an event where it belongs; False if it can't be told."""
+    def join(self, entry: Entry, event: Event) -> None:
+        """Put an event where it belongs."""
         if event.name in self.alone:
             key = f"{event.fields.get('address', '')}:{event.fields.get('port', '')}"
             self.table.given.append(Connection(self.server, key.strip(":"), [event], ended=True))
-            return True
+            return
         found = self.place(entry, event)
-        if found is None:
-            return False
-        self.table.add(found, event)
-        if event.name in self.ends or event.level == "fatal":
-            found.connection.ended = True
-        return True
+        if found is not None:
+            if self._waiting and entry.process is None:
+                self._assign_waiting(found, event)
+            self.table.add(found, self.completed(found, event))
+            found.connection.ended = found.connection.ended or self.is_end(event)
+        elif event.name not in _ASIDE:
+            self._wait(event, entry.process is None and event.name in self.early)
+
+    def close(self) -> None:
+        """The log is at its end."""
+        self.unassigned += len(self._waiting)
+        self._waiting.clear()
+        self.table.close()
+
+    def _wait(self, event: Event, may: bool) -> None:
+        """Keep an event for the next line that names its connection: a reason is often logged before that."""
+        self.unassigned += not may
+        if may:
+            self._waiting.append(event)
+            if len(self._waiting) > NEAR:
+                self._waiting.pop(0)
+                self.unassigned += 1
+
+    def _assign_waiting(self, found: Open, event: Event) -> None:
+        """Give a connection the events just before that may be its own."""
+        user = event.fields.get("user") or found.user
+        address = event.fields.get("address") or found.address
+        left = []
+        for waiting in self._waiting:
+            same = waiting.fields.get("user", user) == user and waiting.fields.get("address", address) == address
+            if same and event.line - waiting.line <= NEAR:
+                self.table.add(found, waiting)
+            else:
+                left.append(waiting)
+        self._waiting = left
+
+    def completed(self, found: Open, event: Event) -> Event:
+        """The event with what lines before it in the same connection say of it."""
+        return event
+
+    def is_end(self, event: Event) -> bool:
+        """Whether a connection is over with this event."""
+        return event.name in self.ends or event.level == "fatal"
 
     def key(self, entry: Entry, event: Event) -> str | None:
         """What lines of the same connection have in common; None where the line has no such thing."""
@@ -186,8 +229,8 @@ class Joining:
             time = event.stamp.seconds if event.stamp is not None else None
             if not found.is_another(event.fields.get("address"), event.fields.get("port"), time):
                 return found
-        if event.name in ("noted", "unknown"):
-            return None  # the listener's own lines, and what a process says before its connection
+        if event.name in _ASIDE:
+            return None
         return self.table.begin(key)
 
     def near(self, entry: Entry, event: Event) -> Open | None:

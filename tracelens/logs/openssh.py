@@ -8,18 +8,22 @@ client's address and port, or by their following a login at once.
 
 from collections.abc import Callable
 
+from msgspec import structs
+
 from tracelens.logs.joining import Joining, Open
 from tracelens.logs.model import Entry, Event
 
 JUST_NOW = 3.0  # seconds after a login in which the user's child says that it can't go on
 _FAREWELLS = ("client_disconnected", "client_closed", "exited", "server_client_timeout")
 _OF_CHILD = (
-    "server_chroot",
-    "server_home_missing",
-    "server_session_failed",
-    "channel_started",
-    "server_forced_command",
+    *("server_chroot", "server_home_missing", "server_session_failed", "server_nologin", "server_max_sessions"),
+    *("server_subsystem_unknown", "server_subsystem_missing", "server_request_refused", "server_forced_command"),
 )
+_LAST_WORDS = ("Access denied for user", "fatal: ")
+# What the process says that is to become the user's shell or command.
+_OF_GRANDCHILD = ("server_home_missing", "server_nologin")
+# PAM's modules that ask questions run in a process of their own, which says so before sshd does.
+_OF_PAM = ("server_password_wrong", "server_user_unknown", "server_pam_refused", "server_account_locked")
 
 
 class OpenSSH(Joining):
@@ -27,15 +31,25 @@ class OpenSSH(Joining):
 
     server = "OpenSSH"
     programs = ("sshd", "sshd-session", "sshd-auth", "sftp-server", "internal-sftp")
-    ends = ("client_closed", "client_disconnected", "server_disconnected", "exited", "server_login_grace_time")
+    ends = (
+        *("client_closed", "client_disconnected", "server_disconnected", "exited", "server_login_grace_time"),
+        *("server_no_common_algorithm", "server_version_refused", "server_protocol_error", "server_crashed"),
+        "server_chroot",
+    )
     alone = ("server_max_startups", "server_source_penalty")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._side = ""  # whose lists of algorithms are printed
+    early = (
+        *("server_user_unknown", "server_user_not_allowed", "server_account_locked", "server_account_expired"),
+        *("server_shell_invalid", "server_root_not_permitted", "server_password_wrong", "server_algorithm_barred"),
+        *("server_file_modes", "server_key_options", "server_certificate_refused", "server_authorized_keys_unreadable"),
+    )
 
     def place(self, entry: Entry, event: Event) -> Open | None:
         """The connection that an event belongs to; None where it can't be told."""
+        if event.name == "listening":
+            if entry.process is None:  # another server begins: what the one before had is over
+                for open in self.table.latest():
+                    open.connection.ended = True
+            return None
         child = str(event.fields.get("child", ""))
         if child and event.name != "child_started":
             return self.table.find(child)  # the listener speaks of a child
@@ -43,9 +57,29 @@ class OpenSSH(Joining):
         if found is not None:
             if child:
                 self.table.also(found, child)
-            if event.name == "attempt_accepted":
-                found.accepted = event.stamp.seconds if event.stamp is not None else None
+            if event.name in ("attempt_accepted", "session_opened", "channel_started") and found.accepted is None:
+                found.accepted = event.stamp.seconds if event.stamp is not None else 0.0
         return found
+
+    def completed(self, found: Open, event: Event) -> Event:
+        """The event; a list of algorithms with the side that offers it, which the line before the lists names."""
+        if event.name != "kexinit" or "side" in event.fields:
+            return event
+        sides = [earlier.fields["side"] for earlier in found.connection.all("kexinit") if "side" in earlier.fields]
+        return structs.replace(event, fields={**event.fields, "side": sides[-1]}) if sides else event
+
+    def is_end(self, event: Event) -> bool:
+        """Whether a connection is over with this event: PAM closes the session last, sftp-server before."""
+        if event.name == "session_closed":
+            return "address" not in event.fields
+        return super().is_end(event) or event.text.startswith(_LAST_WORDS)
+
+    def near(self, entry: Entry, event: Event) -> Open | None:
+        """The only connection that a line without a process number can belong to; None if there are several."""
+        found = super().near(entry, event)
+        if found is None or (found.accepted is not None and event.name in self.early):
+            return None
+        return None if found.accepted is None and event.name in _OF_CHILD else found
 
     def _place(self, entry: Entry, event: Event) -> Open | None:
         if entry.process is None or self.table.find(str(entry.process)) is not None or event.name in self.begins:
@@ -67,17 +101,24 @@ class OpenSSH(Joining):
             return self._without_sftp_server(address, user)
         if event.name in _FAREWELLS and address and not port:
             return self._first(lambda open: open.address == address and not open.connection.ended)
+        fitting = []
         if event.name in _OF_CHILD or event.level == "fatal":
-            fitting = [open for open in self.table.latest() if self._logged_in_at(open, time)]
-            return fitting[0] if len(fitting) == 1 else None
-        return None
+            childless = event.name not in _OF_GRANDCHILD
+            fitting = [open for open in self.table.latest() if self._logged_in_at(open, user, time, childless)]
+        elif event.name in _OF_PAM and address and not port:
+            fitting = [open for open in self.table.latest() if self._asks_pam(open, address, user, time)]
+        return fitting[0] if len(fitting) == 1 else None
 
     def _without_sftp_server(self, address: object, user: object) -> Open | None:
         """The connection of a user, logged in, without an sftp-server so far; the one that asked first."""
         fitting = [
             open
             for open in self.table.latest()
-            if not open.served and not open.connection.ended and open.user == user and open.address in ("", address)
+            if open.accepted is not None
+            and not open.served
+            and not open.connection.ended
+            and open.user == user
+            and open.address in ("", address)
         ]
         asked = [open for open in fitting if open.connection.all("channel_started")]
         if not fitting:
@@ -90,9 +131,17 @@ class OpenSSH(Joining):
         return next((open for open in self.table.latest() if fits(open)), None)
 
     @staticmethod
-    def _logged_in_at(open: Open, time: float | None) -> bool:
-        """Whether a connection logged in just before and none of its children is known."""
-        if open.accepted is None or time is None or open.connection.ended:
+    def _logged_in_at(open: Open, user: object, time: float | None, childless: bool) -> bool:
+        """Whether a connection logged in just before, as this user if one is named, and if need be without a child."""
+        if open.accepted is None or time is None or open.connection.ended or (user and open.user != user):
             return False
         processes = [key for key in open.keys if key.isdigit()]
-        return 0 <= time - open.accepted <= JUST_NOW and len(processes) == 1
+        return 0 <= time - open.accepted <= JUST_NOW and not (childless and len(processes) > 1)
+
+    @staticmethod
+    def _asks_pam(open: Open, address: object, user: object, time: float | None) -> bool:
+        """Whether a connection may be the one for which PAM looks at this user's answers."""
+        if open.connection.ended or open.accepted is not None or open.address != address:
+            return False
+        soon = time is None or open.time is None or time - open.time <= JUST_NOW
+        return soon and open.user in ("", user)

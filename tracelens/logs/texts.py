@@ -19,9 +19,16 @@ KEPT = 16 * 1024  # distinct texts in the table
 # What sshd puts before a text, and a program that copies its output: the level, the function, the line of the source.
 _BEFORE = re.compile(
     r"\s*(?:(?:debug[1-3]|error|fatal|info|verbose): )?(?:\S+\.c:\d+:? )?"
-    r"(?:(?!kex_parse_kexinit: )(?:[a-z0-9]+_[a-z0-9_]+|main)(?:\(\))?: )*"
+    r"(?:(?!kex_parse_kexinit)(?:[a-z0-9]+_[a-z0-9_]+|main)(?:\(\))?: (?![0-9(]))*"
 )
+# What syslogd writes in place of further lines with the same text.
+_REPEATED = re.compile(r"\s*message repeated [0-9]+ times: \[ ?(.*)\]\s*", re.DOTALL)
 _AFTER = re.compile(r"\s*\[(?:pre|post)auth\]\s*\Z")
+
+# Most lines of a server on the internet differ in the name that a stranger tries, and in numbers. A plain name is put
+# back after the parser, so that it sees few texts; texts that differ in numbers, `events` knows from each other.
+_NAME = re.compile(r"(.{4,40}?(?: for| user)) ([A-Za-z][\w.+-]*)( (?:from )?[0-9A-Fa-f.:]+ port [0-9]+(?: ssh2)?)")
+_ANYONE = "u"
 
 _STATUS = (
     *("Success", "End of file", "No such file", "Permission denied", "Failure", "Bad message"),
@@ -62,16 +69,29 @@ def parse(server: str, text: str) -> tuple[str, Mapping[str, Value]]:
     key = (server, text)
     parsed = _texts.get(key)
     if parsed is None:
-        name, fields = events.parse(f"log of {server}", bare(text[:LONGEST]))
-        parsed = name.partition(".")[2], {field: _value(field, value) for field, value in fields.items()}
+        parsed = _parse(server, bare(text[:LONGEST]))
         if len(_texts) >= KEPT:
             _texts.clear()
         _texts[key] = parsed
     return parsed
 
 
+def _parse(server: str, text: str) -> tuple[str, Mapping[str, Value]]:
+    named = _NAME.fullmatch(text)
+    user = named[2] if named is not None else _ANYONE
+    if named is not None and user not in ("invalid", "illegal", "user"):
+        text = f"{named[1]} {_ANYONE}{named[3]}"
+    name, fields = events.parse(f"log of {server}", text)
+    found = {field: _value(field, value) for field, value in fields.items()}
+    if user != _ANYONE and found.get("user") == _ANYONE:
+        found["user"] = user
+    return name.partition(".")[2], found
+
+
 def bare(text: str) -> str:
     """The text without the level, the function and the process that sshd names around it."""
+    repeated = _REPEATED.fullmatch(text)
+    text = repeated[1] if repeated is not None else text
     before = _BEFORE.match(text)
     text = text[before.end() :] if before is not None else text
     after = _AFTER.search(text[-32:])
