@@ -181,11 +181,13 @@ class Redaction:
             UnreadableInput: nothing of it can be read, or it exceeds a limit.
         """
         original, collector = _Input(origin, self._limits, self._room), SecretCollector(self.known, self.names)
+        before = len(self.known.masks)
         self._inputs[origin.name] = original, collector
         collector.go(self._bounded(original))
         self._limit(original)
         self._room -= original.size
         if not collector.found:
+            self.known.forget(before)  # of a log only known lines are copied
             self._other_log(original)
             return original.damage
         self._users |= collector.users
