@@ -170,6 +170,10 @@ class Redaction:
         """What was undone before an input was read; its copy is the trace within."""
         return self._inputs[name][0].undone
 
+    def is_log(self, name: str) -> bool:
+        """Whether an input is no trace, but a log or a configuration of which a copy is made."""
+        return name in self._logs
+
     def survey(self, origin: inputs.Source) -> str | None:
         """Reads an input for the first time and collects its secrets.
 
