@@ -248,9 +248,7 @@ class LogQuote(Struct, frozen=True):
 class ServerLine(LogQuote, frozen=True):
     """A line of the server's log that belongs to the session."""
 
-    event: Annotated[
-        str, means("the event's name; `unknown` where no grammar knows the text")
-    ]
+    event: Annotated[str, means("the event's name; `unknown` where no grammar knows the text")]
     trace_time: Seconds
 
 
