@@ -56,6 +56,10 @@ _WORDS: Mapping[str, Mapping[str, Value]] = {
     "what": {"command": "exec"},
 }
 
+# sshd escapes what is no ASCII, and the backslash; what its unprivileged child says, twice.
+_NAMES_AS_SENT = ("user", "path", "target", "command", "ident")
+_BYTES = re.compile(r"(?:\\[23][0-7]{2})+")
+
 _texts: dict[tuple[str, str], tuple[str, Mapping[str, Value]]] = {}
 
 
@@ -99,5 +103,16 @@ def bare(text: str) -> str:
 
 
 def _value(field: str, value: Value) -> Value:
+    if field in _NAMES_AS_SENT and isinstance(value, str) and "\\" in value:
+        return _unescaped(value)
     words = _WORDS.get(field)
     return words.get(value, value) if words is not None and isinstance(value, str) else value
+
+
+def _unescaped(value: str) -> str:
+    """A name as the client sent it; control characters stay escaped."""
+
+    def bytes_of(found: re.Match[str]) -> str:
+        return bytes(int(octal, 8) for octal in found[0].split("\\")[1:]).decode("utf-8", "replace")
+
+    return _BYTES.sub(bytes_of, re.sub(r"\\+", lambda _: "\\", value))
