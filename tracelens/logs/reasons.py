@@ -134,7 +134,7 @@ def _proven(connection: Connection) -> dict[str, list[Event]]:
     found: dict[str, list[Event]] = {}
     for event in connection.events:
         id = _by_event().get(event.name) or _by_message(event)
-        if id is not None:
+        if id is not None and not _is_second_file(event):
             found.setdefault(id, []).append(event)
         elif event.name == "attempt_accepted":
             found = {id: proof for id, proof in found.items() if not pages()[id].is_of_login}
@@ -142,6 +142,12 @@ def _proven(connection: Connection) -> dict[str, list[Event]]:
         found.pop("server-password-wrong", None)  # PAM is given a wrong one, so that the answer takes as long as ever
     found.update(_of_files(connection))
     return found
+
+
+def _is_second_file(event: Event) -> bool:
+    """Whether a file is missing that hardly anybody has: AuthorizedKeysFile names two, and DEBUG1 tells."""
+    path, message = str(event.fields.get("path", "")), str(event.fields.get("message", ""))
+    return path.endswith("authorized_keys2") and message.startswith("No such file")
 
 
 def _by_message(event: Event) -> str | None:

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from tracelens.libssh2 import events
 from tracelens.logs.model import Value
 
-LONGEST = 8192  # characters of a text that are read; sshd itself stops at 1,024
-KEPT = 16 * 1024  # distinct texts in the table
+LONGEST = 4096  # characters of a text that are read; sshd itself stops at 1,024
+KEPT = 8 * 1024  # distinct texts in the table
 
 # What sshd puts before a text, and a program that copies its output: the level, the function, the line of the source.
 _BEFORE = re.compile(
@@ -70,10 +70,10 @@ def parse(server: str, text: str) -> tuple[str, Mapping[str, Value]]:
         server: the server software, such as `OpenSSH`; another name gives `unknown`.
         text: the message, without what the logger puts before it.
     """
-    key = (server, text)
+    key = (server, text[:LONGEST])
     parsed = _texts.get(key)
     if parsed is None:
-        parsed = _parse(server, bare(text[:LONGEST]))
+        parsed = _parse(server, bare(key[1]))
         if len(_texts) >= KEPT:
             _texts.clear()
         _texts[key] = parsed
