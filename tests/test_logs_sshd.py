@@ -86,7 +86,7 @@ TEXTS = [
     ),
     (
         "ssh_dispatch_run_fatal: Connection from user devi 192.0.2.7 port 5022: Broken pipe",
-        "server_protocol_error",
+        "client_closed",
         {"user": "devi", "message": "Broken pipe", **CLIENT},
     ),
     ("input_userauth_request: invalid user devi [preauth]", "server_user_unknown", {"user": "devi"}),
