@@ -241,6 +241,15 @@ def test_what_barred_a_key_explains_nothing_after_a_login():
     assert first(text) == []
 
 
+def test_that_the_second_key_file_is_missing_is_no_reason():
+    text = """
+08:00:00 sshd[100]: debug1: Could not open user 'devi' authorized keys '/home/devi/.ssh/{}': No such file or directory
+08:00:00 sshd[100]: Failed publickey for devi from 192.0.2.7 port 5022 ssh2: RSA SHA256:a
+"""
+    assert [r.id for r in first(text.format("authorized_keys2"))] == ["server-key-not-authorized"]
+    assert [r.id for r in first(text.format("authorized_keys"))] == ["server-authorized-keys-unreadable"]
+
+
 def test_at_info_a_status_is_not_that_of_the_request_before_it():
     told = """
 08:00:00 sftp-server[100]: session opened for local user devi from [192.0.2.7]

@@ -86,7 +86,7 @@ TEXTS = [
     ),
     (
         "ssh_dispatch_run_fatal: Connection from user devi 192.0.2.7 port 5022: Broken pipe",
-        "server_protocol_error",
+        "client_closed",
         {"user": "devi", "message": "Broken pipe", **CLIENT},
     ),
     ("input_userauth_request: invalid user devi [preauth]", "server_user_unknown", {"user": "devi"}),
@@ -191,6 +191,22 @@ TEXTS = [
         "attempt_failed",
         {"method": "password", "user": "root", **CLIENT},
     ),
+    (r'opendir "/in/\303\244\012"', "sftp_request", {"verb": "opendir", "path": r"/in/ä\012"}),
+    (
+        r"debug1: userauth-request for user DEPOT\\\\devi service ssh-connection method none [preauth]",
+        "user_named",
+        {"user": r"DEPOT\devi", "service": "ssh-connection", "method": "none"},
+    ),
+    (
+        "debug1: Windows authentication failed for user: devi domain: DEPOT error: 1326",
+        "server_password_wrong",
+        {"user": "devi"},
+    ),
+    (
+        "PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root",
+        "server_password_wrong",
+        {"address": "192.0.2.7", "user": "root"},
+    ),
     ("The depot is closed.", "unknown", {}),
 ]
 
@@ -252,7 +268,8 @@ def test_any_text_is_an_event(text, server):
 @settings(derandomize=True, max_examples=200)
 def test_any_name_stays_a_name(user):
     user = user.strip()
-    name, fields = parse(f"Failed password for invalid user {user} from 192.0.2.7 port 5022 ssh2")
+    printed = user.replace("\\", r"\\")  # as sshd does
+    name, fields = parse(f"Failed password for invalid user {printed} from 192.0.2.7 port 5022 ssh2")
     if user:
         assert (name, fields["user"], fields["port"]) == ("attempt_failed", user, 5022)
 

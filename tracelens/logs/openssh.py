@@ -34,7 +34,7 @@ class OpenSSH(Joining):
     ends = (
         *("client_closed", "client_disconnected", "server_disconnected", "exited", "server_login_grace_time"),
         *("server_no_common_algorithm", "server_version_refused", "server_protocol_error", "server_crashed"),
-        "server_chroot",
+        *("server_chroot", "server_user_changed"),
     )
     alone = ("server_max_startups", "server_source_penalty")
     early = (

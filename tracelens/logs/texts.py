@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from tracelens.libssh2 import events
 from tracelens.logs.model import Value
 
-LONGEST = 8192  # characters of a text that are read; sshd itself stops at 1,024
-KEPT = 16 * 1024  # distinct texts in the table
+LONGEST = 4096  # characters of a text that are read; sshd itself stops at 1,024
+KEPT = 8 * 1024  # distinct texts in the table
 
 # What sshd puts before a text, and a program that copies its output: the level, the function, the line of the source.
 _BEFORE = re.compile(
@@ -56,6 +56,10 @@ _WORDS: Mapping[str, Mapping[str, Value]] = {
     "what": {"command": "exec"},
 }
 
+# sshd escapes what is no ASCII, and the backslash; what its unprivileged child says, twice.
+_NAMES_AS_SENT = ("user", "path", "target", "command", "ident")
+_BYTES = re.compile(r"(?:\\[23][0-7]{2})+")
+
 _texts: dict[tuple[str, str], tuple[str, Mapping[str, Value]]] = {}
 
 
@@ -66,10 +70,10 @@ def parse(server: str, text: str) -> tuple[str, Mapping[str, Value]]:
         server: the server software, such as `OpenSSH`; another name gives `unknown`.
         text: the message, without what the logger puts before it.
     """
-    key = (server, text)
+    key = (server, text[:LONGEST])
     parsed = _texts.get(key)
     if parsed is None:
-        parsed = _parse(server, bare(text[:LONGEST]))
+        parsed = _parse(server, bare(key[1]))
         if len(_texts) >= KEPT:
             _texts.clear()
         _texts[key] = parsed
@@ -99,5 +103,16 @@ def bare(text: str) -> str:
 
 
 def _value(field: str, value: Value) -> Value:
+    if field in _NAMES_AS_SENT and isinstance(value, str) and "\\" in value:
+        return _unescaped(value)
     words = _WORDS.get(field)
     return words.get(value, value) if words is not None and isinstance(value, str) else value
+
+
+def _unescaped(value: str) -> str:
+    """A name as the client sent it; control characters stay escaped."""
+
+    def bytes_of(found: re.Match[str]) -> str:
+        return bytes(int(octal, 8) for octal in found[0].split("\\")[1:]).decode("utf-8", "replace")
+
+    return _BYTES.sub(bytes_of, re.sub(r"\\+", lambda _: "\\", value))
