@@ -122,5 +122,6 @@ SCENARIOS = (
     scenario("reason-read-only", Sshd(subsystem="internal-sftp -R"), *SFTP, step("mkdir", path=f"{HOME}/new"),
              expect="sftp-permission-denied", reason="server-read-only@VERBOSE", versions=NEW),
     scenario("reason-barred-request", Sshd(subsystem="internal-sftp -P mkdir"), *SFTP,
-             step("mkdir", path=f"{HOME}/new"), expect="sftp-permission-denied", reason="server-request-refused", versions=NEW),
+             step("mkdir", path=f"{HOME}/new"), expect="sftp-permission-denied", reason="server-request-refused",
+             versions=NEW),
 )  # fmt: skip
