@@ -275,6 +275,16 @@ def test_curl_that_reaches_no_server_says_so() -> None:
     assert "Couldn't connect to server" in notice.summary
 
 
+@pytest.mark.parametrize("name", ["curl-nofile", "curl-dead", "curl-ok-trace"])
+def test_a_report_of_curl_s_log_says_what_it_is(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    result = CliRunner().invoke(app, ["report", str(DATA / f"{name}.txt"), "-o", str(path)])
+    assert result.exit_code == 0, result.output
+    made = path.read_text(encoding="utf-8")
+    assert "no libssh2 trace" in made
+    assert "None" not in made
+
+
 def test_curl_for_another_protocol_is_no_thin_trace(tmp_path: Path) -> None:
     text = (
         "*   Trying 192.0.2.1:443...\n* Connected to a.example (192.0.2.1) port 443 (#0)\n* ALPN: offers h2,http/1.1\n"
