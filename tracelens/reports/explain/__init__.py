@@ -9,6 +9,8 @@ import difflib
 import re
 from functools import cache
 
+import msgspec
+
 from tracelens import rules
 from tracelens.libssh2 import messages, trace_mask
 from tracelens.reports.explain import answer, errors, families, paste
@@ -97,10 +99,16 @@ def _read_status(query: str) -> Explanation | None:
 
 
 def _read_pair(query: str) -> Explanation | None:
-    found = _PAIR.search(query)
-    if found is None or int(found[1]) > 0:
+    """The page of a Failure Event; of several, the last one that is not -37 counts."""
+    found = [(int(pair[1]), pair[2]) for pair in _PAIR.finditer(query) if int(pair[1]) <= 0]
+    if not found:
         return None
-    return errors.page("trace-line", int(found[1]), found[2], ())
+    number, text = next((pair for pair in reversed(found) if pair[0] != -37), found[-1])
+    page = errors.page("trace-line", number, text, ())
+    if len(found) == 1:
+        return page
+    whole = Section("What decides", ("These are lines of a trace: `tracelens analyze FILE` reads all of it.",))
+    return msgspec.structs.replace(page, body=(*page.body, whole))
 
 
 def _read_family(query: str) -> Explanation | None:
@@ -133,7 +141,7 @@ def _read_whole_name(query: str) -> Explanation | None:
 
 def _read_name(query: str) -> Explanation | None:
     words = [query.rstrip(". ")] if _NAME.fullmatch(query.rstrip(". ")) else []
-    words += [word for word in _NAME.findall(query) if "_" in word]
+    words += [word for word in _NAME.findall(query) if "_" in word and word.isupper()]
     pages = (_page_of_name(word.upper(), begins=query.endswith("..")) for word in words)
     return next((page for page in pages if page), None)
 

@@ -1,6 +1,6 @@
 """The page about a pasted text: whose number it is, what it means, what to do, and what would decide."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -17,7 +17,7 @@ _OWNED = {
     "curl": "curl's exit code",
     "git": "libgit2's code",
     "gitclass": "libgit2's class",
-    "knownhost": "result of a check of known_hosts",
+    "knownhost": "the result of a check of known_hosts",
     "errno": "the system's error",
     "libssh": "libssh's code",
     "other": "the program's own number",
@@ -78,6 +78,8 @@ def _subject(paste: Paste) -> _Subject | None:
     if program and not program.over_libssh2:
         own = "" if program.uses.startswith("no ") else ", not libssh2"
         title = program.name if "libssh2" in program.name else f"{program.name}{own}"
+        if by_name := next((n for n in paste.numbers if n.whose == "libssh" and not n.written.lstrip("-").isdigit()), None):
+            title = f"{by_name.written} ({by_name.value}): {title}"
         return _Subject("other-program", title)
     if differing := _differing(paste):
         return differing
@@ -87,9 +89,19 @@ def _subject(paste: Paste) -> _Subject | None:
     for whose in ("knownhost", "sftp", "curl", "git", "errno", "other"):
         if values := paste.values(whose):
             return _of_other(whose, values[0])
-    if program and (program.about and _advice(paste, _Subject("program-line", program.name))):
-        return _Subject("program-line", f"{program.name}: a line without a number or text of libssh2")
-    return None
+    nothing = _Subject("program-line", "")
+    if program is None or not program.about:
+        return None
+    advice = _advice(paste, nothing)
+    if advice and advice[0].title:
+        return nothing._replace(title=advice[0].title)
+    hidden = _likely(paste, nothing)
+    known = [code.name for number in hidden if (code := codes.libssh2_error(number))]
+    notes = tuple(f"{name} ({number})" for name, number in zip(known, hidden, strict=True))
+    if not notes:
+        return _Subject("program-line", f"{program.short}: a line without a number or text of libssh2")
+    told = "The line prints neither number nor text of libssh2; behind it is most likely " + " or ".join(notes) + "."
+    return _Subject("program-line", f"{program.short}: most likely {' or '.join(notes)}", notes=(told,))
 
 
 def _differing(paste: Paste) -> _Subject | None:
@@ -111,7 +123,7 @@ def _differing(paste: Paste) -> _Subject | None:
 
 
 def _of_libssh2(paste: Paste, code: int | None, words: str) -> _Subject:
-    possible = messages.codes_for(words) if words else ()
+    possible = messages.codes_for(words) if words and not _waited(words) else ()
     notes = []
     if code is not None and words and possible and None not in possible and code not in possible:
         spoken = " or ".join(str(number) for number in possible)
@@ -120,9 +132,9 @@ def _of_libssh2(paste: Paste, code: int | None, words: str) -> _Subject:
             "The text stays until the next error sets another one, so the number counts."
         )
         words = words if code == -37 else ""
-    if code is None and len(possible) == 1:
+    if code is None and len(possible) == 1 and possible[0] is not None:
         code = possible[0]
-        notes.append(f"The line has no number; libssh2 has this text with {code} alone.")
+        notes.append(f"The line does not print libssh2's number; libssh2 has this text with {code} alone.")
     if not words and code is not None and paste.stage:
         words = paste.stage.texts.get(code, "")
         if words:
@@ -133,9 +145,13 @@ def _of_libssh2(paste: Paste, code: int | None, words: str) -> _Subject:
         notes.append(f"{status.name} (SFTP status {status.number}): {status.meaning}")
         named = f"{named}, SFTP status {status.number} ({status.name})"
     title = ": ".join(filter(None, (named, words)))
-    if code is None and _waited(words):
+    kind = "libssh2-error" if code is not None and not paste.words else "error-text"
+    subject = _Subject(kind, title, code, words, notes=tuple(notes))
+    if code in (None, -37) and _waited(words):
         title += " (a leftover of an earlier call, not the cause)"
-    return _Subject("libssh2-error" if code is not None and not paste.words else "error-text", title, code, words, notes=tuple(notes))
+    elif code is None and len(likely := _likely(paste, subject)) == 1:
+        title += f" (most likely {likely[0]}, {codes.LIBSSH2_ERRORS[likely[0]].name})"
+    return subject._replace(title=title)
 
 
 def _of_other(whose: str, value: int) -> _Subject:
@@ -146,7 +162,7 @@ def _of_other(whose: str, value: int) -> _Subject:
     code = tables.numbers(whose).get(value)
     title = f"{_OWNED[whose]} {value}" + (f": {code.name}" if code else "")
     if whose == "knownhost" and code:
-        title = f"{code.name} ({value}): {_OWNED[whose]}, no error number"
+        title = f"{code.name} ({value}), {_OWNED[whose]}: no error number"
     return _Subject(_KINDS.get(whose, "other-number"), title, whose=whose, value=value)
 
 
@@ -154,14 +170,14 @@ def _whose(paste: Paste, subject: _Subject) -> Iterator[str]:
     """Say whose line and whose numbers these are."""
     program = paste.program
     if program and program.about:
-        yield f"A line of {program.name}. {program.about}" if program.over_libssh2 else program.about
+        yield f"A line of {program.short}. {program.about}" if program.over_libssh2 else program.about
     if subject.kind == "other-program" and program:
         yield f"It uses {program.uses}." if not program.uses.startswith("no ") else ""
     if subject.code is not None and subject.kind != "name-and-number-differ":
         known = codes.libssh2_error(subject.code)
         yield f"{known.name} ({subject.code}): {known.meaning}" if known else f"No libssh2 release has an error {subject.code}."
     elif subject.words and not _waited(subject.words) and subject.code is None:
-        numbers = _likely(paste, subject)
+        numbers = " or ".join(str(number) for number in _likely(paste, subject))
         yield "The text is libssh2's, its number is not printed" + (f": it may be {numbers}." if numbers else ".")
     if paste.leftover:
         yield f'"{paste.leftover}" is a leftover of an earlier call that had to wait (-37): not the cause.'
@@ -172,14 +188,11 @@ def _numbers(paste: Paste, subject: _Subject) -> Iterator[str]:
     for number in paste.numbers:
         if number.whose == "libssh2":
             yield _read_as(number)
-        if number.whose in ("libssh2", "knownhost") and number.value == (subject.code or subject.value):
-            if number.whose == "libssh2":
+            if number.value == subject.code or subject.kind == "name-and-number-differ":
                 continue
-        code = _code(number)
-        if number.whose == "libssh2" and subject.kind == "name-and-number-differ":
-            continue
         if number.whose == "sftp" and subject.code == -31:
             continue
+        code = _code(number)
         if number.whose == "other" and paste.program and paste.program.name == "pgBackRest":
             code = tables.numbers("pgbackrest").get(number.value)
         spoken = f": {code.name}. {code.meaning}" if code else "."
@@ -217,7 +230,7 @@ def _to_do(paste: Paste, subject: _Subject, advice: list[Advice]) -> Iterator[Se
         readings = messages.readings(subject.code, subject.words)
         own = own or errors.lines(subject.code, ((reading.codes, reading.c) for reading in readings))
     if named and program and not program.name.startswith("InterSystems"):
-        yield Section(f"What to do with {program.name.split(' (')[0]}", tuple(dict.fromkeys(own)))
+        yield Section(f"What to do with {program.short}", tuple(dict.fromkeys(own)))
     else:
         yield Section("What to do", tuple(dict.fromkeys(own)))
 
@@ -250,6 +263,8 @@ def _advice(paste: Paste, subject: _Subject) -> list[Advice]:
             continue
         if _fits(part, paste, subject, values):
             found[wanted] = part
+            if part.alone:
+                return [part]
     return [found[key] for key in (True, False) if key in found]
 
 
@@ -262,14 +277,14 @@ def _fits(part: Advice, paste: Paste, subject: _Subject, values: dict[str, set[i
     )
 
 
-def _likely(paste: Paste, subject: _Subject) -> str:
-    listed: Iterable[int] = next((part.likely for part in _advice(paste, subject) if part.likely), ())
-    possible = list(listed) or [number for number in messages.codes_for(subject.words) if number is not None]
-    return " or ".join(str(number) for number in possible)
+def _likely(paste: Paste, subject: _Subject) -> list[int]:
+    """The numbers of libssh2 that the line most likely hides."""
+    listed = next((part.likely for part in _advice(paste, subject) if part.likely), ())
+    return list(listed) or [number for number in messages.codes_for(subject.words) if number is not None]
 
 
 def _waited(words: str) -> bool:
-    return words.casefold().startswith("would block")
+    return words.casefold().startswith(("would block", "operation would block"))
 
 
 def _status(paste: Paste) -> Code | None:

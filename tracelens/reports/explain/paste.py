@@ -72,16 +72,26 @@ _COMMON = frozenset(
     ("authentication failed", "internal error", "out of memory", "out of memory error", "memory allocation failed")
 ) | frozenset(("write failed", "failed to open file", "failed to get memory"))
 
+_WAITS = re.compile(r"(?:Operation w|W|w)ould block(?! \w)")
 _NEGATIVE = re.compile(r"(?<![\w.\-/])(?:([0-9]{1,3})/)?(-[0-9]{1,2})(?![0-9A-Za-z_]|\.[0-9]|-[0-9])(?: ([0-9]{1,3})$)?", re.M)
 _UNSIGNED = re.compile(r"(?<![\w.])(?:0x(f{2,14}[0-9a-f]{2})|([0-9]{5,20}))(?![\w.]\w|\w)", re.IGNORECASE)
 _UNSIGNED_BITS = (16, 32, 64)
-_SFTP = re.compile(r"(?i)\bsftp(?:_| )?(?:protocol )?(?:error|errno|status|code)(?: code)?[\s:=(\[#]{0,3}([0-9]{1,2})(?![0-9])")
+_SFTP = re.compile(
+    r"(?i)(?:\bsftp[_ ]?(?:protocol )?(?:error|errno|status|code)(?: code)?|\bsftp_last_error\b\D{0,20}|sftp_last_error\D{0,20}?"
+    r"|\bFX(?:P_STATUS)?|file with SFTP)[\s:=(\[#]{0,3}([0-9]{1,2})(?![0-9])"
+)
 _NO_SIGN = re.compile(
-    r"(?i)\b(?:errors?|errno|err|code|rc|ret|return(?:s|ed|ing)?|reason|status|result|failed|failure)\b"
+    r"(?i)(?<!exit )\b(?:errors?|errno|err|code|rc|ret|return(?:s|ed|ing)?|reason|status|result|failed|failure)\b"
     r"(?:[\s:=(\[#]|\b(?:code|is|was|with|of|number|value|errno|error)\b){1,8}([0-9]{1,2})(?![0-9]|[.:/%][0-9]|\s?(?:s|ms|seconds|times|bytes)\b)"
 )
-_ERRNO = re.compile(r"(?i)(?:\[Errno |\bos error |\bWinError |\bWSA error |\berrno[ :=]{1,3}|\bWSAGetLastError\D{0,12}|\bsocket error[ :#]{1,3})([0-9]{1,5})(?![0-9])")
-_ERROR_WORD = re.compile(r"(?i)err|fail|unable|return|\brc\b|\bcode|status|cannot|can.t|could not|exception|ssh|reason")
+_ERRNO = re.compile(r"(?i)(?:\[Errno |\bos error |\bOs \{ code: |\bWinError |\bWSA error |\berrno[ :=]{1,3}|\bWSAGetLastError\D{0,12}|\bsocket error[ :#]{1,3})([0-9]{1,5})(?![0-9])")
+_IN_SSH = re.compile(r"(?i)libssh2|ssh2_|ssh session")
+_NEAR_SSH = re.compile(r"(?i)handshake|userauth|\bssh\b|session")
+_CODE_BEFORE = re.compile(r"(?i)(?:error|code|rc|returned|returns?|errno|status)[\s:=(\[#]{1,4}\Z")
+_PHRASE = re.compile(r"(?i)ssh|handshake|socket|session|sftp")
+_EVERYDAY = frozenset(("timed out", "authentication failed", "file error", "request denied", "out of bounds", "protocol error"))
+_SPACED = re.compile(r"(?i)\b(?:key exchange|socket|channel|host ?key|scp|sftp|agent|kex|password|publickey|banner) ?(?:request|protocol|packet|window|auth)? ?(?:failure|disconnect|denied|send|recv|timeout|protocol|init|sign|expired|unverified|closed|unknown|exceeded|outoforder|full)\b")
+_ERROR_WORD = re.compile(r"(?i)handshak|auth|connect|session|channel|socket|sftp|err|fail|unable|return|\brc\b|\bcode|status|cannot|can.t|could not|exception|ssh|reason")
 
 
 def read(text: str) -> Paste:
@@ -93,9 +103,17 @@ def read(text: str) -> Paste:
     for place, number in _numbers(text, programs, words):
         if not any(start < place[1] and place[0] < end for start, end in found):
             found[place] = number
+    if not words and not any(number.whose == "libssh2" for number in found.values()):
+        found |= {place: number for place, number in _phrases(text, programs) if place not in found}
     numbers = tuple(found[place] for place in sorted(found))
+    if not programs and any(_is_exception(number) for number in numbers):
+        programs = tuple(program for program in tables.programs() if program.name.startswith("ssh2-python"))
     stage = next((stage for stage in tables.stages() if stage.pattern.search(text)), None)
     return Paste(text, programs, numbers, words, leftover, stage)
+
+
+def _is_exception(number: Number) -> bool:
+    return tables.names().get(number.written, ("", 0))[0] == "ssh2-python"
 
 
 def _programs(text: str) -> Iterator[Program]:
@@ -116,7 +134,9 @@ def _words(text: str, programs: tuple[Program, ...]) -> tuple[str, str]:
         for words in messages.error_texts_in(text)
         if certain or words.casefold() not in _COMMON or len(words) * 3 > len(text.strip()) * 2
     ]
-    waited = [words for words in found if words.casefold().startswith("would block")]
+    if not found and (waits := _WAITS.search(text)):
+        found = [waits[0]]
+    waited = [words for words in found if "would block" in words.casefold()[:21]]
     others = [words for words in found if words not in waited and words.casefold() not in _COMMON]
     last = (others or waited or found or [""])[-1]
     return last, waited[-1] if waited and last not in waited else ""
@@ -166,11 +186,29 @@ def _names(text: str, programs: tuple[Program, ...]) -> Iterator[Placed]:
         if whose == "ssh2-python" and (python or alone or match[1] not in _ORDINARY):
             yield match.span(), Number("libssh2", value, match[1])
             break
-    if any("crate for Rust" in program.name for program in programs):
-        for match in re.finditer('error: "([a-z ]{5,40})"', text):
-            whose, value = known.get(match[1], ("", 0))
-            if whose == "ssh2-rs":
-                yield match.span(1), Number("libssh2", value, match[1])
+    if any(program.name.startswith("libgit2") for program in programs):
+        for match in _NAMED.finditer(text):
+            if "GIT_" + match[0] in known:
+                yield match.span(), Number("git", known["GIT_" + match[0]][1], match[0])
+    if any(program.name.startswith("curl") for program in programs):
+        for words, (whose, value) in known.items():
+            if whose == "curl-text" and words in text:
+                place = text.index(words)
+                yield (place, place + len(words)), Number("curl", value, words)
+
+
+def _phrases(text: str, programs: tuple[Program, ...]) -> Iterator[Placed]:
+    """Find what stands for a number where nothing else does: words of Rust's crate, names of libssh2 in words."""
+    rust = any("crate for Rust" in program.name for program in programs)
+    if rust or _PHRASE.search(text):
+        for words, (whose, value) in tables.names().items():
+            at = text.find(words) if whose == "ssh2-rs" else -1
+            if at >= 0 and (rust or words not in _EVERYDAY):
+                yield (at, at + len(words)), Number("libssh2", value, words)
+    for match in _SPACED.finditer(text):
+        name = "LIBSSH2_ERROR_" + match[0].upper().replace(" ", "_").replace("HOST_KEY", "HOSTKEY")
+        if name in libssh2_names():
+            yield match.span(), Number("libssh2", libssh2_names()[name], match[0])
 
 
 def _libssh2_numbers(text: str, bare: str, words: str, known_program: bool) -> Iterator[Placed]:
@@ -180,7 +218,7 @@ def _libssh2_numbers(text: str, bare: str, words: str, known_program: bool) -> I
         signed = next((number - (1 << bits) for bits in _UNSIGNED_BITS if -54 <= number - (1 << bits) < -1), None)
         if number in (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF):
             signed = -1
-        if signed is not None and (number > 0xFFFF or certain):
+        if signed is not None and (number > 0xFFFF or _CODE_BEFORE.search(text, match.start() - 12, match.start())):
             yield match.span(), Number("libssh2", signed, match[0])
     if certain or _ERROR_WORD.search(text):
         for match in _NEGATIVE.finditer(text):
@@ -196,9 +234,9 @@ def _libssh2_numbers(text: str, bare: str, words: str, known_program: bool) -> I
     possible = messages.codes_for(words) if words else ()
     for match in _NO_SIGN.finditer(text):
         value = -int(match[1])
-        if value in codes.LIBSSH2_ERRORS and value and bare == "libssh2":
-            if value in possible or _LIBSSH2.search(text) or re.search("(?i)libssh2|ssh2_|ssh session", text):
-                yield match.span(1), Number("libssh2", value, match[1])
+        surely = value in possible or _IN_SSH.search(text) or (value < -2 and _NEAR_SSH.search(text))
+        if surely and value in codes.LIBSSH2_ERRORS and value and bare == "libssh2":
+            yield match.span(1), Number("libssh2", value, match[1])
 
 
 @cache

@@ -28,6 +28,11 @@ class Program(Struct, frozen=True):
     decides: tuple[str, ...]
 
     @property
+    def short(self) -> str:
+        """The name without those of what uses it."""
+        return self.name.split(" (")[0]
+
+    @property
     def over_libssh2(self) -> bool:
         """Whether libssh2 is below it, so that a number may be libssh2's."""
         return self.uses.startswith("libssh2")
@@ -55,6 +60,8 @@ class Advice(Struct, frozen=True):
     do: tuple[str, ...]
     decides: tuple[str, ...]
     see: tuple[str, ...]
+    title: str
+    alone: bool  # whether it is all that is to be said
 
 
 OWNERS = ("libssh2", "sftp", "curl", "git", "gitclass", "knownhost", "errno", "libssh", "other")
@@ -107,6 +114,8 @@ def advice() -> tuple[Advice, ...]:
             tuple(row.get("do", ())),
             tuple(row.get("decides", ())),
             tuple(row.get("see", ())),
+            row.get("title", ""),
+            row.get("alone", False),
         )
         for row in _toml("advice.toml")["advice"]
     )
