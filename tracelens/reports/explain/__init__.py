@@ -12,13 +12,14 @@ from functools import cache
 import msgspec
 
 from tracelens import rules
+from tracelens.inputs import sniff
 from tracelens.libssh2 import messages, trace_mask
 from tracelens.reports.explain import answer, errors, families, paste
 from tracelens.reports.explain.page import Explanation, Named, Section
 from tracelens.secrets import without_credentials
 from tracelens.ssh import codes
 
-__all__ = ["Explanation", "Named", "Section", "explain", "suggest"]
+__all__ = ["Explanation", "Named", "Section", "explain", "suggest", "unknown"]
 
 STATUS_BASE = 0x80101000
 """An InterSystems status for SSH is this number plus libssh2's error number without its sign."""
@@ -57,6 +58,27 @@ def suggest(query: str) -> list[str]:
     known = {name.casefold(): name for name in _suggestions()}
     found += [known[near] for near in difflib.get_close_matches(query, known, n=5, cutoff=0.6)]
     return list(dict.fromkeys(found))[:5]
+
+
+def unknown(query: str) -> str:
+    """What to say of a query that has no page: what it looks like, what may have been meant, what to paste instead."""
+    text = without_credentials(query.strip()[:_LONGEST])
+    if not text:
+        return "nothing to explain: the text is empty"
+    lines = text.splitlines()
+    shown = lines[0][:100] + ("..." if len(lines) > 1 or len(lines[0]) > 100 else "")
+    said = f"nothing is known about {shown!r}"
+    if near := suggest(query):
+        return f"{said}; perhaps: {', '.join(near)}"
+    look = sniff.describe(text.encode("utf-8", "replace"))
+    if look.startswith("looks like") and "no log that is known" not in look and len(text) > 20:
+        return f"{said}: it {look}"
+    if not re.search(r"\s", text):
+        return f"{said}; try `tracelens rules` for the ids"
+    return (
+        f'{said}; paste the line with libssh2\'s number or text in it (-5, error code -18, "Failed getting banner"), '
+        "with the program's name in front, or try `tracelens rules` for the ids"
+    )
 
 
 @cache

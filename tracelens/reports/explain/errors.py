@@ -11,6 +11,7 @@ _TRACE_IT = trace_mask.objectscript(511)
 
 
 def page(kind: str, code: int | None, text: str, lead: Iterable[str]) -> Explanation:
+    """Make the page of a number, a text, or both, after lines that say where they come from."""
     known = codes.libssh2_error(code) if code is not None else None
     named = f"{known.name} ({code})" if known else f"libssh2 error {code}" if code is not None else ""
     readings = messages.readings(code, text)

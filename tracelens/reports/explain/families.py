@@ -10,7 +10,6 @@ from tracelens.reports.explain.page import Explanation, Section
 from tracelens.ssh import codes
 from tracelens.ssh.codes import Code
 
-
 TRACE_IT = trace_mask.objectscript(511)
 
 
@@ -84,6 +83,7 @@ FAMILIES = (
 
 
 def page(family: Family, number: int) -> Explanation:
+    """Make the page of a code."""
     code = family.table[number]
     lines = [f"{code.name} ({number}): {code.meaning}", family.about]
     if number in family.notes:

@@ -1,7 +1,7 @@
 """What is known of the lines that programs print: whose they are, whose their numbers are, and what to do.
 
-The tables beside this module: `programs.toml` (how a program's line is known), `numbers.tsv` (numbers and names that are
-not libssh2's own), `stages.toml` (the step that a line speaks of) and `advice.toml`.
+The tables beside this module: `programs.toml` (how a program's line is known), `numbers.tsv` (numbers and names that
+are not libssh2's own), `stages.toml` (the step that a line speaks of) and `advice.toml`.
 """
 
 import re
