@@ -47,8 +47,6 @@ def _what(paste: Paste, about: Subject) -> Iterator[str]:
     program = paste.program
     if program and program.about:
         yield f"A line of {program.short}. {program.about}" if program.over_libssh2 else program.about
-    if about.kind == "other-program" and program and not program.uses.startswith("no "):
-        yield f"It uses {program.uses}."
     if about.kind != "name-and-number-differ":
         yield from _of_libssh2(paste, about)
     if paste.leftover:

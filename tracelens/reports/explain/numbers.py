@@ -82,7 +82,7 @@ _NO_SIGN = re.compile(
 )
 _ERROR_BEFORE = re.compile(r"(?i)(?:error|code|rc|returned|returns?|errno|status)[\s:=(\[#]{1,4}\Z")
 _ERROR_WORD = re.compile(
-    r"(?i)handshak|auth|connect|session|channel|socket|sftp|err|fail|unable|return|\brc\b|\bcode|status|cannot|can.t"
+    r"(?i)handshak|\bkex\b|auth|connect|session|channel|socket|sftp|err|fail|unable|return|\brc\b|\bcode|status|cannot|can.t"
     r"|could not|exception|ssh|reason"
 )
 _OF_LIBSSH2 = re.compile(r"(?i)libssh2|ssh2_|ssh session")
@@ -204,11 +204,14 @@ def _negative(text: str, programs: tuple[Program, ...], words: str) -> Iterator[
 
 
 def _without_sign(text: str, words: str) -> Iterator[Placed]:
+    if "LIBSSH2_KNOWNHOST_" in text:
+        return  # the number is that of the check
     possible = messages.codes_for(words) if words else ()
     surely, likely = _OF_LIBSSH2.search(text) is not None, _OF_SSH.search(text) is not None
     for match in _NO_SIGN.finditer(text):
         value = -int(match[1])
-        if value and value in codes.LIBSSH2_ERRORS and (surely or value in possible or (likely and value < -2)):
+        small = value > -3 and not _ERROR_BEFORE.search(text, max(0, match.start(1) - 12), match.start(1))
+        if value and value in codes.LIBSSH2_ERRORS and not small and (surely or value in possible or likely):
             yield match.span(1), Number("libssh2", value, match[1])
 
 

@@ -90,6 +90,8 @@ def status(paste: Paste) -> Code | None:
 
 def _is_for(part: Advice, paste: Paste) -> bool:
     program = paste.program
+    if part.program == "another":
+        return program is not None and not program.over_libssh2
     if part.program:
         return program is not None and program.name.startswith(part.program)
     return program is None or program.over_libssh2
