@@ -13,8 +13,8 @@ import msgspec
 
 from tracelens import rules
 from tracelens.inputs import sniff
-from tracelens.libssh2 import messages, trace_mask
-from tracelens.reports.explain import answer, errors, families, paste
+from tracelens.libssh2 import defects, messages, trace_mask
+from tracelens.reports.explain import answer, errors, families, known, paste
 from tracelens.reports.explain.page import Explanation, Named, Section
 from tracelens.secrets import without_credentials
 from tracelens.ssh import codes
@@ -35,6 +35,7 @@ _LINE = re.compile(r"\b(" + "|".join(bit.context for bit in trace_mask.BITS) + r
 _NUMBER = re.compile(
     r"(?:libssh2)?[\s_]*(?:error|err|errno|rc|code)?[\s:=#(\[]*(-?)\s?([0-9]{1,2})[\s)\].,;:]*", re.IGNORECASE
 )
+_RELEASE = re.compile(r"(?i)(?:SSH-2\.0-)?libssh2[-/_ ](?:version |v)?[0-9.]{3,9}(?:_DEV)?")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 
 
@@ -204,9 +205,14 @@ def _read_line(query: str) -> Explanation | None:
     return Explanation(f"{bit.context}: {found[2].strip()}", "trace-line", (Section("What it is", lines),))
 
 
+def _read_release(query: str) -> Explanation | None:
+    release = defects.release_in(query) if _RELEASE.fullmatch(query) else None
+    return known.page(release) if release else None
+
+
 _READERS = (
     _read_finding, _read_status, _read_number, _read_text, _read_trace, _read_whole_name, _read_paste, _read_name,
-    _read_line,
+    _read_line, _read_release,
 )  # fmt: skip
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
-from tracelens.libssh2 import messages
-from tracelens.reports.explain import errors, subject, tables
+from tracelens.libssh2 import defects, messages
+from tracelens.reports.explain import errors, known, subject, tables
 from tracelens.reports.explain.numbers import Number
 from tracelens.reports.explain.page import Explanation, Named, Section
 from tracelens.reports.explain.paste import Paste, waited
@@ -29,6 +29,7 @@ def page(paste: Paste) -> Explanation | None:
         Section("What it is", tuple(dict.fromkeys(filter(None, _what(paste, about))))),
         Section("What it means", tuple([part.means for part in advice if part.means] or _means(about))),
         _to_do(paste, about, advice),
+        known.section(about.code, about.words, defects.release_in(paste.text)),
         Section("What decides", _decides(paste, advice)),
         Section("What to paste instead", (_INSTEAD,) if about.kind == "other-program" else ()),
     )
@@ -62,8 +63,8 @@ def _what(paste: Paste, about: Subject) -> Iterator[str]:
 
 def _of_libssh2(paste: Paste, about: Subject) -> Iterator[str]:
     if about.code is not None:
-        known = codes.libssh2_error(about.code)
-        yield f"{known.name} ({about.code}): {known.meaning}" if known else f"libssh2 has no error {about.code}."
+        code = codes.libssh2_error(about.code)
+        yield f"{code.name} ({about.code}): {code.meaning}" if code else f"libssh2 has no error {about.code}."
     elif about.words and not waited(about.words):
         numbers = " or ".join(str(number) for number in subject.likely(paste, about.words))
         yield "The text is libssh2's, its number is not printed" + (f": it may be {numbers}." if numbers else ".")
@@ -111,11 +112,11 @@ def _decides(paste: Paste, advice: list[Advice]) -> tuple[str, ...]:
 
 def _see(about: Subject, advice: list[Advice]) -> tuple[str, ...]:
     readings = messages.readings(about.code, about.words) if about.code is not None or about.words else []
-    names = [name for part in advice for name in part.see] + [name for known in readings for name in known.see]
+    names = [name for part in advice for name in part.see] + [name for reading in readings for name in reading.see]
     return tuple(dict.fromkeys(names))[:6]
 
 
 def _name(number: Number) -> str:
-    known = {"libssh2": codes.LIBSSH2_ERRORS, "sftp": codes.SFTP_STATUSES}
-    code = known.get(number.whose, tables.numbers(number.whose)).get(number.value)
+    own = {"libssh2": codes.LIBSSH2_ERRORS, "sftp": codes.SFTP_STATUSES}
+    code = own.get(number.whose, tables.numbers(number.whose)).get(number.value)
     return code.name if code else ""

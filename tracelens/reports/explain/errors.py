@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from tracelens.libssh2 import messages, trace_mask
+from tracelens.reports.explain import known as known_defects
 from tracelens.reports.explain.page import Explanation, Section
 from tracelens.ssh import codes
 from tracelens.ssh.codes import Code
@@ -26,6 +27,7 @@ def page(kind: str, code: int | None, text: str, lead: Iterable[str]) -> Explana
         Section("What it means", tuple(means)),
         _to_do("InterSystems IRIS and Caché", iris, f"{_TRACE_IT} before Connect collects what led to it."),
         _to_do("other programs (libssh2's C names)", c, trace_c),
+        *([known_defects.section(code, text)] if kind != "intersystems-status" else []),
         Section("Where libssh2 prints it", tuple(messages.printed(code, text))),
     )
     title = ": ".join(filter(None, (named, text)))

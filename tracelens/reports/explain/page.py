@@ -37,7 +37,8 @@ class Explanation(Struct, frozen=True, rename={"body": "sections"}):
         title: the proper name of what the query is about.
         kind: `finding`, `libssh2-error`, `intersystems-status`, `error-text`, `trace-line`, `ssh-disconnect`,
             `channel-open-failure`, `sftp-status`, `curl-exit-code`, `libgit2-code`, `known-hosts-check`,
-            `system-error`, `other-number`, `name-and-number-differ`, `program-line` or `other-program`.
+            `system-error`, `other-number`, `name-and-number-differ`, `program-line`,
+            `other-program` or `libssh2-release`.
         body: the page itself.
         see_also: what `explain` takes too and leads on from here, mostly finding ids.
         program: the program or library whose line it is, where the text shows it.
