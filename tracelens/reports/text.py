@@ -13,7 +13,7 @@ from typing import TypeVar
 from tracelens.analysis import Advice, Analysis, Ask, Error, Finding, Quote, Session
 from tracelens.analysis.places import at
 from tracelens.libssh2 import trace_mask
-from tracelens.reports import remote_commands, server_config
+from tracelens.reports import remote_commands, server_config, server_side
 from tracelens.reports.labels import (
     BASES_IN_TEXT,
     FATES_IN_TEXT,
@@ -54,6 +54,8 @@ _SHORTEST = 0.005
 _LEAST = 0.001
 # More comparisons than this are not shown; the JSON has them.
 _COMPARED = 5
+# More of a program's own words than this are not shown without -v.
+_WORDS = 3
 # More commands than this are counted, and of a longer one the beginning is shown; the JSON has them.
 _COMMANDS, _COMMAND_LENGTH = 50, 160
 # A list of names, long enough to need more than a line: it may be wrapped after its commas.
@@ -81,6 +83,10 @@ def render(analysis: Analysis, verbosity: int = 0, paint: Paint = plain) -> str:
     for session in shown:
         lines += ["", *_session(session, verbosity, paint), *_others(alike.get(session.number, []))]
     lines += _comparisons(analysis, alike, verbosity)
+    if analysis.clients:
+        lines.append("")
+    for label, run in _labelled("Beside it", analysis.clients):
+        lines += _field(label, run.summary)
     notices = [n for n in analysis.notices if n.id != "trace-secrets"]
     if notices:
         lines.append("")
@@ -188,11 +194,14 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
         yield from _cause(session.root, verbosity, paint)
     elif session.unexplained is not None:
         yield from _quotes("1st error", [session.unexplained])
+    yield from _server(session, verbosity)
     for label, option in _labelled("Config", session.server_config):
         what = f"{server_config.sure(option)}{option.sentence}"
         yield from _field(label, f"{server_config.place(option)}: `{server_config.setting(option)}`: {what}")
         yield from _field("", f"To change it: {option.advice}")
-    if session.ask is not None:
+    for label, said in _labelled("Program", session.words[: None if verbosity else _WORDS]):
+        yield from _field(label, f"line {said.line}  {said.text}")
+    if session.ask is not None and (session.server is None or not session.server.reasons):
         yield from _ask(session.ask, verbosity)
     yield from _undecided(session)
     yield from _commands(session, verbosity)
@@ -205,6 +214,26 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
         yield from _field(label, f"line {secret.line}: {secret.kind} {secret.value}")
     if verbosity:
         yield from _facts(session)
+
+
+def _server(session: Session, verbosity: int) -> Iterator[str]:
+    """The server's side: the reason first, then whose lines they are."""
+    side = session.server
+    if side is None:
+        yield from _field("Server", session.no_server) if session.no_server else ()
+        return
+    for label, reason in _labelled("Server", side.reasons if verbosity else server_side.shown(side)):
+        yield from _field(label, f"{reason.summary} ({reason.id})")
+        known = session.root.advice if session.root is not None else ()
+        yield from _advice("", [advice for advice in reason.advice if advice not in known])
+    for label, line in _labelled("Its log", side.lines if verbosity else server_side.quotes(side)):
+        lead = f"line {line.line}  "
+        yield from _indented(label, lead, _wrapped(cut(escaped(server_side.quote(line))), WIDTH - _LABEL - len(lead)))
+    yield from _field("" if side.lines else "Its log", server_side.which(side))
+    yield from _field("", server_side.because(side)) if verbosity or side.runner_up else ()
+    for contradiction in side.contradictions:
+        yield from _field("Against", contradiction)
+    yield from _field("Clock", server_side.times(session)) if server_side.times(session) else ()
 
 
 def _undecided(session: Session) -> Iterator[str]:
@@ -326,6 +355,8 @@ def _trace(analysis: Analysis, verbosity: int) -> Iterator[str]:
         wording = f"wording of libssh2 {span}" if span else "wording of no single libssh2 release"
         count = f"{trace.records} records, {trace.dumps} dumps, {trace.foreign_lines} foreign lines"
         yield from _field("Trace", f"{count}; {wording}{_NEWLINES[trace.newlines]}")
+    for label, log in _labelled("Server log", server_side.files(analysis.server_logs)):
+        yield from _field(label, log)
     if trace.clock_restarts:
         times = "once" if trace.clock_restarts == 1 else f"{trace.clock_restarts} times"
         yield from _field("", f"The clock began anew {times}: several processes wrote to it, or files were joined.")
@@ -341,7 +372,8 @@ def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[
 def _quotes(label: str, evidence: Sequence[Quote | Error]) -> Iterator[str]:
     for shown, quote in _labelled(label, evidence):
         text = _LIST.sub(lambda found: found[0].replace(",", ", "), escaped(quote.text))
-        lead = f"line {at(quote)}  "
+        where = f"{quote.file} " if isinstance(quote, Quote) and quote.file else ""
+        lead = f"{escaped(where)}line {at(quote)}  "
         yield from _indented(shown, lead, _wrapped(cut(text), WIDTH - _LABEL - len(lead)))
 
 
