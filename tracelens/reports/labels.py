@@ -183,6 +183,8 @@ _SHOWS = {
 
 def shows(quote: Quote, session: Session | None) -> str:
     """What a quoted line of the trace is, and what became of it."""
+    if quote.file:
+        return "What the server's log says."
     error = _ERROR.match(quote.text)
     if error is not None:
         known = libssh2_error(int(error[1]))

@@ -1,6 +1,7 @@
 """What the server's log says of a session, in words that all reports share."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from tracelens.analysis import Advice, Analysis, Quote, Session
@@ -49,6 +50,24 @@ def time_of_day(clock: Clock | None, seconds: float | None) -> str | None:
         return Stamp(moment, clock.zone, clock.has_year).at(moment)
     except (OverflowError, ValueError):
         return None
+
+
+def in_utc(session: Session) -> tuple[str, str] | None:
+    """When the session began and ended, in UTC; None where the match is unsure, or the log lacks the year or the zone."""
+    side = session.server
+    clock = side.clock if side is not None and side.certainty != "possible" else None
+    if clock is None or clock.zone is None or not clock.has_year or session.started is None or session.ended is None:
+        return None
+    zero = datetime(1970, 1, 1, tzinfo=UTC)
+    try:
+        began, ended = (zero + timedelta(seconds=moment + clock.offset) for moment in (session.started, session.ended))
+    except OverflowError:
+        return None
+    return _iso(began), _iso(ended)
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def times(session: Session) -> str:
@@ -107,6 +126,13 @@ def advice(session: Session, *, all: bool = False) -> tuple[Advice, ...]:
     first = reason.advice if reason is not None else ()
     others = session.root.advice if session.root is not None and (all or not first) else ()
     return (*first, *(entry for entry in others if entry not in first))
+
+
+def sentence(session: Session) -> str:
+    """The reason that the log gives, in a sentence; empty without one, or where the cause's own sentence is that."""
+    reason = leading(session)
+    said = session.root.summary if session.root is not None else ""
+    return f"The server's log: {reason.summary}" if reason is not None and reason.summary != said else ""
 
 
 def is_asked(session: Session) -> bool:
