@@ -1,6 +1,7 @@
 """Analyses as JSON lines with the field names of the Elastic Common Schema, for log shippers: a line a session.
 
-A trace has no wall-clock time: without a server's log that names its zone there is no `@timestamp`, the shipper sets it.
+A trace has no wall-clock time: without a server's log that names its zone there is no `@timestamp`, and the shipper
+sets it.
 """
 
 import json

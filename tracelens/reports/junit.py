@@ -49,7 +49,9 @@ def _verdict(case: ET.Element, session: Session) -> None:
         failure = ET.SubElement(case, "failure", message=escaped(error.text), type="unexplained")
         failure.text = f"line {at(error)}: {escaped(error.text)}"
     elif root is not None:
-        failure = ET.SubElement(case, "failure", message=escaped(" ".join(filter(None, (root.summary, sentence(session))))), type=root.id)
+        failure = ET.SubElement(
+            case, "failure", message=escaped(" ".join(filter(None, (root.summary, sentence(session))))), type=root.id
+        )
         proof = [f"{spot(quote)}: {escaped(quote.text)}" for quote in root.evidence]
         todo = [f"{SIDES[entry.who]}: {escaped(entry.action)}" for entry in advice(session)]
         failure.text = "\n".join([*proof, *todo])

@@ -169,6 +169,11 @@ def cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
+def cut_to(text: str, longest: int) -> str:
+    """The beginning of a text that is longer."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 # The beginning of a quoted text -> what such a line is; the first that fits.
 _SHOWS = {
     re.compile(r"(?:subsystem )?request|starting request|\S+ for user "): "What the client asked for.",

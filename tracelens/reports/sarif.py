@@ -94,4 +94,7 @@ def _place(quote: Quote, uri: str) -> dict[str, object]:
     region: dict[str, object] = {"startLine": max(quote.line, 1), "snippet": text}
     if quote.record is not None:
         region["properties"] = {"record": quote.record}
-    return {"physicalLocation": {"artifactLocation": {"uri": _uri(quote.file) if quote.file else uri}, "region": region}, "message": text}
+    return {
+        "physicalLocation": {"artifactLocation": {"uri": _uri(quote.file) if quote.file else uri}, "region": region},
+        "message": text,
+    }

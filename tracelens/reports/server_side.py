@@ -53,7 +53,7 @@ def time_of_day(clock: Clock | None, seconds: float | None) -> str | None:
 
 
 def in_utc(session: Session) -> tuple[str, str] | None:
-    """When the session began and ended, in UTC; None where the match is unsure, or the log lacks the year or the zone."""
+    """When the session began and ended, in UTC; None where that is not sure, or the log lacks year or zone."""
     side = session.server
     clock = side.clock if side is not None and side.certainty != "possible" else None
     if clock is None or clock.zone is None or not clock.has_year or session.started is None or session.ended is None:
@@ -99,7 +99,7 @@ def match(side: ServerSide) -> str:
 
 
 def leading(session: Session) -> ServerReason | None:
-    """The reason that the log gives for the failure; None where it gives none, or where it may be of another session."""
+    """The reason that the log gives for the failure; None where it gives none, or is perhaps of another."""
     side = session.server
     if side is None or not side.reasons or session.verdict == "healthy":
         return None
