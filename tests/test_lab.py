@@ -40,9 +40,9 @@ def name(scenario: Scenario | ProgramScenario, version: str) -> str:
 
 
 def parameter(pair: Pair) -> object:
-    """Skipped where a packaged program is missing."""
-    packages = lacks(pair[0])
-    skip = pytest.mark.skipif(bool(packages) and not REQUIRED, reason=f"it needs: apt-get install {packages}")
+    """Skipped where a packaged program is missing, or what the machine does not allow."""
+    lacking = lacks(pair[0])
+    skip = pytest.mark.skipif(bool(lacking) and not REQUIRED, reason=f"it needs: {lacking}")
     missed = getattr(pair[0], "missed", "")
     return pytest.param(pair, id=name(*pair), marks=[skip, *([pytest.mark.xfail(reason=missed)] if missed else [])])
 

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import tracelens
-from tracelens import analysis, inputs
+from tracelens import analysis, inputs, secrets
+from tracelens.analysis import clients, program_words
 from tracelens.cli.app import app
 from tracelens.errors import NotATrace
-from tracelens.logs import curl, ssh_verbose
+from tracelens.logs import curl, programs, ssh_verbose
+from tracelens.reports import text
 
 HERE = Path(__file__).parent
 DATA = HERE / "data" / "clients"
@@ -206,6 +208,33 @@ def test_a_new_curl_is_read(tmp_path: Path) -> None:
     assert session.host_key_fingerprints == {"SHA256": "r3OtKVzM59mucmYUfUGYe9PEIpyzTX0fyPYHPLGt5TI"}
 
 
+LIBSSH = """\
+* Connected to depot.example (192.0.2.1) port 22 (#0)
+* User: devi
+* SSH authentication methods available: public key, password
+* Authentication using SSH public key file
+* Failed public key authentication (rc: 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        (
+            "* Completed password authentication\n* Authentication complete\n* Connection #0 to host a left intact\n",
+            "healthy",
+        ),
+        ("* Authentication failure\ncurl: (67) Authentication failure\n", "auth-publickey-rejected"),
+    ],
+)
+def test_a_curl_with_libssh_is_read(end: str, outcome: str, tmp_path: Path) -> None:
+    found = analyzed(written(tmp_path, LIBSSH + end))
+    (session,) = found.sessions
+    assert (session.root_cause or session.verdict) == outcome
+    assert session.user == "devi"
+    assert outcome == "healthy" or "libssh," in found.notices[0].summary
+
+
 def test_several_runs_in_one_file_are_several_sessions(tmp_path: Path) -> None:
     names = ["ssh-key", "ssh-nokey", "ssh-kex-bad", "ssh-v1"]
     text = "".join((DATA / f"{name}.txt").read_text(encoding="utf-8") for name in names)
@@ -244,6 +273,16 @@ def test_curl_that_reaches_no_server_says_so() -> None:
     (notice,) = analyzed(DATA / "curl-dead.txt").notices
     assert notice.id == "trace-empty"
     assert "Couldn't connect to server" in notice.summary
+
+
+@pytest.mark.parametrize("name", ["curl-nofile", "curl-dead", "curl-ok-trace"])
+def test_a_report_of_curl_s_log_says_what_it_is(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    result = CliRunner().invoke(app, ["report", str(DATA / f"{name}.txt"), "-o", str(path)])
+    assert result.exit_code == 0, result.output
+    made = path.read_text(encoding="utf-8")
+    assert "no libssh2 trace" in made
+    assert "None" not in made
 
 
 def test_curl_for_another_protocol_is_no_thin_trace(tmp_path: Path) -> None:
@@ -296,6 +335,80 @@ def test_a_cause_of_ssh_says_nothing_of_libssh2() -> None:
     assert not any("libssh2" in advice.action for advice in session.root.advice)
 
 
+def test_ssh_that_works_is_told_beside_a_trace() -> None:
+    trace = analyzed(HERE / "cases/auth-publickey-rejected/auth-agent-list-0.log")
+    made = clients.beside(trace, [analyzed(DATA / "ssh-nokey.txt"), analyzed(DATA / "ssh-key.txt")])
+    works, fails = made.clients
+    assert works.summary.startswith(
+        "ssh works with another server: user devi by publickey (ssh-ed25519 SHA256:Vymell"[:60]
+    )
+    assert fails.session.root_cause == "auth-publickey-rejected"
+    assert made.sessions == trace.sessions
+    assert works.summary.split()[0] in text.render(made)
+
+
+# What a program says in a trace of Key Ex alone -> its root cause.
+WORDS = [
+    (
+        "PHP Warning:  ssh2_auth_password(): Authentication failed for devi using password in /var/www/p.php on line 2",
+        "auth-password-rejected",
+    ),
+    (
+        "login: Authentication failed (username/password) (-18 LIBSSH2_ERROR_AUTHENTICATION_FAILED) at p.pl line 1.",
+        "auth-password-rejected",
+    ),
+    ("ERROR: [101]: public key authentication failed: libssh2 error [-18]", "auth-publickey-rejected"),
+    ("* SSH public key authentication failed: Username/PublicKey combination invalid", "auth-publickey-rejected"),
+    (
+        "_pygit2.GitError: Failed to authenticate SSH session: Username/PublicKey combination invalid",
+        "auth-publickey-rejected",
+    ),
+    (
+        "  failed to authenticate SSH session: Username/PublicKey combination invalid; class=Ssh (23)",
+        "auth-publickey-rejected",
+    ),
+    ("[Session(-18)] Authentication failed (username/password)", "auth-password-rejected"),
+    (
+        "Warning: ssh2_sftp(): Unable to startup SFTP subsystem: Unable to request SFTP subsystem in p.php on line 6",
+        "channel-subsystem-refused",
+    ),
+    ("* SSH public key authentication failed: Would block requesting userauth list", None),
+    ("hello from a program that uses ssh", None),
+]
+
+
+@pytest.mark.parametrize(("line", "cause"), WORDS)
+def test_the_program_s_own_words_decide_where_the_trace_does_not(line: str, cause: str | None, tmp_path: Path) -> None:
+    whole = (HERE / "cases/auth-password-rejected/auth-password-wrong-nonblocking-1.8.1_DEV.log").read_text()
+    poor = "\n".join(each for each in whole.splitlines() if " Key Ex: " in each)
+    session = session_of(written(tmp_path, f"{poor}\n{line}\n"))
+    assert session.root_cause == cause
+    assert session.verdict == ("cause" if cause else "insufficient")
+    if cause:
+        assert session.root is not None
+        assert session.root.evidence[0].line == session.words[0].line == poor.count("\n") + 2
+
+
+def test_the_program_s_own_words_never_change_a_cause(tmp_path: Path) -> None:
+    whole = (HERE / "cases/auth-password-rejected/auth-password-wrong-nonblocking-1.8.1_DEV.log").read_text()
+    said = "Warning: ssh2_connect(): Error starting up SSH connection(-5): Unable to exchange encryption keys"
+    session = session_of(written(tmp_path, f"{whole}{said}\n"))
+    assert session.root_cause == "auth-password-rejected"
+    assert [quote.text for quote in session.words] == [said]
+
+
+def test_a_password_in_a_program_s_words_is_masked() -> None:
+    said = b"* Failure establishing ssh session: -5, password=Kelp.Otter.9 failed\n"
+    (quote,) = program_words.words_of([said], "p.log", secrets.without_credentials)
+    assert "Kelp" not in quote.text
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(st.text(max_size=300))
+def test_any_line_of_a_program_is_read(line: str) -> None:
+    assert isinstance(programs.read(1, line), list)
+
+
 @settings(derandomize=True, max_examples=60, deadline=None)
 @given(BLOCKS)
 def test_any_bytes_are_read(blocks: list[bytes]) -> None:
@@ -306,8 +419,6 @@ def test_any_bytes_are_read(blocks: list[bytes]) -> None:
 @settings(derandomize=True, max_examples=40, deadline=None)
 @given(st.sampled_from(sorted(TRUTH)), st.data())
 def test_a_log_may_be_cut_anywhere(name: str, data: st.DataObject) -> None:
-    from tracelens.analysis import clients
-
     lines = (DATA / f"{name}.txt").read_bytes().splitlines(keepends=True)
     cut = data.draw(st.integers(0, len(lines)))
     program = "curl -v" if name.startswith("curl") else "ssh -v"

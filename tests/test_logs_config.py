@@ -1,16 +1,22 @@
 """`tracelens.logs.sshd_config` against sshd itself, and the options that explain an outcome against the lab's truth."""
 
 import grp
+import gzip
+import json
 import os
 import pwd
 import random
 import shutil
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import SAMPLES, run
 
 from tests.lab import scenarios
 from tests.lab.servers import Sshd
@@ -26,6 +32,7 @@ from tracelens.logs.sshd_config.patterns import address_in_list, in_list, matche
 from tracelens.ssh.openssh import default_list, release_of
 
 HERE = Path(__file__).parent
+SCHEMA = HERE.parent / "tracelens" / "analysis" / "analysis-1.json"
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"])
 PROMPT = settings(derandomize=True, max_examples=150, deadline=None)
 
@@ -514,3 +521,91 @@ def test_option_of_a_recorded_failure_is_named(file: str, id: str) -> None:
         assert NAMED[id] in found
     else:
         assert not certain
+
+
+# The command line
+
+DENIED = SAMPLES / "wrong-password.log"  # of user devi
+GATE = "Port 22\nAllowUsers vera\n"
+
+
+@pytest.mark.parametrize("how", ["plain", "gzip", "folder", "zip"])
+def test_configuration_is_read_wherever_it_is(how: str, tmp_path: Path) -> None:
+    file = tmp_path / "sshd_config"
+    file.write_text(GATE if how != "folder" else "Include /etc/ssh/sshd_config.d/*.conf\nPort 22\n")
+    if how == "gzip":
+        file = tmp_path / "c.gz"
+        file.write_bytes(gzip.compress(GATE.encode()))
+    elif how == "zip":
+        file = tmp_path / "case.zip"
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("etc/sshd_config", GATE)
+    elif how == "folder":
+        (tmp_path / "sshd_config.d").mkdir()
+        (tmp_path / "sshd_config.d" / "10-site.conf").write_text(GATE)
+    done = run("analyze", DENIED, "--server-config", file)
+    assert done.returncode == 0, done.stderr
+    where = b"10-site.conf, line 2" if how == "folder" else b"line 2: `AllowUsers vera`"
+    assert where in done.stdout
+    assert not done.stderr
+
+
+def test_formats_have_the_option(tmp_path: Path) -> None:
+    file = tmp_path / "sshd_config"
+    file.write_text(GATE)
+    document = json.loads(run("analyze", DENIED, "--server-config", file, "-f", "json").stdout)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    (option,) = document["analyses"][0]["sessions"][0]["server_config"]
+    assert (option["option"], option["line"], option["value"], option["certain"]) == ("AllowUsers", 2, "vera", True)
+    for format in ("md", "html"):
+        text = run("report", DENIED, "--server-config", file, "-f", format).stdout
+        assert b"The server's configuration" in text
+        assert b"AllowUsers vera" in text
+    assert b"AllowUsers vera" in run("report", DENIED, "--server-config", file, "-f", "md", "--brief").stdout
+
+
+def test_anonymous_report_has_pseudonyms(tmp_path: Path) -> None:
+    file = tmp_path / "sshd_config"
+    file.write_text("AllowUsers kilimanjaro\n")
+    text = run("report", DENIED, "--server-config", file, "-f", "md", "--anonymize").stdout
+    assert b"`AllowUsers " in text
+    assert b"kilimanjaro" not in text
+    assert b"devi" not in text
+
+
+def test_missing_include_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "sshd_config"
+    file.write_text("Include /etc/ssh/sshd_config.d/*.conf\n" + GATE)
+    done = run("analyze", DENIED, "--server-config", file)
+    assert b"are not here" in done.stderr
+    assert b"possible: " in done.stdout
+
+
+@pytest.mark.parametrize("what", ["README", "nothing", "missing"])
+def test_what_is_no_configuration_is_refused(what: str, tmp_path: Path) -> None:
+    file = tmp_path / "sshd_config"
+    if what == "README":
+        file.write_text("Dear admin,\nPort 22 is closed\nplease open it\n")
+    elif what == "nothing":
+        file.write_text("")
+    done = run("analyze", DENIED, "--server-config", file)
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+    assert not done.stdout
+
+
+def test_trace_alone_is_as_before(tmp_path: Path) -> None:
+    code = "import sys; from tracelens.cli import main; sys.argv = ['tracelens', 'analyze', sys.argv[1]]\n"
+    code += "try: main()\nexcept SystemExit: pass\nprint([m for m in sys.modules if m.startswith('tracelens.logs')])"
+    done = subprocess.run([sys.executable, "-c", code, str(DENIED)], capture_output=True, check=True)
+    assert done.stdout.splitlines()[-1] == b"[]"
+    assert b"server_config" not in run("analyze", DENIED, "-f", "json").stdout
+
+
+def test_configuration_that_explains_nothing_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "sshd_config"
+    file.write_text("AllowUsers devi\n")
+    done = run("analyze", DENIED, "--server-config", file)
+    assert done.returncode == 0
+    assert b"no option of it explains" in done.stderr
+    assert b"  Config" not in done.stdout

@@ -1,10 +1,13 @@
 """Lines of a server's log -> connections: processes, their children, numbers given again, logs without numbers."""
 
 import random
+import re
+from pathlib import Path
 
 import pytest
 
 from tests.support.server_logs import entries
+from tracelens import rules
 from tracelens.logs import joining, reasons
 from tracelens.logs.connections import connections
 from tracelens.logs.model import EVENTS_KEPT, Entry, Stamp
@@ -198,6 +201,12 @@ def test_a_log_of_another_server_has_no_connection():
 # -- reasons
 
 
+def test_each_reason_of_the_vocabulary_has_a_page():
+    text = (Path(reasons.__file__).parent / "events.md").read_text(encoding="utf-8").partition("## Reasons")[2]
+    names = set(re.findall("`(server_[a-z_]+)`", text)) - {"server_version", "server_disconnected"}
+    assert names == {id.replace("-", "_") for id in reasons.pages()}
+
+
 def first(text):
     (connection,) = connections(entries(syslog(text).splitlines()))
     return of(connection)
@@ -232,6 +241,15 @@ def test_what_barred_a_key_explains_nothing_after_a_login():
     assert first(text) == []
 
 
+def test_that_the_second_key_file_is_missing_is_no_reason():
+    text = """
+08:00:00 sshd[100]: debug1: Could not open user 'devi' authorized keys '/home/devi/.ssh/{}': No such file or directory
+08:00:00 sshd[100]: Failed publickey for devi from 192.0.2.7 port 5022 ssh2: RSA SHA256:a
+"""
+    assert [r.id for r in first(text.format("authorized_keys2"))] == ["server-key-not-authorized"]
+    assert [r.id for r in first(text.format("authorized_keys"))] == ["server-authorized-keys-unreadable"]
+
+
 def test_at_info_a_status_is_not_that_of_the_request_before_it():
     told = """
 08:00:00 sftp-server[100]: session opened for local user devi from [192.0.2.7]
@@ -244,8 +262,15 @@ def test_at_info_a_status_is_not_that_of_the_request_before_it():
 
 @pytest.mark.parametrize("page", reasons.pages().values(), ids=lambda page: page.id)
 def test_pages_are_whole(page):
-    from tracelens import rules
-
+    session = [
+        "08:00:00 sshd[100]: session opened for local user devi from [192.0.2.7]",
+        '08:00:00 sshd[100]: realpath "."',
+    ]
+    shown = [f"08:00:01 sshd[100]: {line}" for line in page.log]
+    log = connections(entries(syslog("\n".join(session * ("status" in page.log[-1]) + shown)).splitlines()))
+    found = [reason for connection in log for reason in of(connection)]
+    assert {reason.id for reason in found} == {page.id}
+    assert "{" not in "".join([found[0].summary, *(action for _, action in found[0].advice)])
     assert page.explains
     assert [id for id in page.explains if rules.rule(id) is None] == []
     assert page.title

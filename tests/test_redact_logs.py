@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tracelens import inputs
 from tracelens.analysis import analyze
 from tracelens.analysis.server_config import with_config
 from tracelens.errors import NotATrace
-from tracelens.logs import texts
+from tracelens.logs import curl, ssh_verbose, texts
 from tracelens.logs.connections import Connections
 from tracelens.logs.sshd_config import read
 from tracelens.redact import Redaction
@@ -179,3 +180,46 @@ def test_nothing_written_raises(data: bytes) -> None:
         assert b"".join(blocks).count(b"\n") == data.count(b"\n")
         read("sshd_config", blocks)
     list(entries([data]))
+
+
+DATA = Path(__file__).parent / "data"
+RECORDED = sorted(p for p in [*DATA.glob("clients/*.txt"), *DATA.glob("logs/*.s*")] if p.suffix != ".tsv")
+
+
+def shape(path: Path, data: bytes) -> list[list[str]]:
+    """The events that say something, by connection or run."""
+    nothing = ("unknown", "noted", "other", "other_line")
+    if path.parent.name == "logs":
+        found = [c.events for c in Connections(entries([data]))]
+    else:
+        found = [r.events for r in (curl if path.name.startswith("curl") else ssh_verbose).runs([data])]
+    return [[event.name for event in events if event.name not in nothing] for events in found]
+
+
+@pytest.mark.parametrize("anonymize", [False, True])
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name)
+def test_recorded_log_is_the_same_in_its_copy(path: Path, anonymize: bool) -> None:
+    copy = io.BytesIO()
+    with Redaction(anonymize=anonymize) as redaction:
+        for source in inputs.find([str(path)]):
+            assert isinstance(source, inputs.Source)
+            redaction.survey(source)
+            assert redaction.is_log(source.name)
+            redaction.write(source.name, copy)
+    assert shape(path, copy.getvalue()) == shape(path, path.read_bytes())
+    if anonymize:
+        assert not re.search(rb"\b(?:devi|192\.0\.2\.\d+)\b", copy.getvalue())
+
+
+def test_log_alone_has_a_copy(tmp_path: Path) -> None:
+    (tmp_path / "auth.log").write_text(LOG)
+    done = run("redact", tmp_path / "auth.log", "-o", "-")
+    assert done.returncode == 0
+    assert b"2 lines that are not known to be harmless were left out" in done.stderr
+    assert b"Walnut" not in done.stdout
+
+
+def test_large_log_is_streamed(tmp_path: Path) -> None:
+    (tmp_path / "auth.log").write_text(LOG * 400)
+    text = copies(tmp_path, log=LOG * 400)["log"]
+    assert len(text.splitlines()) == 400 * (len(LOG.splitlines()) - 2)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab import check, kept, libssh2, premises, server_logs, truth
+from tests.lab import check, kept, libssh2, namespace, premises, server_logs, truth
 from tests.lab.programs.recording import ProgramRecording
 from tests.lab.programs.scenario import ProgramScenario
 from tests.lab.recording import ClientDiedError, Recording, record
@@ -73,9 +73,12 @@ def choose(
 
 
 def lacks(one: Scenario | ProgramScenario) -> str:
-    """The packages of the programs that a scenario needs and this machine doesn't have."""
-    programs = one.programs if isinstance(one, ProgramScenario) else []
-    return " ".join(own.packages for own in programs if own.missing)
+    """What a scenario needs and this machine doesn't have: packages of programs, namespaces."""
+    if isinstance(one, ProgramScenario):
+        packages = " ".join(own.packages for own in one.programs if own.missing)
+        return f"apt-get install {packages}" if packages else ""
+    own = any(getattr(talk.server, "needs_namespace", False) for talk in one.talks)
+    return namespace.missing() if own else ""
 
 
 def runnable(pairs: Iterable[Pair]) -> tuple[list[Pair], list[str]]:
@@ -83,11 +86,11 @@ def runnable(pairs: Iterable[Pair]) -> tuple[list[Pair], list[str]]:
     able: list[Pair] = []
     lacking: Counter[str] = Counter()
     for pair in pairs:
-        if packages := lacks(pair[0]):
-            lacking[packages] += 1
+        if what := lacks(pair[0]):
+            lacking[what] += 1
         else:
             able.append(pair)
-    return able, [f"{count} traces; apt-get install {packages}" for packages, count in lacking.items()]
+    return able, [f"{count} traces; they need: {what}" for what, count in lacking.items()]
 
 
 def run(pairs: list[Pair], out: Path, log_level: str = "") -> list[str]:
@@ -99,7 +102,7 @@ def run(pairs: list[Pair], out: Path, log_level: str = "") -> list[str]:
             results = list(pool.map(lambda pair: _record(pair, site, out), pairs))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-    truth.write((one for one in results if not isinstance(one, str)), out / "TRUTH.tsv")
+    truth.write((one for one in results if not isinstance(one, str)), out / "TRUTH.tsv", log_level or "VERBOSE")
     return [one for one in results if isinstance(one, str)]
 
 

@@ -33,6 +33,7 @@ _SIGNATURES = {
     "session_set_timeout": "v pl",
     "session_block_directions": "i p",
     "session_banner_get": "s p",
+    "session_banner_set": "i ps",
     "session_method_pref": "i pis",
     "session_methods": "s pi",
     "session_flag": "i pii",

@@ -77,6 +77,9 @@ class Client:
     def prefer(self, method: int, algorithms: str) -> None:
         self._do("session_method_pref", method, algorithms.encode())
 
+    def banner(self, text: str) -> None:
+        self._do("session_banner_set", text.encode())
+
     def compress(self) -> None:
         self._do("session_flag", 2, 1)
 

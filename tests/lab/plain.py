@@ -204,13 +204,14 @@ class Proxy:
     """A server behind a proxy that does `fault` after so many bytes from the server, or when it is poked.
 
     A flip changes one bit at `offset` of the next bytes that come from the server. "slow" passes 20 kB a second from
-    then on.
+    then on. `first` goes to the server before anything of the client's.
     """
 
     server: Server
     fault: Fault
     after: int | None = None
     offset: int = 0
+    first: bytes = b""
 
     @property
     def title(self) -> str:
@@ -222,6 +223,7 @@ class Proxy:
 
         def talk(connection: socket.socket) -> None:
             with socket.create_connection(("127.0.0.1", behind.port)) as upstream:
+                upstream.sendall(self.first)
                 over = threading.Event()
                 upwards = threading.Thread(target=up, args=(connection, upstream, over), daemon=True)
                 upwards.start()
@@ -293,9 +295,26 @@ class Proxy:
         ended = threading.Event()  # a server that is stuck does not end when its client does
         with self.server.start(site) as behind, serving(talk) as port, control_port(fault_is_due) as control:
             try:
-                yield Running(port, control)
+                yield Running(port, control, behind.logs)
             finally:
                 ended.set()
+
+
+@dataclass(frozen=True)
+class Crowded:
+    """A server with which somebody else has begun to log in and goes no further."""
+
+    server: Server
+
+    @property
+    def title(self) -> str:
+        return f"{self.server.title}, with a connection that does not log in"
+
+    @contextmanager
+    def start(self, site: "Site") -> Iterator[Running]:
+        with self.server.start(site) as running, socket.create_connection(("127.0.0.1", running.port)) as other:
+            other.recv(100)
+            yield running
 
 
 def _flip(data: bytes, at: int) -> bytes:

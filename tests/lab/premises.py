@@ -34,6 +34,8 @@ class User:
     shell: str = "/bin/bash"
     bashrc: str = ""
     aged: tuple[str, ...] = ()  # chage's options
+    locked: bool = False
+    home_mode: int = 0  # 0: as useradd makes it
 
 
 DEVI = User("devi", "Ochre.Lantern.5")
@@ -42,7 +44,10 @@ NILS = User("nils", "Fjord7Bramble", shell="/usr/sbin/nologin")
 ZORA = User("zora", "Quince-Pebble-4", shell="/bin/false")
 LENA = User("lena", "Maple_Tundra_3", aged=("-d", "0"))  # must change her password
 OLAF = User("olaf", "Otter=Granite1", aged=("-E", "1"))  # whose account has expired
-USERS = (DEVI, VERA, NILS, ZORA, LENA, OLAF)
+ROLF = User("rolf", "Pine_Gravel_12", locked=True)
+GINA = User("gina", "Velvet.Anchor.7", shell="/usr/bin/fish9")  # which is not there
+HUGO = User("hugo", "Copper-Meadow-2", home_mode=0o777)
+USERS = (DEVI, VERA, NILS, ZORA, LENA, OLAF, ROLF, GINA, HUGO)
 FIRST_ID = 47101  # of the users, so that listings show the same numbers everywhere
 WRITTEN = 1736498760  # when all their files were: 2025-01-10 08:46 UTC
 READ = 2051222400  # when they were read last: in 2035, since the system notes a reading only after a later change
@@ -55,6 +60,19 @@ Private-Lines: 1
 AAAAQQCIbm90IGEga2V5IGF0IGFsbA==
 Private-MAC: 0000000000000000000000000000000000000000000000000000000000000000
 """
+
+# Files of authorized keys: what stands before the key.
+KNOWN = {
+    "known_open": "",
+    "known_from": 'from="192.0.2.0/24" ',
+    "known_expired": 'expiry-time="20240101" ',
+    "known_command": 'command="/usr/bin/backup-only" ',
+    "known_restricted": "restrict ",
+}
+CERTIFICATES = {  # and how they are signed
+    "late": ("-n", "devi", "-V", "20240101:20240201"),
+    "other": ("-n", "vera", "-V", "20240101:20490201"),
+}
 
 # OpenSSL as a FIPS policy leaves it (nothing without the property), and with no provider that can do anything.
 _OPENSSL = """openssl_conf = start
@@ -245,6 +263,8 @@ def _make_user(user: User, number: int, janitor: Janitor) -> None:
         check=True,
         capture_output=True,
     )
+    if user.locked:
+        subprocess.run(["usermod", "-L", user.name], check=True, capture_output=True)
     if user.aged:
         subprocess.run(["chage", *user.aged, user.name], check=True, capture_output=True)
 
@@ -269,8 +289,22 @@ def _furnish(user: User, keys: Path) -> None:
     (home / "archive").mkdir(mode=0o755)
     (home / "vault").mkdir(mode=0o700)
     (home / "full").symlink_to("/dev/full")
+    if user.home_mode:
+        home.chmod(user.home_mode)
     for place in (*home.rglob("*"), home):
         os.utime(place, (READ, WRITTEN), follow_symlinks=False)
+
+
+def _make_known(folder: Path) -> None:
+    """Files of authorized keys that bar the key, and certificates that no server takes."""
+    line = (folder / "rsa.pub").read_text()
+    for name, options in KNOWN.items():
+        (folder / name).write_text(options + line)
+    (folder / "known_open").chmod(0o666)
+    for name, signed in CERTIFICATES.items():
+        (folder / f"{name}.pub").write_text(line)
+        command = ["ssh-keygen", "-q", "-s", str(folder / "rsa_openssh"), "-I", name, *signed, folder / f"{name}.pub"]
+        subprocess.run(command, check=True, capture_output=True)
 
 
 def _make_keys(folder: Path) -> None:
@@ -287,6 +321,7 @@ def _make_keys(folder: Path) -> None:
         check=True,
         capture_output=True,
     )
+    _make_known(folder)
     for name, text in OPENSSL.items():
         (folder / name).write_text(text)
     convert = ["dropbearconvert", "openssh", "dropbear", str(folder / "host_rsa"), str(folder / "dropbear_rsa")]

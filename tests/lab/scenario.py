@@ -52,6 +52,8 @@ class Scenario:
     leave: Literal["clean", "abrupt"] = "clean"
     threads: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""  # why, by the server's log: an id with `@DEBUG1` if only that level says it; "-": it does not say
+    by_log: str = ""  # the cause that the server's log decides for, where the trace alone has another one
     versions: tuple[str, ...] = ()  # none named: all regular builds
     otherwise: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # version: (expected, why)
 

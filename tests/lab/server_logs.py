@@ -6,8 +6,9 @@ from pathlib import Path
 
 from tests.lab.plain import Running
 
-LEVELS = ("INFO", "VERBOSE", "DEBUG3")
+LEVELS = ("INFO", "VERBOSE", "DEBUG1", "DEBUG2", "DEBUG3")
 _PORT = r"(?:\bport |127\.0\.0\.1:|\[127\.0\.0\.1\]:){}\b"
+_PORTS = re.compile(r"(?<!on )127\.0\.0\.1 port (\d+)\b|127\.0\.0\.1:(\d+)(?=->|>| connected|\)|\n)")
 _TIMED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.")
 
 
@@ -37,16 +38,46 @@ def keep(trace: Path, servers: Iterable[Running]) -> list[Path]:
     return kept
 
 
+# Why sshd refuses what it refuses, where a scenario sets up nothing else.
+_USUAL = {
+    **dict.fromkeys(
+        (f"kex-no-common-{what}" for what in ("algorithm", "kex", "hostkey", "cipher", "mac", "compression")),
+        "server-no-common-algorithm",
+    ),
+    "auth-password-rejected": "server-password-wrong",
+    "auth-keyboard-interactive-failed": "server-password-wrong",
+    "auth-publickey-rejected": "server-key-not-authorized@VERBOSE",
+    "auth-rsa-sha1-refused": "server-algorithm-barred",
+    "auth-second-factor-missing": "server-method-missing@VERBOSE",
+    "auth-too-many-failures": "server-max-auth-tries",
+    "channel-subsystem-refused": "server-subsystem-unknown",
+    "channel-open-refused": "server-max-sessions",
+    "sftp-no-such-file": "server-path-missing@VERBOSE",
+    "sftp-permission-denied": "server-path-permission@VERBOSE",
+}
+
+
+def reason(told: str, cause: str, server: str, level: str) -> str:
+    """The id of a session's reason, `-` where a log of this level has it not.
+
+    `told` is the scenario's: `ID` or `ID@LEVEL`; if it says nothing, what sshd's reason for the cause usually is.
+    """
+    usual = _USUAL.get(cause, "-") if server.startswith("OpenSSH") else "-"
+    id, _, least = (told or usual).partition("@")
+    return id if LEVELS.index(least or "INFO") <= LEVELS.index(level) else "-"
+
+
 def places(log: Path, ports: Sequence[int | None], sessions: int) -> list[str]:
     """The line of the log where each session's port is named first, `-` where none is.
 
-    Without ports: where the log names as many as there are sessions, they came in this order.
+    Without ports, or with a proxy's in between: where the log names as many as there are sessions, in this order.
     """
     text = log.read_text(errors="replace")
-    if not any(ports):
-        named = dict.fromkeys(int(port) for port in re.findall(r"127\.0\.0\.1 port (\d+)(?! on)", text))
-        ports = list(named) if len(named) == sessions else [None] * sessions
-    return [_line(text, port) for port in ports]
+    found = [_line(text, port) for port in ports]
+    named = dict.fromkeys(int(one or other) for one, other in _PORTS.findall(text))
+    if set(found) == {"-"} and len(named) == sessions:
+        return [_line(text, port) for port in named]
+    return found
 
 
 def _line(text: str, port: int | None) -> str:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.lab import syslog
+from tests.lab import namespace, syslog
 from tests.lab.janitor import descendants
 from tests.lab.plain import Running, control_port
 from tests.lab.premises import PYTHON, Ready, Site, free_port, wait_until
@@ -46,6 +46,8 @@ class Sshd:
     """OpenSSH's server. `legacy` lets it take ssh-rsa, which libssh2 up to 1.10 needs; without, it is as installed.
 
     `poked` says what a poke does to a session in progress: end its sftp-server, or the sshd process that serves it.
+    In the configuration {keys} and {folder} are filled in. `files` are in /etc for this server alone, `disk` are the
+    mount options of a tmpfs that it alone has at `namespace.DISK`.
     """
 
     config: tuple[str, ...] = ()
@@ -54,6 +56,12 @@ class Sshd:
     subsystem: str | None = SFTP_SERVER
     host_keys: tuple[str, ...] = ("host_rsa", "host_ecdsa", "host_ed25519")
     poked: Literal["", "kill sftp-server", "kill connection"] = ""
+    files: tuple[tuple[str, str], ...] = ()
+    disk: str = ""
+
+    @property
+    def needs_namespace(self) -> bool:
+        return bool(self.files or self.disk)
 
     @property
     def title(self) -> str:
@@ -62,6 +70,8 @@ class Sshd:
             *(["UsePAM"] if self.pam else []),
             *([] if self.legacy else ["as installed"]),
             *([] if self.subsystem == SFTP_SERVER else [f"Subsystem sftp {self.subsystem}"]),
+            *(f"/etc/{name}" for name, _ in self.files),
+            *([f"a disk with {self.disk}"] if self.disk else []),
         ]
         return f"{_openssh()} ({'; '.join(told)})" if told else _openssh()
 
@@ -77,7 +87,9 @@ class Sshd:
             "UseDNS no",
             "DebianBanner no",
             f"UsePAM {'yes' if self.pam else 'no'}",
-            *(_logging(line, site) for line in self.config),  # sshd takes the first value that it finds
+            *(
+                _logging(line, site).format(keys=site.keys, folder=folder) for line in self.config
+            ),  # sshd takes the first value that it finds
             "StrictModes no",
             "PasswordAuthentication yes",
             f"LogLevel {site.log_level or 'VERBOSE'}",
@@ -92,9 +104,10 @@ class Sshd:
             command = ["/usr/sbin/sshd", "-D", "-f", str(config)]
             if site.log_level:
                 stack.enter_context(syslog.received(folder, log))
-                command = syslog.through(folder, command)
             else:
                 command += ["-E", str(log)]
+            if site.log_level or self.needs_namespace:
+                command = namespace.own(folder, command, self.files, self.disk)
             pid = stack.enter_context(site.running(command, subprocess.DEVNULL))
             wait_until(Ready(log, "Server listening"), "sshd")
             control = stack.enter_context(control_port(lambda: self._poke(pid)))

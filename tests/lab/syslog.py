@@ -1,36 +1,27 @@
 """A syslog daemon for one server: what the server and its children send to /dev/log becomes lines of an auth.log.
 
-The server runs in a mount namespace of its own, with a /dev where `log` is this daemon's socket; so each server has its
-own log, however many run at once, and the process numbers are those that the processes print themselves.
+The server runs in a mount namespace of its own (`namespace.py`) with a /dev where `log` is this daemon's socket; so
+each has its own log, however many run at once, and the process numbers are those that the processes print themselves.
 """
 
 import re
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from tests.lab.namespace import LOG_SOCKET
+
 HOST = "depot7"
 _SENT = re.compile(rb"<\d+>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ")
-_OWN_DEV = """
-set -e
-mkdir "$0/dev"
-mount -t tmpfs -o mode=755 none "$0/dev"
-cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/ptmx "$0/dev"
-mkdir "$0/dev/pts"
-mount --bind /dev/pts "$0/dev/pts"
-ln -s "$0/log.socket" "$0/dev/log"
-mount --rbind "$0/dev" /dev
-exec "$@"
-"""
 
 
 @contextmanager
 def received(folder: Path, log: Path) -> Iterator[None]:
     """Writes `log` as rsyslog writes auth.log until the block ends: what comes to the socket in the folder."""
-    place = folder / "log.socket"
+    place = folder / LOG_SOCKET
     receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     receiver.bind(str(place))
     place.chmod(0o666)  # sftp-server logs as the user
@@ -43,11 +34,6 @@ def received(folder: Path, log: Path) -> Iterator[None]:
             last.sendto(b"", str(place))
         thread.join(10)
         receiver.close()
-
-
-def through(folder: Path, command: Sequence[str]) -> list[str]:
-    """The command, with the socket in the folder as its /dev/log."""
-    return ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", _OWN_DEV, str(folder), *command]
 
 
 def _write(receiver: socket.socket, log: Path) -> None:

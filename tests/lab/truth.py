@@ -1,7 +1,7 @@
 """TRUTH.tsv: a row per trace, from what the scenario set up and what libssh2's calls returned, never from the trace."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.lab.recording import Recording
 COLUMNS = (
     *("file", "libssh2_version", "server", "mask", "blocking", "newline_policy", "damage", "sessions"),
     *("root_cause", "secrets", "user", "client_banner", "server_banner", "kex", "hostkey", "cipher", "mac"),
-    *("phase_reached", "note", "server_log", "client_port", "server_line", "server_reason"),
+    *("phase_reached", "note", "server_log", "client_port", "server_line", "server_reason", "server_cause"),
 )
 _PHASES = {
     **dict.fromkeys(("ask_methods", "password", "key", "keyboard", "agent"), "auth"),
@@ -24,12 +24,13 @@ _BEFORE_LOGIN = ("banner-", "kex-")
 _SECRETS = ("password", "new_password", "answers")
 
 
-def write(recordings: Iterable[Recording | ProgramRecording], path: Path) -> None:
+def write(recordings: Iterable[Recording | ProgramRecording], path: Path, log_level: str = "VERBOSE") -> None:
     with path.open("w", newline="") as file:
         table = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, escapechar="\\", lineterminator="\n")
         table.writerow(COLUMNS)
         for recording in recordings:
-            table.writerow([row(recording)[column] for column in COLUMNS])
+            told = row(recording, log_level)
+            table.writerow([told[column] for column in COLUMNS])
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -37,21 +38,25 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def row(recording: Recording | ProgramRecording) -> dict[str, str]:
+def row(recording: Recording | ProgramRecording, log_level: str = "VERBOSE") -> dict[str, str]:
     told = _of_programs(recording) if isinstance(recording, ProgramRecording) else _of_client(recording)
-    return {**told, **_of_logs(recording, int(told["sessions"]))}
+    return {**told, **_of_logs(recording, told, log_level)}
 
 
-def _of_logs(recording: Recording | ProgramRecording, sessions: int) -> dict[str, str]:
+def _of_logs(recording: Recording | ProgramRecording, told: Mapping[str, str], log_level: str) -> dict[str, str]:
     """The logs, and by session: the client's port, the line of the first log that names it, the server's reason."""
+    scenario, sessions = recording.scenario, int(told["sessions"])
     reports = [] if isinstance(recording, ProgramRecording) else recording.reports
+    each = zip(told["root_cause"].split(";"), told["server"].split(";"), strict=True)
+    reasons = [server_logs.reason(scenario.reason, cause, server, log_level) for cause, server in each]
     ports: list[int | None] = [report["port"] for report in reports] or [None] * sessions
     lines = server_logs.places(recording.logs[0], ports, sessions) if recording.logs else ["-"] * sessions
     return {
         "server_log": ";".join(log.name for log in recording.logs) or "-",
         "client_port": ";".join(str(port or "-") for port in ports),
         "server_line": ";".join(lines),
-        "server_reason": "-",
+        "server_reason": ";".join(reasons) if recording.logs else "-",
+        "server_cause": scenario.by_log or "-",
     }
 
 

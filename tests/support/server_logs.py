@@ -21,4 +21,6 @@ def entries(lines: Iterable[str]) -> Iterator[Entry]:
             time = datetime.strptime(f"1972 {found[1]}", "%Y %b %d %H:%M:%S")
             stamp = Stamp((time - datetime(1970, 1, 1)).total_seconds(), has_year=False)
             host, program, process = found[2], found[3], int(found[4]) if found[4] else None
-        yield Entry(number, stamp, host, program, process, level[1] if level else "", text)
+        yield Entry(
+            number, stamp, host, program, process, level[1] if level else "", text[level.end() if level else 0 :]
+        )

@@ -360,6 +360,7 @@ class Session(Struct, frozen=True, omit_defaults=True):
     noise_findings: tuple[Finding, ...]
     skipped_rules: Annotated[tuple[SkippedRule, ...], means("rules without the trace contexts that they need")]
     secrets: Annotated[tuple[ShownSecret, ...] | None, means("the secrets themselves; only on request")] = None
+    words: Annotated[tuple[LogQuote, ...], means("what the program itself printed about the session")] = ()
     commands: Annotated[tuple[Command, ...], means("each exec and shell; of subsystems those that failed")] = ()
     left: Annotated[Left, means("what was unfinished, without a failure; `open`: the trace shows no end")] = ""
     server: Annotated[ServerSide | None, means("the same connection in the server's log")] = None
@@ -414,6 +415,16 @@ class Comparison(Struct, frozen=True):
     summary: str
 
 
+class ClientRun(Struct, frozen=True):
+    """A run of a client whose own log is beside the trace, such as an `ssh` that works."""
+
+    file: Annotated[str, means("the log, as it was named")]
+    program: Annotated[str, means("`ssh -v` or `curl -v`")]
+    summary: Annotated[str, means("in a sentence: how it ended, by which algorithms, method and key")]
+    same_server: Annotated[bool | None, means("whether host keys, or else banners, are the same; null: not shown")]
+    session: Annotated[Session, means("what the log tells, in the terms of a trace; lines are those of the log")]
+
+
 class Analysis(Struct, frozen=True, omit_defaults=True):
     """One input, diagnosed."""
 
@@ -424,6 +435,7 @@ class Analysis(Struct, frozen=True, omit_defaults=True):
     comparisons: Annotated[tuple[Comparison, ...], means("a failed session beside one that went well")]
     notices: Annotated[tuple[Finding, ...], means("findings about the trace as a whole")]
     server_logs: Annotated[tuple[LogFile, ...], means("the server's logs that were read beside the trace")] = ()
+    clients: Annotated[tuple[ClientRun, ...], means("runs of other clients, from their own logs")] = ()
 
     @property
     def name(self) -> str:

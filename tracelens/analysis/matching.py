@@ -17,6 +17,8 @@ from tracelens.logs.model import Connection, Event
 
 # A log line is written up to so many seconds before or after the client sees what it is about.
 _SLACK = 0.6
+# PAM answers a wrong password so many seconds after the log has it, at most: pam_fail_delay(3) varies 2 s by half.
+_PAM_DELAY = 4.0
 # Of the connections that fit, so many are kept: the best, and those that come close.
 KEPT = 24
 # The best connection must be ahead of the next by so many bits.
@@ -113,7 +115,7 @@ def _software(session: Session, connection: Connection) -> Compared:
 
 
 def _ident(session: Session, connection: Connection) -> Compared:
-    said = connection.first("ident") if connection.all("client_version") else None
+    said = next((event.fields.get("ident") for event in connection.all("client_version")), None)
     found = _SOFTWARE.match(session.client_banner or "")
     if found is None or not isinstance(said, str):
         return
@@ -174,13 +176,15 @@ def _reach(session: Session, connection: Connection) -> Compared:
     """How far both came."""
     is_in = bool(connection.all("attempt_accepted", "session_opened", "channel_started", "sftp_started"))
     tried = connection.all(*_ATTEMPTS)
-    if session.phase in _PAST_LOGIN and not is_in and (connection.ended or tried):
+    past = session.phase in _PAST_LOGIN and session.root_cause != "client-error"
+    past = past and (not session.auth or any(attempt.outcome == "accepted" for attempt in session.auth))
+    if past and not is_in and (connection.ended or tried):
         yield Conflict("the user was logged in")
     elif session.phase in ("banner", "kex") and (is_in or tried):
         yield Conflict("the session ended before a login was tried")
-    elif session.phase == "auth" and is_in and session.auth and not session.open and session.failed:
+    elif is_in and session.phase == "auth" and session.auth and session.auth[-1].outcome == "refused":
         yield Conflict("the login failed")
-    elif session.phase in _PAST_LOGIN and is_in:
+    elif past and is_in:
         yield Agreement("the user was logged in", 0.5)
     if connection.all("server_no_common_algorithm") and session.phase not in ("banner", "kex"):
         yield Conflict("the algorithms were agreed on")
@@ -198,7 +202,9 @@ def _methods(session: Session, connection: Connection) -> Compared:
         return
     seen = {id(attempt) for attempt, _ in pairs}
     missing = [a for a in own if id(a) not in seen and _is_always_logged(a)]
-    if missing and connection.ended and not connection.beyond:
+    # sshd logs an empty password as the method `none`.
+    empty = [e for e in connection.all("attempt_failed") if e.fields.get("method") == "none"]
+    if len(missing) > len(empty) and connection.ended and not connection.beyond:
         yield Conflict(f"{missing[0].method} was {missing[0].outcome}")
         return
     if pairs:
@@ -237,8 +243,11 @@ def _is_same(attempt: Attempt, event: Event) -> bool:
 
 
 def _keys(session: Session, connection: Connection) -> Compared:
-    logged = {str(e.fields["fingerprint"]) for e in connection.events if e.fields.get("fingerprint")}
-    own = {attempt.fingerprint for attempt in session.auth if attempt.fingerprint}
+    events = [event for event in connection.events if event.fields.get("fingerprint")]
+    if any("cert" in str(event.fields.get("key_type", "")).lower() for event in events):
+        return  # sshd names the key in the certificate, a trace shows the whole
+    logged = {str(event.fields["fingerprint"]) for event in events}
+    own = {a.fingerprint for a in session.auth if a.fingerprint and "-cert-" not in (a.algorithm or "")}
     forms = {name.partition(":")[0] for name in logged} & {name.partition(":")[0] for name in own}
     if not forms:
         return
@@ -308,21 +317,25 @@ def _offset(
     session: Session, connection: Connection, agreements: list[Agreement], conflicts: list[Conflict]
 ) -> tuple[float, float] | None:
     """By how much the log's clock is ahead, at least and at most; the gaps between common moments are compared."""
-    pairs = [(time, event.stamp) for time, event in moments(session, connection) if event.stamp is not None]
+    pairs = [
+        (time, event.stamp, _PAM_DELAY if event.name == "attempt_failed" else _SLACK)
+        for time, event in moments(session, connection)
+        if event.stamp is not None
+    ]
     if not pairs:
         first = connection.events[0].stamp
         if first is None or session.started is None:
             return None
         apart = first.seconds - session.started
         return apart - _SLACK, apart + first.step + _SLACK
-    low = max(stamp.seconds - time - _SLACK for time, stamp in pairs)
-    high = min(stamp.seconds + (stamp.step if stamp.step >= 1 else 0) - time + _SLACK for time, stamp in pairs)
+    low = max(stamp.seconds - time - _SLACK for time, stamp, _ in pairs)
+    high = min(stamp.seconds + (stamp.step if stamp.step >= 1 else 0) - time + late for time, stamp, late in pairs)
     if low > high:
         conflicts.append(Conflict("the gaps between its events are others"))
         return None
-    times = [time for time, _ in pairs]
+    times = [time for time, *_ in pairs]
     spread = max(times) - min(times)
-    step = max(stamp.step for _, stamp in pairs)
+    step = max(stamp.step for _, stamp, _ in pairs)
     bits = math.log2(1 + spread / (step + 2 * _SLACK))
     if bits >= 0.5:
         agreements.append(Agreement(f"the gaps between {len(pairs)} events are the same", min(bits, 6.0)))

@@ -6,19 +6,26 @@ No secret gets into the document: the values that packets show to be secret are 
 import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from tracelens import __version__, inputs, rules, secrets
 from tracelens.analysis import builder
 from tracelens.analysis.compare import compare
-from tracelens.analysis.document import Analysis, Document, Origin, Source, Unusable
+from tracelens.analysis.document import Analysis, Document, LogQuote, Origin, Source, Unusable
+from tracelens.analysis.document import Session as SessionPart
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.reader import Streams, parallel
+from tracelens.rules.base import Rule
 from tracelens.rules.engine import Diagnosis, diagnose
 from tracelens.sessions import Assembly, Session, Trace
 from tracelens.sessions.sequence import Steps
 
+if TYPE_CHECKING:
+    from tracelens.logs.model import Event
+
+_WORDS_KEPT = 20
 _HIDDEN = 1024  # texts that need not be searched for secrets again
 _HEAD = 1 << 16
 _LOG_BYTES = 32 << 20  # of a client's log that are read
@@ -54,18 +61,14 @@ def analyze(
     damage = _assemble(streams, assembly)
     account = streams.account
     if not account.records and not account.dumps:
-        if damage is not None:
-            raise UnreadableInput(origin.name, damage.reason)
-        if (told := _by_client(origin, head, text, account.lines, clients, show_secrets)) is not None:
-            return told
-        from tracelens.inputs import sniff
-
-        raise NotATrace(origin.name, sniff.describe(head.text(text.encoding)))
+        source = _source(origin, text, account.lines, damage)
+        return _without_record(source, head, clients, show_secrets)
     sessions = assembly.sessions()
     if account.open_end or account.cut_at_end:
         assembly.forget_cut_end(account.lines)
     in_force = rules.load()
     diagnoses = diagnose(sessions, in_force)
+    words = _words(account.said, sessions, diagnoses, in_force) if account.said else {}
     trace = _trace(streams, assembly, sessions, diagnoses)
     notices = [found for rule in in_force if rule.scope == "trace" and (found := rule.ask(trace))]
     values = {value for session in sessions for value in session.hidden}
@@ -80,46 +83,75 @@ def analyze(
         return replace(parts, line_of=part.line_of, record_of=part.record_of) if assembly.shared else parts
 
     return Analysis(
-        source=Source(
-            name=origin.name,
-            sha256=origin.sha256,
-            bytes=origin.bytes,
-            lines=account.lines,
-            encoding=text.encoding,
-            compression=origin.compression,
-            damage=damage.reason if damage is not None else None,
-            unwrapped=text.undone,
-        ),
+        source=_source(origin, text, account.lines, damage),
         holds=builder.holdings(sessions, notices),
         trace=builder.trace(trace),
-        sessions=tuple(of(session).session(session, d) for session, d in zip(sessions, diagnoses, strict=True)),
+        sessions=tuple(
+            _with_words(of(session).session(session, diagnosis), words, origin.name, hide)
+            for session, diagnosis in zip(sessions, diagnoses, strict=True)
+        ),
         comparisons=compare(sessions, diagnoses, hide),
         notices=tuple(map(parts.finding, notices)),
     )
 
 
-def _by_client(
-    origin: inputs.Source, head: "_Head", text: inputs.Text, lines: int, clients: tuple[str, ...], show_secrets: bool
-) -> Analysis | None:
-    """The analysis of a client's own log; None where the input is none of those."""
-    if not head.kept:
-        return None
-    from tracelens.analysis import clients as reading
+def _words(
+    said: list[tuple[int, str]], sessions: list[Session], diagnoses: list[Diagnosis], in_force: tuple[Rule, ...]
+) -> dict[int, "list[Event]"]:
+    """What the program itself printed, by session; diagnoses that it decides are replaced."""
+    from tracelens.analysis import program_words
 
-    program = reading.kind(head.text(text.encoding))
-    runs = reading.READERS[program](inputs.read_text(head.kept).blocks) if program in clients else []
-    if not runs:
-        return None
-    source = Source(
+    words = program_words.of(said, sessions)
+    for place, session in enumerate(sessions):
+        if session.number in words:
+            diagnoses[place] = program_words.decide(session, diagnoses[place], words[session.number], in_force)
+    return words
+
+
+def _with_words(
+    session: SessionPart, words: dict[int, "list[Event]"], name: str, hide: Callable[[str], str]
+) -> SessionPart:
+    """The session with what the program itself printed about it."""
+    if session.number not in words:
+        return session
+    from tracelens.analysis.clients import in_own_words
+
+    said = words[session.number]
+    quotes = {event.line: LogQuote(name, event.line, None, hide(event.text)) for event in said}
+    own = in_own_words(session, {event.line: event.text for event in said}, hide)
+    return replace(own, words=tuple(quotes.values())[:_WORDS_KEPT])
+
+
+def _source(origin: inputs.Source, text: inputs.Text, lines: int, damage: UnreadableInput | None) -> Source:
+    return Source(
         name=origin.name,
         sha256=origin.sha256,
         bytes=origin.bytes,
         lines=lines,
         encoding=text.encoding,
         compression=origin.compression,
-        damage=None,
+        damage=damage.reason if damage is not None else None,
         unwrapped=text.undone,
     )
+
+
+def _without_record(source: Source, head: "_Head", clients: tuple[str, ...], show_secrets: bool) -> Analysis:
+    """The analysis of a client's own log.
+
+    Raises:
+        NotATrace: the input is none of those.
+        UnreadableInput: it is damaged.
+    """
+    if source.damage is not None:
+        raise UnreadableInput(source.name, source.damage)
+    from tracelens.analysis import clients as reading
+    from tracelens.inputs import sniff
+
+    first = head.text(source.encoding)
+    program = reading.kind(first) if head.kept else None
+    runs = reading.READERS[program](inputs.read_text(head.kept).blocks) if program in clients else []
+    if not runs:
+        raise NotATrace(source.name, sniff.describe(first))
     return reading.analyze(source, runs, show_secrets=show_secrets)
 
 

@@ -205,7 +205,8 @@ def decided(session: Session, found: Sequence[reasons.Reason], side: ServerSide)
     if any(root.id in one.explains for one, _ in explaining):
         confirmed = next(shown for one, shown in explaining if root.id in one.explains)
         rivals = tuple(_ruled_out(rival, root.id, reason, confirmed) for rival in root.rivals)
-        return _with_root(session, replace(root, rivals=rivals))
+        own = tuple(advice for advice in root.advice if advice.who != "server")
+        return _with_root(session, replace(root, rivals=rivals, advice=(*confirmed.advice, *own)))
     likely = dict.fromkeys(rival.id for rival in root.rivals if not rival.because.startswith("ruled out"))
     promoted = [id for id in likely if id in reason.explains]
     if root.phase == "client" or len(promoted) != 1 or rules.rule(promoted[0]) is None:

@@ -38,7 +38,10 @@ def redact(
         bool, typer.Option("--keep-ciphertext", help="Keep the dumps of what went over the wire.")
     ] = False,
 ) -> None:
-    """Write a copy of a trace that is safe to send and reads to the same diagnosis."""
+    """Write a copy of a trace that is safe to send and reads to the same diagnosis.
+
+    Beside the trace, a server's log, its sshd_config, and the output of `ssh -v` and `curl -v` get copies as well.
+    """
     from tracelens.redact import Choices, Redaction
 
     to_stdout = output is None or str(output) == "-"
@@ -77,12 +80,14 @@ def _check_outputs(
 
 
 def _warn_of_lines(redaction: "Redaction") -> None:
-    """Report the lines of dumps that could not be read, and are not in the copies."""
+    """Report the lines that are not in the copies: of dumps that could not be read, of logs what is not known."""
     for name, count in redaction.left_out.items():
-        if count == 1:
-            warn(f"{name}: 1 line that could not be read was left out")
+        many = f"{count:,} lines" if count > 1 else "1 line"
+        were = "were" if count > 1 else "was"
+        if count and redaction.is_log(name):
+            warn(f"{name}: {many} that {'are' if count > 1 else 'is'} not known to be harmless {were} left out")
         elif count:
-            warn(f"{name}: {count:,} lines that could not be read were left out")
+            warn(f"{name}: {many} that could not be read {were} left out")
 
 
 def _warn_of_limits(redaction: "Redaction") -> None:

@@ -43,6 +43,9 @@ def rules(
             needs = f" [needs {', '.join(sorted(rule.needs))}]" if rule.needs else ""
             lines.append(f"  {rule.id}{needs}\n      {rule.page.partition(chr(10))[0]}")
         lines.append("")
+    from tracelens.logs.reasons import pages
+
+    lines += ["Reasons in a server's log", *(f"  {page.id}\n      {page.title}." for page in pages().values()), ""]
     print_result("\n".join(lines))
 
 

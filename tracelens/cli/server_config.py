@@ -36,7 +36,10 @@ def configured(
 
     config = _read(file, redaction)
     for analysis in analyses:
-        yield with_options(analysis, config)
+        explained = with_options(analysis, config)
+        if explained.root_causes and not any(session.server_config for session in explained.sessions):
+            warn(f"{file}: no option of it explains how {explained.name} ended")
+        yield explained
 
 
 def _read(file: Path, redaction: "Redaction | None") -> "Config":

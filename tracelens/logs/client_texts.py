@@ -37,7 +37,7 @@ def parse(grammar: str, text: str) -> tuple[str, Mapping[str, Value]]:
 def _value(field: str, tokens: list[Token | Tree[Token]]) -> Value:
     text = str(tokens[0]).rstrip() if tokens else ""
     if field == "names":
-        return tuple(name for name in text.split(",") if name)
+        return tuple(name.strip() for name in text.split(",") if name.strip())
     return int(text) if tokens and isinstance(tokens[0], Token) and tokens[0].type == "INT" else text
 
 

@@ -60,10 +60,11 @@ def events(blocks: Iterable[bytes]) -> Iterator[Event]:
     """The events of a log, `other` for what curl says of another protocol; lines without its mark are left out."""
     for number, line in lines(blocks):
         for part in line.split("\r"):
-            yield from _event(number, part)
+            yield from events_of(number, part)
 
 
-def _event(number: int, line: str) -> Iterator[Event]:
+def events_of(number: int, line: str) -> Iterator[Event]:
+    """What one line of curl says: nothing, an event, or two where it also ends the run."""
     last = _LAST.search(line)
     if last is not None:
         name, fields = parse("curl_verbose", last[2])

@@ -6,22 +6,22 @@ sftp-server. `User child is on pid 102` (VERBOSE) names the second; without that
 client's address and port, or by their following a login at once.
 """
 
-from collections.abc import Callable
-
 from msgspec import structs
 
 from tracelens.logs.joining import Joining, Open
 from tracelens.logs.model import Entry, Event
 
 JUST_NOW = 3.0  # seconds after a login in which the user's child says that it can't go on
+_FORKS = 64  # process numbers that may lie between a process and its child
 _FAREWELLS = ("client_disconnected", "client_closed", "exited", "server_client_timeout")
 _OF_CHILD = (
     *("server_chroot", "server_home_missing", "server_session_failed", "server_nologin", "server_max_sessions"),
+    "server_shell_failed",
     *("server_subsystem_unknown", "server_subsystem_missing", "server_request_refused", "server_forced_command"),
 )
 _LAST_WORDS = ("Access denied for user", "fatal: ")
 # What the process says that is to become the user's shell or command.
-_OF_GRANDCHILD = ("server_home_missing", "server_nologin")
+_OF_GRANDCHILD = ("server_home_missing", "server_nologin", "server_shell_failed")
 # PAM's modules that ask questions run in a process of their own, which says so before sshd does.
 _OF_PAM = ("server_password_wrong", "server_user_unknown", "server_pam_refused", "server_account_locked")
 
@@ -30,11 +30,11 @@ class OpenSSH(Joining):
     """Joins the lines of sshd, its children and sftp-server."""
 
     server = "OpenSSH"
-    programs = ("sshd", "sshd-session", "sshd-auth", "sftp-server", "internal-sftp")
+    programs = ("sshd", "sshd-session", "sshd-auth", "sftp-server", "internal-sftp", "nologin")
     ends = (
         *("client_closed", "client_disconnected", "server_disconnected", "exited", "server_login_grace_time"),
         *("server_no_common_algorithm", "server_version_refused", "server_protocol_error", "server_crashed"),
-        "server_chroot",
+        *("server_chroot", "server_user_changed"),
     )
     alone = ("server_max_startups", "server_source_penalty")
     early = (
@@ -84,13 +84,13 @@ class OpenSSH(Joining):
     def _place(self, entry: Entry, event: Event) -> Open | None:
         if entry.process is None or self.table.find(str(entry.process)) is not None or event.name in self.begins:
             return super().place(entry, event)
-        found = self._parent(event)
+        found = self._parent(entry.process, event)
         if found is None:
             return super().place(entry, event)
         self.table.also(found, str(entry.process))
         return found
 
-    def _parent(self, event: Event) -> Open | None:
+    def _parent(self, process: int, event: Event) -> Open | None:
         """The connection whose child a process is that was not heard of before."""
         time = event.stamp.seconds if event.stamp is not None else None
         address, port, user = (event.fields.get(name) for name in ("address", "port", "user"))
@@ -99,36 +99,34 @@ class OpenSSH(Joining):
             return None if found.is_another(address, port, time) else found
         if event.name == "sftp_started":
             return self._without_sftp_server(address, user)
-        if event.name in _FAREWELLS and address and not port:
-            return self._first(lambda open: open.address == address and not open.connection.ended)
-        fitting = []
-        if event.name in _OF_CHILD or event.level == "fatal":
+        fitting: list[Open] = []
+        if event.name in _OF_CHILD:
             childless = event.name not in _OF_GRANDCHILD
             fitting = [open for open in self.table.latest() if self._logged_in_at(open, user, time, childless)]
-        elif event.name in _OF_PAM and address and not port:
-            fitting = [open for open in self.table.latest() if self._asks_pam(open, address, user, time)]
+        elif address and not port:
+            fitting = [open for open in self.table.latest() if open.address == address and not open.connection.ended]
+            fitting = self._speaking(fitting, process, event, time)
         return fitting[0] if len(fitting) == 1 else None
+
+    def _speaking(self, fitting: list[Open], process: int, event: Event, time: float | None) -> list[Open]:
+        """Those of a client's connections that may say a farewell, or ask PAM, in a process of this number."""
+        if event.name in _FAREWELLS:
+            parents = [(open, open.keys[0]) for open in fitting if open.keys[0].isdigit()]
+            near = [open for open, parent in parents if 0 < process - int(parent) <= _FORKS]
+            return near[:1]
+        if event.name in _OF_PAM:
+            return [open for open in fitting if self._asks_pam(open, event.fields.get("user"), time)]
+        return []
 
     def _without_sftp_server(self, address: object, user: object) -> Open | None:
         """The connection of a user, logged in, without an sftp-server so far; the one that asked first."""
-        fitting = [
-            open
-            for open in self.table.latest()
-            if open.accepted is not None
-            and not open.served
-            and not open.connection.ended
-            and open.user == user
-            and open.address in ("", address)
-        ]
+        fitting = [open for open in self.table.latest() if open.user == user and open.address in ("", address)]
+        fitting = [open for open in fitting if open.accepted is not None and not (open.served or open.connection.ended)]
         asked = [open for open in fitting if open.connection.all("channel_started")]
-        if not fitting:
-            return None
-        found = asked[-1] if asked else fitting[0]
-        found.served = True
+        found = asked[-1] if asked else fitting[0] if fitting else None
+        if found is not None:
+            found.served = True
         return found
-
-    def _first(self, fits: Callable[[Open], bool]) -> Open | None:
-        return next((open for open in self.table.latest() if fits(open)), None)
 
     @staticmethod
     def _logged_in_at(open: Open, user: object, time: float | None, childless: bool) -> bool:
@@ -139,9 +137,7 @@ class OpenSSH(Joining):
         return 0 <= time - open.accepted <= JUST_NOW and not (childless and len(processes) > 1)
 
     @staticmethod
-    def _asks_pam(open: Open, address: object, user: object, time: float | None) -> bool:
+    def _asks_pam(open: Open, user: object, time: float | None) -> bool:
         """Whether a connection may be the one for which PAM looks at this user's answers."""
-        if open.connection.ended or open.accepted is not None or open.address != address:
-            return False
         soon = time is None or open.time is None or time - open.time <= JUST_NOW
-        return soon and open.user in ("", user)
+        return soon and open.accepted is None and open.user in ("", user)

@@ -15,6 +15,7 @@ the log does not say (OpenSSH 5.3 to 10.x):
 
 import re
 import shlex
+import textwrap
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -28,9 +29,10 @@ EVIDENCE = 5  # events that a reason is proven with
 _SHOWN = 4  # names of a list
 
 _FIELD = re.compile(r"\{([^{}\w]*(?:\w+ )*)(\w+)\}")
+_wrap = textwrap.TextWrapper(80, break_long_words=False, break_on_hyphens=False).fill
 _OPTIONS = {"kex": "KexAlgorithms", "hostkey": "HostKeyAlgorithms", "cipher": "Ciphers", "mac": "MACs"}
 _LISTS = {"kex": "key exchange method", "hostkey": "host key algorithm", "mac": "MAC", "comp": "compression method"}
-_NAMELESS = {"user": "USER", "path": "PATH", "address": "ADDRESS", "kind": "algorithm", "names": "others"}
+_NAMELESS = {"kind": "algorithm", "names": "others"}
 # Fields that another event of the connection does not have for this one.
 _OWN = ("path", "verb", "message", "command")
 _STATUS = {2: "server-path-missing", 3: "server-path-permission"}
@@ -64,9 +66,20 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     means: str
     explains: tuple[str, ...]
+    log: tuple[str, ...]
     says: str
     advice: tuple[tuple[str, str], ...]
     events: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The page, in Markdown with the headings of a rule's page."""
+        lines = "\n".join(f"    {line}" for line in self.log)
+        todo = "\n".join(_wrap(f"- {who}: {_blank(action)}") for who, action in self.advice)
+        return (
+            f"{self.title}.\n\n## What it means\n\n{_wrap(self.means)}\n\n"
+            f"## How it is seen\n\nIn OpenSSH's log:\n\n{lines}\n\n## What to do\n\n{todo}\n"
+        )
 
     @property
     def is_of_login(self) -> bool:
@@ -121,7 +134,7 @@ def _proven(connection: Connection) -> dict[str, list[Event]]:
     found: dict[str, list[Event]] = {}
     for event in connection.events:
         id = _by_event().get(event.name) or _by_message(event)
-        if id is not None:
+        if id is not None and not _is_second_file(event):
             found.setdefault(id, []).append(event)
         elif event.name == "attempt_accepted":
             found = {id: proof for id, proof in found.items() if not pages()[id].is_of_login}
@@ -129,6 +142,12 @@ def _proven(connection: Connection) -> dict[str, list[Event]]:
         found.pop("server-password-wrong", None)  # PAM is given a wrong one, so that the answer takes as long as ever
     found.update(_of_files(connection))
     return found
+
+
+def _is_second_file(event: Event) -> bool:
+    """Whether a file is missing that hardly anybody has: AuthorizedKeysFile names two, and DEBUG1 tells."""
+    path, message = str(event.fields.get("path", "")), str(event.fields.get("message", ""))
+    return path.endswith("authorized_keys2") and message.startswith("No such file")
 
 
 def _by_message(event: Event) -> str | None:
@@ -176,6 +195,11 @@ def _implied(connection: Connection, proofs: Mapping[str, list[Event]]) -> dict[
     if partial and not _OF_ACCOUNT & proofs.keys():
         found["server-method-missing"] = partial
     return found
+
+
+def _blank(template: str) -> str:
+    """A template with names in capitals for its fields."""
+    return _FIELD.sub(lambda found: found[1] + _NAMELESS.get(found[2], found[2].upper()), template)
 
 
 def _reason(id: str, proof: list[Event], connection: Connection, implied: bool) -> Reason:

@@ -13,14 +13,16 @@ from collections.abc import Mapping
 from tracelens.libssh2 import events
 from tracelens.logs.model import Value
 
-LONGEST = 8192  # characters of a text that are read; sshd itself stops at 1,024
-KEPT = 16 * 1024  # distinct texts in the table
+LONGEST = 4096  # characters of a text that are read; sshd itself stops at 1,024
+KEPT = 8 * 1024  # distinct texts in the table
 
 # What sshd puts before a text, and a program that copies its output: the level, the function, the line of the source.
 _BEFORE = re.compile(
     r"\s*(?:(?:debug[1-3]|error|fatal|info|verbose): )?(?:\S+\.c:\d+:? )?"
     r"(?:(?!kex_parse_kexinit)(?:[a-z0-9]+_[a-z0-9_]+|main)(?:\(\))?: (?![0-9(]))*"
 )
+# What syslogd writes in place of further lines with the same text.
+_REPEATED = re.compile(r"\s*message repeated [0-9]+ times: \[ ?(.*)\]\s*", re.DOTALL)
 _AFTER = re.compile(r"\s*\[(?:pre|post)auth\]\s*\Z")
 
 # Most lines of a server on the internet differ in the name that a stranger tries, and in numbers. A plain name is put
@@ -54,6 +56,10 @@ _WORDS: Mapping[str, Mapping[str, Value]] = {
     "what": {"command": "exec"},
 }
 
+# sshd escapes what is no ASCII, and the backslash; what its unprivileged child says, twice.
+_NAMES_AS_SENT = ("user", "path", "target", "command", "ident")
+_BYTES = re.compile(r"(?:\\[23][0-7]{2})+")
+
 _texts: dict[tuple[str, str], tuple[str, Mapping[str, Value]]] = {}
 
 
@@ -64,10 +70,10 @@ def parse(server: str, text: str) -> tuple[str, Mapping[str, Value]]:
         server: the server software, such as `OpenSSH`; another name gives `unknown`.
         text: the message, without what the logger puts before it.
     """
-    key = (server, text)
+    key = (server, text[:LONGEST])
     parsed = _texts.get(key)
     if parsed is None:
-        parsed = _parse(server, bare(text[:LONGEST]))
+        parsed = _parse(server, bare(key[1]))
         if len(_texts) >= KEPT:
             _texts.clear()
         _texts[key] = parsed
@@ -88,6 +94,8 @@ def _parse(server: str, text: str) -> tuple[str, Mapping[str, Value]]:
 
 def bare(text: str) -> str:
     """The text without the level, the function and the process that sshd names around it."""
+    repeated = _REPEATED.fullmatch(text)
+    text = repeated[1] if repeated is not None else text
     before = _BEFORE.match(text)
     text = text[before.end() :] if before is not None else text
     after = _AFTER.search(text[-32:])
@@ -95,5 +103,16 @@ def bare(text: str) -> str:
 
 
 def _value(field: str, value: Value) -> Value:
+    if field in _NAMES_AS_SENT and isinstance(value, str) and "\\" in value:
+        return _unescaped(value)
     words = _WORDS.get(field)
     return words.get(value, value) if words is not None and isinstance(value, str) else value
+
+
+def _unescaped(value: str) -> str:
+    """A name as the client sent it; control characters stay escaped."""
+
+    def bytes_of(found: re.Match[str]) -> str:
+        return bytes(int(octal, 8) for octal in found[0].split("\\")[1:]).decode("utf-8", "replace")
+
+    return _BYTES.sub(bytes_of, re.sub(r"\\+", lambda _: "\\", value))

@@ -5,6 +5,9 @@ import re
 from msgspec import Struct, field
 
 FOREIGN_KEPT = 20
+SAID_KEPT = 60
+# What the lines have in which programs report an error of SSH, or what curl says of itself.
+_SAYS = ("ssh", "SSH", "* ", "curl: (", "== Info: ", "[Session(", "[SFTP(")
 _SHAPES_DATED = 2_000  # a real trace has a few hundred
 _TITLES_KEPT = 64
 # Limits that no real trace reaches; records beyond them are only counted. An input may have so many events, and one
@@ -47,6 +50,7 @@ class Account(Struct):
     titles: dict[str, None] = field(default_factory=dict)
     shapes: dict[tuple[str, Shape], str] = field(default_factory=dict)
     foreign: list[tuple[int, str]] = field(default_factory=list)  # the first few, with their lines
+    said: list[tuple[int, str]] = field(default_factory=list)  # of those in which a program may report an error
     last_line_open: bool = False
 
     def add_title(self, title: str) -> None:
@@ -64,10 +68,21 @@ class Account(Struct):
         self.foreign_lines += 1
         if len(self.foreign) < FOREIGN_KEPT:
             self.foreign.append((line, text))
+        if any(word in text for word in _SAYS):
+            self.add_said(line, text)
+
+    def add_said(self, line: int, text: str) -> None:
+        """Keeps a line in which a program may report an error: the first of many, and the last one."""
+        if len(self.said) < SAID_KEPT:
+            self.said.append((line, text))
+        else:
+            self.said[-1] = (line, text)
 
     def add(self, more: "Account") -> None:
         """Adds the account of the part that follows."""
         self.foreign += [(line + self.lines, text) for line, text in more.foreign][: FOREIGN_KEPT - len(self.foreign)]
+        for line, text in more.said:
+            self.add_said(line + self.lines, text)
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(more, name))
         self.contexts |= more.contexts

@@ -21,7 +21,7 @@ from tracelens.reader.dumps import Dump
 from tracelens.reader.framer import TAG
 from tracelens.reader.reader import Item, Reader
 from tracelens.reader.repeats import Run
-from tracelens.reader.stats import FOREIGN_KEPT, Account, ShapeCache
+from tracelens.reader.stats import FOREIGN_KEPT, SAID_KEPT, Account, ShapeCache
 
 if TYPE_CHECKING:
     from tracelens.reader.divide import Part
@@ -67,6 +67,7 @@ class Stream:
             yield item
         account = self.account
         account.foreign = [(line_of(line), text) for line, text in account.foreign]
+        account.said = [(line_of(line), text) for line, text in account.said]
 
 
 class Streams:
@@ -153,6 +154,7 @@ class Streams:
     def _add(self, account: Account, is_last: bool) -> None:
         """Adds the account of a stream; `is_last`: the input's last line is in it."""
         foreign, account.foreign = account.foreign, []
+        said, account.said = account.said, []
         if not is_last:
             account.cut_at_end = account.last_line_open = False
         whole = self.account
@@ -160,6 +162,7 @@ class Streams:
         whole.add(account)
         whole.last_line_open, whole.open_end = is_open, is_open and whole.lines * 4 > whole.records
         whole.foreign = sorted([*whole.foreign, *foreign])[:FOREIGN_KEPT]
+        whole.said = sorted([*whole.said, *said])[:SAID_KEPT]
 
 
 def _peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -170,6 +170,10 @@ class Redaction:
         """What was undone before an input was read; its copy is the trace within."""
         return self._inputs[name][0].undone
 
+    def is_log(self, name: str) -> bool:
+        """Whether an input is no trace, but a log or a configuration of which a copy is made."""
+        return name in self._logs
+
     def survey(self, origin: inputs.Source) -> str | None:
         """Reads an input for the first time and collects its secrets.
 
@@ -181,11 +185,13 @@ class Redaction:
             UnreadableInput: nothing of it can be read, or it exceeds a limit.
         """
         original, collector = _Input(origin, self._limits, self._room), SecretCollector(self.known, self.names)
+        before = len(self.known.masks)
         self._inputs[origin.name] = original, collector
         collector.go(self._bounded(original))
         self._limit(original)
         self._room -= original.size
         if not collector.found:
+            self.known.forget(before)  # of a log only known lines are copied
             self._other_log(original)
             return original.damage
         self._users |= collector.users

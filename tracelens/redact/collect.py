@@ -45,6 +45,11 @@ class Secrets:
         if value and not secrets.is_mask(value) and value not in self.masks:
             self.masks[value] = secrets.mask(len(self.masks) + 1)
 
+    def forget(self, count: int) -> None:
+        """Forgets all but the first ones."""
+        for value in list(self.masks)[count:]:
+            del self.masks[value]
+
     def mask(self, value: bytes) -> bytes:
         """What replaces it."""
         known = self.masks.get(value)

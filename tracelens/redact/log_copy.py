@@ -27,10 +27,12 @@ SERVERS: Mapping[str, str] = {
 _SAYS_NOTHING = ("unknown", "noted")
 # Texts whose words are algorithms and versions.
 _TECHNICAL = ("kexinit", "agreed", "client_version", "server_version", "server_no_common_algorithm")
-_ADDRESSES = ("address", "server_address")
 _PATHS = ("path", "target")
+_FREE = ("message", "command", "reason", "line", "ident")
 _INVALID = re.compile(r"\b(?:invalid|illegal|nonexistent|unknown) user\b", re.IGNORECASE)
-_FINGERPRINT = re.compile(rb"\bSHA256:([A-Za-z0-9+/]{43})=?|\bMD5:((?:[0-9a-f]{2}:){15}[0-9a-f]{2})")
+_FINGERPRINT = re.compile(
+    rb"\bSHA256:([A-Za-z0-9+/]{43})=?|(?<![0-9a-f:])((?:[0-9a-f]{2}:){15}[0-9a-f]{2})(?![0-9a-f:])"
+)
 _WORD = re.compile(r"[^\s'\":;,()\[\]=]+")
 # A name is looked for at so many places of a text.
 _PLACES = 16
@@ -74,7 +76,8 @@ class LogCopy:
             name, fields = _parsed(entry)
             text = None if name in _SAYS_NOTHING else _without(typed, entry, name, fields)
             if text is not None:
-                text = self._masked(name, self._text(fields, text), needles)
+                text = without_credentials(self._text(fields, text), fields, self._known)
+                text = masked(text, self._known, needles, self._names, technical=name in _TECHNICAL)
             if text is None or texts.parse(_server(entry), text)[0] != name:
                 self.left_out += 1
                 continue
@@ -91,34 +94,13 @@ class LogCopy:
 
     def _text(self, fields: Mapping[str, Value], text: str) -> str:
         """The text without arguments of commands, with pseudonyms for its paths and its user."""
-        command = fields.get("command")
-        if isinstance(command, str) and not is_transfer(command.encode()):
-            word = program(command.encode()).decode("utf-8", "replace")
-            text = text.replace(command, f"{word} {_HIDDEN_WORDS}" if " " in command else command, 1)
+        text = without_arguments(text, fields.get("command"))
         if self._names is None:
             return text
         user = fields.get("user")
         if isinstance(user, str) and user not in self._invalid:
             self._names.learn("user", user.encode())
-        for field in _PATHS:
-            path = fields.get(field)
-            if isinstance(path, str) and path:
-                text = text.replace(path, self._names.path(path.encode()).decode("utf-8", "replace"), 1)
-        return text
-
-    def _masked(self, name: str, text: str, needles: secrets.SecretSearcher) -> str:
-        data = text.encode("utf-8", "surrogateescape")
-        data = secrets.mask_credentials(data, self._known.mask)
-        data = needles.replace(data, self._known.mask, numbers=False)
-        if self._names is not None:
-            data = _FINGERPRINT.sub(self._fingerprint, data)
-            data = self._names.same_length(data) if name in _TECHNICAL else self._names.words(data)
-        return data.decode("utf-8", "replace")
-
-    def _fingerprint(self, found: "re.Match[bytes]") -> bytes:
-        assert self._names is not None
-        value = found[1] or found[2]
-        return found[0].replace(value, self._names.fingerprint(value), 1)
+        return with_paths(text, [fields.get(field) for field in _PATHS], self._names)
 
     def _framed(self, entry: Entry, text: str) -> bytes:
         """The line as syslog writes it, so far as the original has the parts."""
@@ -129,6 +111,49 @@ class LogCopy:
         tag = f"{entry.program}{number}:" if entry.program else ""
         parts = [_time(entry.stamp), host, tag, text] if entry.program else [text]
         return " ".join(part for part in parts if part).replace("\n", " ").encode("utf-8", "replace") + b"\n"
+
+
+def without_arguments(text: str, command: Value | None) -> str:
+    """The text without the arguments of a command in it, which may contain anything; those of scp are paths."""
+    if not isinstance(command, str) or " " not in command or is_transfer(command.encode()):
+        return text
+    word = program(command.encode()).decode("utf-8", "replace")
+    return text.replace(command, f"{word} {_HIDDEN_WORDS}" if word else _HIDDEN_WORDS, 1)
+
+
+def with_paths(text: str, paths: Iterable[Value | None], names: Pseudonyms) -> str:
+    """The text with pseudonyms for paths in it."""
+    for path in paths:
+        if isinstance(path, str) and path:
+            text = text.replace(path, names.path(path.encode()).decode("utf-8", "replace"), 1)
+    return text
+
+
+def without_credentials(text: str, fields: Mapping[str, Value], known: Secrets) -> str:
+    """The text without credentials in those of its parts that anybody may write; the rest is the program's own."""
+    for field in _FREE:
+        value = fields.get(field)
+        if isinstance(value, str) and value:
+            new = secrets.mask_credentials(value.encode("utf-8", "surrogateescape"), known.mask)
+            text = text.replace(value, new.decode("utf-8", "replace"), 1)
+    return text
+
+
+def masked(
+    text: str, known: Secrets, needles: secrets.SecretSearcher, names: Pseudonyms | None, *, technical: bool
+) -> str:
+    """A text without secrets, and with pseudonyms; of a technical one's words only known names get them."""
+    data = text.encode("utf-8", "surrogateescape")
+    data = needles.replace(data, known.mask, numbers=False)
+    if names is not None:
+        data = _FINGERPRINT.sub(lambda found: _with_pseudonym(found, names), data)
+        data = names.same_length(data) if technical else names.words(data)
+    return data.decode("utf-8", "replace")
+
+
+def _with_pseudonym(found: "re.Match[bytes]", names: Pseudonyms) -> bytes:
+    value = next(group for group in found.groups() if group)
+    return found[0].replace(value, names.fingerprint(value), 1)
 
 
 def _server(entry: Entry) -> str:

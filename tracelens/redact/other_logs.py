@@ -1,4 +1,7 @@
-"""Files beside a trace that are no trace: a server's log, its configuration. Each gets a copy of its own kind."""
+"""Files beside a trace that are no trace: a server's log, its configuration, the words of ssh and curl.
+
+Each gets a copy of its own kind.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -7,14 +10,15 @@ from itertools import islice
 from typing import Literal
 
 from tracelens import secrets
-from tracelens.logs import sshd_config, texts
+from tracelens.logs import curl, ssh_verbose, sshd_config, texts
 from tracelens.logs.model import Entry, Stamp
+from tracelens.redact.client_copy import ClientCopy
 from tracelens.redact.collect import Secrets
 from tracelens.redact.config_copy import ConfigCopy
 from tracelens.redact.log_copy import LogCopy
 from tracelens.redact.pseudonyms import Pseudonyms
 
-Kind = Literal["sshd_config", "server log"]
+Kind = Literal["sshd_config", "server log", "ssh -v", "curl -v"]
 # A longer configuration is none, and a longer line is cut.
 _LONGEST_CONFIG, _LONGEST_LINE = 4 << 20, 1 << 16
 _LOOKED_AT = 2000
@@ -51,10 +55,13 @@ class OtherLog:
         users: set[str],
     ) -> None:
         self._blocks = blocks
-        self._copy: ConfigCopy | LogCopy
+        self._copy: ConfigCopy | LogCopy | ClientCopy
         if kind == "sshd_config":
             self._copy = ConfigCopy(known, names)
             self._copy.learn(_beginning(blocks()))
+        elif kind in ("ssh -v", "curl -v"):
+            self._copy = ClientCopy(kind, known, names)
+            self._copy.learn(blocks())
         else:
             self._copy = LogCopy(known, names, users)
             self._copy.learn(entries(blocks()))
@@ -69,16 +76,24 @@ class OtherLog:
         if isinstance(self._copy, ConfigCopy):
             write(b"\n".join(self._copy.lines(_beginning(self._blocks()), needles)))
             return
-        for line in self._copy.lines(entries(self._blocks()), needles):
+        if isinstance(self._copy, ClientCopy):
+            lines = self._copy.lines(self._blocks(), needles)
+        else:
+            lines = self._copy.lines(entries(self._blocks()), needles)
+        for line in lines:
             write(line)
 
 
 def kind(head: bytes) -> Kind | None:
     """What a file is by its first bytes; None where no copy of it is made."""
+    if ssh_verbose.looks_like(head) and ssh_verbose.runs([head]):
+        return "ssh -v"
     for entry in islice(entries([head]), _LOOKED_AT):
         if texts.parse("OpenSSH", entry.text)[0] in _TELLING:
             return "server log"
-    return "sshd_config" if sshd_config.read("", [head]).is_sshd else None
+    if sshd_config.read("", [head]).is_sshd:
+        return "sshd_config"
+    return "curl -v" if curl.looks_like(head) and curl.runs([head]) else None
 
 
 def entries(blocks: Iterable[bytes]) -> Iterator[Entry]:

@@ -171,6 +171,10 @@ def environment(analysis: Analysis) -> list[tuple[str, str]]:
         ("Input", source.name),
         ("SHA-256 of the input", str(source.sha256)),
         ("Size", f"{source.bytes} bytes, {source.lines} lines ({kind})"),
+    ]
+    if source.kind:
+        return [*rows, ("Kind", f"the output of `{source.kind}`, no libssh2 trace")]
+    rows += [
         ("libssh2 by the trace's wording", trace.libssh2.span or "fits no single release"),
         ("Trace mask seen in use", f"{trace.mask} ({', '.join(trace.contexts) or 'no text'})"),
         ("Records", f"{trace.records} of text, {trace.dumps} dumps"),

@@ -190,6 +190,15 @@ def _read_finding(query: str) -> Explanation | None:
     return Explanation(f"{rule.id} ({what})", "finding", _sections_of(rule.page))
 
 
+def _read_reason(query: str) -> Explanation | None:
+    from tracelens.logs.reasons import pages
+
+    page = pages().get(query.casefold().replace("_", "-"))
+    if page is None:
+        return None
+    return Explanation(f"{page.id} (reason in a server's log)", "finding", _sections_of(page.text), page.explains)
+
+
 def _read_status(query: str) -> Explanation | None:
     numbers = [int(found[1], 16) for found in _HEX.finditer(query)]
     numbers += [int(found[1]) & 0xFFFFFFFF for found in _DECIMAL.finditer(query)]
@@ -268,7 +277,17 @@ def _read_line(query: str) -> Explanation | None:
     return Explanation(f"{bit.context}: {found[2].strip()}", "trace-line", (Section("What it is", lines),))
 
 
-_READERS = (_read_finding, _read_status, _read_pair, _read_family, _read_number, _read_name, _read_text, _read_line)
+_READERS = (
+    _read_finding,
+    _read_reason,
+    _read_status,
+    _read_pair,
+    _read_family,
+    _read_number,
+    _read_name,
+    _read_text,
+    _read_line,
+)
 
 # Pages.
 

@@ -10,8 +10,12 @@ from tracelens.analysis.places import HasPlace, at
 
 _SURE = {"certain": "certainly", "likely": "most likely", "possible": "possibly"}
 _OVER = {"cause": "failed", "unexplained": "failed"}
+# A longer name of a log is cut.
+_NAME = 32
 # Evidence of a reason that is shown without -v.
 _SHOWN = 3
+# Lines that are shown of a connection without a reason.
+_ENDING = 4
 # The first lines of a connection that the document keeps, if it does not keep all.
 FIRST_LINES = 160
 # A clock that may be wrong by less than this is not said to be.
@@ -28,7 +32,8 @@ class Row(NamedTuple):
 
 def base(name: str) -> str:
     """The name of a log without its folder or archive."""
-    return name.replace("\\", "/").rpartition("!")[2].rpartition("/")[2] or name
+    own = name.replace("\\", "/").rpartition("!")[2].rpartition("/")[2] or name
+    return own if len(own) <= _NAME else f"{own[: _NAME - 3]}..."
 
 
 def spot(part: HasPlace | LogQuote) -> str:
@@ -94,8 +99,11 @@ def match(side: ServerSide) -> str:
     """Which connection of the log it is, how sure that is, and because of what."""
     because = f": {'; '.join(side.because)}" if side.because else ""
     span = f", lines {side.lines[0].line} to {side.lines[-1].line}," if side.lines else ""
+    unknown = f". The text of {side.unknown_lines} of them is not known" if side.unknown_lines else ""
     runner_up = f". But {side.runner_up}" if side.runner_up else ""
-    return f"{base(side.file)} ({side.server}){span} is {_SURE[side.certainty]} this session{because}{runner_up}"
+    return (
+        f"{base(side.file)} ({side.server}){span} is {_SURE[side.certainty]} this session{because}{unknown}{runner_up}"
+    )
 
 
 def leading(session: Session) -> ServerReason | None:
@@ -155,6 +163,8 @@ def rows(session: Session, verbosity: int) -> Iterator[Row]:
         yield Row("" if number else label, "", f"{reason.summary} ({reason.id})")
         for quote in reason.evidence if verbosity else reason.evidence[:_SHOWN]:
             yield Row("", f"line {quote.line}  ", with_time(quote))
+    for number, line in enumerate(() if side.reasons or verbosity else side.lines[-_ENDING:]):
+        yield Row("" if number else "It ends", f"line {line.line}  ", with_time(line))
     for number, text in enumerate(side.contradictions):
         yield Row("" if number else "But", "", text)
 

@@ -54,6 +54,8 @@ _SHORTEST = 0.005
 _LEAST = 0.001
 # More comparisons than this are not shown; the JSON has them.
 _COMPARED = 5
+# More of a program's own words than this are not shown without -v.
+_WORDS = 3
 # More commands than this are counted, and of a longer one the beginning is shown; the JSON has them.
 _COMMANDS, _COMMAND_LENGTH = 50, 160
 # A list of names, long enough to need more than a line: it may be wrapped after its commas.
@@ -81,6 +83,10 @@ def render(analysis: Analysis, verbosity: int = 0, paint: Paint = plain) -> str:
     for session in shown:
         lines += ["", *_session(session, verbosity, paint), *_others(alike.get(session.number, []))]
     lines += _comparisons(analysis, alike, verbosity)
+    if analysis.clients:
+        lines.append("")
+    for label, run in _labelled("Beside it", analysis.clients):
+        lines += _field(label, run.summary)
     notices = [n for n in analysis.notices if n.id != "trace-secrets"]
     if notices:
         lines.append("")
@@ -195,6 +201,8 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
         what = f"{server_config.sure(option)}{option.sentence}"
         yield from _field(label, f"{server_config.place(option)}: `{server_config.setting(option)}`: {what}")
         yield from _field("", f"To change it: {option.advice}")
+    for label, said in _labelled("Program", session.words[: None if verbosity else _WORDS]):
+        yield from _field(label, f"line {said.line}  {said.text}")
     if session.ask is not None:
         yield from _ask(session, session.ask, verbosity)
     yield from _undecided(session)
@@ -348,7 +356,7 @@ def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[
 def _quotes(label: str, evidence: Sequence[Quote | Error]) -> Iterator[str]:
     for shown, quote in _labelled(label, evidence):
         text = _LIST.sub(lambda found: found[0].replace(",", ", "), escaped(quote.text))
-        lead = f"{server_side.spot(quote)}  "
+        lead = f"{escaped(server_side.spot(quote))}  "
         yield from _indented(shown, lead, _wrapped(cut(text), WIDTH - _LABEL - len(lead)))
 
 

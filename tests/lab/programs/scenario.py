@@ -58,6 +58,8 @@ class ProgramScenario:
     prefix: str = ""
     at_once: bool = False
     slow: bool = False  # left out of a quick run
+    reason: str = ""  # why, by the server's log: an id with `@DEBUG1` if only that level says it; "-": it does not say
+    by_log: str = ""  # the cause that the server's log decides for, where the trace alone has another one
     missed: str = ""  # what tracelens does not see yet: the test that fails for it is expected to
     versions: tuple[str, ...] = VERSIONS
 

@@ -11,6 +11,7 @@ from tests.lab.scenarios import (
     keys,
     leaving,
     others,
+    reasons,
     sftp,
     stacks,
     traces,
@@ -33,6 +34,7 @@ ALL: tuple[Scenario, ...] = tuple(
         others,
         accounts,
         stacks,
+        reasons,
     )
     for one in module.SCENARIOS
 )

@@ -20,6 +20,7 @@ SCENARIOS = (
         Sshd(("ChrootDirectory /home/devi", "ForceCommand internal-sftp")),
         *SFTP,
         expect="transport-connection-lost",
+        reason="server-chroot",
         note=JAIL,
     ),
     scenario(
@@ -28,6 +29,7 @@ SCENARIOS = (
         *LOGIN,
         step("exec", command="true"),
         expect="transport-connection-lost",
+        reason="server-chroot",
         versions=("1.10.0", "1.11.1"),
         note=JAIL,
     ),
@@ -36,6 +38,7 @@ SCENARIOS = (
         Sshd(("ChrootDirectory /nowhere", "ForceCommand internal-sftp")),
         *SFTP,
         expect="transport-connection-lost",
+        reason="server-chroot",
         note=JAIL,
     ),
     scenario(
@@ -51,6 +54,7 @@ SCENARIOS = (
         *SFTP,
         step("get", path="/home/devi/inbox/orders.csv"),
         expect="sftp-no-such-file",
+        reason="-",
     ),
     scenario(
         "jail-no-program",
@@ -65,6 +69,7 @@ SCENARIOS = (
         Sshd(("ForceCommand echo This account is for tunnels only",)),
         *SFTP,
         expect="sftp-start-failed",
+        reason="server-forced-command@VERBOSE",
         patience=2,
     ),
     scenario(
@@ -82,6 +87,7 @@ SCENARIOS = (
         *SFTP,
         step("put", path=f"{HOME}/outbox/{{tag}}.csv"),
         expect="sftp-permission-denied",
+        reason="server-read-only@VERBOSE",
     ),
     scenario(
         "denied-requests",
@@ -89,6 +95,7 @@ SCENARIOS = (
         *SFTP,
         step("rename", path=f"{HOME}/outbox", to=f"{HOME}/o2"),
         expect="sftp-permission-denied",
+        reason="server-request-refused",
     ),
     scenario(
         "one-session", Sshd(("MaxSessions 1",)), *LOGIN, step("open"), step("open"), expect="channel-open-refused"
@@ -100,6 +107,7 @@ SCENARIOS = (
         step("sleep", seconds=5),
         LS,
         expect="transport-connection-lost",
+        reason="server-client-timeout",
         note="the client answers no keepalive while it sleeps",
     ),
     scenario(
@@ -108,14 +116,18 @@ SCENARIOS = (
         *LOGIN,
         step("forward", port=9),
         expect="channel-open-refused",
+        reason="server-request-refused",
     ),
-    scenario("forward-nobody-listens", Sshd(), *LOGIN, step("forward", port=9), expect="channel-open-refused"),
+    scenario(
+        "forward-nobody-listens", Sshd(), *LOGIN, step("forward", port=9), expect="channel-open-refused", reason="-"
+    ),
     scenario(
         "account-expired",
         EXPIRED,
         HANDSHAKE,
         password(OLAF),
         expect="auth-password-rejected",
+        reason="server-account-expired",
         note="a banner says that the account has expired, then the connection ends",
     ),
     scenario(
@@ -125,6 +137,7 @@ SCENARIOS = (
         password(LENA),
         step("sftp"),
         expect="auth-password-expired",
+        reason="server-password-expired",
         note="a banner says that the password must be changed, and each channel ends at once: it has no terminal",
         patience=2,
     ),
@@ -143,6 +156,7 @@ SCENARIOS = (
         HANDSHAKE,
         step("keyboard", user=LENA.name, answers=[LENA.password]),
         expect="auth-password-expired",
+        reason="server-password-expired",
         versions=("1.9.0_DEV", "1.11.1"),
     ),
     scenario(
@@ -152,6 +166,7 @@ SCENARIOS = (
         step("key", user=LENA.name, private="{keys}/rsa", public="{keys}/rsa.pub"),
         step("sftp"),
         expect="auth-password-expired",
+        reason="server-password-expired",
         patience=2,
         versions=("1.9.0_DEV", "1.11.1"),
     ),
@@ -161,6 +176,7 @@ SCENARIOS = (
         HANDSHAKE,
         step("keyboard", user=OLAF.name, answers=[OLAF.password]),
         expect="auth-keyboard-interactive-failed",
+        reason="server-account-expired",
         versions=("1.9.0_DEV", "1.11.1"),
     ),
     scenario(
@@ -169,6 +185,7 @@ SCENARIOS = (
         HANDSHAKE,
         step("key", user=OLAF.name, private="{keys}/rsa", public="{keys}/rsa.pub"),
         expect="transport-connection-lost",
+        reason="server-account-expired",
         versions=("1.9.0_DEV", "1.11.1"),
     ),
     scenario(
@@ -178,6 +195,7 @@ SCENARIOS = (
         step("ask_methods", user=DEVI.name),
         password(DEVI),
         expect="auth-password-rejected",
+        reason="server-user-not-allowed",
     ),
     scenario(
         "group-not-allowed",
@@ -185,6 +203,7 @@ SCENARIOS = (
         HANDSHAKE,
         key("rsa"),
         expect="auth-publickey-rejected",
+        reason="server-user-not-allowed",
         or_else=("auth-rsa-sha1-refused",),
         because="an old client's SHA-1 key",
     ),
@@ -194,6 +213,7 @@ SCENARIOS = (
         HANDSHAKE,
         step("password", user="root", password="Ochre.Lantern.6"),
         expect="auth-password-rejected",
+        reason="server-password-wrong",
     ),
     scenario(
         "none-allowed",

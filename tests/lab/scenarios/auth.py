@@ -39,6 +39,7 @@ SCENARIOS = (
         HANDSHAKE,
         step("password", user="nobody-here", password=DEVI.password),
         expect="auth-password-rejected",
+        reason="server-user-unknown",
     ),
     scenario(
         "auth-password-deny-users",
@@ -46,8 +47,17 @@ SCENARIOS = (
         HANDSHAKE,
         PASSWORD,
         expect="auth-password-rejected",
+        reason="server-user-not-allowed",
     ),
-    scenario("auth-password-dropbear", Dropbear(), HANDSHAKE, ASK, WRONG_PASSWORD, expect="auth-password-rejected"),
+    scenario(
+        "auth-password-dropbear",
+        Dropbear(),
+        HANDSHAKE,
+        ASK,
+        WRONG_PASSWORD,
+        expect="auth-password-rejected",
+        reason="server-password-wrong",
+    ),
     scenario(
         "auth-password-mask-136", Sshd(), HANDSHAKE, ASK, WRONG_PASSWORD, expect="auth-password-rejected", mask=136
     ),
@@ -118,7 +128,12 @@ SCENARIOS = (
     ),
     scenario("auth-second-missing-key", PASSWORD_THEN_KEY, HANDSHAKE, PASSWORD, expect="auth-second-factor-missing"),
     scenario(
-        "auth-second-missing-dropbear", Dropbear(("-t",)), HANDSHAKE, key("rsa"), expect="auth-second-factor-missing"
+        "auth-second-missing-dropbear",
+        Dropbear(("-t",)),
+        HANDSHAKE,
+        key("rsa"),
+        expect="auth-second-factor-missing",
+        reason="server-method-missing",
     ),
     scenario(
         "auth-second-missing-goes-on",
@@ -198,6 +213,7 @@ SCENARIOS = (
         HANDSHAKE,
         *TRIES,
         expect="auth-too-many-failures",
+        reason="server-max-auth-tries",
         or_else=("auth-password-rejected", "transport-connection-lost"),
         because="dropbear closes without a disconnect; nothing says that the number of tries is why",
     ),

@@ -22,6 +22,7 @@ SCENARIOS = (
         *LOGIN,
         step("forward", port=9),
         expect="channel-open-refused",
+        reason="server-request-refused",
         or_else=("channel-request-refused",),
         because="root-causes.md counts forwarding among requests; direct-tcpip is a channel that is not opened",
     ),
@@ -132,6 +133,7 @@ SCENARIOS = (
         *LOGIN,
         step("scp_get", path=f"{HOME}/inbox/orders.csv"),
         expect="scp-failed",
+        reason="server-forced-command",
         patience=2,
     ),
 )

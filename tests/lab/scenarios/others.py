@@ -24,7 +24,15 @@ BOTH = Proftpd(("SFTPAuthMethods publickey+password",))
 SCENARIOS = (
     scenario("proftpd-ok", Proftpd(), *SFTP, LS, expect="none"),
     scenario("proftpd-ok-key", Proftpd(), HANDSHAKE, ASK, key("rsa"), step("sftp"), LS, expect="none"),
-    scenario("proftpd-password-wrong", Proftpd(), HANDSHAKE, ASK, WRONG_PASSWORD, expect="auth-password-rejected"),
+    scenario(
+        "proftpd-password-wrong",
+        Proftpd(),
+        HANDSHAKE,
+        ASK,
+        WRONG_PASSWORD,
+        expect="auth-password-rejected",
+        reason="server-password-wrong",
+    ),
     scenario(
         "proftpd-too-many",
         Proftpd(("MaxLoginAttempts 3",)),
@@ -32,6 +40,7 @@ SCENARIOS = (
         *TRIES,
         WRONG_PASSWORD,
         expect="auth-too-many-failures",
+        reason="server-max-auth-tries",
     ),
     scenario(
         "proftpd-password-not-allowed",
@@ -51,11 +60,24 @@ SCENARIOS = (
         or_else=("auth-key-mismatch",),
         because="mod_sftp says of an unknown key that it is acceptable, and refuses the signature",
     ),
-    scenario("proftpd-second-missing", BOTH, HANDSHAKE, ASK, key("rsa"), expect="auth-second-factor-missing"),
+    scenario(
+        "proftpd-second-missing",
+        BOTH,
+        HANDSHAKE,
+        ASK,
+        key("rsa"),
+        expect="auth-second-factor-missing",
+        reason="server-method-missing",
+    ),
     scenario("proftpd-second-ok", BOTH, HANDSHAKE, ASK, trying(key("rsa")), PASSWORD, step("sftp"), LS, expect="none"),
     scenario("proftpd-no-file", Proftpd(), *SFTP, step("get", path=f"{HOME}/nothing.csv"), expect="sftp-no-such-file"),
     scenario(
-        "proftpd-denied", Proftpd(), *SFTP, step("get", path=f"{HOME}/payroll.csv"), expect="sftp-permission-denied"
+        "proftpd-denied",
+        Proftpd(),
+        *SFTP,
+        step("get", path=f"{HOME}/payroll.csv"),
+        expect="sftp-permission-denied",
+        reason="server-path-permission",
     ),
     scenario(
         "proftpd-mkdir-exists", Proftpd(), *SFTP, step("mkdir", path=f"{HOME}/inbox"), expect="sftp-operation-failed"
@@ -104,6 +126,7 @@ SCENARIOS = (
         step("prefer", method=2, algorithms="aes128-ctr"),
         HANDSHAKE,
         expect="kex-no-common-cipher",
+        reason="server-no-common-algorithm",
     ),
     scenario(
         "proftpd-kex",
@@ -111,6 +134,7 @@ SCENARIOS = (
         step("prefer", method=0, algorithms="diffie-hellman-group14-sha1"),
         HANDSHAKE,
         expect="kex-no-common-kex",
+        reason="server-no-common-algorithm",
     ),
     scenario(
         "proftpd-mac",
@@ -118,9 +142,17 @@ SCENARIOS = (
         step("prefer", method=4, algorithms="hmac-sha1"),
         HANDSHAKE,
         expect="kex-no-common-mac",
+        reason="server-no-common-algorithm",
     ),
     scenario(
-        "proftpd-wrong-mask-508", Proftpd(), HANDSHAKE, ASK, WRONG_PASSWORD, expect="auth-password-rejected", mask=508
+        "proftpd-wrong-mask-508",
+        Proftpd(),
+        HANDSHAKE,
+        ASK,
+        WRONG_PASSWORD,
+        expect="auth-password-rejected",
+        reason="server-password-wrong",
+        mask=508,
     ),
     scenario("lshd-crypto", Lshd(), HANDSHAKE, PASSWORD, expect="client-crypto-failed", versions=CBC_FAILS),
     scenario("lshd-ok", Lshd(), *SFTP, LS, expect="none", versions=MODERN),

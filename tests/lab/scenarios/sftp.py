@@ -34,13 +34,19 @@ SCENARIOS = (
     scenario("sftp-nologin", Sshd(), *sftp_as(NILS.name, NILS.password), expect="sftp-start-failed", patience=2),
     scenario("sftp-false", Sshd(), *sftp_as(ZORA.name, ZORA.password), expect="sftp-start-failed", patience=2),
     scenario(
-        "sftp-no-program", Sshd(subsystem="/usr/lib/no-such-server"), *SFTP, expect="sftp-start-failed", patience=2
+        "sftp-no-program",
+        Sshd(subsystem="/usr/lib/no-such-server"),
+        *SFTP,
+        expect="sftp-start-failed",
+        reason="server-subsystem-missing@DEBUG1",
+        patience=2,
     ),
     scenario(
         "sftp-no-program-nonblocking",
         Sshd(subsystem="/usr/lib/no-such-server"),
         *SFTP,
         expect="sftp-start-failed",
+        reason="server-subsystem-missing@DEBUG1",
         patience=2,
         blocking=False,
     ),
@@ -82,6 +88,7 @@ SCENARIOS = (
         *SFTP,
         step("put", path=f"{HOME}/outbox/{{tag}}-a.csv"),
         expect="sftp-permission-denied",
+        reason="server-read-only@VERBOSE",
     ),
     scenario(
         "sftp-denied-scripted",
@@ -139,7 +146,14 @@ SCENARIOS = (
         step("put", path="b.csv"),
         expect="sftp-no-space",
     ),
-    scenario("sftp-full-disk", Sshd(), *SFTP, step("put", path=f"{HOME}/full"), expect="sftp-operation-failed"),
+    scenario(
+        "sftp-full-disk",
+        Sshd(),
+        *SFTP,
+        step("put", path=f"{HOME}/full"),
+        expect="sftp-operation-failed",
+        reason="server-no-space",
+    ),
     scenario("sftp-mkdir-exists", Sshd(), *SFTP, step("mkdir", path=f"{HOME}/inbox"), expect="sftp-operation-failed"),
     scenario(
         "sftp-mkdir-exists-nonblocking",
@@ -180,6 +194,8 @@ SCENARIOS = (
         *SFTP,
         step("mkdir", path=f"{HOME}/archive/2031"),
         expect="sftp-operation-failed",
+        reason="server-path-permission@VERBOSE",
+        by_log="sftp-permission-denied",
         or_else=("sftp-permission-denied",),
         because=ONLY_FAILURE,
         mask=508,

@@ -56,6 +56,7 @@ SCENARIOS = (
         *LOGIN,
         step("exec", command="sleep 5"),
         expect="transport-connection-lost",
+        reason="server-client-timeout",
         or_else=("transport-server-disconnect",),
         because="dropbear's idle end; whether it says so depends on its version",
     ),

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tracelens import rules, secrets
 from tracelens.analysis import builder
 from tracelens.analysis.clients import curl, ssh
+from tracelens.analysis.clients.beside import beside
 from tracelens.analysis.document import Analysis, Error, Finding, Quote, Source, Versions
 from tracelens.analysis.document import Session as SessionPart
 from tracelens.analysis.document import Trace as TracePart
@@ -25,6 +26,8 @@ from tracelens.rules.engine import Diagnosis, diagnose
 from tracelens.sessions import Session
 from tracelens.sessions.sequence import Steps
 from tracelens.sessions.state import Observer
+
+__all__ = ["READERS", "analyze", "beside", "in_own_words", "kind", "session"]
 
 READERS: dict[str, Callable[[Iterable[bytes]], list[Run]]] = {
     ssh_verbose.PROGRAM: ssh_verbose.runs,
@@ -39,6 +42,7 @@ _THIN = (
     "curl prints neither banners, algorithms and packets nor the SFTP requests: a trace of libssh2 would show which "
     "step failed and what the server said."
 )
+_OF_LIBSSH = "This curl is built with libssh, another library than libssh2: what fails here may go well with libssh2."
 _TRY = "check the name, the port and what stands between; then try the connection again"
 _TRACE = (
     "trace libssh2 in another program from the same host (IRIS: SetTraceMask(511,FILE) before Connect; C: "
@@ -79,14 +83,18 @@ def analyze(source: Source, runs: Sequence[Run], *, show_secrets: bool = False) 
         holds=builder.holdings(sessions, ()),
         trace=_trace(sessions),
         sessions=tuple(
-            _in_own_words(parts.session(*pair), words, hide, by_libssh2=pair[0].told_by != ssh_verbose.PROGRAM)
-            for pair in zip(sessions, diagnoses, strict=True)
+            in_own_words(parts.session(each, diagnosis), words, hide, by_libssh2=_is_of_libssh2(run))
+            for run, each, diagnosis in zip(runs, sessions, diagnoses, strict=True)
         ),
         comparisons=(),
         notices=tuple(notice for pair in zip(runs, diagnoses, strict=True) if (notice := _notice(*pair, hide)))[
             :_NOTICES
         ],
     )
+
+
+def _is_of_libssh2(run: Run) -> bool:
+    return run.program == curl_log.PROGRAM and not curl.is_of_libssh(run)
 
 
 def _notice(run: Run, diagnosis: Diagnosis, hide: Callable[[str], str]) -> Finding | None:
@@ -99,6 +107,8 @@ def _notice(run: Run, diagnosis: Diagnosis, hide: Callable[[str], str]) -> Findi
     if diagnosis.verdict == "healthy" or run.program != curl_log.PROGRAM:
         return None
     first = run.events[0]
+    if curl.is_of_libssh(run):
+        return _finding("trace-mask-incomplete", _OF_LIBSSH, Quote(first.line, hide(first.text)), _TRACE)
     return _finding("trace-mask-incomplete", _THIN, Quote(first.line, hide(first.text)), _TRACE)
 
 
@@ -126,8 +136,8 @@ def _without_libssh2(finding: Finding) -> Finding:
     )
 
 
-def _in_own_words(
-    session: SessionPart, words: dict[int, str], hide: Callable[[str], str], *, by_libssh2: bool
+def in_own_words(
+    session: SessionPart, words: dict[int, str], hide: Callable[[str], str], *, by_libssh2: bool = True
 ) -> SessionPart:
     """The session with the log's own lines as evidence, in place of the words of a trace."""
 

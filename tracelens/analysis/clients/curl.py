@@ -12,12 +12,12 @@ from tracelens.sessions.state import Observer
 _CONTEXTS = ("Failure Event", "Userauth")
 # curl's words for the status of SFTP (draft-ietf-secsh-filexfer-13, 9.1), which it prints in place of the number.
 _STATUS = {
-    "no such file or directory": 2, "permission denied": 3, "operation failed": 4, "bad message from sftp server": 5,
-    "not connected to sftp server": 6, "connection to sftp server lost": 7, "operation not supported by sftp server": 8,
-    "invalid handle": 9, "file already exists": 11, "file is write protected": 12, "no media": 13, "disk full": 14,
-    "user quota exceeded": 15, "unknown principle": 16, "unknown principal": 16, "file lock conflict": 17,
-    "file lock conflit": 17, "directory not empty": 18, "not a directory": 19, "invalid filename": 20,
-    "link points to itself": 21,
+    "no such file or directory": 2, "no such file": 2, "permission denied": 3, "operation failed": 4, "failure": 4,
+    "bad message from sftp server": 5, "not connected to sftp server": 6, "connection to sftp server lost": 7,
+    "operation not supported by sftp server": 8, "invalid handle": 9, "file already exists": 11,
+    "file is write protected": 12, "no media": 13, "disk full": 14, "user quota exceeded": 15,
+    "unknown principle": 16, "unknown principal": 16, "file lock conflict": 17, "directory not empty": 18,
+    "not a directory": 19, "invalid filename": 20, "link points to itself": 21,
 }  # fmt: skip
 _VERBS = {
     "open_failed": "open", "opendir_failed": "opendir", "upload_failed": "open", "stat_failed": "stat",
@@ -25,6 +25,12 @@ _VERBS = {
 }  # fmt: skip
 _COMMANDS = {"rm": "remove"}
 _NEVER_BEGAN = (5, 6, 7)  # exit status: a proxy or host that has no address, no connection
+# libssh's name of a method -> that of RFC 4252.
+_METHODS = {"public key": "publickey"}
+_ACCEPTED = {
+    "key_accepted": "publickey", "password_accepted": "password", "keyboard_accepted": "keyboard_interactive",
+    "agent_accepted": "publickey",
+}  # fmt: skip
 _ENDS = ("ended", "closing", "left_intact")
 
 
@@ -87,7 +93,7 @@ class _CurlRun:
 
     def methods_offered(self, event: Event) -> None:
         names = event.fields.get("names", ())
-        self.methods = names if isinstance(names, tuple) else ()
+        self.methods = tuple(_METHODS.get(name, name) for name in names) if isinstance(names, tuple) else ()
         self._kex_done(event)
         self.told.text(event.line, "Userauth", "userauth.permitted_methods", event.text, methods=self.methods)
 
@@ -103,13 +109,18 @@ class _CurlRun:
 
     def accepted(self, event: Event) -> None:
         self._kex_done(event)
-        method = {"password_accepted": "password", "keyboard_accepted": "keyboard_interactive"}.get(
-            event.name, "publickey"
-        )
+        method = _ACCEPTED[event.name.removeprefix("libssh_")]
         if event.name in ("keyboard_accepted", "agent_accepted"):
             self._refuse(event, "password")  # curl tries it before
         self.told.text(event.line, "Userauth", f"userauth.{method}_attempted", event.text)
         self.told.text(event.line, "Userauth", f"userauth.{method}_succeeded", event.text)
+
+    def libssh_key_refused(self, event: Event) -> None:
+        self._kex_done(event)
+        self._refuse(event, "publickey")
+
+    def libssh_key_unreadable(self, event: Event) -> None:
+        self.told.error(event.line, -16, "Unable to open private key file")
 
     def authenticated(self, event: Event) -> None:
         self._kex_done(event)
@@ -131,7 +142,10 @@ class _CurlRun:
         if method in self.methods and method not in tried:
             name = method.replace("-", "_")
             self.told.text(event.line, "Userauth", f"userauth.{name}_attempted", event.text)
-            self.told.text(event.line, "Userauth", f"userauth.{name}_failed", event.text)
+            if method == "publickey":
+                self.told.message(event.line, "server", 51, methods=self.methods, partial=False)
+            else:
+                self.told.text(event.line, "Userauth", f"userauth.{name}_failed", event.text)
 
     # -- the work ----------------------------------------------------------------------------------------------------
 
@@ -147,7 +161,7 @@ class _CurlRun:
         words = str(event.fields.get("status", ""))
         verb = _VERBS.get(event.name) or str(event.fields.get("verb", ""))
         self.told.text(event.line, "SFTP", "sftp.version_enabled", event.text, version=3)
-        status = _STATUS.get(re.sub(r" *(?:::.*|\(.*\))$", "", words).lower())
+        status = _STATUS.get(re.sub(r"^sftp server: | *(?:::.*|\(.*\))$", "", words.lower()))
         operation = Operation(
             _COMMANDS.get(verb, verb), event.line, status=status, outcome="failed", end_line=event.line
         )
@@ -179,7 +193,10 @@ _STEPS: dict[str, Callable[[_CurlRun, Event], None]] = {
     **dict.fromkeys(("public_key_file", "private_key_file"), _CurlRun.key_file),
     "key_refused": _CurlRun.key_refused,
     **dict.fromkeys(("key_accepted", "password_accepted", "keyboard_accepted", "agent_accepted"), _CurlRun.accepted),
-    **dict.fromkeys(("authenticated", "authenticated_none"), _CurlRun.authenticated),
+    **dict.fromkeys(("libssh_key_accepted", "libssh_password_accepted", "libssh_keyboard_accepted"), _CurlRun.accepted),
+    "libssh_key_refused": _CurlRun.libssh_key_refused,
+    "libssh_key_unreadable": _CurlRun.libssh_key_unreadable,
+    **dict.fromkeys(("authenticated", "authenticated_none", "libssh_none"), _CurlRun.authenticated),
     "denied": _CurlRun.denied,
     "sftp_failed": _CurlRun.sftp_failed,
     **dict.fromkeys((*_VERBS, "command_failed"), _CurlRun.operation_failed),
@@ -197,3 +214,8 @@ def session(run: Run, observer: Observer | None = None) -> Session:
 def not_reached(run: Run) -> Event | None:
     """The line that says why curl came to no server; None where it came to one."""
     return run.last("connect_failed", "not_resolved", "connect_timed_out") if not run.has("connected") else None
+
+
+def is_of_libssh(run: Run) -> bool:
+    """Whether this curl is built with libssh, another library than libssh2."""
+    return any(event.name.startswith("libssh_") for event in run.events)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from posixpath import basename
 
 from tracelens.logs.sshd_config.logins import allowed
-from tracelens.logs.sshd_config.outcome import Asked, Explanation, number, seconds
+from tracelens.logs.sshd_config.outcome import Asked, Explanation, Setting, number, seconds
 
 # The lists of a KEXINIT that an option is about.
 _LISTS = {
@@ -41,15 +41,19 @@ def _list_without_common(asked: Asked, option: str) -> Iterator[Explanation]:
         known = next((names for names in lists if True not in names.values()), None)
         if known is None or (not setting.lines and (not known or None in known.values())):
             continue
-        has = list(known.values())
-        what = "the list" if setting.lines else "the default list of this release"
-        client = f"{len(known)} that the client offers, {', '.join(list(known)[:3])}{' ...' if len(known) > 3 else ''}"
-        yield setting.explains(
-            f"{what} has none of the {client}" if known else "only these are offered",
-            f"add to {option} one that both have, or update the client",
-            certain=bool(has) and None not in has and asked.outcome.offers_traced,
-            value=setting.value if setting.lines else "not set",
-        )
+        yield _without_common(setting, known, traced=asked.outcome.offers_traced)
+
+
+def _without_common(setting: Setting, offer: dict[str, bool | None], *, traced: bool) -> Explanation:
+    """The explanation that a list has no name of the client's offer."""
+    what = "the list" if setting.lines else "the default list of this release"
+    client = f"{', '.join(list(offer)[:3])}{' ...' if len(offer) > 3 else ''}"
+    return setting.explains(
+        f"{what} has none of the {len(offer)} that the client offers, {client}" if offer else "only these are offered",
+        f"add to {setting.option} one that both have, or update the client",
+        certain=bool(offer) and None not in offer.values() and traced,
+        value=setting.value if setting.lines else "not set",
+    )
 
 
 def _methods(asked: Asked, kind: str) -> list[str]:

@@ -174,7 +174,14 @@ SCENARIOS = (
     # --- rclone's server, whose root is the user's home
     curl("rclone-list", Rclone(), "/../../inbox/", expect="none"),
     curl("rclone-get", Rclone(), "/../../inbox/orders.csv", *TO_FILE, expect="none"),
-    curl("rclone-wrong-password", Rclone(), FILE, password=WRONG_PASSWORD, expect="auth-password-rejected"),
+    curl(
+        "rclone-wrong-password",
+        Rclone(),
+        FILE,
+        password=WRONG_PASSWORD,
+        expect="auth-password-rejected",
+        reason="server-password-wrong",
+    ),
     curl("rclone-no-file", Rclone(), "/../../lost.csv", *TO_FILE, expect="sftp-no-such-file"),
     curl(
         "rclone-read-only",
@@ -183,6 +190,7 @@ SCENARIOS = (
         "-T",
         "%(keys)s/host_rsa",
         expect="sftp-permission-denied",
+        reason="server-read-only",
         or_else=("sftp-operation-failed",),
         because="rclone's own status",
     ),
@@ -191,11 +199,12 @@ SCENARIOS = (
         Rclone(),
         "ecdsa",
         expect="auth-publickey-rejected",
+        reason="server-key-not-authorized",
         or_else=("auth-password-rejected",),
         because="curl tries its empty password after the key",
     ),
     php("rclone-list", Rclone(), *SFTP, step("ls", path="/inbox"), expect="none"),
-    php("rclone-wrong-password", Rclone(), ASK, WRONG, expect="auth-password-rejected"),
+    php("rclone-wrong-password", Rclone(), ASK, WRONG, expect="auth-password-rejected", reason="server-password-wrong"),
     perl("rclone-get", Rclone(), *SFTP, step("get", path="/inbox/readings.bin"), expect="none"),
     perl(
         "rclone-mkdir-read-only",

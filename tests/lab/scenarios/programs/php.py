@@ -66,7 +66,7 @@ SCENARIOS = (
         or_else=("auth-keyboard-interactive-failed",),
         because="PHP answers the prompts that the server lists with its password first",
     ),
-    php("wrong-password-dropbear", Dropbear(), WRONG, expect="auth-password-rejected"),
+    php("wrong-password-dropbear", Dropbear(), WRONG, expect="auth-password-rejected", reason="server-password-wrong"),
     php("keys-only", NO_PASSWORDS, PASSWORD, expect="auth-password-not-allowed"),
     php("prompts", KEYBOARD_ONLY, PASSWORD, step("sftp"), LS, expect="none"),
     php(
@@ -146,6 +146,7 @@ SCENARIOS = (
         PASSWORD,
         step("forward", port=9),
         expect="channel-open-refused",
+        reason="server-request-refused",
         or_else=("channel-request-refused",),
         because="direct-tcpip is a channel",
     ),
