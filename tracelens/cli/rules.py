@@ -25,7 +25,7 @@ def rules(
         _check(check, as_json)
         return
     if show is not None:
-        explain([show], as_json)
+        explain([show], as_json=as_json)
         return
     every_rule = registry.load()
     if as_json:

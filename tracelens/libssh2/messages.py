@@ -99,6 +99,24 @@ def error_text_in(text: str) -> str | None:
     return _errors()[max(inside, key=len)][0].text if inside else None
 
 
+def error_texts_in(text: str) -> list[str]:
+    """Return the error texts of libssh2 within `text`, in their order, without those that are part of a longer one.
+
+    Error texts of less than a dozen characters ("Unknown", "Would block") must be all of it.
+    """
+    exact = error_texts(text)
+    if exact:
+        return [exact[0].text]
+    folded = text.casefold()
+    spans = []
+    for known in _errors():
+        if len(known) >= 12 and known in folded:
+            end = folded.rfind(known) + len(known)
+            spans.append((end - len(known), end, known))
+    whole = [one for one in spans if not any(a <= one[0] and one[1] <= b and (a, b) != one[:2] for a, b, _ in spans)]
+    return [_errors()[known][0].text for _, _, known in sorted(whole)]
+
+
 def codes_for(text: str) -> tuple[int | None, ...]:
     """Return the numbers that libssh2's source has for an error text; None among them: any number."""
     found = {row.code for row in error_texts(text)}
