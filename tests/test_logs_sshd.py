@@ -89,7 +89,7 @@ TEXTS = [
         "client_closed",
         {"user": "devi", "message": "Broken pipe", **CLIENT},
     ),
-    ("input_userauth_request: invalid user devi [preauth]", "server_user_unknown", {"user": "devi"}),
+    ("input_userauth_request: invalid user devi [preauth]", "noted", {"user": "devi"}),
     ("Invalid user devi from 192.0.2.7", "server_user_unknown", {"user": "devi", "address": "192.0.2.7"}),
     (
         "User devi from depot.example not allowed because not listed in AllowUsers",
@@ -207,7 +207,7 @@ TEXTS = [
         "server_password_wrong",
         {"address": "192.0.2.7", "user": "root"},
     ),
-    ("input_userauth_request: invalid user  [preauth]", "server_user_unknown", {"user": ""}),
+    ("input_userauth_request: invalid user  [preauth]", "noted", {"user": ""}),
     (
         "pam_access(sshd:account): access denied for user `devi' from `192.0.2.7'",
         "server_pam_refused",
