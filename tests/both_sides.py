@@ -31,6 +31,9 @@ from tracelens.analysis import server_side
 from tracelens.analysis.document import Analysis, Session
 
 DECIDED, FOUND = 0.9, 0.99  # bars
+_OF_SFTP_SERVER = {  # a process with a log of its own, which is not in that of `sshd -E`
+    *("server-path-missing", "server-path-permission", "server-no-space", "server-read-only", "server-home-missing"),
+}
 
 
 class Trace(NamedTuple):
@@ -58,17 +61,18 @@ class Trace(NamedTuple):
         """Whether the server's log has a line on what the trace leaves open."""
         return self.is_ambiguous and len(self.alone.sessions) == 1 and self.reasons != ["-"]
 
+    @property
+    def cause(self) -> str:
+        """The root cause that trace and log together must give."""
+        by_log = self.row["server_cause"]
+        return by_log if by_log != "-" else self.row["root_cause"]
+
     def right(self, sessions: Sequence[Session]) -> bool:
         """Whether the root causes are those that were set up, or others that the trace can't tell from them."""
         row = dict(self.row)
         if row["server_cause"] != "-":
             row["note"] = row["note"].replace("ALT ", f"ALT {row['server_cause']}, ", 1)
         return Verdict(self.path, row, causes(sessions)).right
-
-    def settled(self, sessions: Sequence[Session]) -> bool:
-        """Whether the cause is the one that was set up, with the server's reason for it."""
-        cause = self.row["root_cause"] if self.row["server_cause"] == "-" else self.row["server_cause"]
-        return causes(sessions) == [cause] and self.reasons[0] in said(sessions[0])
 
 
 def causes(sessions: Iterable[Session]) -> list[str]:
@@ -97,21 +101,52 @@ def joined(trace: Trace, logs: Iterable[Path], written: float | None = None) -> 
 
 
 class Own(NamedTuple):
-    """A trace with its log: was it right alone, is it with the log, is it settled by it?"""
+    """A trace with its log."""
 
     trace: Trace
-    right_alone: bool
-    right: bool
-    settled: bool
     sessions: tuple[Session, ...]
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the trace alone is diagnosed right, or as it was set up, and with its log is not."""
+        trace, alone = self.trace, causes(self.trace.alone.sessions)
+        lost = alone == [trace.cause] != causes(self.sessions)
+        return lost or (trace.right(trace.alone.sessions) and not trace.right(self.sessions))
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the log decides for a cause that was not set up."""
+        given = causes(self.sessions)
+        return not self.trace.right(self.sessions) or given not in (
+            [self.trace.cause],
+            causes(self.trace.alone.sessions),
+        )
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the cause is the one that was set up, with the server's reason for it."""
+        return causes(self.sessions) == [self.trace.cause] and self.trace.reasons[0] in said(self.sessions[0])
+
+    @property
+    def strangers(self) -> list[str]:
+        """The certainties of the sessions that were taken for another connection than theirs."""
+        lines = self.trace.row["server_line"].split(";")
+        if truth.AT_ONCE in self.trace.row["note"] or len(lines) != len(self.sessions):
+            return []
+        return [
+            session.server.certainty
+            for line, session in zip(lines, self.sessions, strict=True)
+            if line != "-" and session.server is not None and session.server.file.endswith(".server.log")
+            if int(line) not in [one.line for one in session.server.lines]
+        ]
 
 
 def own(all_traces: Sequence[Trace], form: str = "") -> Iterator[Own]:
+    """Each trace with its log, as recorded or in the form `-E`."""
     for trace in all_traces:
         with tempfile.TemporaryDirectory() as folder:
             logs = [log if form == "" else _plain(log, Path(folder)) for log in trace.logs]
-            sessions = joined(trace, logs, trace.path.stat().st_mtime)
-        yield Own(trace, trace.right(trace.alone.sessions), trace.right(sessions), trace.settled(sessions), sessions)
+            yield Own(trace, joined(trace, logs, trace.path.stat().st_mtime))
 
 
 def _plain(log: Path, folder: Path) -> Path:
@@ -124,29 +159,38 @@ def _plain(log: Path, folder: Path) -> Path:
     return path
 
 
-def print_own(title: str, results: Sequence[Own], verbose: bool) -> bool:
-    """Print what the logs changed; whether the bars hold."""
-    worse = [one for one in results if one.right_alone and not one.right]
+def print_own(title: str, results: Sequence[Own], verbose: bool, beyond: Iterable[str] = ()) -> bool:
+    """Print what the logs changed; whether the bars hold. `beyond` are reasons that such logs do not have."""
+    worse = [one for one in results if one.is_worse]
     open_ones = [one for one in results if one.trace.is_ambiguous]
-    able = [one for one in open_ones if one.trace.is_decidable]
-    settled = [one for one in able if one.settled]
-    wrong = [one for one in able if not one.right]
-    good = not worse and not wrong and len(settled) >= DECIDED * len(able)
+    able = [one for one in open_ones if one.trace.is_decidable and one.trace.reasons[0] not in beyond]
+    settled = [one for one in able if one.is_settled]
+    wrong = [one for one in open_ones if one.is_wrong]
+    strangers = Counter(certainty for one in results if not beyond for certainty in one.strangers)
+    surely = [one for one in results if not beyond and set(one.strangers) - {"possible"}]
+    matched = Counter(session.server is not None for one in results for session in one.sessions)
+    right = [sum(one.trace.right(some) for one in results for some in [pick(one)]) for pick in (_alone, _with_log)]
     print(f"{title}: {len(results)} traces with a log")
-    matched = Counter("found" if s.server else "not found" for one in results for s in one.sessions)
-    print(f"  sessions: connection found {matched['found']}, not found {matched['not found']}")
-    print(f"  right alone {sum(o.right_alone for o in results)}, with the log {sum(o.right for o in results)}, "
-          f"worse {len(worse)}")  # fmt: skip
-    print(f"  fit another cause too: {len(open_ones)}; of them the log can decide {len(able)}: "
+    print(f"  sessions: connection found {matched[True]}, not found {matched[False]}, "
+          f"taken for another {sum(strangers.values())} ({dict(strangers)})")  # fmt: skip
+    print(f"  right alone {right[0]}, with the log {right[1]}, worse {len(worse)}")
+    print(f"  fit another cause too: {len(open_ones)}, of which the log has a line on {len(able)}: "
           f"decided {len(settled)} ({len(settled) / max(len(able), 1):.1%}), wrongly {len(wrong)}")  # fmt: skip
     if verbose:
-        for kind, some in (("worse", worse), ("wrong", wrong), ("open", [o for o in able if not o.settled])):
-            for one in some:
-                told = [
-                    (c, *said(s), s.no_server or "") for c, s in zip(causes(one.sessions), one.sessions, strict=True)
-                ]
-                print(f"    {kind}: {one.trace.path.name}: {one.trace.row['root_cause']}, {one.trace.reasons}: {told}")
-    return good
+        undecided = [one for one in able if not one.is_settled]
+        kinds = {"worse": worse, "wrong": wrong, "open": undecided, "another connection": surely}
+        for kind, one in [(kind, one) for kind, some in kinds.items() for one in some]:
+            told = [(c, *said(s), s.no_server or "") for c, s in zip(causes(one.sessions), one.sessions, strict=True)]
+            print(f"    {kind}: {one.trace.path.name}: {one.trace.cause}, {one.trace.reasons}: {told}"[:400])
+    return not worse and not wrong and not surely and len(settled) >= DECIDED * len(able)
+
+
+def _alone(one: Own) -> Sequence[Session]:
+    return one.trace.alone.sessions
+
+
+def _with_log(one: Own) -> Sequence[Session]:
+    return one.sessions
 
 
 # -- the server's reason
@@ -220,7 +264,7 @@ class Found(NamedTuple):
     trace: Trace
     form: str
     outcome: str
-    false: bool  # found in the log that lacks it
+    false: str  # the certainty with which it was found in the log that lacks it
     notes: tuple[str, ...]
 
 
@@ -256,7 +300,7 @@ def among(batch: Sequence[Trace], number: int, others: int, timed: bool) -> list
             notes.append(f"not found: {session.no_server}")
         if stray.server is not None:
             notes.append(f"found where it is not ({stray.server.certainty}): {stray.server.because}")
-        out.append(Found(trace, form, outcome, stray.server is not None, tuple(notes)))
+        out.append(Found(trace, form, outcome, stray.server.certainty if stray.server else "", tuple(notes)))
     return out
 
 
@@ -270,11 +314,11 @@ def _outcome(session: Session, owners: Sequence[int], own: int) -> str:
 def print_crowd(results: Sequence[Found], title: str, verbose: bool) -> bool:
     """Print how many were found; whether the bars hold."""
     outcomes = Counter(one.outcome for one in results)
-    false = sum(one.false for one in results)
+    false = Counter(one.false for one in results if one.false)
     right = outcomes["right"]
     print(f"{title}: {len(results)} traces: right {right} ({right / max(len(results), 1):.1%}), "
           f"taken for another {outcomes['wrong']}, not found {outcomes['missing']}; "
-          f"found in a log that lacks it {false}")  # fmt: skip
+          f"found in a log that lacks it {sum(false.values())} {dict(false) or ''}")  # fmt: skip
     for form in FORMS:
         mine = Counter(one.outcome for one in results if one.form == form)
         print(f"  {form:16} right {mine['right']}, wrong {mine['wrong']}, not found {mine['missing']}")
@@ -305,7 +349,7 @@ def main() -> int:
         results = list(own(every))
         if "own" in parts:
             held.append(print_own("with the log as recorded", results, options.verbose))
-            held.append(print_own("with the log of sshd -E", list(own(every, "-E")), options.verbose))
+            held.append(print_own("with the log of sshd -E", list(own(every, "-E")), options.verbose, _OF_SFTP_SERVER))
         if "reasons" in parts:
             held.append(print_reasons(results, options.verbose))
     if "crowd" in parts:

@@ -63,4 +63,4 @@ def test_server_logs(verdicts: dict[str, check.Verdict | str]) -> None:
     if folder is None:
         pytest.skip("no trace was asked for")
     results = list(both_sides.own(both_sides.traces(folder)))
-    assert [one.trace.path.name for one in results if one.right_alone and not one.right] == []
+    assert [one.trace.path.name for one in results if one.is_worse] == []
