@@ -73,12 +73,16 @@ def choose(
 
 
 def lacks(one: Scenario | ProgramScenario) -> str:
-    """What a scenario needs and this machine doesn't have: packages of programs, namespaces."""
-    if isinstance(one, ProgramScenario):
-        packages = " ".join(own.packages for own in one.programs if own.missing)
-        return f"apt-get install {packages}" if packages else ""
-    own = any(getattr(talk.server, "needs_namespace", False) for talk in one.talks)
-    return namespace.missing() if own else ""
+    """What a scenario needs and this machine doesn't have: packages of programs."""
+    programs = one.programs if isinstance(one, ProgramScenario) else []
+    packages = " ".join(own.packages for own in programs if own.missing)
+    return f"apt-get install {packages}" if packages else ""
+
+
+def barred(one: Scenario | ProgramScenario) -> str:
+    """What a scenario needs and no package brings: the leave to make namespaces."""
+    talks = () if isinstance(one, ProgramScenario) else one.talks
+    return namespace.missing() if any(getattr(talk.server, "needs_namespace", False) for talk in talks) else ""
 
 
 def runnable(pairs: Iterable[Pair]) -> tuple[list[Pair], list[str]]:
@@ -86,7 +90,7 @@ def runnable(pairs: Iterable[Pair]) -> tuple[list[Pair], list[str]]:
     able: list[Pair] = []
     lacking: Counter[str] = Counter()
     for pair in pairs:
-        if what := lacks(pair[0]):
+        if what := lacks(pair[0]) or barred(pair[0]):
             lacking[what] += 1
         else:
             able.append(pair)
