@@ -90,11 +90,13 @@ def traces(folder: Path) -> list[Trace]:
     return [one for one in found if one.logs]
 
 
-def joined(trace: Trace, logs: Iterable[Path], written: float | None = None) -> tuple[Session, ...]:
-    """The sessions with the server's side; `written`: when the trace file was written last."""
-    times = {trace.alone.name: written}
-    (both,), _ = server_side.with_server_logs([trace.alone], inputs.find(map(str, logs)), lambda s: s, times)
-    return both.sessions
+def joined(
+    some: Sequence[Trace], logs: Iterable[Path], written: Mapping[str, float | None]
+) -> list[tuple[Session, ...]]:
+    """The sessions of traces with the server's side; `written`: when the trace files were written last, by name."""
+    alone = [trace.alone for trace in some]
+    both, _ = server_side.with_server_logs(alone, inputs.find(map(str, logs)), lambda text: text, written)
+    return [one.sessions for one in both]
 
 
 # -- each trace with its own log
@@ -136,17 +138,21 @@ class Own(NamedTuple):
         return [
             session.server.certainty
             for line, session in zip(lines, self.sessions, strict=True)
-            if line != "-" and session.server is not None and session.server.file.endswith(".server.log")
+            if line != "-" and session.server is not None and session.server.file.endswith((".server.log", "auth.log"))
             if int(line) not in [one.line for one in session.server.lines]
         ]
 
 
 def own(all_traces: Sequence[Trace], form: str = "") -> Iterator[Own]:
     """Each trace with its log, as recorded or in the form `-E`."""
+    by_logs: dict[tuple[Path, ...], list[Trace]] = defaultdict(list)
     for trace in all_traces:
+        by_logs[tuple(trace.logs)].append(trace)
+    for logs, some in by_logs.items():
+        written: dict[str, float | None] = {trace.alone.name: trace.path.stat().st_mtime for trace in some}
         with tempfile.TemporaryDirectory() as folder:
-            logs = [log if form == "" else _plain(log, Path(folder)) for log in trace.logs]
-            yield Own(trace, joined(trace, logs, trace.path.stat().st_mtime))
+            shown = [log if form == "" else _plain(log, Path(folder)) for log in logs]
+            yield from map(Own, some, joined(some, shown, written))
 
 
 def _plain(log: Path, folder: Path) -> Path:
@@ -286,9 +292,7 @@ def among(batch: Sequence[Trace], number: int, others: int, timed: bool) -> list
         for connections in ([*placed, *rest], rest):
             lines = auth_logs.mixed(connections, random.Random(f"numbers {number}"))
             path.write_text("".join(f"{write(line, zone)}\n" for _, line in lines))
-            alone = [trace.alone for trace in batch]
-            both, _ = server_side.with_server_logs(alone, inputs.find([str(path)]), lambda text: text, written)
-            results.append(([one.sessions[0] for one in both], [owner for owner, _ in lines]))
+            results.append(([one[0] for one in joined(batch, [path], written)], [owner for owner, _ in lines]))
     (found, owners), (strays, _) = results
     out = []
     for place, (trace, session, stray) in enumerate(zip(batch, found, strays, strict=True)):
