@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,8 @@ from tracelens.errors import TracelensError
 
 if TYPE_CHECKING:
     from tracelens.analysis import Analysis
+    from tracelens.errors import UnreadableInput
+    from tracelens.inputs import Source
 
 MASKED = (
     "Secrets (passwords, answers to prompts, key material) are masked; users, hosts and paths are shown as they are."
@@ -98,49 +100,63 @@ def analyses(
         server_logs: the server's logs, as `inputs.find` takes them.
         clients: those whose own log is taken in place of a trace.
     """
+    from tracelens.inputs import find
+
     if not server_logs:
-        yield from _analyses(inputs, unusable, jobs, clients, show_secrets=show_secrets)
+        yield from analyzed(find(inputs), unusable, jobs, clients, show_secrets=show_secrets)
         return
     known: set[bytes] = set()
     modified: dict[str, float | None] = {}
-    alone = list(_analyses(inputs, unusable, jobs, clients, show_secrets=show_secrets, known=known, modified=modified))
-    yield from with_server_logs(alone, server_logs, unusable, set() if show_secrets else known, modified)
+    alone = list(
+        analyzed(find(inputs), unusable, jobs, clients, show_secrets=show_secrets, known=known, modified=modified)
+    )
+    yield from joined(alone, find(server_logs), unusable, set() if show_secrets else known, modified)
 
 
-def with_server_logs(
+def joined(
     alone: "list[Analysis]",
-    names: list[str],
+    logs: "Iterable[Source | UnreadableInput]",
     unusable: list[tuple[str, str]],
     known: set[bytes],
     modified: dict[str, float | None],
 ) -> "list[Analysis]":
     """The analyses with the server's side; `known` are the secrets to mask in its logs, `modified` the files' times."""
     from tracelens.analysis import pipeline, server_side
-    from tracelens.inputs import find
 
-    joined, failures = server_side.with_server_logs(alone, find(names), pipeline.hider(known), modified)
+    both, failures = server_side.with_server_logs(alone, logs, pipeline.hider(known), modified)
     for failure in failures:
         warn(f"{failure.name}: {failure.reason}")
         unusable.append((failure.name, failure.reason))
-    return joined
+    return both
 
 
-def _analyses(
-    inputs: list[str],
+def analyzed(
+    inputs: "Iterable[Source | UnreadableInput]",
     unusable: list[tuple[str, str]],
-    jobs: int | None,
-    clients: tuple[str, ...],
+    jobs: int | None = None,
+    clients: tuple[str, ...] = ("curl -v",),
     *,
     show_secrets: bool = False,
     known: set[bytes] | None = None,
     modified: dict[str, float | None] | None = None,
 ) -> "Iterator[Analysis]":
+    """The analysis of each input, as `analyses` gives it.
+
+    Args:
+        inputs: as `inputs.find` gives them.
+        unusable: gets what could not be used.
+        jobs: how many processes may read a large file.
+        clients: those whose own log is taken in place of a trace.
+        show_secrets: whether the analyses hold what they hide otherwise.
+        known: gets the secrets that the traces show.
+        modified: gets the time of each input's file, by its name.
+    """
     from tracelens import analysis, rules
-    from tracelens.inputs import Source, find
+    from tracelens.inputs import Source
     from tracelens.reader import parallel
 
     rules.load()  # a plugin that does not load is no input's fault: without its rules no diagnosis is whole
-    for found in find(inputs):
+    for found in inputs:
         if isinstance(found, Source):
             try:
                 result = analysis.analyze(

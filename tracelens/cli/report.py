@@ -11,6 +11,7 @@ import typer
 from msgspec.structs import asdict, replace
 
 from tracelens.cli.analyze import MASKED, analyses
+from tracelens.cli.case import of_case
 from tracelens.cli.options import ServerLog
 from tracelens.cli.output import exit_with_error, json_text, write_result
 from tracelens.cli.server_config import ServerConfig, configured
@@ -73,7 +74,7 @@ def report(
     if anonymize:
         traces = _anonymous(inputs, unusable, server_config)
     else:
-        traces = list(configured(analyses(inputs, unusable, server_logs=server_log), server_config))
+        traces = of_case(inputs, unusable, server_log, server_config)
     if traces:
         flags = "--anonymize " * anonymize + "--brief " * brief
         command = f"tracelens report {flags}-f {'md' if name == 'markdown' else name}"

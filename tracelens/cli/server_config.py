@@ -1,6 +1,6 @@
 """`--server-config`: the server's sshd_config beside a trace."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +46,6 @@ def _read(file: Path, redaction: "Redaction | None") -> "Config":
     """The configuration of a file, of a folder or of an archive, with the files that it includes."""
     from tracelens.errors import TracelensError
     from tracelens.inputs import Source, find, read_text
-    from tracelens.logs.sshd_config import read
 
     beside = file.parent / "sshd_config.d"
     texts: dict[str, list[bytes]] = {}
@@ -59,15 +58,45 @@ def _read(file: Path, redaction: "Redaction | None") -> "Config":
             exit_with_error(f"{found.name}: {reason(error)}")
     if redaction is not None:
         texts = redaction.configurations(texts)
-    name = min(texts, key=lambda name: not Path(name.rpartition("!")[2]).name.startswith("sshd_config"), default="")
-    config = read(name, texts.pop(name, []), texts)
+    config = _parsed(texts)
     if not config.is_sshd:
         exit_with_error(f"{file}: has no option of sshd: give the server's sshd_config, or what `sshd -T` prints there")
+    return config
+
+
+def _main(texts: Iterable[str]) -> str:
+    """The name of the file that includes the others."""
+    return min(texts, key=lambda name: not Path(name.rpartition("!")[2]).name.startswith("sshd_config"), default="")
+
+
+def _parsed(texts: Mapping[str, list[bytes]]) -> "Config":
+    """The configuration of some files, one of which includes the others."""
+    from tracelens.logs.sshd_config import read
+
+    name = _main(texts)
+    config = read(name, texts.get(name, []), {other: text for other, text in texts.items() if other != name})
     for line in config.missing[:3]:
         warn(
             f"{line.file}: line {line.number}: the files of `Include {line.value}` are not here: they may say otherwise"
         )
     return config
+
+
+def with_texts(
+    analyses: "Iterable[Analysis]", texts: Mapping[str, list[bytes]]
+) -> "tuple[list[Analysis], list[tuple[str, str]]]":
+    """The analyses with what some files of the server's configuration explain; those that have no part in it, and why.
+
+    Args:
+        analyses: the analyses.
+        texts: the bytes of each file by its name.
+    """
+    from tracelens.analysis.server_config import with_options
+
+    config, main = _parsed(texts), _main(texts)
+    used = {main, *(line.file for line in config.lines)}
+    unused = [(name, f"is not included by {main}, which was taken for the configuration") for name in texts]
+    return [with_options(analysis, config) for analysis in analyses], [u for u in unused if u[0] not in used]
 
 
 def _beginning(blocks: Iterable[bytes], limit: int = 4 << 20) -> Iterator[bytes]:

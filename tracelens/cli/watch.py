@@ -47,9 +47,10 @@ def watch(
         exit_with_error(f"{file}: {(final and final.problem) or 'nothing was written to it'}")
     unusable: list[tuple[str, str]] = []
     if server_log:
-        from tracelens.cli.analyze import with_server_logs
+        from tracelens.cli.analyze import joined
+        from tracelens.inputs import find
 
-        traces = with_server_logs(traces, server_log, unusable, known, {})
+        traces = joined(traces, find(server_log), unusable, known, {})
     from tracelens.reports import text
 
     print_result("\n" + "\n".join(text.render(analysis) for analysis in traces))

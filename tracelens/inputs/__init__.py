@@ -97,6 +97,19 @@ class Source:
         if damage:
             raise damage
 
+    def head(self, size: int = 1 << 16) -> bytes:
+        """The first decompressed bytes, which `chunks()` gives again; fewer where the data is damaged.
+
+        Raises:
+            RuntimeError: the source was read already, or the next one has been requested.
+        """
+        if self._stream is None:
+            raise RuntimeError(f"{self.name} can be read once, before the next input is asked for")
+        try:
+            return self._stream.peek(size)
+        except UnreadableInput:
+            return b""
+
     def expire(self) -> None:
         """Release the stream, because the next source uses the same file."""
         self._stream = None

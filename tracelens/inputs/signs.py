@@ -40,7 +40,7 @@ def search(stream: Stream, limit: int) -> Searched:
     size, found, damage = 0, False, None
     try:
         while size < limit and not found and (block := stream.read(_STEP)):
-            found = _has_record((blocks[-1][-_OVERLAP:] if blocks else b"") + block)
+            found = has_record((blocks[-1][-_OVERLAP:] if blocks else b"") + block)
             blocks.append(block)
             size += len(block)
     except UnreadableInput as error:
@@ -51,7 +51,8 @@ def search(stream: Stream, limit: int) -> Searched:
     return Searched(found, again, size, is_text, damage)
 
 
-def _has_record(data: bytes) -> bool:
+def has_record(data: bytes) -> bool:
+    """Whether a record of a trace, or its beginning, is in these bytes."""
     if _RECORD.search(data):
         return True
     if b"\0" in data:  # UTF-16

@@ -4,17 +4,25 @@ Units are those of the SVG's view box; the number of marks is bounded.
 """
 
 from collections.abc import Sequence
+from math import inf
+from textwrap import wrap
 from typing import Literal
 
 from msgspec import Struct
 
 from tracelens.analysis import Phase, Session, Step
+from tracelens.analysis.document import ServerLine
 from tracelens.analysis.places import Place, at, place
-from tracelens.reports.labels import PHASE_NAMES, clock, seconds
+from tracelens.reports.labels import PHASE_NAMES, clock, cut_to, seconds
+from tracelens.reports.server_lines import chosen, placed
+from tracelens.reports.server_side import base
 
 WIDTH = 860
 _ROW, _HEAD, _PHASE = 26, 44, 24
 _LABEL = 78
+# The same with the server's log to the right: its width, where both sides stand, and how long texts are.
+_WIDE, _CLIENT, _SERVER = 1040, 165, 560
+_LABEL_WIDE, _LOG_LABEL, _LOG_ROW = 50, 50, 15
 # Pauses shorter than this share of the session, and than this many seconds, are no row of their own.
 _SHARE, _SHORTEST = 0.04, 0.05
 
@@ -22,10 +30,11 @@ _SHARE, _SHORTEST = 0.04, 0.05
 class Row(Struct, frozen=True):
     """A row of the chart. A message points to the right where it goes from client to server.
 
-    A wait is drawn `on` the line of the side that is waited for. `y` and `height` are in units of the view box.
+    A wait is drawn `on` the line of the side that is waited for. A line of the server's log may be two lines long: its
+    end is `more`. `y` and `height` are in units of the view box.
     """
 
-    kind: Literal["phase", "message", "error", "wait", "cut"]
+    kind: Literal["phase", "message", "error", "wait", "cut", "log"]
     y: int
     height: int
     text: str
@@ -35,16 +44,22 @@ class Row(Struct, frozen=True):
     at: str = ""
     failing: bool = False
     on: Literal["client", "server"] = "client"
+    more: str = ""
 
 
 class Chart(Struct, frozen=True):
-    """A sequence chart: `client` and `server` are the places of their lines."""
+    """A sequence chart: `client` and `server` are the places of their lines.
+
+    `log` names the server's log whose lines stand to the right of the server; it is empty without one.
+    """
 
     rows: list[Row]
     height: int
     width: int = WIDTH
     client: int = 150
     server: int = 700
+    log: str = ""
+    left_out: int = 0
 
 
 class Span(Struct, frozen=True):
@@ -65,8 +80,23 @@ def sequence(session: Session, marks: int) -> Chart | None:
     failing = _failing_place(session)
     total = (session.ended or 0) - (session.started or 0)
     threshold = max(total * _SHARE, _SHORTEST)
+    side = session.server
+    log = chosen(side, max(marks // 2, 8)) if side is not None else []
+    pending = list(placed(session, log))
+    proofs = {quote.line for reason in side.reasons for quote in reason.evidence} if side is not None else set()
+    label = _LABEL_WIDE if log else _LABEL
     rows: list[Row] = []
     y, phase = _HEAD, ""
+
+    def draw_log(until: float, before: float = inf) -> int:
+        """Draws the lines of the log before a step, and before a moment."""
+        height = 0
+        while pending and pending[0][0] <= until and (pending[0][1].trace_time or -inf) < before:
+            line = pending.pop(0)[1]
+            rows.append(_log_row(line, y + height, proves=line.line in proofs))
+            height += rows[-1].height
+        return height
+
     before: Step | None = None
     kept = _kept(session.steps, failing, marks)
     for number, following in zip(kept, [*kept[1:], 0], strict=True):
@@ -74,13 +104,15 @@ def sequence(session: Session, marks: int) -> Chart | None:
         if before is not None and before.last_time is not None and step.time is not None:
             pause = step.time - before.last_time
             if pause >= threshold:
+                y += draw_log(number, step.time - pause / 2)
                 rows.append(_wait(before, pause, total, y))
                 y += rows[-1].height + 4
+        y += draw_log(number)
         if step.phase != phase:
             phase = step.phase
             rows.append(Row("phase", y, _PHASE, PHASE_NAMES[phase], phase))
             y += _PHASE
-        rows.append(_mark(step, y, failing))
+        rows.append(_mark(step, y, failing, label))
         y += _ROW
         before = step
         if skipped := max(following - number - 1, 0):
@@ -90,12 +122,25 @@ def sequence(session: Session, marks: int) -> Chart | None:
     if silence := _silence(session, y, threshold):
         rows.append(silence)
         y += silence.height + 4
-    return Chart(rows, y + 10)
+    y += draw_log(inf)
+    if side is None or not log:
+        return Chart(rows, y + 10)
+    left_out = len(side.lines) + side.lines_omitted - len(log)
+    return Chart(rows, y + 10, _WIDE, _CLIENT, _SERVER, base(side.file), left_out)
 
 
-def _mark(step: Step, y: int, failing: Place | None) -> Row:
+def _log_row(line: ServerLine, y: int, *, proves: bool) -> Row:
+    """A line of the server's log, on one line or two."""
+    parts = wrap(line.text, _LOG_LABEL, break_on_hyphens=False) or [""]
+    more = cut_to(" ".join(parts[1:]), _LOG_LABEL)
+    time = (line.time or "").rpartition(" ")[2][:8]
+    height = _LOG_ROW * (2 if more else 1) + 9
+    return Row("log", y, height, parts[0], time=time, at=str(line.line), failing=proves, on="server", more=more)
+
+
+def _mark(step: Step, y: int, failing: Place | None, label: int) -> Row:
     text = step.what if step.count == 1 else f"{step.count} x {step.what}"
-    text = text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"
+    text = cut_to(text, label)
     right, fails = step.sender == "client", place(step) == failing
     return Row(step.kind, y, _ROW, text, step.phase, right, clock(step.time), at(step), fails)
 
@@ -167,5 +212,5 @@ def _failing_place(session: Session) -> Place | None:
     """The place of the step by which the session failed: an error's where there is one, else the first proof's."""
     final = place(session.final_error) if session.final_error else None
     steps = set(map(place, session.steps))
-    proofs = map(place, session.root.evidence) if session.root else ()
+    proofs = [place(quote) for quote in session.root.evidence if not quote.file] if session.root else []
     return next((found for found in (final, *proofs) if found in steps), final)

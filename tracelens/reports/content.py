@@ -12,6 +12,7 @@ from tracelens import __version__, rules
 from tracelens.analysis import Advice, Analysis, Error, Session, Unusable
 from tracelens.analysis.places import place
 from tracelens.libssh2 import trace_mask
+from tracelens.reports import server_side
 from tracelens.reports.formats import Options
 from tracelens.reports.labels import LEFT_ADVICE, reached, seconds, unfinished
 from tracelens.reports.remote_commands import verdict_note
@@ -143,7 +144,7 @@ def paragraphs(session: Session) -> list[str]:
 
 def actions(session: Session, analysis: Analysis) -> dict[str, list[str]]:
     """Who must act -> how, in the order of the advice."""
-    advice = session.root.advice if session.root else ()
+    advice = server_side.advice(session)
     if not advice and session.verdict == "insufficient" and session.left in LEFT_ADVICE:
         advice = (Advice("client", LEFT_ADVICE[session.left]),)
     if not advice and session.verdict in ("insufficient", "unexplained"):
@@ -158,7 +159,7 @@ def actions(session: Session, analysis: Analysis) -> dict[str, list[str]]:
 
 def listed_errors(session: Session) -> tuple[Error, ...]:
     """The errors of a session; none where the evidence has every one."""
-    proven = {place(quote) for quote in session.root.evidence} if session.root else set()
+    proven = {place(quote) for quote in session.root.evidence if not quote.file} if session.root else set()
     return () if all(place(error) in proven for error in session.errors) else session.errors
 
 

@@ -1,6 +1,7 @@
 """Analyses as JSON lines with the field names of the Elastic Common Schema, for log shippers: a line a session.
 
-A trace has no wall-clock time, so there is no `@timestamp`: the shipper sets it.
+A trace has no wall-clock time: without a server's log that names its zone there is no `@timestamp`, and the shipper
+sets it.
 """
 
 import json
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 
 from tracelens import __version__, rules
 from tracelens.analysis import Analysis, Session
+from tracelens.reports import server_side
 from tracelens.reports.formats import Options
 from tracelens.reports.remote_commands import verdict_note
 
@@ -38,10 +40,15 @@ def _session(session: Session, analysis: Analysis) -> dict[str, object]:
         "provider": "libssh2",
     }
     if root:
-        event |= {"code": root.id, "reason": root.summary}
+        first = " ".join(filter(None, (root.summary, server_side.sentence(session))))
+        event |= {"code": root.id, "reason": first}
     if session.lasted is not None:
         event["duration"] = int(max(session.lasted, 0) * 1_000_000_000)
+    stamps = server_side.in_utc(session)
+    if stamps is not None:
+        event |= {"start": stamps[0], "end": stamps[1]}
     line: dict[str, object] = {
+        **({"@timestamp": stamps[0]} if stamps is not None else {}),
         "ecs": {"version": _VERSION},
         "event": event,
         "message": first or f"SSH session {session.verdict}{', but ' + note if note else ''}",
@@ -62,14 +69,24 @@ def _session(session: Session, analysis: Analysis) -> dict[str, object]:
 
 
 def _own(session: Session, analysis: Analysis) -> dict[str, object]:
+    first = session.findings[0].advice if session.findings else ()
     same = ("verdict", "phase", "server_banner", "algorithms", "first_line", "last_line")
     return {
         "session": session.number,
         **{name: getattr(session, name) for name in same},
         "sha256": analysis.source.sha256,
-        "advice": [f"{a.who}: {a.action}" for found in session.findings[:1] for a in found.advice],
+        "advice": [f"{a.who}: {a.action}" for a in server_side.advice(session) or first],
         "notices": [found.id for found in session.notices],
+        **_server(session),
     }
+
+
+def _server(session: Session) -> dict[str, object]:
+    side = session.server
+    if side is None:
+        return {}
+    reasons = [{"id": reason.id, "summary": reason.summary} for reason in side.reasons]
+    return {"server": {"log": side.file, "certainty": side.certainty, "reasons": reasons}}
 
 
 def _unusable(name: str, reason: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ from tracelens.analysis import Analysis, Session
 from tracelens.analysis.places import at
 from tracelens.reports.formats import Options
 from tracelens.reports.labels import SIDES
+from tracelens.reports.server_side import advice, sentence, spot
 from tracelens.reports.text import escaped
 
 
@@ -48,7 +49,9 @@ def _verdict(case: ET.Element, session: Session) -> None:
         failure = ET.SubElement(case, "failure", message=escaped(error.text), type="unexplained")
         failure.text = f"line {at(error)}: {escaped(error.text)}"
     elif root is not None:
-        failure = ET.SubElement(case, "failure", message=escaped(root.summary), type=root.id)
-        proof = [f"line {at(quote)}: {escaped(quote.text)}" for quote in root.evidence]
-        advice = [f"{SIDES[entry.who]}: {escaped(entry.action)}" for entry in root.advice]
-        failure.text = "\n".join([*proof, *advice])
+        failure = ET.SubElement(
+            case, "failure", message=escaped(" ".join(filter(None, (root.summary, sentence(session))))), type=root.id
+        )
+        proof = [f"{spot(quote)}: {escaped(quote.text)}" for quote in root.evidence]
+        todo = [f"{SIDES[entry.who]}: {escaped(entry.action)}" for entry in advice(session)]
+        failure.text = "\n".join([*proof, *todo])

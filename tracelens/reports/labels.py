@@ -169,6 +169,11 @@ def cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
+def cut_to(text: str, longest: int) -> str:
+    """The beginning of a text that is longer."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 # The beginning of a quoted text -> what such a line is; the first that fits.
 _SHOWS = {
     re.compile(r"(?:subsystem )?request|starting request|\S+ for user "): "What the client asked for.",
@@ -183,6 +188,8 @@ _SHOWS = {
 
 def shows(quote: Quote, session: Session | None) -> str:
     """What a quoted line of the trace is, and what became of it."""
+    if quote.file:
+        return "What the server's log says."
     error = _ERROR.match(quote.text)
     if error is not None:
         known = libssh2_error(int(error[1]))

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from tracelens.analysis import Analysis
 from tracelens.analysis.places import at
 from tracelens.libssh2 import trace_mask
-from tracelens.reports import archive, chart, labels, remote_commands, server_config
+from tracelens.reports import archive, chart, labels, remote_commands, server_config, server_side
 from tracelens.reports import content as contents
 from tracelens.reports.archive import Overview
 from tracelens.reports.content import Limits, content
@@ -27,6 +27,7 @@ from tracelens.reports.offers import compared
 from tracelens.reports.untraced import untraced
 
 _FOLDER = Path(__file__).parent / "templates"
+_JS = ("report.js",)
 # Above this many bytes a report of a large input is rendered again with less in it.
 LARGEST = 290_000
 _SPAN = re.compile(r"`([^`\n]+)`")
@@ -39,7 +40,8 @@ _LINKLIKE = re.compile(r"\S*(?:@|://|www\.)\S*")
 
 def html(analyses: Sequence[Analysis], options: Options) -> str:
     """A report as one HTML file."""
-    return _within_bounds("report.html.j2", lambda limits: content(analyses, options, limits))
+    look = _look("report.css", "server_side.css") if any(a.server_logs for a in analyses) else {}
+    return _within_bounds("report.html.j2", lambda limits: {**content(analyses, options, limits), **look})
 
 
 def markdown(analyses: Sequence[Analysis], options: Options) -> str:
@@ -81,16 +83,19 @@ def _template(template: str) -> jinja2.Template:
         keep_trailing_newline=True,
     )
     environment.filters.update(_FILTERS)
-    style, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    environment.globals |= {"bar_width": chart.WIDTH, "badges": labels.BADGES, **_look("report.css")}
+    return environment.get_template(template)
+
+
+def _look(*styles: str) -> dict[str, str]:
+    """The style of a page, made of these files, its script, and the policy that allows nothing else."""
+    style, script = ("".join((_FOLDER / name).read_text(encoding="utf-8") for name in names) for names in (styles, _JS))
     policy = "default-src 'none'; base-uri 'none'; form-action 'none'"
-    environment.globals |= {
-        "bar_width": chart.WIDTH,
-        "badges": labels.BADGES,
+    return {
         "style": Markup(style),  # noqa: S704  our own files
         "script": Markup(script),  # noqa: S704  our own files
         "policy": f"{policy}; style-src '{_hash(style)}'; script-src '{_hash(script)}'",
     }
-    return environment.get_template(template)
 
 
 def _hash(text: str) -> str:
@@ -137,7 +142,10 @@ def _cell(text: str) -> str:
 
 _FILTERS: dict[str, Callable[..., object]] = {
     "prose": _prose, "md": _md, "code": _code, "cell": _cell, "cut": labels.cut,
-    "at": at, "clock": labels.clock, "seconds": labels.seconds, "outcome": labels.outcome, "shows": labels.shows,
+    "at": at, "spot": server_side.spot, "cut_to": labels.cut_to,
+    "match": server_side.match, "server_times": server_side.times, "with_time": server_side.with_time,
+    "of_log": server_side.sentence, "log_file": server_side.log_file, "is_asked": server_side.is_asked,
+    "clock": labels.clock, "seconds": labels.seconds, "outcome": labels.outcome, "shows": labels.shows,
     "side": labels.SIDES.__getitem__, "fate": lambda fate: labels.FATES.get(fate, fate),
     "basis": labels.BASES.__getitem__, "phase_name": labels.PHASE_NAMES.__getitem__,
     "headline": contents.headline, "paragraphs": contents.paragraphs, "actions": contents.actions,

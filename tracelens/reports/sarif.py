@@ -8,6 +8,7 @@ from tracelens.analysis import Analysis, Finding, Quote, Session, Source
 from tracelens.analysis.json_text import json_text
 from tracelens.reports.formats import Options
 from tracelens.reports.labels import SIDES
+from tracelens.reports.server_side import advice, sentence
 from tracelens.reports.text import escaped
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -70,14 +71,17 @@ def _findings(analysis: Analysis) -> Iterator[tuple[Finding, Session | None]]:
 
 
 def _result(found: Finding, uri: str, session: Session | None) -> dict[str, object]:
-    advice = [f"{SIDES[entry.who]}: {entry.action}" for entry in found.advice]
+    of_log = sentence(session) if session is not None and found is session.root else ""
+    advised = advice(session) if session is not None and found is session.root else found.advice
+    todo = [f"{SIDES[entry.who]}: {entry.action}" for entry in advised]
+    said = [found.summary, *([of_log] if of_log else [])]
     places = [_place(quote, uri) for quote in found.evidence]
     whole: dict[str, object] = {"physicalLocation": {"artifactLocation": {"uri": uri}}}
     where = {"session": session.number, "verdict": session.verdict, "phase": session.phase} if session else {}
     return {
         "ruleId": found.id,
         "level": _LEVELS[found.kind],
-        "message": {"text": "\n".join([escaped(found.summary), *map(escaped, advice)])},
+        "message": {"text": "\n".join(map(escaped, [*said, *todo]))},
         "locations": [places[0] if places else whole],
         "relatedLocations": [{"id": n, **place} for n, place in enumerate(places[1:], 1)],
         "partialFingerprints": {"finding/v1": f"{found.id}:{session.number if session else 0}"},
@@ -90,4 +94,7 @@ def _place(quote: Quote, uri: str) -> dict[str, object]:
     region: dict[str, object] = {"startLine": max(quote.line, 1), "snippet": text}
     if quote.record is not None:
         region["properties"] = {"record": quote.record}
-    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}, "message": text}
+    return {
+        "physicalLocation": {"artifactLocation": {"uri": _uri(quote.file) if quote.file else uri}, "region": region},
+        "message": text,
+    }

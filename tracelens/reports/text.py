@@ -191,18 +191,20 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
         if session.left in LEFT_ADVICE:
             yield from _advice("Do", [Advice("client", LEFT_ADVICE[session.left])])
     if session.root is not None:
-        yield from _cause(session.root, verbosity, paint)
+        yield from _cause(session, session.root, verbosity, paint)
     elif session.unexplained is not None:
         yield from _quotes("1st error", [session.unexplained])
-    yield from _server(session, verbosity)
+    if session.root is None:
+        yield from _rows(server_side.rows(session, verbosity))
+        yield from _advice("Do", server_side.advice(session))
     for label, option in _labelled("Config", session.server_config):
         what = f"{server_config.sure(option)}{option.sentence}"
         yield from _field(label, f"{server_config.place(option)}: `{server_config.setting(option)}`: {what}")
         yield from _field("", f"To change it: {option.advice}")
     for label, said in _labelled("Program", session.words[: None if verbosity else _WORDS]):
         yield from _field(label, f"line {said.line}  {said.text}")
-    if session.ask is not None and (session.server is None or not session.server.reasons):
-        yield from _ask(session.ask, verbosity)
+    if session.ask is not None:
+        yield from _ask(session, session.ask, verbosity)
     yield from _undecided(session)
     yield from _commands(session, verbosity)
     for label, found in _labelled("Notice", session.notices):
@@ -213,27 +215,8 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
     for label, secret in _labelled("Secrets", session.secrets or ()):
         yield from _field(label, f"line {secret.line}: {secret.kind} {secret.value}")
     if verbosity:
+        yield from _rows(server_side.all_lines(session))
         yield from _facts(session)
-
-
-def _server(session: Session, verbosity: int) -> Iterator[str]:
-    """The server's side: the reason first, then whose lines they are."""
-    side = session.server
-    if side is None:
-        yield from _field("Server", session.no_server) if session.no_server else ()
-        return
-    for label, reason in _labelled("Server", side.reasons if verbosity else server_side.shown(side)):
-        yield from _field(label, f"{reason.summary} ({reason.id})")
-        known = session.root.advice if session.root is not None else ()
-        yield from _advice("", [advice for advice in reason.advice if advice not in known])
-    for label, line in _labelled("Its log", side.lines if verbosity else server_side.quotes(side)):
-        lead = f"line {line.line}  "
-        yield from _indented(label, lead, _wrapped(cut(escaped(server_side.quote(line))), WIDTH - _LABEL - len(lead)))
-    yield from _field("" if side.lines else "Its log", server_side.which(side))
-    yield from _field("", server_side.because(side)) if verbosity or side.runner_up else ()
-    for contradiction in side.contradictions:
-        yield from _field("Against", contradiction)
-    yield from _field("Clock", server_side.times(session)) if server_side.times(session) else ()
 
 
 def _undecided(session: Session) -> Iterator[str]:
@@ -281,13 +264,14 @@ def _verdict(session: Session, paint: Paint) -> str:
     return f"{paint('FAILED', 'bad')} {where}{', after ' + lasted if lasted else ''}{unknown}"
 
 
-def _cause(root: Finding, verbosity: int, paint: Paint) -> Iterator[str]:
+def _cause(session: Session, root: Finding, verbosity: int, paint: Paint) -> Iterator[str]:
     """The root cause; of its rivals those that another trace would decide, or all of them."""
     yield from _field("Cause", root.id, paint, "strong")
     yield from _field("", root.summary)
     yield from _quotes("Proof", root.evidence if verbosity else root.evidence[:4])
     yield from _field("Rests on", BASES_IN_TEXT[root.basis])
-    yield from _advice("Do", root.advice)
+    yield from _rows(server_side.rows(session, verbosity))
+    yield from _advice("Do", server_side.advice(session, all=verbosity > 0))
     alike: dict[str, list[str]] = {}
     for rival in root.rivals:
         if verbosity > 1 or "would decide" in rival.because:
@@ -296,9 +280,10 @@ def _cause(root: Finding, verbosity: int, paint: Paint) -> Iterator[str]:
         yield from _field(label, f"{', '.join(ids)}: {because}")
 
 
-def _ask(ask: Ask, verbosity: int) -> Iterator[str]:
+def _ask(session: Session, ask: Ask, verbosity: int) -> Iterator[str]:
     """What to ask the server's admin for: the first line of its log, or all of them."""
-    for label, entry in _labelled("Server log", ask.log if verbosity else ask.log[:1]):
+    lines = ask.log if server_side.is_asked(session) else ()
+    for label, entry in _labelled("Look for" if session.server else "Server log", lines if verbosity else lines[:1]):
         yield from _field(label, f"{entry.look_for}: {entry.why}")
     if not verbosity:
         return
@@ -355,8 +340,7 @@ def _trace(analysis: Analysis, verbosity: int) -> Iterator[str]:
         wording = f"wording of libssh2 {span}" if span else "wording of no single libssh2 release"
         count = f"{trace.records} records, {trace.dumps} dumps, {trace.foreign_lines} foreign lines"
         yield from _field("Trace", f"{count}; {wording}{_NEWLINES[trace.newlines]}")
-    for label, log in _labelled("Server log", server_side.files(analysis.server_logs)):
-        yield from _field(label, log)
+    yield from _rows(server_side.log_files(analysis))
     if trace.clock_restarts:
         times = "once" if trace.clock_restarts == 1 else f"{trace.clock_restarts} times"
         yield from _field("", f"The clock began anew {times}: several processes wrote to it, or files were joined.")
@@ -372,9 +356,13 @@ def _field(label: str, text: str, paint: Paint = plain, role: str = "") -> list[
 def _quotes(label: str, evidence: Sequence[Quote | Error]) -> Iterator[str]:
     for shown, quote in _labelled(label, evidence):
         text = _LIST.sub(lambda found: found[0].replace(",", ", "), escaped(quote.text))
-        where = f"{quote.file} " if isinstance(quote, Quote) and quote.file else ""
-        lead = f"{escaped(where)}line {at(quote)}  "
+        lead = f"{escaped(server_side.spot(quote))}  "
         yield from _indented(shown, lead, _wrapped(cut(text), WIDTH - _LABEL - len(lead)))
+
+
+def _rows(rows: Iterable[server_side.Row]) -> Iterator[str]:
+    for row in rows:
+        yield from _indented(row.label, row.lead, _wrapped(escaped(row.text), WIDTH - _LABEL - len(row.lead)))
 
 
 def _advice(label: str, advice: Sequence[Advice]) -> Iterator[str]:
