@@ -29,6 +29,7 @@ from tests.support import analyze_file
 from tracelens import inputs
 from tracelens.analysis import server_side
 from tracelens.analysis.document import Analysis, Session
+from tracelens.logs import reasons
 
 DECIDED, FOUND = 0.9, 0.99  # bars
 _OF_SFTP_SERVER = {  # a process with a log of its own, which is not in that of `sshd -E`
@@ -209,10 +210,9 @@ def print_reasons(results: Sequence[Own], verbose: bool) -> bool:
     misses = []
     extra: dict[str, list[str]] = defaultdict(list)
     for one in results:
-        reasons = one.trace.reasons
-        if len(reasons) != len(one.sessions):
+        if len(one.trace.reasons) != len(one.sessions):
             continue
-        for session, reason in zip(one.sessions, reasons, strict=True):
+        for session, reason in zip(one.sessions, one.trace.reasons, strict=True):
             told = said(session)
             if reason == "-":
                 for id in told:
@@ -226,6 +226,7 @@ def print_reasons(results: Sequence[Own], verbose: bool) -> bool:
     print(f"{'reason':36}{'set up':>8}{'found':>7}")
     for reason, number in sorted(wanted.items()):
         print(f"{reason:36}{number:>8}{found[reason]:>7}{'' if found[reason] == number else '  missed'}")
+    print("  set up by no trace here:", ", ".join(id for id in reasons.pages() if id not in wanted))
     for id, names in sorted(extra.items()):
         print(f"  told where none was set up: {id} x {len(names)}: {', '.join(names[:4])}")
     if verbose:
