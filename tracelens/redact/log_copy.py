@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from tracelens import secrets
 from tracelens.logs import texts
+from tracelens.logs.framing import Entries
 from tracelens.logs.model import Entry, Stamp, Value
 from tracelens.redact.collect import Secrets
 from tracelens.redact.packets import is_transfer, program
@@ -69,7 +70,7 @@ class LogCopy:
             if self._names is not None and name in ("attempt_accepted", "session_opened", "sftp_started"):
                 self._names.learn("user", user.encode())
 
-    def lines(self, entries: Iterable[Entry], needles: secrets.SecretSearcher) -> Iterator[bytes]:
+    def lines(self, entries: Entries, needles: secrets.SecretSearcher) -> Iterator[bytes]:
         """The second pass: the lines of the copy."""
         typed = {name: self._typed(name, number) for number, name in enumerate(self._invalid) if self._is_unknown(name)}
         for entry in entries:
@@ -79,10 +80,10 @@ class LogCopy:
                 text = without_credentials(self._text(fields, text), fields, self._known)
                 text = masked(text, self._known, needles, self._names, technical=name in _TECHNICAL)
             if text is None or texts.parse(_server(entry), text)[0] != name:
-                self.left_out += 1
                 continue
             self.kept += 1
             yield self._framed(entry, text)
+        self.left_out = max(entries.lines - self.kept, 0)
 
     def _is_unknown(self, name: str) -> bool:
         return name not in self._users and not secrets.is_mask(name.encode())
@@ -109,6 +110,7 @@ class LogCopy:
             host = self._names.host(host.encode()).decode("utf-8", "replace")
         number = f"[{entry.process}]" if entry.process is not None else ""
         tag = f"{entry.program}{number}:" if entry.program else ""
+        text = f"{entry.level}: {text}" if entry.level else text
         parts = [_time(entry.stamp), host, tag, text] if entry.program else [text]
         return " ".join(part for part in parts if part).replace("\n", " ").encode("utf-8", "replace") + b"\n"
 
@@ -157,7 +159,8 @@ def _with_pseudonym(found: "re.Match[bytes]", names: Pseudonyms) -> bytes:
 
 
 def _server(entry: Entry) -> str:
-    return SERVERS.get(entry.program.lower(), "")
+    name = entry.program.lower()
+    return SERVERS.get("proftpd" if name.startswith("mod_sftp") else name, "")
 
 
 def _parsed(entry: Entry) -> tuple[str, Mapping[str, Value]]:
