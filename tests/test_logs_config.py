@@ -459,7 +459,7 @@ NAMED = {
         (
             *("channel-no-subsystem", "channel-no-subsystem-nonblocking", "channel-odd-subsystem", "sftp-mute"),
             *("sftp-no-program", "sftp-no-program-nonblocking", "sftp-dies", "sftp-denied-read-only"),
-            *("read-only-put", "denied-requests"),
+            *("read-only-put", "denied-requests", "reason-read-only", "reason-barred-request"),
         ),
         "Subsystem",
     ),

@@ -78,7 +78,8 @@ class LogCopy:
             text = None if name in _SAYS_NOTHING else _without(typed, entry, name, fields)
             if text is not None:
                 text = without_credentials(self._text(fields, text), fields, self._known)
-                text = masked(text, self._known, needles, self._names, technical=name in _TECHNICAL)
+                paths = [fields.get(field) for field in _PATHS]
+                text = masked(text, self._known, needles, self._names, paths, technical=name in _TECHNICAL)
             if text is None or texts.parse(_server(entry), text)[0] != name:
                 continue
             self.kept += 1
@@ -94,14 +95,12 @@ class LogCopy:
         return (known or secrets.mask(_FIRST_TYPED + number)).decode()
 
     def _text(self, fields: Mapping[str, Value], text: str) -> str:
-        """The text without arguments of commands, with pseudonyms for its paths and its user."""
+        """The text without arguments of commands; its user is known from here on."""
         text = without_arguments(text, fields.get("command"))
-        if self._names is None:
-            return text
         user = fields.get("user")
-        if isinstance(user, str) and user not in self._invalid:
+        if self._names is not None and isinstance(user, str) and user not in self._invalid:
             self._names.learn("user", user.encode())
-        return with_paths(text, [fields.get(field) for field in _PATHS], self._names)
+        return text
 
     def _framed(self, entry: Entry, text: str) -> bytes:
         """The line as syslog writes it, so far as the original has the parts."""
@@ -123,14 +122,6 @@ def without_arguments(text: str, command: Value | None) -> str:
     return text.replace(command, f"{word} {_HIDDEN_WORDS}" if word else _HIDDEN_WORDS, 1)
 
 
-def with_paths(text: str, paths: Iterable[Value | None], names: Pseudonyms) -> str:
-    """The text with pseudonyms for paths in it."""
-    for path in paths:
-        if isinstance(path, str) and path:
-            text = text.replace(path, names.path(path.encode()).decode("utf-8", "replace"), 1)
-    return text
-
-
 def without_credentials(text: str, fields: Mapping[str, Value], known: Secrets) -> str:
     """The text without credentials in those of its parts that anybody may write; the rest is the program's own."""
     for field in _FREE:
@@ -142,15 +133,43 @@ def without_credentials(text: str, fields: Mapping[str, Value], known: Secrets) 
 
 
 def masked(
-    text: str, known: Secrets, needles: secrets.SecretSearcher, names: Pseudonyms | None, *, technical: bool
+    text: str,
+    known: Secrets,
+    needles: secrets.SecretSearcher,
+    names: Pseudonyms | None,
+    paths: Iterable[Value | None] = (),
+    *,
+    technical: bool,
 ) -> str:
-    """A text without secrets, and with pseudonyms; of a technical one's words only known names get them."""
+    """A text without secrets, and with pseudonyms.
+
+    Args:
+        text: the text.
+        known: the secrets, with their masks.
+        needles: searches for them.
+        names: the pseudonyms, or None if names are kept.
+        paths: the paths in it, in order.
+        technical: whether its words are no names but algorithms and versions.
+    """
     data = text.encode("utf-8", "surrogateescape")
     data = needles.replace(data, known.mask, numbers=False)
     if names is not None:
         data = _FINGERPRINT.sub(lambda found: _with_pseudonym(found, names), data)
-        data = names.same_length(data) if technical else names.words(data)
+        data = names.same_length(data) if technical else _with_names(data, paths, names)
     return data.decode("utf-8", "replace")
+
+
+def _with_names(data: bytes, paths: Iterable[Value | None], names: Pseudonyms) -> bytes:
+    """A text with pseudonyms: its paths by their parts, all else by its words. None is given twice."""
+    out = []
+    for path in paths:
+        before, found, after = (
+            data.partition(str(path).encode("utf-8", "surrogateescape")) if path else (data, b"", b"")
+        )
+        if found:
+            out += [names.words(before), names.path(found)]
+            data = after
+    return b"".join((*out, names.words(data)))
 
 
 def _with_pseudonym(found: "re.Match[bytes]", names: Pseudonyms) -> bytes:
