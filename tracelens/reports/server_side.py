@@ -33,6 +33,7 @@ class Row(NamedTuple):
 def base(name: str) -> str:
     """The name of a log without its folder or archive."""
     own = name.replace("\\", "/").rpartition("!")[2].rpartition("/")[2] or name
+    own = own if own.isprintable() else "".join(c if c.isprintable() else "?" for c in own)
     return own if len(own) <= _NAME else f"{own[: _NAME - 3]}..."
 
 
