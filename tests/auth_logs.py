@@ -20,6 +20,7 @@ _LISTENS = re.compile(r"Server listening on |Received signal \d+; terminating|Re
 _NUMBER = re.compile(r"(?<=\bpid )\d+|(?<=Forked child )\d+|(?<=privsep child )\d+")
 _OF_CLIENTS = re.compile(r"drop connection |error: beginning MaxStartups")
 _ON = re.compile(r"(?<= on )(\[?)127\.0\.0\.1(\]?:| port )\d+")
+_USER = re.compile(r"\b(?:devi|dewi|vera|nils|zora|lena|olaf|rolf|gina|hugo|nobody-here)\b")
 _KEY = re.compile(r"SHA256:[\w+/]{43}")
 _NAMES = (
     *("anke", "bodo", "carla", "dario", "elif", "farid", "greta", "hana", "igor", "jana", "karim", "leon", "mona"),
@@ -60,7 +61,7 @@ def moved(lines: Sequence[Line], seconds: float, other: random.Random | None = N
     def text(line: Line) -> str:
         said = _ON.sub(rf"\g<1>{SERVER}\g<2>22", line.text).replace("127.0.0.1", address)
         if name:
-            said = re.sub(r"\bdevi\b", name, said)
+            said = _USER.sub(name, said)
             said = _KEY.sub(lambda key: "SHA256:" + _other_key(key[0], mark), said)
         return said
 

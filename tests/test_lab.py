@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests import both_sides
 from tests.lab import check, premises
 from tests.lab.__main__ import Pair, choose, lacks, run
 from tests.lab.programs.scenario import ProgramScenario
@@ -54,3 +55,12 @@ def test_diagnosis(pair: Pair, verdicts: dict[str, check.Verdict | str]) -> None
     assert isinstance(verdict, check.Verdict), verdict
     lines = "\n".join(check.telling(verdict.trace))
     assert verdict.right, f"allowed {verdict.allowed}, got {verdict.got}\n{lines}"
+
+
+def test_server_logs(verdicts: dict[str, check.Verdict | str]) -> None:
+    """With the server's log beside it, no trace is diagnosed worse than without."""
+    folder = next((one.trace.parent for one in verdicts.values() if isinstance(one, check.Verdict)), None)
+    if folder is None:
+        pytest.skip("no trace was asked for")
+    results = list(both_sides.own(both_sides.traces(folder)))
+    assert [one.trace.path.name for one in results if one.right_alone and not one.right] == []

@@ -12,7 +12,7 @@ from tracelens import analysis, inputs, secrets
 from tracelens.analysis import clients, program_words
 from tracelens.cli.app import app
 from tracelens.errors import NotATrace
-from tracelens.logs import curl, programs, ssh_verbose
+from tracelens.logs import client_texts, curl, programs, ssh_verbose
 from tracelens.reports import text
 
 HERE = Path(__file__).parent
@@ -200,6 +200,54 @@ def test_an_old_ssh_is_read(tmp_path: Path) -> None:
     assert session.offers.server is not None
     assert session.offers.server["mac_sc"] == ("hmac-md5",)
     assert session.algorithms["mac_cs"] == "hmac-md5"
+
+
+# By the formats of OpenSSH 7.4's source.
+SSH_7_4 = """\
+OpenSSH_7.4p1, OpenSSL 1.0.2k-fips  26 Jan 2017
+debug1: Connecting to depot.example [192.0.2.1] port 22.
+debug1: Connection established.
+debug1: Local version string SSH-2.0-OpenSSH_7.4
+debug1: Remote protocol version 2.0, remote software version OpenSSH_7.4
+debug1: Authenticating to depot.example:22 as 'devi'
+debug1: SSH2_MSG_KEXINIT sent
+debug1: SSH2_MSG_KEXINIT received
+debug1: kex: algorithm: curve25519-sha256
+debug1: kex: host key algorithm: ecdsa-sha2-nistp256
+debug1: kex: server->client cipher: chacha20-poly1305@openssh.com MAC: <implicit> compression: none
+debug1: kex: client->server cipher: chacha20-poly1305@openssh.com MAC: <implicit> compression: none
+debug1: Server host key: ecdsa-sha2-nistp256 SHA256:r3OtKVzM59mucmYUfUGYe9PEIpyzTX0fyPYHPLGt5TI
+debug1: SSH2_MSG_NEWKEYS received
+debug1: SSH2_MSG_SERVICE_ACCEPT received
+debug1: Authentications that can continue: publickey,password
+debug1: Next authentication method: publickey
+debug1: Offering RSA public key: /home/devi/.ssh/id_rsa
+debug2: we sent a publickey packet, wait for reply
+debug1: Server accepts key: pkalg rsa-sha2-512 blen 279
+debug2: input_userauth_pk_ok: fp SHA256:VymEllk4cOCkfYQ/ekQ47TaKyspomqg2uL8FZ8batTo
+debug3: sign_and_send_pubkey: RSA SHA256:VymEllk4cOCkfYQ/ekQ47TaKyspomqg2uL8FZ8batTo
+debug1: Authentication succeeded (publickey).
+Authenticated to depot.example ([192.0.2.1]:22).
+debug1: Sending subsystem: sftp
+debug1: Exit status 0
+"""
+
+
+def test_the_ssh_of_centos_7_is_read(tmp_path: Path) -> None:
+    session = session_of(written(tmp_path, SSH_7_4))
+    assert session.verdict == "healthy"
+    (login,) = [attempt for attempt in session.auth if attempt.outcome == "accepted"]
+    assert (login.algorithm, login.fingerprint) == (
+        "rsa-sha2-512",
+        "SHA256:VymEllk4cOCkfYQ/ekQ47TaKyspomqg2uL8FZ8batTo",
+    )
+
+
+def test_a_missing_mac_is_named(tmp_path: Path) -> None:
+    lines = (DATA / "ssh-cipher-bad.txt").read_text(encoding="utf-8").splitlines()
+    last = "Unable to negotiate with 192.0.2.1 port 22: no matching MAC found. Their offer: hmac-sha2-512"
+    brief = [line for line in lines[:-1] if not line.startswith("debug2")]
+    assert session_of(written(tmp_path, "\n".join([*brief, last]))).root_cause == "kex-no-common-algorithm"
 
 
 def test_a_new_curl_is_read(tmp_path: Path) -> None:
@@ -407,6 +455,47 @@ def test_a_password_in_a_program_s_words_is_masked() -> None:
 @given(st.text(max_size=300))
 def test_any_line_of_a_program_is_read(line: str) -> None:
     assert isinstance(programs.read(1, line), list)
+
+
+# A text -> its event, by the formats of the sources, where no recording has it.
+TEXTS = {
+    "ssh_verbose": {
+        "kex: algorithm: (no match)": "noted",
+        "ssh_exchange_identification: read: Connection reset by peer": "banner_failed",
+        "Unable to negotiate with UNKNOWN port 65535: no matching MAC found. Their offer: a,b": "no_common",
+        "no matching cipher found: client a,b server c,d": "no_common",
+        "No ED25519 host key is known for [a]:22 and you have requested strict checking.": "host_key_unknown",
+        "ssh_dispatch_run_fatal: Connection to ::1 port 22: message authentication code incorrect": "protocol_failed",
+        'Load key "/home/devi/.ssh/id_rsa": error in libcrypto': "key_unreadable",
+        'Authenticated to a (via proxy) using "publickey".': "authenticated",
+        "channel 0: open failed: administratively prohibited: open failed": "channel_refused",
+        "Received disconnect from 192.0.2.1: 2: Too many authentication failures for devi": "disconnected",
+        "Connection closed by UNKNOWN": "lost",
+        "Connection to a closed by remote host.": "lost",
+        "Connection to 192.0.2.1 port 22 timed out": "timed_out",
+        "client_loop: send disconnect: Broken pipe": "lost",
+        "Timeout, server a not responding.": "timed_out",
+        "Permission denied (publickey).": "denied",
+    },
+    "curl_verbose": {
+        "Trying [::1]:22...": "trying",
+        "connect to 192.0.2.1 port 22 from 192.0.2.7 port 5 failed: Connection refused": "connect_failed",
+        "Failed to connect to a port 22: Connection refused": "connect_failed",
+        "closing connection #0": "closing",
+        "shutting down connection #0": "closing",
+        "Connection timed out after 3001 milliseconds": "connect_timed_out",
+        "SSH: host check 2, key: <none>": "host_key_checked",
+        'rename "/x" to "/y" failed: Permission denied': "command_failed",
+        'Attempt to set SFTP stats for "/x" failed: Permission denied': "setstat_failed",
+        "SSH peer certificate or SSH remote key was not OK": "host_key_refused",
+        "Login denied": "denied",
+    },
+}
+
+
+@pytest.mark.parametrize(("grammar", "line"), [(grammar, line) for grammar, texts in TEXTS.items() for line in texts])
+def test_a_text_of_the_source_is_known(grammar: str, line: str) -> None:
+    assert client_texts.parse(grammar, line)[0] == TEXTS[grammar][line]
 
 
 @settings(derandomize=True, max_examples=60, deadline=None)

@@ -43,13 +43,15 @@ def proftpd() -> Path:
 
 @dataclass(frozen=True)
 class Proftpd:
-    """ProFTPD with mod_sftp; `config` are lines more."""
+    """ProFTPD with mod_sftp; `config` are lines more. `quota`: the bytes that the lab's user may upload."""
 
     config: tuple[str, ...] = ()
+    quota: int = 0
 
     @property
     def title(self) -> str:
-        return f"ProFTPD mod_sftp ({' '.join(', '.join(self.config).split())})" if self.config else "ProFTPD mod_sftp"
+        told = [*self.config, *([f"quota {self.quota}"] if self.quota else [])]
+        return f"ProFTPD mod_sftp ({' '.join(', '.join(told).split())})" if told else "ProFTPD mod_sftp"
 
     @contextmanager
     def start(self, site: Site) -> Iterator[Running]:
@@ -77,6 +79,7 @@ class Proftpd:
             f"SFTPHostKey {site.keys / 'host_ed25519'}",
             f"SFTPAuthorizedUserKeys file:{site.keys / 'authorized_rfc4716'}",
             *self.config,
+            *(_quota(unpacked, folder, self.quota) if self.quota else ()),
         ]
         known = site.keys / "authorized_rfc4716"
         if not known.exists():
@@ -88,7 +91,30 @@ class Proftpd:
         libraries = ":".join(str(path) for path in unpacked.glob("usr/lib/*-linux-gnu"))
         with (folder / "out").open("wb") as out, site.running(command, out, LD_LIBRARY_PATH=libraries):
             wait_until(lambda: listens(port), f"ProFTPD (log: {log})", 30)
-            yield Running(port, logs=(folder / "sftp.log", log))
+            yield Running(port, logs=(folder / "sftp.log", log, folder / "quota.log"))
+
+
+def _quota(unpacked: Path, folder: Path, size: int) -> list[str]:
+    """The lines of a configuration in which the lab's user may upload so many bytes."""
+    ftpquota = [unpacked / "usr/sbin/ftpquota"]
+    for kind in ("limit", "tally"):
+        subprocess.run(
+            [*ftpquota, "--create-table", f"--type={kind}", f"--table-path={folder / kind}"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+    limit = ("--name=devi", "--quota-type=user", "--limit-type=soft", f"--bytes-upload={size}", "--units=byte")
+    subprocess.run(
+        [*ftpquota, "--add-record", "--type=limit", f"--table-path={folder / 'limit'}", *limit],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return [
+        "LoadModule mod_quotatab.c",
+        "LoadModule mod_quotatab_file.c",
+        "QuotaEngine on",
+        f"QuotaLimitTable file:{folder / 'limit'}",
+        f"QuotaTallyTable file:{folder / 'tally'}",
+        f"QuotaLog {folder / 'quota.log'}",
+    ]
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,8 @@ def _record(scenario: Scenario, version: str, site: Site, folder: Path) -> Recor
             raise ClientDiedError(f"{trace.name}: no end after {LIMIT} seconds") from late
     if done.returncode:
         raise ClientDiedError(f"{trace.name}: exit {done.returncode}: {done.stderr[-600:]}")
-    trace.touch()
+    if not trace.exists():  # its time is that of its last record
+        trace.touch()
     logs = server_logs.keep(trace, running)
     return Recording(scenario, version, trace, json.loads(done.stdout), sessions, logs)
 

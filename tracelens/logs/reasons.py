@@ -9,6 +9,7 @@ the log does not say (OpenSSH 5.3 to 10.x):
   MaxAuthTries (the third). A key that was found is logged at DEBUG1 (`matching key found`); one that was not, nowhere.
 - `Failed keyboard-interactive/pam` follows the same rule; `error: PAM: Authentication failure for` comes at INFO.
 - `Partial publickey` is logged at VERBOSE (since 6.2). A connection that ends with it lacks a method.
+- A connection without an end before its login was ended by LoginGraceTime, which some releases do not log.
 - sftp-server logs a status that is no success at INFO (`sent status No such file`), and the request that it answers in
   the line before; a `stat` or `realpath` only at VERBOSE.
 """
@@ -191,6 +192,8 @@ def _implied(connection: Connection, proofs: Mapping[str, list[Event]]) -> dict[
             continue
         if id == "server-password-wrong" or not _OF_KEY & proofs.keys():
             found.setdefault(id, []).append(event)
+    if not connection.ended and not proofs and connection.all("connected"):
+        found["server-login-unfinished"] = connection.events[-1:]
     partial = connection.all("attempt_partial")
     if partial and not _OF_ACCOUNT & proofs.keys():
         found["server-method-missing"] = partial

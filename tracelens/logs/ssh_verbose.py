@@ -75,10 +75,15 @@ def events(blocks: Iterable[bytes]) -> Iterator[Event]:
             yield Event(number, None, level, name, fields, text)
 
 
-def key(text: str) -> tuple[str, str]:
-    """A key's algorithm and fingerprint in the text that names the key, each empty where the text lacks it."""
+def key(text: str, kind: str = "") -> tuple[str, str]:
+    """A key's algorithm and fingerprint, each empty where nothing names it.
+
+    Args:
+        text: names the key: its file, its type, its fingerprint.
+        kind: the type where the text does not name it.
+    """
     found = _KEY.search(text)
     if found is None:
-        return "", ""
-    kind = (found[1] or "").removesuffix("-CERT")
+        return _TYPES.get(kind, kind), ""
+    kind = (found[1] or kind).removesuffix("-CERT")
     return _TYPES.get(kind, kind), found[2]

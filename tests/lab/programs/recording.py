@@ -98,7 +98,8 @@ def record(scenario: ProgramScenario, version: str, site: Site, folder: Path) ->
                 time.sleep(0.1)
         if scenario.at_once:
             ended = [one.end() for one in begun]
-    trace.touch()
+    if not trace.exists():  # its time is that of its last record
+        trace.touch()
     return ProgramRecording(scenario, version, trace, ended, server_logs.keep(trace, running.values()))
 
 

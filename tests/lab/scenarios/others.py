@@ -72,6 +72,16 @@ SCENARIOS = (
     scenario("proftpd-second-ok", BOTH, HANDSHAKE, ASK, trying(key("rsa")), PASSWORD, step("sftp"), LS, expect="none"),
     scenario("proftpd-no-file", Proftpd(), *SFTP, step("get", path=f"{HOME}/nothing.csv"), expect="sftp-no-such-file"),
     scenario(
+        "proftpd-quota",
+        Proftpd(quota=50_000),
+        *SFTP,
+        step("put", path=f"{HOME}/outbox/{{tag}}-q.csv", size=90_000),
+        step("put", path=f"{HOME}/outbox/{{tag}}-r.csv"),
+        expect="sftp-operation-failed",
+        reason="server-quota",
+        versions=("1.11.1",),
+    ),
+    scenario(
         "proftpd-denied",
         Proftpd(),
         *SFTP,

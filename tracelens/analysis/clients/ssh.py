@@ -16,6 +16,7 @@ _KINDS = {
     "cipher": ("cipher_cs", "cipher_sc"),
     "mac": ("mac_cs", "mac_sc"),
     "compression method": ("comp_cs", "comp_sc"),
+    "comp": ("comp_cs", "comp_sc"),
 }
 # The lists of a KEXINIT in their order on the wire.
 _LISTS = ("kex", "hostkey", "cipher_cs", "cipher_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc", "lang_cs", "lang_sc")
@@ -156,10 +157,14 @@ class _SshRun:
             self._ask(event.line)
 
     def key_offered(self, event: Event) -> None:
-        self.method, self.key, self.algorithm = "publickey", key(_text(event, "key")), ""
+        self.method, self.key, self.algorithm = "publickey", key(*_texts(event, "key", "key_type")), ""
         self._ask(event.line)
 
+    def key_fingerprint(self, event: Event) -> None:
+        self.key = (self.key[0], key(_text(event, "key"))[1])
+
     def key_accepted(self, event: Event) -> None:
+        self.algorithm = _text(event, "algorithm") or self.algorithm
         self.told.message(event.line, "server", 60 if self.method == "publickey" else 52, algorithm=self._algorithm())
         self.signs, self.asked = True, False
 
@@ -280,6 +285,10 @@ def _text(event: Event, field: str) -> str:
     return str(event.fields.get(field, ""))
 
 
+def _texts(event: Event, *fields: str) -> tuple[str, ...]:
+    return tuple(_text(event, field) for field in fields)
+
+
 def _names(event: Event) -> tuple[str, ...]:
     names = event.fields.get("names", ())
     return names if isinstance(names, tuple) else ()
@@ -306,6 +315,7 @@ _STEPS: dict[str, Callable[[_SshRun, Event], None]] = {
     "method_asked": _SshRun.method_asked,
     "key_offered": _SshRun.key_offered,
     "key_accepted": _SshRun.key_accepted,
+    "key_fingerprint": _SshRun.key_fingerprint,
     "key_signed": _SshRun.key_signed,
     "passphrase_wrong": _SshRun.passphrase_wrong,
     "partial": _SshRun.partial_success,
