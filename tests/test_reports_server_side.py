@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -260,7 +261,7 @@ class TestChart:
         drawn = chart.sequence(by_seconds.sessions[0], 48)
         assert drawn is not None
         ends = [(row.y, row.y + row.height) for row in drawn.rows]
-        assert all(end <= begin for (_, end), (begin, _) in zip(ends, ends[1:], strict=False))
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(ends))
         assert ends[-1][1] <= drawn.height
 
     def test_many_lines_are_bounded_and_those_that_prove_are_kept(self, both: Analysis) -> None:
