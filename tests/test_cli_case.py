@@ -84,8 +84,11 @@ def test_logs_of_clients_are_sessions_after_the_traces(folder: Path) -> None:
     made = document(folder)
     names = [Path(a["source"]["name"]).name for a in made["analyses"]]  # type: ignore[attr-defined]
     assert names == ["trace.txt", "a-curl.txt", "a-ssh.txt"]
-    done = run("report", folder)
-    assert b"## All sessions" in done.stdout
+    shown = run("report", folder).stdout.decode()
+    assert "# libssh2 trace report: trace.txt and 2 logs of clients" in shown
+    assert "## All sessions" in shown
+    todo = shown.partition("## Who must act in this case, and how")[2].partition("\n## ")[0]
+    assert todo.count(COMMAND) == 1
 
 
 def test_what_is_of_no_use_is_listed(folder: Path, tmp_path: Path) -> None:

@@ -2,17 +2,21 @@
 
 import json
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from support import SAMPLES, analyze_file
+from support import SAMPLES, analyze_file, run
 from support.pages import OPTIONS, Page
 
 from tracelens.analysis import Analysis, Session, server_side
 from tracelens.analysis.document import Clock, LogQuote, ServerReason, ServerSide
-from tracelens.inputs import find
+from tracelens.analysis.time_of_day import clocks
+from tracelens.export import Timeline
+from tracelens.export.columns import TABLES
+from tracelens.inputs import Source, find
 from tracelens.reports import chart, ecs, formats, junit, render, sarif, server_lines, text
 from tracelens.reports import server_side as words
 from tracelens.rules.base import Advice
@@ -52,6 +56,13 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 @pytest.fixture(scope="module")
 def by_seconds(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
     return joined(tmp_path_factory.mktemp("logs"), SYSLOG)
+
+
+def find_one(path: Path) -> Iterator[Source]:
+    """The source of a file, while it is open."""
+    for found in find([str(path)]):
+        assert isinstance(found, Source)
+        yield found
 
 
 def flat(shown: str) -> str:
@@ -165,6 +176,50 @@ class TestTimes:
         assert words.times(wrong.sessions[0]) == ""
         assert "@timestamp" not in json.loads(ecs.render([wrong], OPTIONS))
         text.render(wrong, 1)
+
+
+class TestTables:
+    @pytest.fixture
+    def log(self, tmp_path: Path) -> Path:
+        path = tmp_path / "auth.log"
+        path.write_text(EXACT)
+        return path
+
+    @pytest.mark.parametrize("table", sorted(TABLES))
+    def test_the_time_of_day_is_a_further_column(self, table: str, both: Analysis) -> None:
+        def rows(known: dict[int, Clock] | None) -> tuple[list[str], list[list[object]]]:
+            (frame,) = [f for origin in find_one(TRACE) for f in Timeline(origin, table, clocks=known).frames]
+            return list(frame.columns), frame.astype(object).where(frame.notna(), None).values.tolist()
+
+        alone, with_log = rows(None), rows(clocks(both))
+        assert alone[0] == list(TABLES[table])
+        if table in ("records", "findings"):
+            assert with_log == alone
+            return
+        assert with_log[0] == [*alone[0], "wall_time"]
+        assert [row[:-1] for row in with_log[1]] == alone[1]
+        times = [str(row[-1]) for row in with_log[1] if row[-1]]
+        assert all(re.fullmatch(r"2026-11-28 08:15:01\.\d{3}\+01:00", time) for time in times)
+        assert times == sorted(times)
+        assert times or table == "operations"
+
+    def test_on_the_command_line(self, log: Path) -> None:
+        done = run("timeline", TRACE, "-t", "attempts", "--server-log", log)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"2026-11-28 08:15:01." in done.stdout
+
+    def test_a_log_without_the_session_leaves_it_empty(self, log: Path) -> None:
+        log.write_text(OTHER)
+        done = run("timeline", TRACE, "-t", "attempts", "--server-log", log)
+        assert done.returncode == 0
+        assert b"no session is surely in the server's log" in done.stderr
+
+    def test_a_log_that_is_none(self, log: Path) -> None:
+        log.write_text("nothing\n")
+        assert run("timeline", TRACE, "-t", "attempts", "--server-log", log).returncode == 2
+
+    def test_standard_input_is_refused(self, log: Path) -> None:
+        assert run("timeline", "-", "--server-log", log).returncode == 2
 
 
 class TestReports:
