@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 from support import HERE, PASSWORD, SAMPLES, run
+from support.pages import OPTIONS
 from test_reports_server_side import COMMAND, EXACT, OTHER, REASON
 
+from tracelens.analysis import to_document
+from tracelens.analysis.json_text import json_text
+from tracelens.cli.case import of_case
 from tracelens.inputs import Source, find
 from tracelens.logs import kinds
+from tracelens.reports import render
 
 CLIENTS, LOGS = HERE / "data" / "clients", HERE / "data" / "logs"
 CONFIG = "Port 22\nAllowUsers backup\nPasswordAuthentication yes\nSubsystem sftp internal-sftp\n"
@@ -30,10 +35,14 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def document(*inputs: object, status: int = 0) -> dict[str, object]:
-    done = run("report", *inputs, "-f", "json")
-    assert done.returncode == status, done.stderr
-    made: dict[str, object] = json.loads(done.stdout)
+def document(
+    *inputs: object, log: Path | None = None, config: Path | None = None, status: int = 0
+) -> dict[str, object]:
+    """The JSON of a case's report, made in this process."""
+    unusable: list[tuple[str, str]] = []
+    traces = of_case([str(path) for path in inputs], unusable, [str(log)] if log else None, config)
+    assert bool(unusable) == bool(status)
+    made: dict[str, object] = json.loads(json_text(to_document(traces, unusable)))
     return made
 
 
@@ -84,7 +93,7 @@ def test_logs_of_clients_are_sessions_after_the_traces(folder: Path) -> None:
     made = document(folder)
     names = [Path(a["source"]["name"]).name for a in made["analyses"]]  # type: ignore[attr-defined]
     assert names == ["trace.txt", "a-curl.txt", "a-ssh.txt"]
-    shown = run("report", folder).stdout.decode()
+    shown = render.markdown(of_case([str(folder)], [], None, None), OPTIONS)
     assert "# libssh2 trace report: trace.txt and 2 logs of clients" in shown
     assert "## All sessions" in shown
     todo = shown.partition("## Who must act in this case, and how")[2].partition("\n## ")[0]
@@ -149,7 +158,7 @@ def test_options_add_to_a_case(folder: Path, tmp_path: Path) -> None:
     log, config = tmp_path / "auth.log", tmp_path / "sshd_config"
     log.write_text(EXACT)
     config.write_text(CONFIG.replace("backup", "other"))
-    made = document(folder, "--server-log", log, "--server-config", config, status=2)
+    made = document(folder, log=log, config=config, status=2)
     assert only(made)["server"]["file"] == str(log)  # type: ignore[index]
     assert only(made)["server_config"][0]["value"] == "other"  # type: ignore[index]
     assert "--server-config" in made["unusable"][0]["reason"]  # type: ignore[index]
@@ -159,13 +168,13 @@ def test_secrets_of_the_trace_are_masked_in_the_log(folder: Path) -> None:
     secret = PASSWORD if isinstance(PASSWORD, str) else PASSWORD.decode()
     log = EXACT.replace("Received disconnect", f"Unable {secret} Received disconnect")
     (folder / "server" / "a.txt").write_text(log)
-    assert secret.encode() not in run("report", folder).stdout
+    assert secret not in json.dumps(document(folder))
 
 
 def test_a_trace_alone_is_as_ever(tmp_path: Path) -> None:
     shutil.copy(SAMPLES / "wrong-password.log", tmp_path)
-    alone = run("report", SAMPLES / "wrong-password.log").stdout
-    assert run("report", tmp_path).stdout.replace(str(tmp_path).encode(), str(SAMPLES).encode()) == alone
+    made = json.dumps(document(tmp_path))
+    assert made.replace(str(tmp_path), str(SAMPLES)) == json.dumps(document(SAMPLES / "wrong-password.log"))
 
 
 def heads() -> list[tuple[str, bytes, str | None]]:
