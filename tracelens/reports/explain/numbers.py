@@ -144,6 +144,7 @@ def _names(text: str) -> Iterator[Placed]:
 def _all_names() -> dict[str, tuple[str, int]]:
     """Each name that is written as a constant: whose it is, and its number."""
     found = {name: known for name, known in tables.names().items() if known[0] in tables.OWNERS}
+    found |= {status.name: ("sftp", status.number) for status in codes.SFTP_STATUSES.values()}
     found |= {
         status.name.replace("SSH", "LIBSSH2", 1): ("sftp", status.number) for status in codes.SFTP_STATUSES.values()
     }
@@ -177,8 +178,8 @@ def _words(text: str, programs: tuple[Program, ...]) -> Iterator[Placed]:
             if whose == "curl-text" and (at := text.find(words)) >= 0:
                 yield (at, at + len(words)), Number("curl", value, words)
     for words, (whose, value) in tables.names().items():
-        if whose == "errno-text" and (at := text.find(words)) >= 0:
-            yield (at, at + len(words)), Number("errno", value, words)
+        if whose in ("errno-text", "knownhost-text") and (at := text.find(words)) >= 0:
+            yield (at, at + len(words)), Number(whose.removesuffix("-text"), value, words)
 
 
 def _unsigned(text: str) -> Iterator[Placed]:
