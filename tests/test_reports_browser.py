@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support import CASES, HERE, SAMPLES, analyze_file, analyze_text
 from support.pages import HOSTILE, OPTIONS
+from test_reports_server_side import EXACT, OTHER, joined
 
 from tracelens.reports import render
 
@@ -42,11 +43,12 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
-    made = {name: folder / f"{name}.html" for name in [*TRACES, "hostile", "many"]}
+    made = {name: folder / f"{name}.html" for name in [*TRACES, "hostile", "both", "many"]}
     for name, path in TRACES.items():
         made[name].write_text(render.html([analyze_file(path)], OPTIONS), encoding="utf-8")
     made["hostile"].write_text(render.html([analyze_text(HOSTILE)], OPTIONS), encoding="utf-8")
     documents = [analyze_file(path) for path in sorted(SAMPLES.iterdir())]
+    made["both"].write_text(render.html([joined(folder, OTHER + EXACT)], OPTIONS), encoding="utf-8")
     made["many"].write_text(render.html(documents, OPTIONS), encoding="utf-8")
     return made
 
@@ -71,7 +73,7 @@ class Visit:
         self.context.close()
 
 
-@pytest.mark.parametrize("name", [*TRACES, "hostile", "many"])
+@pytest.mark.parametrize("name", [*TRACES, "hostile", "both", "many"])
 def test_opens_from_disk_asks_for_nothing_and_says_nothing(browser: Any, pages: dict[str, Path], name: str) -> None:
     for width in WIDTHS:
         with Visit(browser, pages[name], viewport={"width": width, "height": 900}) as visit:
@@ -126,6 +128,23 @@ def test_everything_is_there_without_a_script(browser: Any, pages: dict[str, Pat
         assert visit.page.locator("svg .failing").first.is_visible()
 
 
+def test_texts_of_the_chart_stand_beside_each_other(browser: Any, pages: dict[str, Path]) -> None:
+    with Visit(browser, pages["both"], viewport={"width": 1280, "height": 900}) as visit:
+        boxes = visit.page.evaluate(
+            "[...document.querySelectorAll('svg.both text')].map(e => e.getBBox())"
+            ".map(b => [b.x, b.y, b.width, b.height])"
+        )
+        wide = visit.page.evaluate("document.querySelector('svg.both').viewBox.baseVal.width")
+        assert all(x >= 0 and x + width <= wide for x, _, width, _ in boxes)
+        crossing = [
+            (a, b)
+            for n, a in enumerate(boxes)
+            for b in boxes[n + 1 :]
+            if a[0] + 1 < b[0] + b[2] and b[0] + 1 < a[0] + a[2] and a[1] + 4 < b[1] + b[3] and b[1] + 4 < a[1] + a[3]
+        ]
+        assert crossing == []
+
+
 def test_works_by_keyboard(browser: Any, pages: dict[str, Path]) -> None:
     with Visit(browser, pages["many"]) as visit:
         visit.page.keyboard.press("Tab")
@@ -134,7 +153,7 @@ def test_works_by_keyboard(browser: Any, pages: dict[str, Path]) -> None:
         assert visit.page.evaluate("location.hash") == "#main"
 
 
-@pytest.mark.parametrize("name", ["kex", "two", "many"])
+@pytest.mark.parametrize("name", ["kex", "two", "both", "many"])
 def test_prints_to_a4_whole(browser: Any, pages: dict[str, Path], tmp_path: Path, name: str) -> None:
     with Visit(browser, pages[name]) as visit:
         visit.page.emulate_media(media="print")
@@ -152,7 +171,7 @@ def test_prints_to_a4_whole(browser: Any, pages: dict[str, Path], tmp_path: Path
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", ["kex", "login", "many", "hostile"])
+@pytest.mark.parametrize("name", ["kex", "login", "both", "many", "hostile"])
 def test_axe_finds_no_fault(browser: Any, pages: dict[str, Path], name: str, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     for width in WIDTHS:

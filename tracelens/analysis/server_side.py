@@ -91,17 +91,21 @@ def _written(analysis: Analysis, modified: float | None) -> float | None:
 
 def _read(source: inputs.Source, sessions: Sequence[tuple[Session, float | None]]) -> Read:
     candidates = [Candidates(session, when) for session, when in sessions]
-    damage = None
-    entries = framing.entries(inputs.read_text(source.chunks()).blocks)
-    found = connections.connections(entries)
-    try:
-        for connection in found:
-            for candidate in candidates:
-                candidate.offer(connection)
-    except UnreadableInput as error:
-        damage = error.reason
+    damage: list[str] = []
+    found = connections.connections(framing.entries(_readable(source, damage)))
+    for connection in found:
+        for candidate in candidates:
+            candidate.offer(connection)
     counts = (found.lines, found.count, found.unknown, found.unassigned)
-    return Read(LogFile(source.name, tuple(found.servers), *counts, damage), candidates)
+    return Read(LogFile(source.name, tuple(found.servers), *counts, "".join(damage) or None), candidates)
+
+
+def _readable(source: inputs.Source, damage: list[str]) -> Iterator[bytes]:
+    """The text of a log; at damage it ends, so that the connections that are open then are not lost."""
+    try:
+        yield from inputs.read_text(source.chunks()).blocks
+    except UnreadableInput as error:
+        damage.append(error.reason)
 
 
 class _Side:

@@ -33,7 +33,12 @@ ReportFormat = StrEnum("ReportFormat", "html md json")
 
 def report(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Traces as analyze takes them, or the folder of one scan.")
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Traces as analyze takes them; a case: a folder, an archive or files with traces and with the "
+            "server's logs, sshd_config, ssh -v and curl -v of the same failure; or the folder of one scan.",
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", help="Write to this file; its ending names the format: html, md, json.")
@@ -51,7 +56,11 @@ def report(
     server_log: ServerLog = None,
     brief: Annotated[bool, typer.Option("--brief", help="Markdown of at most a page.")] = False,
 ) -> None:
-    """Write a report that the vendor's support or the other side's admin can act on, safe to send."""
+    """Write a report that the vendor's support or the other side's admin can act on, safe to send.
+
+    The files of a case are known by their content. What could not be used is listed in the report, and the exit status
+    is 2.
+    """
     from tracelens.export.formats import refuse_inputs
     from tracelens.reports import formats
 

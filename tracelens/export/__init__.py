@@ -4,14 +4,16 @@ A column name means one thing in every table and has one type, listed in `column
 frames, so that the one with a row for each record is never in memory as a whole.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracelens import analysis, inputs
+from tracelens.analysis.document import Clock
+from tracelens.analysis.time_of_day import by_server
 from tracelens.errors import NotATrace, UnreadableInput
 from tracelens.export import documents, packets, records, requests
-from tracelens.export.columns import COLUMNS, TABLES, Row
+from tracelens.export.columns import COLUMNS, TABLES, TIMES, Row, with_wall_time
 from tracelens.reader import Reader, Streams
 
 if TYPE_CHECKING:
@@ -31,19 +33,30 @@ class Timeline:
         origin: the input.
         table: a name in `TABLES`.
         show_secrets: whether the table holds what is masked otherwise.
+        clocks: the clocks of the server's log by the numbers of the sessions, for a column with the time of day.
 
     `frames` gives it in frames of at most `ROWS` rows, at least one, which may be empty; it raises NotATrace where no
     libssh2 record is in the input. `damage` says, when the frames have been taken, why the input ended early.
     """
 
-    def __init__(self, origin: inputs.Source, table: str, *, show_secrets: bool = False) -> None:
+    def __init__(
+        self,
+        origin: inputs.Source,
+        table: str,
+        *,
+        show_secrets: bool = False,
+        clocks: Mapping[int, Clock] | None = None,
+    ) -> None:
         self.damage: str | None = None
         self._show_secrets = show_secrets
         if table == "records":
             self.frames = self._records(origin)
         else:
             rows = (self._followed if table in _SEQUENCES else self._analyzed)(origin, table)
-            self.frames = framed(TABLES[table], rows)
+            names = TABLES[table]
+            if clocks is not None and (timed := with_wall_time(table)) != names:
+                names, rows = timed, _with_wall_time(names, rows, clocks)
+            self.frames = framed(names, rows)
 
     def _items(self, origin: inputs.Source, reader: Reader | Streams, items: Iterable[T]) -> Iterator[T]:
         """The reader's items; what damages the input is kept for later, unless nothing came before it."""
@@ -70,6 +83,14 @@ class Timeline:
         yield from records.records(
             self._items(origin, reader, reader.with_lines(records.BUT)), ROWS, self._show_secrets
         )
+
+
+def _with_wall_time(names: tuple[str, ...], rows: Iterable[Row], clocks: Mapping[int, Clock]) -> Iterator[Row]:
+    """The rows with their times of day at the end."""
+    session = names.index("session")
+    time = next(names.index(name) for name in TIMES if name in names)
+    for row in rows:
+        yield (*row, by_server(clocks.get(row[session]), row[time], fraction=True))
 
 
 def framed(columns: tuple[str, ...], values: Iterable[Row]) -> "Iterator[pd.DataFrame]":

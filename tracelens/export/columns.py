@@ -18,6 +18,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "line": ("Int64", "1-based line of the decompressed input where the row begins"),
     "last_line": ("Int64", "last line that belongs to the row; of a request, its answer's"),
     "time": ("Float64", "seconds on the trace's own clock; for a dump, the clock of the record before it"),
+    "wall_time": (
+        "string", "time of day of `time` or `started` by the server's clock; only with `--server-log`"
+    ),
     "delta": ("Float64", "seconds since the session's row before"),
     "started": ("Float64", "the trace's clock at the row's beginning, seconds"),
     "ended": ("Float64", "the trace's clock at the row's end, seconds; empty while it was not over"),
@@ -118,6 +121,17 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "findings": ("session", "id", "kind", "phase", "line", "count", "summary"),
 }  # fmt: skip
+
+
+# The column that is added at the end where the server's log is given, and those whose time of day it is.
+WALL_TIME, TIMES = "wall_time", ("time", "started")
+
+
+def with_wall_time(table: str) -> tuple[str, ...]:
+    """The columns of a table of a trace with the time of day; as they are where its rows have no session or no time."""
+    names = TABLES[table]
+    return (*names, WALL_TIME) if "session" in names and set(TIMES) & set(names) else names
+
 
 # The tables of a scan's folder.
 SCAN: dict[str, tuple[str, ...]] = {

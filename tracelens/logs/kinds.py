@@ -3,10 +3,11 @@
 from tracelens.inputs import read_text
 from tracelens.inputs.signs import has_record
 from tracelens.logs import connections, curl, framing, ssh_verbose, sshd_config
+from tracelens.logs.times import Times
 
 TRACE, SERVER_LOG, SSHD_CONFIG = "trace", "server log", "sshd_config"
 SSH, CURL = ssh_verbose.PROGRAM, curl.PROGRAM
-_LOOKED_AT = 400  # lines of a log
+_LOOKED_AT, _TIME = 400, 40  # lines of a log, and characters that a time is in
 
 
 def kind(head: bytes) -> str | None:
@@ -35,7 +36,7 @@ def kind(head: bytes) -> str | None:
 
 
 def is_log(head: bytes) -> bool:
-    """Whether most of the first lines are those of a system's log: a server's lines may come later."""
-    entries = [entry for entry, _ in zip(framing.entries(read_text([head]).blocks), range(_LOOKED_AT), strict=False)]
-    named = [entry for entry in entries if entry.stamp is not None and entry.program]
-    return len(named) * 2 > len(entries)
+    """Whether most of the first lines begin with a time, as in a system's log: a server's lines may come later."""
+    lines = b"".join(read_text([head]).blocks).decode("utf-8", "replace").splitlines()[:_LOOKED_AT]
+    times = Times()
+    return sum(times.stamp(line[:_TIME]) is not None for line in lines) * 2 > len(lines)

@@ -65,7 +65,8 @@ def content(analyses: Sequence[Analysis], options: Options, limits: Limits) -> d
         left -= len(chosen)
     index = [(trace, session) for trace in traces for session in trace.analysis.sessions]
     return {
-        "title": traces[0].name if len(traces) == 1 else f"{len(traces)} traces",
+        "title": _title(traces),
+        "todo": todo(analyses),
         "traces": traces,
         "many": len(traces) > 1 or len(index) > 1,
         "index": index,
@@ -73,6 +74,33 @@ def content(analyses: Sequence[Analysis], options: Options, limits: Limits) -> d
         "limits": limits,
         **about(options),
     }
+
+
+def _title(traces: Sequence[Part]) -> str:
+    """What a report is about; logs of clients beside traces are counted apart."""
+    beside = sum(bool(trace.analysis.source.kind) for trace in traces)
+    count = len(traces) - beside
+    if len(traces) == 1 or not count or not beside:
+        return traces[0].name if len(traces) == 1 else f"{len(traces)} traces"
+    what = traces[0].name if count == 1 else f"{count} traces"
+    return f"{what} and {'the log of a client' if beside == 1 else f'{beside} logs of clients'}"
+
+
+def todo(analyses: Sequence[Analysis]) -> dict[str, list[str]]:
+    """Who must act, and how, in all of a case: what several sessions ask for is said once; empty for another report.
+
+    A case is a report with a server's log or configuration in which several sessions failed.
+    """
+    failed = [(session, analysis) for analysis in analyses for session in analysis.sessions if session.failed]
+    known = any(analysis.server_logs for analysis in analyses) or any(s.server_config for s, _ in failed)
+    if not known or len(failed) < 2:
+        return {}
+    sides: dict[str, list[str]] = {}
+    for session, analysis in failed:
+        for who, steps in printable(actions(session, analysis)).items():
+            listed = sides.setdefault(who, [])
+            listed += [step for step in steps if step not in listed]
+    return sides
 
 
 def about(options: Options) -> dict[str, str]:

@@ -8,7 +8,8 @@ import json
 from collections.abc import Sequence
 
 from tracelens import __version__, rules
-from tracelens.analysis import Analysis, Session
+from tracelens.analysis import Analysis, Session, time_of_day
+from tracelens.analysis.time_of_day import in_utc
 from tracelens.reports import server_side
 from tracelens.reports.formats import Options
 from tracelens.reports.remote_commands import verdict_note
@@ -44,11 +45,11 @@ def _session(session: Session, analysis: Analysis) -> dict[str, object]:
         event |= {"code": root.id, "reason": first}
     if session.lasted is not None:
         event["duration"] = int(max(session.lasted, 0) * 1_000_000_000)
-    stamps = server_side.in_utc(session)
-    if stamps is not None:
-        event |= {"start": stamps[0], "end": stamps[1]}
+    clock = time_of_day.of_session(session)
+    moments = {"start": in_utc(clock, session.started), "end": in_utc(clock, session.ended)}
+    event |= {name: moment for name, moment in moments.items() if moment is not None}
     line: dict[str, object] = {
-        **({"@timestamp": stamps[0]} if stamps is not None else {}),
+        **({"@timestamp": event["start"]} if "start" in event else {}),
         "ecs": {"version": _VERSION},
         "event": event,
         "message": first or f"SSH session {session.verdict}{', but ' + note if note else ''}",

@@ -1,12 +1,12 @@
 """What the server's log says of a session, in words that all reports share."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from tracelens.analysis import Advice, Analysis, Quote, Session
-from tracelens.analysis.document import Clock, LogFile, LogQuote, ServerReason, ServerSide
+from tracelens.analysis.document import LogFile, LogQuote, ServerReason, ServerSide
 from tracelens.analysis.places import HasPlace, at
+from tracelens.analysis.time_of_day import by_server
 
 _SURE = {"certain": "certainly", "likely": "most likely", "possible": "possibly"}
 _OVER = {"cause": "failed", "unexplained": "failed"}
@@ -33,6 +33,7 @@ class Row(NamedTuple):
 def base(name: str) -> str:
     """The name of a log without its folder or archive."""
     own = name.replace("\\", "/").rpartition("!")[2].rpartition("/")[2] or name
+    own = own if own.isprintable() else "".join(c if c.isprintable() else "?" for c in own)
     return own if len(own) <= _NAME else f"{own[: _NAME - 3]}..."
 
 
@@ -44,41 +45,10 @@ def spot(part: HasPlace | LogQuote) -> str:
     return f"{name}, line {part.line}" if name else f"line {at(part)}"
 
 
-def time_of_day(clock: Clock | None, seconds: float | None) -> str | None:
-    """A moment of the trace by the server's clock, such as `2026-11-28 08:15:01+01:00`; None where that is unknown."""
-    if clock is None or seconds is None:
-        return None
-    from tracelens.logs.model import Stamp
-
-    moment = seconds + clock.offset
-    try:
-        return Stamp(moment, clock.zone, clock.has_year).at(moment)
-    except (OverflowError, ValueError):
-        return None
-
-
-def in_utc(session: Session) -> tuple[str, str] | None:
-    """When the session began and ended, in UTC; None where that is not sure, or the log lacks year or zone."""
-    side = session.server
-    clock = side.clock if side is not None and side.certainty != "possible" else None
-    if clock is None or clock.zone is None or not clock.has_year or session.started is None or session.ended is None:
-        return None
-    zero = datetime(1970, 1, 1, tzinfo=UTC)
-    try:
-        began, ended = (zero + timedelta(seconds=moment + clock.offset) for moment in (session.started, session.ended))
-    except OverflowError:
-        return None
-    return _iso(began), _iso(ended)
-
-
-def _iso(time: datetime) -> str:
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def times(session: Session) -> str:
     """When the session began and ended, by the server's clock; empty where that is unknown."""
     clock = session.server.clock if session.server is not None else None
-    began, ended = time_of_day(clock, session.started), time_of_day(clock, _end(session))
+    began, ended = by_server(clock, session.started), by_server(clock, _end(session))
     if clock is None or began is None or ended is None:
         return ""
     day, _, hour = ended.rpartition(" ")

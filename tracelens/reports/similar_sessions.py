@@ -15,7 +15,8 @@ def story(session: Session) -> tuple[object, ...]:
     errors = [_DIGITS.sub("0", e.text) for e in session.errors if e.fate in ("final", "undecided")]
     unexplained = session.unexplained and session.unexplained.text
     commands = [(c.command, c.exit_status, c.exit_signal) for c in session.commands if c.failed]
-    return (session.verdict, session.phase, *ends, unexplained, *errors, *findings, *commands)
+    reasons = [reason.id for reason in session.server.reasons] if session.server is not None else []
+    return (session.verdict, session.phase, *ends, unexplained, *errors, *findings, *commands, *reasons)
 
 
 def groups(sessions: Sequence[Session]) -> list[list[Session]]:
