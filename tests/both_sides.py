@@ -99,9 +99,6 @@ def joined(
     return [one.sessions for one in both]
 
 
-# -- each trace with its own log
-
-
 class Own(NamedTuple):
     """A trace with its log."""
 
@@ -185,10 +182,14 @@ class OwnTally:
         self._settled = len(able) - len(self.misses["open"])
 
     @property
+    def _share(self) -> float:
+        return self._settled / max(self._able, 1)
+
+    @property
     def holds(self) -> bool:
         """Whether the bars hold."""
         bad = self.misses["worse"] or self.misses["wrong"] or self.misses["another connection"]
-        return not bad and self._settled >= DECIDED * self._able
+        return not bad and (self._share >= DECIDED or not self._able)
 
     def print(self, title: str) -> None:
         found = sum(session.server is not None for one in self._results for session in one.sessions)
@@ -196,22 +197,18 @@ class OwnTally:
         strangers = Counter(certainty for one in self._results for certainty in one.strangers)
         alone = sum(one.trace.right(one.trace.alone.sessions) for one in self._results)
         both = sum(one.trace.right(one.sessions) for one in self._results)
-        share = self._settled / max(self._able, 1)
         print(f"{title}: {len(self._results)} traces with a log")
         print(
             f"  connection found for {found} of {sessions} sessions; {strangers.total()} of them taken for another one"
         )
         print(f"  right alone {alone}, with the log {both}, worse {len(self.misses['worse'])}")
         print(f"  fit another cause too: {len(self._open)}, of which the log has a line on {self._able}: "
-              f"decided {self._settled} ({share:.1%}), wrongly {len(self.misses['wrong'])}")  # fmt: skip
+              f"decided {self._settled} ({self._share:.1%}), wrongly {len(self.misses['wrong'])}")  # fmt: skip
 
     def print_misses(self) -> None:
         for kind, one in [(kind, one) for kind, some in self.misses.items() for one in some]:
             told = [(c, *said(s), s.no_server or "") for c, s in zip(causes(one.sessions), one.sessions, strict=True)]
             print(f"    {kind}: {one.trace.path.name}: {one.trace.cause}, {one.trace.reasons}: {told}"[:400])
-
-
-# -- the server's reason
 
 
 class ReasonTally:
