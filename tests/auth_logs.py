@@ -100,6 +100,24 @@ def mixed(connections: Iterable[Sequence[Line]], chance: random.Random) -> list[
     return out
 
 
+# -- a crowd
+
+Kinds = dict[str, list[list[Line]]]
+MIX = {"none": 0.6, "auth": 0.3, "other": 0.1}  # of the others: went well, refused at the login, all else
+_PAUSE = 3.6  # seconds between two connections, on average: a thousand an hour
+
+
+def crowd(kinds: Kinds, number: int, others: int) -> list[list[Line]]:
+    """Other people's connections, with their times."""
+    chance = random.Random(f"crowd {number}")
+    at, made = 1_795_000_000.0 + 90_000 * number, []
+    while len(made) < others:
+        at += chance.expovariate(1 / _PAUSE)
+        kind = chance.choices(list(MIX), list(MIX.values()))[0]
+        made.append(moved(chance.choice(kinds[kind]), at, chance))
+    return made
+
+
 # -- forms
 
 

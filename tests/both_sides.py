@@ -3,7 +3,6 @@
     python -m tests.both_sides FOLDER             # exit status 1 where a bar is missed
     python -m tests.both_sides FOLDER -v          # and each trace that is not as it should be
     python -m tests.both_sides FOLDER --part own  # one part: own, crowd, reasons
-    python -m tests.both_sides FOLDER --count 300 --others 1000
 
 FOLDER is what `python -m tests.lab --server-log LEVEL --out FOLDER` recorded. `own`: each trace with its own log, as
 recorded and as `sshd -E` writes it. `crowd`: its connection among others in one log, in several forms, and a log that
@@ -16,13 +15,13 @@ import random
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from tests import auth_logs
-from tests.auth_logs import FORMS, Line
+from tests.auth_logs import FORMS
 from tests.lab import truth
 from tests.lab.check import Verdict
 from tests.support import analyze_file
@@ -32,9 +31,9 @@ from tracelens.analysis.document import Analysis, Session
 from tracelens.logs import reasons
 
 DECIDED, FOUND = 0.9, 0.99  # bars
-_OF_SFTP_SERVER = {  # a process with a log of its own, which is not in that of `sshd -E`
+_OF_SFTP_SERVER = (  # a process with a log of its own, which is not in that of `sshd -E`
     *("server-path-missing", "server-path-permission", "server-no-space", "server-read-only", "server-home-missing"),
-}
+)
 
 
 class Trace(NamedTuple):
@@ -100,14 +99,12 @@ def joined(
     return [one.sessions for one in both]
 
 
-# -- each trace with its own log
-
-
 class Own(NamedTuple):
     """A trace with its log."""
 
     trace: Trace
     sessions: tuple[Session, ...]
+    is_whole: bool  # whether the log has all lines that were recorded
 
     @property
     def is_worse(self) -> bool:
@@ -134,7 +131,8 @@ class Own(NamedTuple):
     def strangers(self) -> list[str]:
         """The certainties of the sessions that were taken for another connection than theirs."""
         lines = self.trace.row["server_line"].split(";")
-        if truth.AT_ONCE in self.trace.row["note"] or len(lines) != len(self.sessions):
+        known = self.is_whole and truth.AT_ONCE not in self.trace.row["note"]
+        if not known or len(lines) != len(self.sessions):
             return []
         return [
             session.server.certainty
@@ -153,7 +151,8 @@ def own(all_traces: Sequence[Trace], form: str = "") -> Iterator[Own]:
         written: dict[str, float | None] = {trace.alone.name: trace.path.stat().st_mtime for trace in some}
         with tempfile.TemporaryDirectory() as folder:
             shown = [log if form == "" else _plain(log, Path(folder)) for log in logs]
-            yield from map(Own, some, joined(some, shown, written))
+            for trace, sessions in zip(some, joined(some, shown, written), strict=True):
+                yield Own(trace, sessions, form == "")
 
 
 def _plain(log: Path, folder: Path) -> Path:
@@ -166,85 +165,99 @@ def _plain(log: Path, folder: Path) -> Path:
     return path
 
 
-def print_own(title: str, results: Sequence[Own], verbose: bool, beyond: Iterable[str] = ()) -> bool:
-    """Print what the logs changed; whether the bars hold. `beyond` are reasons that such logs do not have."""
-    worse = [one for one in results if one.is_worse]
-    open_ones = [one for one in results if one.trace.is_ambiguous]
-    able = [one for one in open_ones if one.trace.is_decidable and one.trace.reasons[0] not in beyond]
-    settled = [one for one in able if one.is_settled]
-    wrong = [one for one in open_ones if one.is_wrong]
-    strangers = Counter(certainty for one in results if not beyond for certainty in one.strangers)
-    surely = [one for one in results if not beyond and set(one.strangers) - {"possible"}]
-    matched = Counter(session.server is not None for one in results for session in one.sessions)
-    right = [sum(one.trace.right(some) for one in results for some in [pick(one)]) for pick in (_alone, _with_log)]
-    print(f"{title}: {len(results)} traces with a log")
-    print(f"  sessions: connection found {matched[True]}, not found {matched[False]}, "
-          f"taken for another {sum(strangers.values())} ({dict(strangers)})")  # fmt: skip
-    print(f"  right alone {right[0]}, with the log {right[1]}, worse {len(worse)}")
-    print(f"  fit another cause too: {len(open_ones)}, of which the log has a line on {len(able)}: "
-          f"decided {len(settled)} ({len(settled) / max(len(able), 1):.1%}), wrongly {len(wrong)}")  # fmt: skip
-    if verbose:
-        undecided = [one for one in able if not one.is_settled]
-        kinds = {"worse": worse, "wrong": wrong, "open": undecided, "another connection": surely}
-        for kind, one in [(kind, one) for kind, some in kinds.items() for one in some]:
+class OwnTally:
+    """What the logs changed. `beyond` are reasons that such logs do not have."""
+
+    def __init__(self, results: Sequence[Own], beyond: Collection[str] = ()) -> None:
+        self._results = results
+        self._open = [one for one in results if one.trace.is_ambiguous]
+        able = [one for one in self._open if one.trace.is_decidable and one.trace.reasons[0] not in beyond]
+        self._able = len(able)
+        self.misses = {
+            "worse": [one for one in results if one.is_worse],
+            "wrong": [one for one in self._open if one.is_wrong],
+            "another connection": [one for one in results if set(one.strangers) - {"possible"}],
+            "open": [one for one in able if not one.is_settled],
+        }
+        self._settled = len(able) - len(self.misses["open"])
+
+    @property
+    def _share(self) -> float:
+        return self._settled / max(self._able, 1)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the bars hold."""
+        bad = self.misses["worse"] or self.misses["wrong"] or self.misses["another connection"]
+        return not bad and (self._share >= DECIDED or not self._able)
+
+    def print(self, title: str) -> None:
+        found = sum(session.server is not None for one in self._results for session in one.sessions)
+        sessions = sum(len(one.sessions) for one in self._results)
+        strangers = Counter(certainty for one in self._results for certainty in one.strangers)
+        alone = sum(one.trace.right(one.trace.alone.sessions) for one in self._results)
+        both = sum(one.trace.right(one.sessions) for one in self._results)
+        print(f"{title}: {len(self._results)} traces with a log")
+        print(
+            f"  connection found for {found} of {sessions} sessions; {strangers.total()} of them taken for another one"
+        )
+        print(f"  right alone {alone}, with the log {both}, worse {len(self.misses['worse'])}")
+        print(f"  fit another cause too: {len(self._open)}, of which the log has a line on {self._able}: "
+              f"decided {self._settled} ({self._share:.1%}), wrongly {len(self.misses['wrong'])}")  # fmt: skip
+
+    def print_misses(self) -> None:
+        for kind, one in [(kind, one) for kind, some in self.misses.items() for one in some]:
             told = [(c, *said(s), s.no_server or "") for c, s in zip(causes(one.sessions), one.sessions, strict=True)]
             print(f"    {kind}: {one.trace.path.name}: {one.trace.cause}, {one.trace.reasons}: {told}"[:400])
-    return not worse and not wrong and not surely and len(settled) >= DECIDED * len(able)
 
 
-def _alone(one: Own) -> Sequence[Session]:
-    return one.trace.alone.sessions
+class ReasonTally:
+    """For each reason how often it was set up, and how often it was found."""
 
+    def __init__(self, results: Sequence[Own]) -> None:
+        self._wanted: Counter[str] = Counter()
+        self._found: Counter[str] = Counter()
+        self._extra: dict[str, list[str]] = defaultdict(list)
+        self.misses: list[str] = []
+        for one in results:
+            if len(one.trace.reasons) == len(one.sessions):
+                for session, reason in zip(one.sessions, one.trace.reasons, strict=True):
+                    self._add(one.trace.path.name, session, reason)
 
-def _with_log(one: Own) -> Sequence[Session]:
-    return one.sessions
+    def _add(self, name: str, session: Session, reason: str) -> None:
+        told = said(session)
+        if reason == "-":
+            for id in told:
+                self._extra[id].append(name)
+            return
+        self._wanted[reason] += 1
+        self._found[reason] += reason in told
+        if reason not in told:
+            self.misses.append(f"{name}: {reason}, told {told} {session.no_server or ''}")
 
+    def print(self) -> None:
+        print(f"{'reason':36}{'set up':>8}{'found':>7}")
+        for reason, number in sorted(self._wanted.items()):
+            found = self._found[reason]
+            print(f"{reason:36}{number:>8}{found:>7}{'' if found == number else '  missed'}")
+        print("  set up by no trace here:", ", ".join(id for id in reasons.pages() if id not in self._wanted))
+        for id, names in sorted(self._extra.items()):
+            print(f"  told where none was set up: {id} x {len(names)}: {', '.join(names[:4])}")
 
-# -- the server's reason
-
-
-def print_reasons(results: Sequence[Own], verbose: bool) -> bool:
-    """Print for each reason how often it was found; whether all were."""
-    wanted: Counter[str] = Counter()
-    found: Counter[str] = Counter()
-    misses = []
-    extra: dict[str, list[str]] = defaultdict(list)
-    for one in results:
-        if len(one.trace.reasons) != len(one.sessions):
-            continue
-        for session, reason in zip(one.sessions, one.trace.reasons, strict=True):
-            told = said(session)
-            if reason == "-":
-                for id in told:
-                    extra[id].append(one.trace.path.name)
-                continue
-            wanted[reason] += 1
-            if reason in told:
-                found[reason] += 1
-            else:
-                misses.append(f"{one.trace.path.name}: {reason}, told {told} {session.no_server or ''}")
-    print(f"{'reason':36}{'set up':>8}{'found':>7}")
-    for reason, number in sorted(wanted.items()):
-        print(f"{reason:36}{number:>8}{found[reason]:>7}{'' if found[reason] == number else '  missed'}")
-    print("  set up by no trace here:", ", ".join(id for id in reasons.pages() if id not in wanted))
-    for id, names in sorted(extra.items()):
-        print(f"  told where none was set up: {id} x {len(names)}: {', '.join(names[:4])}")
-    if verbose:
-        print(*(f"    missed: {miss}" for miss in misses), sep="\n")
-    return not misses
+    def print_misses(self) -> None:
+        for miss in self.misses:
+            print(f"    missed: {miss}")
 
 
 # -- one among others
 
-_PAUSE = 3.6  # seconds between two connections, on average: a thousand an hour
-_MIX = {"none": 0.6, "auth": 0.3, "other": 0.1}  # of the others
 _BATCH = 20  # traces whose connections are in the same log
 
 
 @cache
-def _connections(folder: Path) -> dict[str, list[list[Line]]]:
-    """The recorded connections of sshd that are alone in their log: those that went well, refused logins, others."""
-    found: dict[str, list[list[Line]]] = {"none": [], "auth": [], "other": []}
+def _connections(folder: Path) -> auth_logs.Kinds:
+    """The recorded connections of sshd that are alone in their log, by what became of them."""
+    found: auth_logs.Kinds = {kind: [] for kind in auth_logs.MIX}
     for row in truth.read(folder / "TRUTH.tsv"):
         if row["sessions"] == "1" and row["server_log"] != "-":
             lines = auth_logs.recorded(folder / row["server_log"].split(";")[0])
@@ -252,17 +265,6 @@ def _connections(folder: Path) -> dict[str, list[list[Line]]]:
             if lines:
                 found[kind if kind in found else "other"].append(lines)
     return found
-
-
-def crowd(folder: Path, number: int, others: int) -> list[list[Line]]:
-    """Other people's connections, with their times, in one log."""
-    chance = random.Random(f"crowd {number}")
-    at, made = 1_795_000_000.0 + 90_000 * number, []
-    while len(made) < others:
-        at += chance.expovariate(1 / _PAUSE)
-        kind = chance.choices(list(_MIX), list(_MIX.values()))[0]
-        made.append(auth_logs.moved(chance.choice(_connections(folder)[kind]), at, chance))
-    return made
 
 
 class Found(NamedTuple):
@@ -279,7 +281,7 @@ def among(batch: Sequence[Trace], number: int, others: int, timed: bool) -> list
     """What becomes of these traces, whose connections are among others in one log; and of a log that lacks them all."""
     form, (write, zone) = list(FORMS.items())[number % len(FORMS)]
     chance = random.Random(f"places {number}")
-    rest = crowd(batch[0].path.parent, number, others)
+    rest = auth_logs.crowd(_connections(batch[0].path.parent), number, others)
     own_lines = [auth_logs.recorded(trace.logs[0]) for trace in batch]
     places = [chance.uniform(rest[0][0].seconds, rest[-1][0].seconds) for _ in batch]
     placed = [auth_logs.moved(lines, at) for lines, at in zip(own_lines, places, strict=True)]
@@ -295,18 +297,21 @@ def among(batch: Sequence[Trace], number: int, others: int, timed: bool) -> list
             path.write_text("".join(f"{write(line, zone)}\n" for _, line in lines))
             results.append(([one[0] for one in joined(batch, [path], written)], [owner for owner, _ in lines]))
     (found, owners), (strays, _) = results
-    out = []
-    for place, (trace, session, stray) in enumerate(zip(batch, found, strays, strict=True)):
-        outcome = _outcome(session, owners, place)
-        notes = []
-        if outcome == "wrong" and session.server is not None:
-            notes.append(f"taken for another ({session.server.certainty}): {session.server.because}")
-        elif outcome == "missing":
-            notes.append(f"not found: {session.no_server}")
-        if stray.server is not None:
-            notes.append(f"found where it is not ({stray.server.certainty}): {stray.server.because}")
-        out.append(Found(trace, form, outcome, stray.server.certainty if stray.server else "", tuple(notes)))
-    return out
+    return [
+        _found(trace, form, session, _outcome(session, owners, place), stray)
+        for place, (trace, session, stray) in enumerate(zip(batch, found, strays, strict=True))
+    ]
+
+
+def _found(trace: Trace, form: str, session: Session, outcome: str, stray: Session) -> Found:
+    notes = []
+    if outcome == "wrong" and session.server is not None:
+        notes.append(f"taken for another ({session.server.certainty}): {session.server.because}")
+    elif outcome == "missing":
+        notes.append(f"not found: {session.no_server}")
+    if stray.server is not None:
+        notes.append(f"found where it is not ({stray.server.certainty}): {stray.server.because}")
+    return Found(trace, form, outcome, stray.server.certainty if stray.server else "", tuple(notes))
 
 
 def _outcome(session: Session, owners: Sequence[int], own: int) -> str:
@@ -350,22 +355,43 @@ def main() -> int:
     parts = options.part or ["own", "crowd", "reasons"]
     every = [one for one in traces(options.folder) if fnmatch.fnmatch(one.path.name, options.only)]
     held = []
-    if "own" in parts or "reasons" in parts:
-        results = list(own(every))
-        if "own" in parts:
-            held.append(print_own("with the log as recorded", results, options.verbose))
-            held.append(print_own("with the log of sshd -E", list(own(every, "-E")), options.verbose, _OF_SFTP_SERVER))
-        if "reasons" in parts:
-            held.append(print_reasons(results, options.verbose))
+    if "own" in parts:
+        held += [measure_own(every, options.verbose)]
+    if "reasons" in parts:
+        held += [measure_reasons(every, options.verbose)]
     if "crowd" in parts:
-        able = [one for one in every if len(one.alone.sessions) == 1 and auth_logs.recorded(one.logs[0])]
-        chosen = random.Random("chosen").sample(able, min(options.count, len(able)))
-        batches = [chosen[at : at + _BATCH] for at in range(0, len(chosen), _BATCH)]
-        for timed, title in ((True, "with the time of the trace file"), (False, "without it")):
-            found = [f for number, some in enumerate(batches) for f in among(some, number, options.others, timed)]
-            good = print_crowd(found, f"among {options.others} others, {title}", options.verbose)
-            held += [good] if timed else []
+        held += [measure_crowd(every, options.count, options.others, options.verbose)]
     return 0 if all(held) else 1
+
+
+def measure_own(every: Sequence[Trace], verbose: bool) -> bool:
+    held = True
+    for form, title, beyond in (("", "log as recorded", ()), ("-E", "log of sshd -E", _OF_SFTP_SERVER)):
+        tally = OwnTally(list(own(every, form)), beyond)
+        tally.print(title)
+        if verbose:
+            tally.print_misses()
+        held &= tally.holds
+    return held
+
+
+def measure_reasons(every: Sequence[Trace], verbose: bool) -> bool:
+    tally = ReasonTally(list(own(every)))
+    tally.print()
+    if verbose:
+        tally.print_misses()
+    return not tally.misses
+
+
+def measure_crowd(every: Sequence[Trace], count: int, others: int, verbose: bool) -> bool:
+    able = [one for one in every if len(one.alone.sessions) == 1 and auth_logs.recorded(one.logs[0])]
+    chosen = random.Random("chosen").sample(able, min(count, len(able)))
+    batches = [chosen[at : at + _BATCH] for at in range(0, len(chosen), _BATCH)]
+    held = True
+    for timed, title in ((True, "with the time of the trace file"), (False, "without it")):
+        found = [one for number, some in enumerate(batches) for one in among(some, number, others, timed)]
+        held &= print_crowd(found, f"among {others} others, {title}", verbose) or not timed
+    return held
 
 
 if __name__ == "__main__":

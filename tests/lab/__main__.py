@@ -138,6 +138,30 @@ def into_readme(proof: str) -> None:
     readme.write_text(before + start + proof + end + after, encoding="utf-8")
 
 
+def recorded(options: argparse.Namespace, pairs: list[Pair], out: Path) -> list[str]:
+    """Records what is asked for; returns what could not be."""
+    if options.recorded:
+        return []
+    if options.together:
+        return together.run(options.together, out, options.server_log or "VERBOSE")
+    return run(pairs, out, options.server_log)
+
+
+def checked(out: Path, readme: bool) -> int:
+    """Diagnoses what is recorded and prints how it went; returns how many traces are not diagnosed right."""
+    verdicts = check.judge(out)
+    wrong = [one for one in verdicts if not one.right]
+    if verdicts:
+        (out / "MISSES.md").write_text(check.misses(verdicts))
+        (out / "TABLE.md").write_text(check.table(verdicts))
+        print(check.table(verdicts))
+        if readme:
+            into_readme(check.proof(verdicts, time.strftime("%Y-%m-%d")))
+        for verdict in wrong:
+            print(f"miss {verdict.truth['file']}: expected {verdict.expected}, got {verdict.got}")
+    return len(wrong)
+
+
 def main() -> int:
     options = arguments()
     which = PROGRAMS if options.programs else (*ALL, *PROGRAMS)
@@ -159,25 +183,13 @@ def main() -> int:
         pairs, skipped = runnable(pairs)
         for line in skipped:
             print("skipped:", line, file=sys.stderr)
-        if options.together:
-            failed = together.run(options.together, out, options.server_log or "VERBOSE")
-        else:
-            failed = [] if options.recorded else run(pairs, out, options.server_log)
+        failed = recorded(options, pairs, out)
         for line in failed:
             print("not recorded:", line, file=sys.stderr)
-        verdicts = check.judge(out) if options.check or options.recorded else []
-        wrong = [one for one in verdicts if not one.right]
-        if verdicts:
-            (out / "MISSES.md").write_text(check.misses(verdicts))
-            (out / "TABLE.md").write_text(check.table(verdicts))
-            print(check.table(verdicts))
-            if options.readme:
-                into_readme(check.proof(verdicts, time.strftime("%Y-%m-%d")))
-            for verdict in wrong:
-                print(f"miss {verdict.truth['file']}: expected {verdict.expected}, got {verdict.got}")
+        wrong = checked(out, options.readme) if options.check or options.recorded else 0
         traces = len(truth.read(out / "TRUTH.tsv"))
     took = time.monotonic() - began
-    print(f"{traces} traces, {len(failed)} not recorded, {len(wrong)} wrong, {took:.0f} seconds")
+    print(f"{traces} traces, {len(failed)} not recorded, {wrong} wrong, {took:.0f} seconds")
     return 1 if failed or wrong else 0
 
 

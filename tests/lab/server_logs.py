@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from tests.lab.plain import Running
 
 LEVELS = ("INFO", "VERBOSE", "DEBUG1", "DEBUG2", "DEBUG3")
-_PORT = r"(?:\bport |127\.0\.0\.1:|\[127\.0\.0\.1\]:){}\b"
-_PORTS = re.compile(r"(?<!on )127\.0\.0\.1 port (\d+)\b|127\.0\.0\.1:(\d+)(?=->|>| connected|\)|\n)")
+_PORT = re.compile(r"(?:\bport |127\.0\.0\.1:|\[127\.0\.0\.1\]:)(\d+)\b")
+_CLIENTS = re.compile(r"(?<!on )127\.0\.0\.1 port (\d+)\b|127\.0\.0\.1:(\d+)(?=->|>| connected|\)|\n)")
 _TIMED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.")
 
 
@@ -72,14 +73,20 @@ def places(log: Path, ports: Sequence[int | None], sessions: int) -> list[str]:
 
     Without ports, or with a proxy's in between: where the log names as many as there are sessions, in this order.
     """
-    text = log.read_text(errors="replace")
-    found = [_line(text, port) for port in ports]
-    named = dict.fromkeys(int(one or other) for one, other in _PORTS.findall(text))
-    if set(found) == {"-"} and len(named) == sessions:
-        return [_line(text, port) for port in named]
+    lines, clients = _named(log, log.stat().st_mtime_ns)
+    found = [lines.get(port, "-") if port else "-" for port in ports]
+    if set(found) == {"-"} and len(clients) == sessions:
+        return [lines[port] for port in clients]
     return found
 
 
-def _line(text: str, port: int | None) -> str:
-    found = re.search(_PORT.format(port), text) if port else None
-    return str(text.count("\n", 0, found.start()) + 1) if found else "-"
+@cache
+def _named(log: Path, _changed: int) -> tuple[dict[int, str], list[int]]:
+    """All ports that a log names, with the line where each is named first; and those of clients, in order."""
+    lines: dict[int, str] = {}
+    clients: dict[int, None] = {}
+    for number, line in enumerate(log.read_text(errors="replace").splitlines(keepends=True), 1):
+        for found in _PORT.findall(line):
+            lines.setdefault(int(found), str(number))
+        clients |= dict.fromkeys(int(one or other) for one, other in _CLIENTS.findall(line))
+    return lines, list(clients)

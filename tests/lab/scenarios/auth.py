@@ -249,6 +249,7 @@ SCENARIOS = (
         step("sleep", seconds=1.6),
         PASSWORD,
         expect="transport-connection-lost",
+        reason="server-login-unfinished@VERBOSE",
     ),
     scenario(
         "auth-disconnect",

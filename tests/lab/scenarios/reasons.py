@@ -85,6 +85,8 @@ SCENARIOS = (
     of_login("reason-pam-unknown", pam(), step("password", user="dewi", password=DEVI.password), expect=REJECTED,
              reason="server-user-unknown"),
     of_login("reason-pam-wrong", pam(), WRONG_PASSWORD, expect=REJECTED, reason="server-password-wrong"),
+    of_login("reason-two-users", PLAIN, trying(WRONG_PASSWORD), password(OLAF), expect="transport-server-disconnect",
+             or_else=(LOST, REJECTED), reason="server-user-changed"),
     of_login(
         "reason-faillock",
         pam(auth="required pam_faillock.so preauth dir=/run deny=1\nauth [success=1 default=ignore] pam_unix.so\n"

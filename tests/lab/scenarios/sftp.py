@@ -31,7 +31,14 @@ SCENARIOS = (
         patience=2,
         blocking=False,
     ),
-    scenario("sftp-nologin", Sshd(), *sftp_as(NILS.name, NILS.password), expect="sftp-start-failed", patience=2),
+    scenario(
+        "sftp-nologin",
+        Sshd(),
+        *sftp_as(NILS.name, NILS.password),
+        expect="sftp-start-failed",
+        reason="server-shell-failed",
+        patience=2,
+    ),
     scenario("sftp-false", Sshd(), *sftp_as(ZORA.name, ZORA.password), expect="sftp-start-failed", patience=2),
     scenario(
         "sftp-no-program",

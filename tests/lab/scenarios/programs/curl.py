@@ -305,6 +305,7 @@ SCENARIOS = (
         user=NILS.name,
         password=NILS.password,
         expect="sftp-start-failed",
+        reason="server-shell-failed",
         or_else=("channel-closed-early",),
         because="the shell prints a sentence",
     ),

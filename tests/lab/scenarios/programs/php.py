@@ -137,6 +137,7 @@ SCENARIOS = (
         step("password", user=NILS.name, password=NILS.password),
         step("sftp"),
         expect="sftp-start-failed",
+        reason="server-shell-failed",
         or_else=("channel-closed-early",),
         because="the shell prints a sentence",
     ),
