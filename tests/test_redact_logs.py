@@ -1,6 +1,7 @@
 """`tracelens redact` of what stands beside a trace: a server's log, sshd_config."""
 
 import io
+import json
 import os
 import re
 from pathlib import Path
@@ -223,3 +224,31 @@ def test_large_log_is_streamed(tmp_path: Path) -> None:
     (tmp_path / "auth.log").write_text(LOG * 400)
     text = copies(tmp_path, log=LOG * 400)["log"]
     assert len(text.splitlines()) == 400 * (len(LOG.splitlines()) - 2)
+
+
+MISSING = SAMPLES / "no-such-file.log"
+SERVED = """\
+2026-11-28T09:15:04.100000Z depot7 sshd[78]: Connection from 192.0.2.7 port 5023 on 192.0.2.1 port 22
+2026-11-28T09:15:04.200000Z depot7 sshd[78]: Accepted password for devi from 192.0.2.7 port 5023 ssh2
+2026-11-28T09:15:04.200000Z depot7 sshd[78]: User child is on pid 79
+2026-11-28T09:15:04.200000Z depot7 sshd[79]: Starting session: subsystem 'sftp' for devi from 192.0.2.7 port 5023 id 0
+2026-11-28T09:15:04.300000Z depot7 sftp-server[80]: session opened for local user devi from [192.0.2.7]
+2026-11-28T09:15:04.300000Z depot7 sftp-server[80]: open "/home/devi/nothing.csv" flags READ mode 0100644
+2026-11-28T09:15:04.300000Z depot7 sftp-server[80]: sent status No such file
+2026-11-28T09:15:04.400000Z depot7 sshd[79]: Received disconnect from 192.0.2.7 port 5023:11: Normal Shutdown
+"""
+
+
+@pytest.mark.parametrize("anonymize", [False, True])
+def test_copy_of_a_log_still_belongs_to_the_copy_of_the_trace(tmp_path: Path, anonymize: bool) -> None:
+    (tmp_path / "auth.log").write_text(SERVED)
+    flags = ["--anonymize"] * anonymize
+    assert run("redact", MISSING, tmp_path / "auth.log", "-o", tmp_path / "safe", *flags).returncode == 0
+
+    def joined(folder: Path, trace: Path) -> list[object]:
+        done = run("analyze", trace, "--server-log", folder / "auth.log", "-f", "json")
+        (session,) = json.loads(done.stdout)["analyses"][0]["sessions"]
+        side = session["server"]
+        return [side["certainty"], len(side["because"]), [reason["id"] for reason in side["reasons"]]]
+
+    assert joined(tmp_path, MISSING) == joined(tmp_path / "safe", tmp_path / "safe" / MISSING.name)

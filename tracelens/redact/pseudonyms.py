@@ -59,8 +59,8 @@ _COMMON = frozenset(
     b"home root tmp var etc usr bin opt srv mnt data log logs lib proc dev run users Users www ssh .ssh "
     b"authorized_keys known_hosts id_rsa id_dsa id_ecdsa id_ed25519 id_rsa.pub id_dsa.pub id_ecdsa.pub id_ed25519.pub "
     b"incoming outgoing upload download uploads downloads scp sftp localhost program openssh.com libssh.org "
-    b"lysator.liu.se null total internal-sftp sftp-server sshd_config sshd_config.d r rw rwx -f -t -v "
-    b"-r -p C D E T".split()
+    b"lysator.liu.se null total internal-sftp sftp-server sshd_config sshd_config.d authorized_keys2 r rw rwx -f "
+    b"-t -v -r -p C D E T".split()
 )
 _NOBODY = (b"127.0.0.1", b"0.0.0.0", b"::1", b"::")
 _BRIEF = {"user": b"user", "host": b"host", "name": b"name", "comment": b"note", "key": b"key"}
