@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "case"
     (made / "server").mkdir(parents=True)
     shutil.copy(SAMPLES / "wrong-password.log", made / "trace.txt")
-    (made / "server" / "a.txt").write_text(OTHER + EXACT)  # before the trace in a folder's order is b.cfg and this
+    (made / "server" / "a.txt").write_text(OTHER + EXACT)
     (made / "b.cfg").write_text(CONFIG)
     return made
 
@@ -130,6 +130,14 @@ def test_a_trace_far_in_a_syslog_is_a_trace(tmp_path: Path) -> None:
     trace = (SAMPLES / "wrong-password.log").read_text()
     (tmp_path / "messages").write_text(CRON + trace)
     assert only(document(tmp_path / "messages"))["root_cause"] == "auth-password-rejected"
+
+
+def test_a_log_with_both_sides_is_both(tmp_path: Path) -> None:
+    trace = (SAMPLES / "wrong-password.log").read_text()
+    (tmp_path / "messages").write_text(EXACT * 600 + trace)
+    made = document(tmp_path / "messages")
+    assert only(made)["root_cause"] == "auth-password-rejected"
+    assert made["analyses"][0]["server_logs"][0]["servers"] == ["OpenSSH"]  # type: ignore[index]
 
 
 def test_a_log_without_a_server(folder: Path) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Of the logs that are not plain files so many bytes are kept, and so many logs.
 KEPT_BYTES, KEPT = 4 << 30, 200
 _IN_MEMORY = 1 << 20
+_SEARCHED = 64 << 20  # bytes of a log that are searched for a trace
 _CONFIG_BYTES = 4 << 20
 _READING = 1 << 20
 
@@ -86,7 +87,7 @@ class Case:
 
             kind = kinds.kind(head)
             if kind == kinds.SERVER_LOG:
-                self._keep(origin, self.logs)
+                yield from self._log_or_trace(origin, is_server=True)
             elif kind == kinds.SSH:
                 self._keep(origin, self.clients)
             elif kind == kinds.SSHD_CONFIG:
@@ -96,16 +97,17 @@ class Case:
             else:
                 yield origin
 
-    def _log_or_trace(self, origin: "Source") -> "Iterator[Source]":
-        """A system's log, whose first lines are of other programs: it may hold a trace, or lines of a server."""
+    def _log_or_trace(self, origin: "Source", *, is_server: bool = False) -> "Iterator[Source]":
+        """A log of a system: it may hold a trace, lines of a server whatever its first ones are, or both."""
         from tracelens.inputs.signs import search
 
         kept: list[Kept] = []
         self._keep(origin, kept)
         for one in kept:
-            if search(one.stream(), KEPT_BYTES).has_record:
+            has_trace = search(one.stream(), _SEARCHED).has_record
+            if has_trace:
                 yield one.source()
-            else:
+            if is_server or not has_trace:
                 self.logs.append(one)
 
     def _keep(self, origin: "Source", among: list[Kept]) -> None:

@@ -112,7 +112,7 @@ def sequence(session: Session, marks: int) -> Chart | None:
             phase = step.phase
             rows.append(Row("phase", y, _PHASE, PHASE_NAMES[phase], phase))
             y += _PHASE
-        rows.append(_mark(step, y, failing, label))
+        rows.append(_mark(step, y, failing, label - 7 if log and step.kind == "error" else label))
         y += _ROW
         before = step
         if skipped := max(following - number - 1, 0):
