@@ -29,8 +29,12 @@ from tests.support import analyze_file
 from tracelens import inputs
 from tracelens.analysis import server_side
 from tracelens.analysis.document import Analysis, Session
+from tracelens.logs import reasons
 
 DECIDED, FOUND = 0.9, 0.99  # bars
+_OF_SFTP_SERVER = {  # a process with a log of its own, which is not in that of `sshd -E`
+    *("server-path-missing", "server-path-permission", "server-no-space", "server-read-only", "server-home-missing"),
+}
 
 
 class Trace(NamedTuple):
@@ -58,17 +62,18 @@ class Trace(NamedTuple):
         """Whether the server's log has a line on what the trace leaves open."""
         return self.is_ambiguous and len(self.alone.sessions) == 1 and self.reasons != ["-"]
 
+    @property
+    def cause(self) -> str:
+        """The root cause that trace and log together must give."""
+        by_log = self.row["server_cause"]
+        return by_log if by_log != "-" else self.row["root_cause"]
+
     def right(self, sessions: Sequence[Session]) -> bool:
         """Whether the root causes are those that were set up, or others that the trace can't tell from them."""
         row = dict(self.row)
         if row["server_cause"] != "-":
             row["note"] = row["note"].replace("ALT ", f"ALT {row['server_cause']}, ", 1)
         return Verdict(self.path, row, causes(sessions)).right
-
-    def settled(self, sessions: Sequence[Session]) -> bool:
-        """Whether the cause is the one that was set up, with the server's reason for it."""
-        cause = self.row["root_cause"] if self.row["server_cause"] == "-" else self.row["server_cause"]
-        return causes(sessions) == [cause] and self.reasons[0] in said(sessions[0])
 
 
 def causes(sessions: Iterable[Session]) -> list[str]:
@@ -86,32 +91,69 @@ def traces(folder: Path) -> list[Trace]:
     return [one for one in found if one.logs]
 
 
-def joined(trace: Trace, logs: Iterable[Path], written: float | None = None) -> tuple[Session, ...]:
-    """The sessions with the server's side; `written`: when the trace file was written last."""
-    times = {trace.alone.name: written}
-    (both,), _ = server_side.with_server_logs([trace.alone], inputs.find(map(str, logs)), lambda s: s, times)
-    return both.sessions
+def joined(
+    some: Sequence[Trace], logs: Iterable[Path], written: Mapping[str, float | None]
+) -> list[tuple[Session, ...]]:
+    """The sessions of traces with the server's side; `written`: when the trace files were written last, by name."""
+    alone = [trace.alone for trace in some]
+    both, _ = server_side.with_server_logs(alone, inputs.find(map(str, logs)), lambda text: text, written)
+    return [one.sessions for one in both]
 
 
 # -- each trace with its own log
 
 
 class Own(NamedTuple):
-    """A trace with its log: was it right alone, is it with the log, is it settled by it?"""
+    """A trace with its log."""
 
     trace: Trace
-    right_alone: bool
-    right: bool
-    settled: bool
     sessions: tuple[Session, ...]
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the trace alone is diagnosed right, or as it was set up, and with its log is not."""
+        trace, alone = self.trace, causes(self.trace.alone.sessions)
+        lost = alone == [trace.cause] != causes(self.sessions)
+        return lost or (trace.right(trace.alone.sessions) and not trace.right(self.sessions))
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the log decides for a cause that was not set up."""
+        given = causes(self.sessions)
+        return not self.trace.right(self.sessions) or given not in (
+            [self.trace.cause],
+            causes(self.trace.alone.sessions),
+        )
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the cause is the one that was set up, with the server's reason for it."""
+        return causes(self.sessions) == [self.trace.cause] and self.trace.reasons[0] in said(self.sessions[0])
+
+    @property
+    def strangers(self) -> list[str]:
+        """The certainties of the sessions that were taken for another connection than theirs."""
+        lines = self.trace.row["server_line"].split(";")
+        if truth.AT_ONCE in self.trace.row["note"] or len(lines) != len(self.sessions):
+            return []
+        return [
+            session.server.certainty
+            for line, session in zip(lines, self.sessions, strict=True)
+            if line != "-" and session.server is not None and session.server.file.endswith((".server.log", "auth.log"))
+            if int(line) not in [one.line for one in session.server.lines]
+        ]
 
 
 def own(all_traces: Sequence[Trace], form: str = "") -> Iterator[Own]:
+    """Each trace with its log, as recorded or in the form `-E`."""
+    by_logs: dict[tuple[Path, ...], list[Trace]] = defaultdict(list)
     for trace in all_traces:
+        by_logs[tuple(trace.logs)].append(trace)
+    for logs, some in by_logs.items():
+        written: dict[str, float | None] = {trace.alone.name: trace.path.stat().st_mtime for trace in some}
         with tempfile.TemporaryDirectory() as folder:
-            logs = [log if form == "" else _plain(log, Path(folder)) for log in trace.logs]
-            sessions = joined(trace, logs, trace.path.stat().st_mtime)
-        yield Own(trace, trace.right(trace.alone.sessions), trace.right(sessions), trace.settled(sessions), sessions)
+            shown = [log if form == "" else _plain(log, Path(folder)) for log in logs]
+            yield from map(Own, some, joined(some, shown, written))
 
 
 def _plain(log: Path, folder: Path) -> Path:
@@ -124,29 +166,38 @@ def _plain(log: Path, folder: Path) -> Path:
     return path
 
 
-def print_own(title: str, results: Sequence[Own], verbose: bool) -> bool:
-    """Print what the logs changed; whether the bars hold."""
-    worse = [one for one in results if one.right_alone and not one.right]
+def print_own(title: str, results: Sequence[Own], verbose: bool, beyond: Iterable[str] = ()) -> bool:
+    """Print what the logs changed; whether the bars hold. `beyond` are reasons that such logs do not have."""
+    worse = [one for one in results if one.is_worse]
     open_ones = [one for one in results if one.trace.is_ambiguous]
-    able = [one for one in open_ones if one.trace.is_decidable]
-    settled = [one for one in able if one.settled]
-    wrong = [one for one in able if not one.right]
-    good = not worse and not wrong and len(settled) >= DECIDED * len(able)
+    able = [one for one in open_ones if one.trace.is_decidable and one.trace.reasons[0] not in beyond]
+    settled = [one for one in able if one.is_settled]
+    wrong = [one for one in open_ones if one.is_wrong]
+    strangers = Counter(certainty for one in results if not beyond for certainty in one.strangers)
+    surely = [one for one in results if not beyond and set(one.strangers) - {"possible"}]
+    matched = Counter(session.server is not None for one in results for session in one.sessions)
+    right = [sum(one.trace.right(some) for one in results for some in [pick(one)]) for pick in (_alone, _with_log)]
     print(f"{title}: {len(results)} traces with a log")
-    matched = Counter("found" if s.server else "not found" for one in results for s in one.sessions)
-    print(f"  sessions: connection found {matched['found']}, not found {matched['not found']}")
-    print(f"  right alone {sum(o.right_alone for o in results)}, with the log {sum(o.right for o in results)}, "
-          f"worse {len(worse)}")  # fmt: skip
-    print(f"  fit another cause too: {len(open_ones)}; of them the log can decide {len(able)}: "
+    print(f"  sessions: connection found {matched[True]}, not found {matched[False]}, "
+          f"taken for another {sum(strangers.values())} ({dict(strangers)})")  # fmt: skip
+    print(f"  right alone {right[0]}, with the log {right[1]}, worse {len(worse)}")
+    print(f"  fit another cause too: {len(open_ones)}, of which the log has a line on {len(able)}: "
           f"decided {len(settled)} ({len(settled) / max(len(able), 1):.1%}), wrongly {len(wrong)}")  # fmt: skip
     if verbose:
-        for kind, some in (("worse", worse), ("wrong", wrong), ("open", [o for o in able if not o.settled])):
-            for one in some:
-                told = [
-                    (c, *said(s), s.no_server or "") for c, s in zip(causes(one.sessions), one.sessions, strict=True)
-                ]
-                print(f"    {kind}: {one.trace.path.name}: {one.trace.row['root_cause']}, {one.trace.reasons}: {told}")
-    return good
+        undecided = [one for one in able if not one.is_settled]
+        kinds = {"worse": worse, "wrong": wrong, "open": undecided, "another connection": surely}
+        for kind, one in [(kind, one) for kind, some in kinds.items() for one in some]:
+            told = [(c, *said(s), s.no_server or "") for c, s in zip(causes(one.sessions), one.sessions, strict=True)]
+            print(f"    {kind}: {one.trace.path.name}: {one.trace.cause}, {one.trace.reasons}: {told}"[:400])
+    return not worse and not wrong and not surely and len(settled) >= DECIDED * len(able)
+
+
+def _alone(one: Own) -> Sequence[Session]:
+    return one.trace.alone.sessions
+
+
+def _with_log(one: Own) -> Sequence[Session]:
+    return one.sessions
 
 
 # -- the server's reason
@@ -159,10 +210,9 @@ def print_reasons(results: Sequence[Own], verbose: bool) -> bool:
     misses = []
     extra: dict[str, list[str]] = defaultdict(list)
     for one in results:
-        reasons = one.trace.reasons
-        if len(reasons) != len(one.sessions):
+        if len(one.trace.reasons) != len(one.sessions):
             continue
-        for session, reason in zip(one.sessions, reasons, strict=True):
+        for session, reason in zip(one.sessions, one.trace.reasons, strict=True):
             told = said(session)
             if reason == "-":
                 for id in told:
@@ -176,6 +226,7 @@ def print_reasons(results: Sequence[Own], verbose: bool) -> bool:
     print(f"{'reason':36}{'set up':>8}{'found':>7}")
     for reason, number in sorted(wanted.items()):
         print(f"{reason:36}{number:>8}{found[reason]:>7}{'' if found[reason] == number else '  missed'}")
+    print("  set up by no trace here:", ", ".join(id for id in reasons.pages() if id not in wanted))
     for id, names in sorted(extra.items()):
         print(f"  told where none was set up: {id} x {len(names)}: {', '.join(names[:4])}")
     if verbose:
@@ -220,7 +271,7 @@ class Found(NamedTuple):
     trace: Trace
     form: str
     outcome: str
-    false: bool  # found in the log that lacks it
+    false: str  # the certainty with which it was found in the log that lacks it
     notes: tuple[str, ...]
 
 
@@ -242,9 +293,7 @@ def among(batch: Sequence[Trace], number: int, others: int, timed: bool) -> list
         for connections in ([*placed, *rest], rest):
             lines = auth_logs.mixed(connections, random.Random(f"numbers {number}"))
             path.write_text("".join(f"{write(line, zone)}\n" for _, line in lines))
-            alone = [trace.alone for trace in batch]
-            both, _ = server_side.with_server_logs(alone, inputs.find([str(path)]), lambda text: text, written)
-            results.append(([one.sessions[0] for one in both], [owner for owner, _ in lines]))
+            results.append(([one[0] for one in joined(batch, [path], written)], [owner for owner, _ in lines]))
     (found, owners), (strays, _) = results
     out = []
     for place, (trace, session, stray) in enumerate(zip(batch, found, strays, strict=True)):
@@ -256,7 +305,7 @@ def among(batch: Sequence[Trace], number: int, others: int, timed: bool) -> list
             notes.append(f"not found: {session.no_server}")
         if stray.server is not None:
             notes.append(f"found where it is not ({stray.server.certainty}): {stray.server.because}")
-        out.append(Found(trace, form, outcome, stray.server is not None, tuple(notes)))
+        out.append(Found(trace, form, outcome, stray.server.certainty if stray.server else "", tuple(notes)))
     return out
 
 
@@ -270,11 +319,11 @@ def _outcome(session: Session, owners: Sequence[int], own: int) -> str:
 def print_crowd(results: Sequence[Found], title: str, verbose: bool) -> bool:
     """Print how many were found; whether the bars hold."""
     outcomes = Counter(one.outcome for one in results)
-    false = sum(one.false for one in results)
+    false = Counter(one.false for one in results if one.false)
     right = outcomes["right"]
     print(f"{title}: {len(results)} traces: right {right} ({right / max(len(results), 1):.1%}), "
           f"taken for another {outcomes['wrong']}, not found {outcomes['missing']}; "
-          f"found in a log that lacks it {false}")  # fmt: skip
+          f"found in a log that lacks it {sum(false.values())} {dict(false) or ''}")  # fmt: skip
     for form in FORMS:
         mine = Counter(one.outcome for one in results if one.form == form)
         print(f"  {form:16} right {mine['right']}, wrong {mine['wrong']}, not found {mine['missing']}")
@@ -305,7 +354,7 @@ def main() -> int:
         results = list(own(every))
         if "own" in parts:
             held.append(print_own("with the log as recorded", results, options.verbose))
-            held.append(print_own("with the log of sshd -E", list(own(every, "-E")), options.verbose))
+            held.append(print_own("with the log of sshd -E", list(own(every, "-E")), options.verbose, _OF_SFTP_SERVER))
         if "reasons" in parts:
             held.append(print_reasons(results, options.verbose))
     if "crowd" in parts:

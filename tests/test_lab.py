@@ -6,7 +6,7 @@ import pytest
 
 from tests import both_sides
 from tests.lab import check, premises
-from tests.lab.__main__ import Pair, choose, lacks, run
+from tests.lab.__main__ import Pair, barred, choose, lacks, run
 from tests.lab.programs.scenario import ProgramScenario
 from tests.lab.scenario import Scenario
 
@@ -30,7 +30,7 @@ def verdicts(
     names = {one.callspec.id for one in items if one.originalname == "test_diagnosis"}
     asked = [pair for pair in PAIRS if name(*pair) in names]
     folder = tmp_path_factory.mktemp("lab")
-    failed = "; ".join(run([pair for pair in asked if not lacks(pair[0])], folder))
+    failed = "; ".join(run([pair for pair in asked if not lacks(pair[0]) and not barred(pair[0])], folder))
     found: dict[str, check.Verdict | str] = {name(*pair): f"not recorded: {failed}" for pair in asked}
     found |= {one.trace.stem: one for one in check.judge(folder)}
     return found
@@ -43,7 +43,8 @@ def name(scenario: Scenario | ProgramScenario, version: str) -> str:
 def parameter(pair: Pair) -> object:
     """Skipped where a packaged program is missing, or what the machine does not allow."""
     lacking = lacks(pair[0])
-    skip = pytest.mark.skipif(bool(lacking) and not REQUIRED, reason=f"it needs: {lacking}")
+    missing = barred(pair[0]) or (not REQUIRED and lacking)
+    skip = pytest.mark.skipif(bool(missing), reason=f"it needs: {missing}")
     missed = getattr(pair[0], "missed", "")
     return pytest.param(pair, id=name(*pair), marks=[skip, *([pytest.mark.xfail(reason=missed)] if missed else [])])
 
@@ -63,4 +64,4 @@ def test_server_logs(verdicts: dict[str, check.Verdict | str]) -> None:
     if folder is None:
         pytest.skip("no trace was asked for")
     results = list(both_sides.own(both_sides.traces(folder)))
-    assert [one.trace.path.name for one in results if one.right_alone and not one.right] == []
+    assert [one.trace.path.name for one in results if one.is_worse] == []

@@ -243,6 +243,28 @@ def test_the_ssh_of_centos_7_is_read(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("why", "cause"),
+    [
+        ('Load key "/home/devi/.ssh/id_rsa": Permission denied', "auth-key-unreadable"),
+        ('Load key "/home/devi/.ssh/id_rsa": error in libcrypto', "auth-key-passphrase"),
+        ("debug1: send_pubkey_test: no mutual signature algorithm", "unexplained"),
+    ],
+)
+def test_a_key_that_ssh_cannot_use_is_told(why: str, cause: str, tmp_path: Path) -> None:
+    lines = SSH_7_4.splitlines()
+    lines = [
+        *lines[: lines.index("debug1: Next authentication method: publickey") + 1],
+        why,
+        "Permission denied (publickey).",
+    ]
+    session = session_of(written(tmp_path, "\n".join(lines)))
+    assert (session.root_cause or session.verdict) == cause
+    quote = session.root.evidence[0] if session.root is not None else session.unexplained
+    assert quote is not None
+    assert quote.text in why
+
+
 def test_a_missing_mac_is_named(tmp_path: Path) -> None:
     lines = (DATA / "ssh-cipher-bad.txt").read_text(encoding="utf-8").splitlines()
     last = "Unable to negotiate with 192.0.2.1 port 22: no matching MAC found. Their offer: hmac-sha2-512"

@@ -459,7 +459,7 @@ NAMED = {
         (
             *("channel-no-subsystem", "channel-no-subsystem-nonblocking", "channel-odd-subsystem", "sftp-mute"),
             *("sftp-no-program", "sftp-no-program-nonblocking", "sftp-dies", "sftp-denied-read-only"),
-            *("read-only-put", "denied-requests"),
+            *("read-only-put", "denied-requests", "reason-read-only", "reason-barred-request"),
         ),
         "Subsystem",
     ),
@@ -468,9 +468,24 @@ NAMED = {
     ),
     **dict.fromkeys(("forced-text", "scp-sftp-only"), "ForceCommand"),
     **dict.fromkeys(("client-alive",), "ClientAliveInterval"),
+    **dict.fromkeys(("reason-root",), "PermitRootLogin"),
+    **dict.fromkeys(("reason-home-open", "reason-keys-open"), "StrictModes"),
+    **dict.fromkeys(("reason-keys-missing", "reason-from", "reason-expiry"), "AuthorizedKeysFile"),
+    **dict.fromkeys(("reason-barred",), "PubkeyAcceptedAlgorithms"),
+    **dict.fromkeys(("reason-certificate-late", "reason-certificate-other"), "TrustedUserCAKeys"),
+    **dict.fromkeys(("reason-revoked",), "RevokedKeys"),
+    **dict.fromkeys(("reason-short",), "RequiredRSASize"),
 }
 # A configuration is not why: bad accounts, wrong secrets, what a proxy did, what the program did.
-NOT_WHY = ("auth-prompts-wrong", "auth-second-wrong", "auth-second-wrong-prompts", "client-mbedtls-cbc")
+NOT_WHY = (
+    "auth-prompts-wrong",
+    "auth-second-wrong",
+    "auth-second-wrong-prompts",
+    "client-mbedtls-cbc",
+    "reason-host-key",
+    "reason-command",
+    "reason-restricted",
+)
 
 
 def written(server: Sshd) -> str:
@@ -480,7 +495,8 @@ def written(server: Sshd) -> str:
     subsystem = f"Subsystem sftp {server.subsystem}\n" if server.subsystem else ""
     legacy = "HostKeyAlgorithms +ssh-rsa\nPubkeyAcceptedAlgorithms +ssh-rsa\n" if server.legacy else ""
     pam = f"UsePAM {'yes' if server.pam else 'no'}\n"
-    return f"Port 22\n{keys}StrictModes no\n{pam}{own}PasswordAuthentication yes\n{subsystem}{legacy}"
+    strict = "" if "StrictModes" in own else "StrictModes no\n"
+    return f"Port 22\n{keys}{strict}{pam}{own}PasswordAuthentication yes\n{subsystem}{legacy}"
 
 
 SCENARIOS = {

@@ -113,6 +113,43 @@ def test_sftp_servers_of_one_user_are_given_in_the_order_in_which_they_were_aske
     assert lines == [[1, 3, 5, 8], [2, 4, 6, 7]]
 
 
+def test_sftp_servers_of_one_moment_are_nobodys_if_order_and_numbers_disagree():
+    lines, _ = read(
+        syslog("""
+08:00:00 sshd[100]: Accepted publickey for devi from 192.0.2.7 port 5022 ssh2: RSA SHA256:a
+08:00:00 sshd[110]: Accepted publickey for devi from 192.0.2.7 port 5023 ssh2: RSA SHA256:a
+08:00:01 sshd[102]: Starting session: subsystem 'sftp' for devi from 192.0.2.7 port 5022 id 0
+08:00:01 sshd[112]: Starting session: subsystem 'sftp' for devi from 192.0.2.7 port 5023 id 0
+08:00:01 sftp-server[113]: session opened for local user devi from [192.0.2.7]
+08:00:01 sftp-server[113]: open "/b" flags READ mode 0666
+""")
+    )
+    assert lines == [[1, 3], [2, 4], [5, 6]]
+
+
+def test_a_port_that_a_client_has_again_begins_another_connection():
+    lines, _ = read(
+        syslog("""
+08:00:00 sshd[100]: Accepted password for devi from 192.0.2.7 port 5022 ssh2
+08:00:01 sshd[102]: Disconnected from user devi 192.0.2.7 port 5022
+08:00:20 sshd[200]: Accepted password for devi from 192.0.2.7 port 5022 ssh2
+08:00:21 sshd[202]: Disconnected from user devi 192.0.2.7 port 5022
+""")
+    )
+    assert lines == [[1, 2], [3, 4]]
+
+
+def test_a_process_of_pam_speaks_before_sshd_does():
+    lines, _ = read(
+        syslog("""
+08:00:00 sshd[102]: pam_unix(sshd:auth): authentication failure; logname= uid=0 rhost=192.0.2.7  user=devi
+08:00:02 sshd[100]: error: PAM: Authentication failure for devi from 192.0.2.7
+08:00:03 sshd[100]: Connection closed by authenticating user devi 192.0.2.7 port 5022 [preauth]
+""")
+    )
+    assert lines == [[1, 2, 3]]
+
+
 def test_hosts_and_other_programs_are_kept_apart():
     text = syslog("08:00:00 sshd[100]: Accepted password for devi from 192.0.2.7 port 5022 ssh2", host="depot")
     text += "\n" + syslog("08:00:00 sshd[100]: Failed password for devi from 192.0.2.8 port 5022 ssh2", host="shed")

@@ -89,7 +89,7 @@ TEXTS = [
         "client_closed",
         {"user": "devi", "message": "Broken pipe", **CLIENT},
     ),
-    ("input_userauth_request: invalid user devi [preauth]", "server_user_unknown", {"user": "devi"}),
+    ("input_userauth_request: invalid user devi [preauth]", "noted", {"user": "devi"}),
     ("Invalid user devi from 192.0.2.7", "server_user_unknown", {"user": "devi", "address": "192.0.2.7"}),
     (
         "User devi from depot.example not allowed because not listed in AllowUsers",
@@ -207,6 +207,12 @@ TEXTS = [
         "server_password_wrong",
         {"address": "192.0.2.7", "user": "root"},
     ),
+    ("input_userauth_request: invalid user  [preauth]", "noted", {"user": ""}),
+    (
+        "pam_access(sshd:account): access denied for user `devi' from `192.0.2.7'",
+        "server_pam_refused",
+        {"user": "devi"},
+    ),
     ("The depot is closed.", "unknown", {}),
 ]
 
@@ -245,6 +251,13 @@ FORGED = "x from 198.51.100.9 port 5 ssh2"
 def test_a_users_name_does_not_pass_for_an_address(text, user):
     _, fields = parse(text.format(user))
     assert (fields["user"], fields["address"], fields["port"]) == (user, "192.0.2.7", 5022)
+
+
+def test_of_two_names_in_a_text_neither_passes_for_the_address():
+    changed = "Disconnecting user {} 192.0.2.7 port 5: Change of username or service not allowed: ({},a) -> ({},a)"
+    for user in (FORGED, "x 198.51.100.9 port 5: y", "x 1 port 5: Change of username or service not allowed: y"):
+        name, fields = parse(changed.format(user, user, user))
+        assert (name, [*fields]) == ("server_user_changed", ["message"])
 
 
 def test_no_user_has_an_empty_name():

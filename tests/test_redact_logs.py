@@ -16,9 +16,9 @@ from tracelens.analysis.server_config import with_config
 from tracelens.errors import NotATrace
 from tracelens.logs import curl, ssh_verbose, texts
 from tracelens.logs.connections import Connections
+from tracelens.logs.framing import entries
 from tracelens.logs.sshd_config import read
 from tracelens.redact import Redaction
-from tracelens.redact.other_logs import entries
 
 WRONG = SAMPLES / "wrong-password.log"  # user devi, password Ochre.Lantern.6
 PROMPT = settings(derandomize=True, max_examples=60, deadline=None)

@@ -108,11 +108,16 @@ def test_how_a_number_was_read(line, said):
 @each("line", [
     "SSH public key authentication failed: Would block requesting userauth list",
     "Error: Would block", "Operation would block", "[Session(-37)] Would block waiting for banner",
-    "curl: (79) Failure initializing sftp session: Would block",
 ])  # fmt: skip
 def test_a_leftover_is_no_cause(line):
     assert "a leftover of an earlier call" in words(line)
     assert page(line).see_also[0] == "noise-retried"
+
+
+def test_a_leftover_beside_an_exit_code():
+    text = "* SSH public key authentication failed: Would block requesting userauth list\ncurl: (67) Login denied"
+    assert page(text).title == "curl's exit code 67: CURLE_LOGIN_DENIED"
+    assert "a leftover of an earlier call" in words(text)
 
 
 def test_a_leftover_beside_the_cause():

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab import check, kept, libssh2, namespace, premises, server_logs, truth
+from tests.lab import check, kept, libssh2, namespace, premises, server_logs, together, truth
 from tests.lab.programs.recording import ProgramRecording
 from tests.lab.programs.scenario import ProgramScenario
 from tests.lab.recording import ClientDiedError, Recording, record
@@ -35,6 +35,9 @@ def arguments() -> argparse.Namespace:
         choices=server_logs.LEVELS,
         default="",
         help="sshd logs so much, through syslog; without, what it prints itself at VERBOSE: without times",
+    )
+    parser.add_argument(
+        "--together", type=int, metavar="COUNT", help="record so many sessions with one sshd, whose log is auth.log"
     )
     parser.add_argument("--list", action="store_true", help="print the scenarios and end")
     parser.add_argument("--check", action="store_true", help="diagnose each trace and print how it went")
@@ -73,12 +76,16 @@ def choose(
 
 
 def lacks(one: Scenario | ProgramScenario) -> str:
-    """What a scenario needs and this machine doesn't have: packages of programs, namespaces."""
-    if isinstance(one, ProgramScenario):
-        packages = " ".join(own.packages for own in one.programs if own.missing)
-        return f"apt-get install {packages}" if packages else ""
-    own = any(getattr(talk.server, "needs_namespace", False) for talk in one.talks)
-    return namespace.missing() if own else ""
+    """What a scenario needs and this machine doesn't have: packages of programs."""
+    programs = one.programs if isinstance(one, ProgramScenario) else []
+    packages = " ".join(own.packages for own in programs if own.missing)
+    return f"apt-get install {packages}" if packages else ""
+
+
+def barred(one: Scenario | ProgramScenario) -> str:
+    """What a scenario needs and no package brings: the leave to make namespaces."""
+    talks = () if isinstance(one, ProgramScenario) else one.talks
+    return namespace.missing() if any(getattr(talk.server, "needs_namespace", False) for talk in talks) else ""
 
 
 def runnable(pairs: Iterable[Pair]) -> tuple[list[Pair], list[str]]:
@@ -86,7 +93,7 @@ def runnable(pairs: Iterable[Pair]) -> tuple[list[Pair], list[str]]:
     able: list[Pair] = []
     lacking: Counter[str] = Counter()
     for pair in pairs:
-        if what := lacks(pair[0]):
+        if what := lacks(pair[0]) or barred(pair[0]):
             lacking[what] += 1
         else:
             able.append(pair)
@@ -152,7 +159,10 @@ def main() -> int:
         pairs, skipped = runnable(pairs)
         for line in skipped:
             print("skipped:", line, file=sys.stderr)
-        failed = [] if options.recorded else run(pairs, out, options.server_log)
+        if options.together:
+            failed = together.run(options.together, out, options.server_log or "VERBOSE")
+        else:
+            failed = [] if options.recorded else run(pairs, out, options.server_log)
         for line in failed:
             print("not recorded:", line, file=sys.stderr)
         verdicts = check.judge(out) if options.check or options.recorded else []

@@ -195,7 +195,7 @@ def distant(port: int) -> Iterator[int]:
             ended.set()
 
 
-Fault = Literal["close", "reset", "stall", "flip", "slow", "none"]
+Fault = Literal["close", "reset", "stall", "flip", "flip sent", "slow", "none"]
 _SLOW = 2_000  # bytes that a slow connection passes at once, ten times a second
 
 
@@ -203,7 +203,8 @@ _SLOW = 2_000  # bytes that a slow connection passes at once, ten times a second
 class Proxy:
     """A server behind a proxy that does `fault` after so many bytes from the server, or when it is poked.
 
-    A flip changes one bit at `offset` of the next bytes that come from the server. "slow" passes 20 kB a second from
+    A flip changes one bit at `offset` of the next bytes that come from the server, "flip sent" of what the client sends
+    then. "slow" passes 20 kB a second from
     then on. `first` goes to the server before anything of the client's.
     """
 
@@ -245,6 +246,8 @@ class Proxy:
                     if not data:
                         upstream.shutdown(socket.SHUT_WR)
                         return
+                    if due.is_set() and self.fault == "flip sent":
+                        data = _flip(data, min(self.offset, len(data) - 1))
                     if not (due.is_set() and self.fault == "stall"):
                         upstream.sendall(data)
 

@@ -24,11 +24,13 @@ KEPT = 24
 # The best connection must be ahead of the next by so many bits.
 _AHEAD = 2.0
 # How many connections of the log would fit as well by chance, at most, for a match to be certain, likely or possible.
-_CERTAIN, _LIKELY, _POSSIBLE = 0.05, 0.3, 3.0
+_CERTAIN, _LIKELY, _POSSIBLE = 0.02, 0.2, 1.0
 # What a fact is worth by itself counts as much as so many connections of the log.
 _PRIOR = 4
+WRITTEN = "the trace file was written at that time"
 # A trace file was written last so many seconds around the end of its last session.
 _WRITTEN = 2.0
+_INSTANT = 0.1  # seconds, for clocks that are in step
 _ZONE_STEP, _ZONES = 900, 14 * 3600  # clocks without a zone differ by a multiple of the one, by the other at most
 
 _COUNTED = 200  # different facts
@@ -141,7 +143,7 @@ def _user(session: Session, connection: Connection) -> Compared:
 
 
 def _algorithms(session: Session, connection: Connection) -> Compared:
-    agreed = {str(e.fields.get("kind")): str(e.fields.get("name")) for e in connection.all("agreed")}
+    agreed = {kind: str(name) for event in connection.all("agreed") for kind, name in event.fields.items()}
     both = {kind: name for kind, name in agreed.items() if session.algorithms.get(kind)}
     differing = [kind for kind, name in both.items() if session.algorithms[kind] != name]
     if differing:
@@ -343,21 +345,24 @@ def _offset(
 
 
 def _written(offset: tuple[float, float], connection: Connection, written: float | None) -> Iterator[Agreement]:
-    """Whether the trace file was written last when the session ended by the log's clock."""
+    """Whether the trace file was written last when the session ended by the log's clock: within seconds, or at once."""
     stamp = next((event.stamp for event in connection.events if event.stamp is not None), None)
     if written is None or stamp is None:
         return
-    low, high = offset[0] - _WRITTEN, offset[1] + _WRITTEN
-    if stamp.zone is not None and stamp.has_year:
-        if low <= written <= high:
-            yield Agreement("the trace file was written at that time", 8.0)
-        return
-    # In local time, perhaps without a year: the clocks differ by quarters of an hour.
-    middle, half = (low + high) / 2, (high - low) / 2
-    apart = (written - middle) % _ZONE_STEP
-    is_near = abs(written - middle) <= _ZONES + half if stamp.has_year else True
-    if is_near and min(apart, _ZONE_STEP - apart) <= half:
-        yield Agreement("the trace file was written at that time, in some time zone", 6.0)
+    # Each limit is so far from what it limits, but for the delays of PAM.
+    middle, half = min(offset[0] + _SLACK, (offset[0] + offset[1]) / 2), (offset[1] - offset[0]) / 2
+    apart = abs(written - middle)
+    if stamp.zone is None or not stamp.has_year:
+        # In local time, perhaps without a year: the clocks differ by quarters of an hour.
+        if stamp.has_year and apart > _ZONES + half:
+            return
+        apart = min(apart % _ZONE_STEP, -apart % _ZONE_STEP)
+    if apart <= half + _WRITTEN:
+        yield Agreement(WRITTEN, 8.0 if stamp.zone is not None else 6.0)
+    if apart <= half:
+        yield Agreement("to the second", 2.0)
+    if apart <= _INSTANT and stamp.step < _INSTANT:
+        yield Agreement("to a tenth of a second", 3.0)
 
 
 # -- choosing
@@ -373,6 +378,7 @@ class Candidates(Struct):
         count: how many connections there are; `fitting` of them are not ruled out.
         conflicts: what ruled others out -> how many.
         agreements: what connections have in common with the session -> how many.
+        begins: the time of the log's first and last connection, on the log's clock.
     """
 
     session: Session
@@ -382,11 +388,15 @@ class Candidates(Struct):
     fitting: int = 0
     conflicts: dict[str, int] = field(default_factory=dict)
     agreements: dict[str, int] = field(default_factory=dict)
+    begins: list[float] = field(default_factory=list)
 
     def offer(self, connection: Connection) -> None:
         """Takes a connection into account."""
         found, conflicts = fit(self.session, connection, self.written)
         self.count += 1
+        stamp = connection.events[0].stamp
+        if stamp is not None:
+            self.begins = [min([*self.begins, stamp.seconds]), max([*self.begins, stamp.seconds])]
         _count(self.agreements, (agreement.what for agreement in found.agreements))
         if conflicts:
             _count(self.conflicts, [conflicts[0].what])
@@ -395,6 +405,22 @@ class Candidates(Struct):
         self.fits.append(found)
         self.fits.sort(key=lambda one: -one.weight)
         del self.fits[KEPT:]
+
+    def keep_timely(self) -> None:
+        """Drops the connections of other times, if the log covers the time at which the trace file was written.
+
+        Where a file was copied, its time is mostly that of the copy, which is later than the log's last line.
+        """
+        last = self.session.ended
+        if self.written is None or last is None or not self.begins:
+            return
+        slack = 60.0 if all(_is_exact(found) for found in self.fits) else _ZONES
+        at = self.written + last
+        if self.fits and self.begins[0] - slack <= at <= self.begins[1] + slack:
+            timely = [found for found in self.fits if any(one.what == WRITTEN for one in found.agreements)]
+            if len(timely) < len(self.fits):
+                _count(self.conflicts, ["the trace file was written at another time"] * (len(self.fits) - len(timely)))
+            self.fits, self.fitting = timely, len(timely)
 
     def weigh(self) -> None:
         """Weighs what is in common by how rare it is in this log, and sorts the connections again."""
@@ -405,7 +431,14 @@ class Candidates(Struct):
     def _bits(self, agreement: Agreement) -> float:
         others = self.agreements.get(agreement.what, 1) - 1
         share = (others + _PRIOR * 2**-agreement.weight) / (self.count - 1 + _PRIOR)
-        return -math.log2(share)
+        # What no other one of many has may still be had by the next one.
+        return -math.log2(max(share, 0.5 / self.count if self.count > 1 else share))
+
+
+def _is_exact(found: Fit) -> bool:
+    """Whether its times have a zone and a year."""
+    stamp = next((event.stamp for event in found.connection.events if event.stamp is not None), None)
+    return stamp is not None and stamp.zone is not None and stamp.has_year
 
 
 def _count(counts: dict[str, int], names: Iterable[str]) -> None:
@@ -458,6 +491,7 @@ class Match(Struct, frozen=True):
 
 def choose(candidates: Candidates) -> Match | str:
     """The best of the connections; in words why none is the session."""
+    candidates.keep_timely()
     candidates.weigh()
     fits = candidates.fits
     if not fits:

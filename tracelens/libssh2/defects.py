@@ -52,7 +52,9 @@ class Defect(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def remedy(self) -> str:
         """Since when it is fixed, in words."""
-        return f"fixed in {_spoken(self.fixed)}" if self.fixed else "not fixed yet"
+        if self.fixed.endswith("_DEV"):
+            return "fixed on the main branch"
+        return f"fixed in {self.fixed}" if self.fixed else "no fix is named"
 
     def is_in(self, release: str) -> bool:
         """Whether a release has it."""

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from tracelens.logs.model import Event, Run
 
 RUNS_KEPT = 200
-EVENTS_KEPT = 2000
 LONGEST = 64 * 1024  # bytes of a line that are kept; no program prints longer ones
 
 
@@ -39,11 +38,6 @@ def runs_of(program: str, events: Iterable[Event], begins: Callable[[Run, Event]
         if not found or begins(found[-1], event):
             if len(found) == RUNS_KEPT:
                 break
-            found.append(Run(program, []))
-        run = found[-1]
-        if len(run.events) < EVENTS_KEPT:
-            run.events.append(event)
-        else:
-            run.beyond += 1
-            run.events[-1] = event
+            found.append(Run(program))
+        found[-1].add(event)
     return found

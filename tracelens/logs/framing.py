@@ -27,7 +27,9 @@ _ISO = rb"(?:[A-Za-z]{3} )?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})? ?(?
 _TIME = rb"(" + _MONTH_DAY + rb"|" + _ISO + rb"|\d{9,10}\.\d{6})"
 _SERVERS = rb"(?:sshd(?:-session|-auth)?|sftp-server|internal-sftp|dropbear|proftpd|mod_sftp[\w./-]*|sftpgo|rclone)"
 _BEGIN = (
-    rb"^[ \t]{0,8}(?:<\d{1,3}>)?(?:1 )?" + _TIME + rb"(?: \w{3,4}(?= ))? (?:(?!\S{1,64}\[\d|\S{1,64}: )(\S{1,255}) )?"
+    rb"^[ \t]{0,8}(?:<\d{1,3}>)?(?:1 )?"
+    + _TIME
+    + rb"(?: [A-Z]{3,4}(?= ))? (?:(?!\S{1,64}\[\d|\S{1,64}: )(\S{1,255}) )?"
 )
 # RFC 5424 has blanks around the process number and a message id; all others `program[process]: `.
 _NAMED = re.compile(

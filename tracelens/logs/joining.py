@@ -23,7 +23,7 @@ from tracelens.logs.model import EVENTS_KEPT, Connection, Entry, Event
 
 OPEN = 4096  # connections that are followed at the same time
 EVENTS = 200_000  # events that they have together
-SILENT = 300.0  # seconds after its end in which a connection may have more lines
+SILENT = 60.0  # seconds after its end in which a connection may have more lines
 NEAR = 50  # lines between which a log without process numbers is taken to speak of the same connection
 LOOKED_AT = 256  # connections, the latest first, that a line without a key may belong to
 # Texts that no connection begins with: the listener's, and what a process says before its connection.
@@ -40,7 +40,7 @@ class Open(Struct, eq=False):
         user: the name that it logs in with; empty until a line has it.
         line, time: those of its last line; the time is None where the log has none.
         accepted: the time of its login, 0 if the log has no times; None before.
-        served: whether its sftp-server is known.
+        served: how many sftp-servers of it are known.
     """
 
     connection: Connection
@@ -51,7 +51,7 @@ class Open(Struct, eq=False):
     line: int = 0
     time: float | None = None
     accepted: float | None = None
-    served: bool = False
+    served: int = 0
 
     def is_another(self, address: object, port: object, time: float | None) -> bool:
         """Whether a line of this key belongs to a later connection: the system gives process numbers again."""

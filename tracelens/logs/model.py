@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 Value = int | str | tuple[str, ...]
 NOTHING: Mapping[str, Value] = {}
@@ -118,17 +118,28 @@ class Run(Struct):
 
     Attributes:
         program: `ssh -v` or `curl -v`.
-        events: in the order of the log.
+        events: in the order of the log; the first of very many, and the last one.
         beyond: how many more events it had.
+        names: those of all its events.
     """
 
     program: str
-    events: list[Event]
+    events: list[Event] = field(default_factory=list)
     beyond: int = 0
+    names: set[str] = field(default_factory=set)
+
+    def add(self, event: Event) -> None:
+        """Adds the next event."""
+        self.names.add(event.name)
+        if len(self.events) < EVENTS_KEPT:
+            self.events.append(event)
+        else:
+            self.beyond += 1
+            self.events[-1] = event
 
     def has(self, *names: str) -> bool:
         """Whether it has an event with one of these names."""
-        return any(event.name in names for event in self.events)
+        return not self.names.isdisjoint(names)
 
     def last(self, *names: str) -> Event | None:
         """The last event with one of these names."""

@@ -11,7 +11,10 @@ from msgspec import structs
 from tracelens.logs.joining import Joining, Open
 from tracelens.logs.model import Entry, Event
 
-JUST_NOW = 3.0  # seconds after a login in which the user's child says that it can't go on
+JUST_NOW = 2.0  # seconds after a login, or a request, in which a child of it says its first word
+PAM_DELAY = 5.0  # seconds; PAM lets a wrong answer wait for about two
+PROCESSES = 2**22  # numbers that a process may have
+AT_ONCE = 0.3  # seconds in which an sftp-server mostly does
 _FORKS = 64  # process numbers that may lie between a process and its child
 _FAREWELLS = ("client_disconnected", "client_closed", "exited", "server_client_timeout")
 _OF_CHILD = (
@@ -96,9 +99,9 @@ class OpenSSH(Joining):
         address, port, user = (event.fields.get(name) for name in ("address", "port", "user"))
         found = self.table.by_client(address, port)
         if found is not None:
-            return None if found.is_another(address, port, time) else found
+            return None if found.connection.ended else found
         if event.name == "sftp_started":
-            return self._without_sftp_server(address, user)
+            return self._without_sftp_server(process, event, time)
         fitting: list[Open] = []
         if event.name in _OF_CHILD:
             childless = event.name not in _OF_GRANDCHILD
@@ -118,15 +121,52 @@ class OpenSSH(Joining):
             return [open for open in fitting if self._asks_pam(open, event.fields.get("user"), time)]
         return []
 
-    def _without_sftp_server(self, address: object, user: object) -> Open | None:
-        """The connection of a user, logged in, without an sftp-server so far; the one that asked first."""
+    def _without_sftp_server(self, process: int, event: Event, time: float | None) -> Open | None:
+        """The connection that this sftp-server serves."""
+        address, user = event.fields.get("address"), event.fields.get("user")
         fitting = [open for open in self.table.latest() if open.user == user and open.address in ("", address)]
-        fitting = [open for open in fitting if open.accepted is not None and not (open.served or open.connection.ended)]
-        asked = [open for open in fitting if open.connection.all("channel_started")]
-        found = asked[-1] if asked else fitting[0] if fitting else None
+        fitting = [open for open in fitting if open.accepted is not None and not open.connection.ended]
+        asked = [(self._age(first, time), first.line, open) for open in fitting for first in self._unserved(open)[:1]]
+        if any(age <= JUST_NOW for age, _, _ in asked):
+            found = self._that_asked(asked, process)
+        else:
+            found = self._without_channel(fitting, user, time)
         if found is not None:
-            found.served = True
+            found.served += 1
         return found
+
+    def _without_channel(self, fitting: list[Open], user: object, time: float | None) -> Open | None:
+        """The only connection whose log shows no channel, as at INFO; of several the only one that just logged in."""
+        silent = [open for open in fitting if not (open.served or open.connection.all("channel_started"))]
+        if len(silent) > 1:
+            silent = [open for open in silent if self._logged_in_at(open, user, time, True)]
+        return silent[0] if len(silent) == 1 else None
+
+    @staticmethod
+    def _that_asked(asked: list[tuple[float, int, Open]], process: int) -> Open | None:
+        """Of connections that asked for an sftp-server, the one whose it is; None if order and numbers disagree."""
+        at_once = [(line, open) for age, line, open in asked if age <= AT_ONCE]
+        if not at_once:
+            return max(asked, key=lambda item: item[1])[2]
+        first = min(at_once, key=lambda item: item[0])[1]
+        numbers = [
+            ((process - int(key)) % PROCESSES, rank)
+            for rank, (_, open) in enumerate(at_once)
+            for key in open.keys
+            if key.isdigit()
+        ]
+        return first if len(at_once) == 1 or at_once[min(numbers)[1]][1] is first else None
+
+    @staticmethod
+    def _unserved(open: Open) -> list[Event]:
+        """The channels of a connection that may have an sftp-server and have none so far."""
+        started = [event for event in open.connection.all("channel_started") if event.fields.get("what") != "exec"]
+        return started[open.served :]
+
+    @staticmethod
+    def _age(event: Event, time: float | None) -> float:
+        """How long ago an event was, in seconds; 0 where the log has no times."""
+        return 0.0 if time is None or event.stamp is None else time - event.stamp.seconds
 
     @staticmethod
     def _logged_in_at(open: Open, user: object, time: float | None, childless: bool) -> bool:
@@ -139,5 +179,5 @@ class OpenSSH(Joining):
     @staticmethod
     def _asks_pam(open: Open, user: object, time: float | None) -> bool:
         """Whether a connection may be the one for which PAM looks at this user's answers."""
-        soon = time is None or open.time is None or time - open.time <= JUST_NOW
+        soon = time is None or open.time is None or time - open.time <= PAM_DELAY
         return soon and open.accepted is None and open.user in ("", user)

@@ -59,7 +59,7 @@ def _begins(run: Run, event: Event) -> bool:
     if event.name == "connecting":
         # One run tries the addresses of a host in turn.
         return run.has("connected")
-    return any(each.name not in ("started", "program_run", "unknown") for each in run.events)
+    return not run.names <= {"started", "program_run"}
 
 
 def events(blocks: Iterable[bytes]) -> Iterator[Event]:

@@ -10,7 +10,7 @@ from tracelens import secrets
 from tracelens.logs import curl, ssh_verbose
 from tracelens.logs.model import Event
 from tracelens.redact.collect import Secrets
-from tracelens.redact.log_copy import masked, with_paths, without_arguments, without_credentials
+from tracelens.redact.log_copy import masked, without_arguments, without_credentials
 from tracelens.redact.pseudonyms import Pseudonyms
 
 _EVENTS: dict[str, Callable[[Iterable[bytes]], Iterator[Event]]] = {
@@ -56,11 +56,10 @@ class ClientCopy:
             if event.name in _SAYS_NOTHING or (self._program == curl.PROGRAM and _is_doubled(event)):
                 continue
             text = without_arguments(event.text, event.fields.get("command"))
-            if self._names is not None:
-                text = with_paths(text, [event.fields.get(field) for field in _PATHS], self._names)
             text = without_credentials(text, event.fields, self._known)
             technical = event.name.startswith(_TECHNICAL)
-            text = masked(text, self._known, needles, self._names, technical=technical)
+            paths = [event.fields.get(field) for field in _PATHS]
+            text = masked(text, self._known, needles, self._names, paths, technical=technical)
             line = self._line(event, text).encode("utf-8", "replace") + b"\n"
             if any(again.name == event.name for again in _EVENTS[self._program]([line])):
                 written += 1

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from tracelens import secrets
 from tracelens.logs import texts
+from tracelens.logs.framing import Entries
 from tracelens.logs.model import Entry, Stamp, Value
 from tracelens.redact.collect import Secrets
 from tracelens.redact.packets import is_transfer, program
@@ -69,7 +70,7 @@ class LogCopy:
             if self._names is not None and name in ("attempt_accepted", "session_opened", "sftp_started"):
                 self._names.learn("user", user.encode())
 
-    def lines(self, entries: Iterable[Entry], needles: secrets.SecretSearcher) -> Iterator[bytes]:
+    def lines(self, entries: Entries, needles: secrets.SecretSearcher) -> Iterator[bytes]:
         """The second pass: the lines of the copy."""
         typed = {name: self._typed(name, number) for number, name in enumerate(self._invalid) if self._is_unknown(name)}
         for entry in entries:
@@ -77,12 +78,13 @@ class LogCopy:
             text = None if name in _SAYS_NOTHING else _without(typed, entry, name, fields)
             if text is not None:
                 text = without_credentials(self._text(fields, text), fields, self._known)
-                text = masked(text, self._known, needles, self._names, technical=name in _TECHNICAL)
+                paths = [fields.get(field) for field in _PATHS]
+                text = masked(text, self._known, needles, self._names, paths, technical=name in _TECHNICAL)
             if text is None or texts.parse(_server(entry), text)[0] != name:
-                self.left_out += 1
                 continue
             self.kept += 1
             yield self._framed(entry, text)
+        self.left_out = max(entries.lines - self.kept, 0)
 
     def _is_unknown(self, name: str) -> bool:
         return name not in self._users and not secrets.is_mask(name.encode())
@@ -93,14 +95,12 @@ class LogCopy:
         return (known or secrets.mask(_FIRST_TYPED + number)).decode()
 
     def _text(self, fields: Mapping[str, Value], text: str) -> str:
-        """The text without arguments of commands, with pseudonyms for its paths and its user."""
+        """The text without arguments of commands; its user is known from here on."""
         text = without_arguments(text, fields.get("command"))
-        if self._names is None:
-            return text
         user = fields.get("user")
-        if isinstance(user, str) and user not in self._invalid:
+        if self._names is not None and isinstance(user, str) and user not in self._invalid:
             self._names.learn("user", user.encode())
-        return with_paths(text, [fields.get(field) for field in _PATHS], self._names)
+        return text
 
     def _framed(self, entry: Entry, text: str) -> bytes:
         """The line as syslog writes it, so far as the original has the parts."""
@@ -109,6 +109,7 @@ class LogCopy:
             host = self._names.host(host.encode()).decode("utf-8", "replace")
         number = f"[{entry.process}]" if entry.process is not None else ""
         tag = f"{entry.program}{number}:" if entry.program else ""
+        text = f"{entry.level}: {text}" if entry.level else text
         parts = [_time(entry.stamp), host, tag, text] if entry.program else [text]
         return " ".join(part for part in parts if part).replace("\n", " ").encode("utf-8", "replace") + b"\n"
 
@@ -119,14 +120,6 @@ def without_arguments(text: str, command: Value | None) -> str:
         return text
     word = program(command.encode()).decode("utf-8", "replace")
     return text.replace(command, f"{word} {_HIDDEN_WORDS}" if word else _HIDDEN_WORDS, 1)
-
-
-def with_paths(text: str, paths: Iterable[Value | None], names: Pseudonyms) -> str:
-    """The text with pseudonyms for paths in it."""
-    for path in paths:
-        if isinstance(path, str) and path:
-            text = text.replace(path, names.path(path.encode()).decode("utf-8", "replace"), 1)
-    return text
 
 
 def without_credentials(text: str, fields: Mapping[str, Value], known: Secrets) -> str:
@@ -140,15 +133,43 @@ def without_credentials(text: str, fields: Mapping[str, Value], known: Secrets) 
 
 
 def masked(
-    text: str, known: Secrets, needles: secrets.SecretSearcher, names: Pseudonyms | None, *, technical: bool
+    text: str,
+    known: Secrets,
+    needles: secrets.SecretSearcher,
+    names: Pseudonyms | None,
+    paths: Iterable[Value | None] = (),
+    *,
+    technical: bool,
 ) -> str:
-    """A text without secrets, and with pseudonyms; of a technical one's words only known names get them."""
+    """A text without secrets, and with pseudonyms.
+
+    Args:
+        text: the text.
+        known: the secrets, with their masks.
+        needles: searches for them.
+        names: the pseudonyms, or None if names are kept.
+        paths: the paths in it, in order.
+        technical: whether its words are no names but algorithms and versions.
+    """
     data = text.encode("utf-8", "surrogateescape")
     data = needles.replace(data, known.mask, numbers=False)
     if names is not None:
         data = _FINGERPRINT.sub(lambda found: _with_pseudonym(found, names), data)
-        data = names.same_length(data) if technical else names.words(data)
+        data = names.same_length(data) if technical else _with_names(data, paths, names)
     return data.decode("utf-8", "replace")
+
+
+def _with_names(data: bytes, paths: Iterable[Value | None], names: Pseudonyms) -> bytes:
+    """A text with pseudonyms: its paths by their parts, all else by its words. None is given twice."""
+    out = []
+    for path in paths:
+        before, found, after = (
+            data.partition(str(path).encode("utf-8", "surrogateescape")) if path else (data, b"", b"")
+        )
+        if found:
+            out += [names.words(before), names.path(found)]
+            data = after
+    return b"".join((*out, names.words(data)))
 
 
 def _with_pseudonym(found: "re.Match[bytes]", names: Pseudonyms) -> bytes:
@@ -157,7 +178,8 @@ def _with_pseudonym(found: "re.Match[bytes]", names: Pseudonyms) -> bytes:
 
 
 def _server(entry: Entry) -> str:
-    return SERVERS.get(entry.program.lower(), "")
+    name = entry.program.lower()
+    return SERVERS.get("proftpd" if name.startswith("mod_sftp") else name, "")
 
 
 def _parsed(entry: Entry) -> tuple[str, Mapping[str, Value]]:

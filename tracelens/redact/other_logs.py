@@ -3,15 +3,12 @@
 Each gets a copy of its own kind.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
-from itertools import islice
 from typing import Literal
 
 from tracelens import secrets
-from tracelens.logs import curl, ssh_verbose, sshd_config, texts
-from tracelens.logs.model import Entry, Stamp
+from tracelens.logs import kinds
+from tracelens.logs.framing import entries
 from tracelens.redact.client_copy import ClientCopy
 from tracelens.redact.collect import Secrets
 from tracelens.redact.config_copy import ConfigCopy
@@ -19,20 +16,9 @@ from tracelens.redact.log_copy import LogCopy
 from tracelens.redact.pseudonyms import Pseudonyms
 
 Kind = Literal["sshd_config", "server log", "ssh -v", "curl -v"]
-# A longer configuration is none, and a longer line is cut.
-_LONGEST_CONFIG, _LONGEST_LINE = 4 << 20, 1 << 16
-_LOOKED_AT = 2000
-# Events that nothing but a server writes.
-_TELLING = frozenset(
-    (
-        *("connected", "client_version", "attempt_accepted", "attempt_failed", "attempt_partial", "client_closed"),
-        *("client_disconnected", "server_disconnected", "server_user_unknown", "server_user_not_allowed"),
-        *("sftp_started", "sftp_request", "server_no_common_algorithm", "server_chroot", "server_file_modes"),
-    )
-)
-_TAG = r"(\S{1,255}) ([^\s:\[]{1,64})(?:\[(\d{1,10})\])?: ?(.*)"
-_SYSLOG = re.compile(r"(?:<\d{1,3}>)?([A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d) " + _TAG, re.DOTALL)
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?) " + _TAG, re.DOTALL)
+_KINDS: tuple[Kind, ...] = ("sshd_config", "server log", "ssh -v", "curl -v")
+# A longer configuration is none.
+_LONGEST_CONFIG = 4 << 20
 
 
 class OtherLog:
@@ -86,52 +72,8 @@ class OtherLog:
 
 def kind(head: bytes) -> Kind | None:
     """What a file is by its first bytes; None where no copy of it is made."""
-    if ssh_verbose.looks_like(head) and ssh_verbose.runs([head]):
-        return "ssh -v"
-    for entry in islice(entries([head]), _LOOKED_AT):
-        if texts.parse("OpenSSH", entry.text)[0] in _TELLING:
-            return "server log"
-    if sshd_config.read("", [head]).is_sshd:
-        return "sshd_config"
-    return "curl -v" if curl.looks_like(head) and curl.runs([head]) else None
-
-
-def entries(blocks: Iterable[bytes]) -> Iterator[Entry]:
-    """The lines of a log as syslog writes it, with the time of RFC 3164 or of ISO 8601, or as `sshd -E` does."""
-    for number, line in enumerate(_lines(blocks), 1):
-        text = line.decode("utf-8", "surrogateescape")
-        found = _SYSLOG.fullmatch(text) or _ISO.fullmatch(text)
-        if found is None:
-            yield Entry(number, None, "", "", None, "", text)
-            continue
-        when, host, program, process, message = found.groups()
-        yield Entry(number, _stamp(when), host, program, int(process) if process else None, "", message)
-
-
-def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for block in blocks:
-        *whole, rest = (rest + block).split(b"\n")
-        yield from (line[:_LONGEST_LINE].rstrip(b"\r") for line in whole)
-        rest = rest[:_LONGEST_LINE]
-    if rest:
-        yield rest.rstrip(b"\r")
-
-
-def _stamp(text: str) -> Stamp | None:
-    """The time of a line; None where it is none."""
-    try:
-        if text[:1].isalpha():
-            moment = datetime.strptime(f"1972 {text}", "%Y %b %d %H:%M:%S").replace(tzinfo=UTC)
-            return Stamp(moment.timestamp(), None, False)
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    step = 0.000001 if "." in text else 1.0
-    if moment.tzinfo is None:
-        return Stamp(moment.replace(tzinfo=UTC).timestamp(), None, step=step)
-    offset = moment.utcoffset()
-    return Stamp(moment.timestamp(), int(offset.total_seconds() // 60) if offset is not None else 0, step=step)
+    found = kinds.kind(head)
+    return next((known for known in _KINDS if known == found), None)
 
 
 def _beginning(blocks: Iterable[bytes]) -> bytes:

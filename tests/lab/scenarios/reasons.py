@@ -5,7 +5,7 @@ from tests.lab.plain import Crowded, Proxy
 from tests.lab.premises import DEVI, GINA, HUGO, OLAF, ROLF, User
 from tests.lab.scenario import Scenario, Step, scenario, step, trying
 from tests.lab.scenarios.accounts import password
-from tests.lab.scenarios.common import HANDSHAKE, HOME, PASSWORD, SFTP, WRONG_PASSWORD
+from tests.lab.scenarios.common import HANDSHAKE, HOME, PASSWORD, POKE, SFTP, WRONG_PASSWORD
 from tests.lab.servers import Sshd
 
 NEW = ("1.11.1",)
@@ -96,8 +96,8 @@ SCENARIOS = (
     scenario("reason-limits", pam(session="session required pam_limits.so",
                                   **{"security/limits.conf": "devi - maxlogins 0\n"}), *SFTP,
              expect="sftp-start-failed", patience=2, reason="server-session-failed", versions=BOTH),
-    scenario("reason-startups", Crowded(Sshd(("MaxStartups 1",))), HANDSHAKE, expect="kex-server-disconnect",
-             or_else=("banner-not-ssh", "banner-closed", "transport-server-disconnect"), because=FAULT,
+    scenario("reason-startups", Crowded(Sshd(("MaxStartups 1",))), HANDSHAKE, expect="banner-closed",
+             or_else=("banner-not-ssh", "kex-server-disconnect", "transport-server-disconnect"), because=FAULT,
              reason="server-max-startups", versions=BOTH),
     scenario("reason-version", PLAIN, step("banner", text="SSH-1.5-depot"), HANDSHAKE, expect="kex-server-disconnect",
              or_else=("banner-closed", "transport-connection-lost"), because=FAULT, reason="server-version-refused",
@@ -124,4 +124,7 @@ SCENARIOS = (
     scenario("reason-barred-request", Sshd(subsystem="internal-sftp -P mkdir"), *SFTP,
              step("mkdir", path=f"{HOME}/new"), expect="sftp-permission-denied", reason="server-request-refused",
              versions=NEW),
+    scenario("reason-garbled", Proxy(Sshd(("Ciphers aes256-ctr", "MACs hmac-sha2-256")), "flip sent", offset=30), *SFTP,
+             POKE, step("ls", path=HOME), expect=LOST, or_else=("transport-server-disconnect",), because=FAULT,
+             reason="server-protocol-error", patience=2, versions=BOTH),
 )  # fmt: skip

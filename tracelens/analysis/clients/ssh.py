@@ -1,5 +1,6 @@
 """A run of OpenSSH's client, as `ssh -v` tells it -> a session."""
 
+import re
 from collections.abc import Callable
 
 from tracelens.analysis.clients.telling import Telling
@@ -22,6 +23,7 @@ _KINDS = {
 _LISTS = ("kex", "hostkey", "cipher_cs", "cipher_sc", "mac_cs", "mac_sc", "comp_cs", "comp_sc", "lang_cs", "lang_sc")
 # Messages of which -vvv prints the number and no other line says more.
 _PLAIN = {5, 6, 21, 30, 31, 32, 33, 34, 90, 91, 96, 97}
+_MALFORMED = re.compile(r"invalid format|libcrypto|unsupported|passphrase")
 # How a run ends; where none of these comes, the log was cut off.
 _ENDS = {
     "exited", "denied", "no_common", "host_key_refused", "connect_given_up", "disconnected", "lost", "timed_out",
@@ -214,8 +216,16 @@ class _SshRun:
     def denied(self, event: Event) -> None:
         self.told.session.login.user = self.told.session.login.user or _text(event, "user").rpartition("@")[0] or None
         refused = any(a.method != "none" and a.outcome != "accepted" for a in self.told.session.login.attempts)
-        if not refused and not self.failed:
-            self.told.error(event.line, None, event.text)
+        if refused or self.failed:
+            return
+        kept = self.run.last("key_unreadable", "no_signature_algorithm")
+        if kept is not None and kept.name == "key_unreadable":
+            malformed = _MALFORMED.search(_text(kept, "reason"))
+            self.told.error(
+                kept.line, -16, f"Unable to {'initialize private key from' if malformed else 'open private key'} file"
+            )
+        else:
+            self.told.error((kept or event).line, None, (kept or event).text)
 
     def signature_names(self, event: Event) -> None:
         self.signature_algorithms = _names(event)

@@ -15,6 +15,7 @@ CHECKS: Mapping[str, tuple[_Check, ...]] = {
     "auth-keyboard-interactive-failed": (logins.users,),
     "auth-publickey-rejected": (logins.users, logins.keys),
     "auth-rsa-sha1-refused": (logins.key_algorithms, logins.users),
+    "auth-key-mismatch": (logins.users,),  # whether root may log in is decided after the signature
     "auth-password-not-allowed": (logins.methods,),
     "auth-publickey-not-allowed": (logins.methods,),
     "auth-keyboard-interactive-not-allowed": (logins.methods,),

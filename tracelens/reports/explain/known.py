@@ -4,12 +4,15 @@ from tracelens.libssh2 import defects
 from tracelens.libssh2.defects import Defect
 from tracelens.reports.explain.page import Explanation, Section
 
-_MOST = 4
+_MOST = 5
 
 
 def section(code: int | None, words: str, release: str | None = None) -> Section:
-    """The known defects that show as an error, in a release where it is known; no lines where there are none."""
-    found = [defect for defect in defects.known() if defect.shows_as(code, words)]
+    """The known defects that show as an error, in a release where it is known; no lines where there are none.
+
+    Most texts come with several numbers, so a text alone names none.
+    """
+    found = [defect for defect in defects.known() if code is not None and defect.shows_as(code, words)]
     if release:
         return Section(
             f"Known defects of libssh2 {release}", tuple(_line(defect) for defect in found if defect.is_in(release))

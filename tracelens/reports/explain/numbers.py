@@ -117,7 +117,7 @@ def _all(text: str, programs: tuple[Program, ...], words: str) -> Iterator[Place
     for match in _ERRNO.finditer(text):
         if int(match[1]) in tables.numbers("errno"):
             yield match.span(1), Number("errno", int(match[1]), match[1])
-    if not programs or any(program.over_libssh2 for program in programs):
+    if not programs or programs[0].over_libssh2:
         yield from _unsigned(text)
         yield from _negative(text, programs, words)
         if not programs or programs[0].bare == "libssh2":
@@ -144,6 +144,7 @@ def _names(text: str) -> Iterator[Placed]:
 def _all_names() -> dict[str, tuple[str, int]]:
     """Each name that is written as a constant: whose it is, and its number."""
     found = {name: known for name, known in tables.names().items() if known[0] in tables.OWNERS}
+    found |= {status.name: ("sftp", status.number) for status in codes.SFTP_STATUSES.values()}
     found |= {
         status.name.replace("SSH", "LIBSSH2", 1): ("sftp", status.number) for status in codes.SFTP_STATUSES.values()
     }
@@ -166,7 +167,7 @@ def is_exception(number: Number) -> bool:
 
 
 def _words(text: str, programs: tuple[Program, ...]) -> Iterator[Placed]:
-    """Names of libgit2 without their prefix, and what libcurl says for a number."""
+    """Names of libgit2 without their prefix, and what libcurl and the system say for a number."""
     names = {program.name.split()[0] for program in programs}
     if "libgit2" in names:
         for match in _NAME.finditer(text):
@@ -176,6 +177,9 @@ def _words(text: str, programs: tuple[Program, ...]) -> Iterator[Placed]:
         for words, (whose, value) in tables.names().items():
             if whose == "curl-text" and (at := text.find(words)) >= 0:
                 yield (at, at + len(words)), Number("curl", value, words)
+    for words, (whose, value) in tables.names().items():
+        if whose in ("errno-text", "knownhost-text") and (at := text.find(words)) >= 0:
+            yield (at, at + len(words)), Number(whose.removesuffix("-text"), value, words)
 
 
 def _unsigned(text: str) -> Iterator[Placed]:
@@ -210,7 +214,10 @@ def _without_sign(text: str, words: str) -> Iterator[Placed]:
     surely, likely = _OF_LIBSSH2.search(text) is not None, _OF_SSH.search(text) is not None
     for match in _NO_SIGN.finditer(text):
         value = -int(match[1])
-        small = value > -3 and not _ERROR_BEFORE.search(text, max(0, match.start(1) - 12), match.start(1))
+        before = max(0, match.start(1) - 24), match.start(1)
+        small = value > -3 and not _ERROR_BEFORE.search(text, *before)
+        if text.casefold().find("exit", *before) >= 0:
+            continue
         if value and value in codes.LIBSSH2_ERRORS and not small and (surely or value in possible or likely):
             yield match.span(1), Number("libssh2", value, match[1])
 

@@ -59,7 +59,7 @@ class Explanation(Struct, frozen=True, rename={"body": "sections"}):
 
     def to_text(self, width: int = 100) -> str:
         """The page as plain text, wrapped; a finding's page keeps its own lines."""
-        wrap = textwrap.TextWrapper(width, initial_indent="  ", subsequent_indent="    ").wrap
+        wrap = textwrap.TextWrapper(width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False).wrap
         blocks = [textwrap.fill(self.title, width, subsequent_indent="  ", break_on_hyphens=False)]
         for part in self.body:
             finding = self.kind == "finding"

@@ -57,11 +57,14 @@ def find(paste: Paste) -> Subject | None:
         return _of_another_library(paste, program)
     if differing := _differing(paste):
         return differing
-    if paste.error is not None or paste.words:
+    only_waited = paste.error is None and waited(paste.words)
+    if (paste.error is not None or paste.words) and not only_waited:
         return _of_libssh2(paste)
     for whose in ("knownhost", "sftp", "curl", "git", "errno", "other"):
-        if values := paste.values(whose):
-            return _of_other(whose, values[0])
+        if values := [value for value in paste.values(whose) if value]:
+            return _of_other(whose, values[0], paste.words)
+    if only_waited:
+        return _of_libssh2(paste)
     return _of_program(paste, program) if program and program.about else None
 
 
@@ -190,12 +193,13 @@ def _named(code: int | None) -> str:
     return f"{known.name} ({code})" if known else f"libssh2 error {code}"
 
 
-def _of_other(whose: str, value: int) -> Subject:
+def _of_other(whose: str, value: int, leftover: str) -> Subject:
     code = codes.sftp_status(value) if whose == "sftp" else tables.numbers(whose).get(value)
     title = f"{OWNED[whose]} {value}" + (f": {code.name}" if code else "")
     if whose == "knownhost" and code:
         title = f"{code.name} ({value}), {OWNED[whose]}: no error number"
-    return Subject(_KINDS.get(whose, "other-number"), title)
+    told = f'"{leftover}" is a leftover of an earlier call that had to wait (-37): not the cause.'
+    return Subject(_KINDS.get(whose, "other-number"), title, notes=(told,) if leftover else ())
 
 
 def listed(paste: Paste) -> Iterator[str]:
@@ -209,4 +213,5 @@ def listed(paste: Paste) -> Iterator[str]:
             if number.whose == "sftp"
             else tables.numbers(owner or number.whose).get(number.value)
         )
-        yield f"{number.value} is {OWNED[number.whose]}" + (f": {code.name}. {code.meaning}" if code else ".")
+        written = number.value if number.written.lstrip("-").isdigit() else f'"{number.written}"'
+        yield f"{written} is {OWNED[number.whose]}" + (f": {code.name}. {code.meaning}" if code else ".")

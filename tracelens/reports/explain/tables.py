@@ -130,11 +130,11 @@ def numbers(owner: str) -> Mapping[int, Code]:
 @cache
 def names() -> Mapping[str, tuple[str, int]]:
     """Return each name in `numbers.tsv`: whose it is, and its number."""
-    return {
-        name: (whose, code.number)
-        for whose, code in _rows()
-        for name in ((code.name,) if whose == "ssh2-rs" else code.name.split(", "))
-    }
+    found: dict[str, tuple[str, int]] = {}
+    for whose, code in _rows():
+        for name in (code.name,) if whose == "ssh2-rs" else code.name.split(", "):
+            found.setdefault(name, (whose, code.number))
+    return found
 
 
 @cache
