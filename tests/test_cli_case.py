@@ -179,6 +179,17 @@ def test_secrets_of_the_trace_are_masked_in_the_log(folder: Path) -> None:
     assert secret not in json.dumps(document(folder))
 
 
+def test_anonymized_only_the_traces_are_used(folder: Path) -> None:
+    done = run("report", folder, "--anonymize")
+    assert done.returncode == 2
+    assert done.stderr.decode().count("is not used with --anonymize") == 2
+    shown = done.stdout.decode()
+    assert "devi" not in shown
+    assert "192.0.2.7" not in shown
+    assert str(folder) not in shown
+    assert shown.count("is not used with --anonymize") == 2
+
+
 def test_a_trace_alone_is_as_ever(tmp_path: Path) -> None:
     shutil.copy(SAMPLES / "wrong-password.log", tmp_path)
     made = json.dumps(document(tmp_path))

@@ -112,7 +112,7 @@ class Case:
 
     def _keep(self, origin: "Source", among: list[Kept]) -> None:
         if len(self.logs) + len(self.clients) >= KEPT:
-            self._refuse(origin.name, f"a case has at most {KEPT} logs: name the one that matters with --server-log")
+            self.refuse(origin.name, f"a case has at most {KEPT} logs: name the one that matters with --server-log")
             return
         if origin.path is not None:
             file: IO[bytes] = self._files.enter_context(open(origin.path, "rb"))  # noqa: SIM115  closed by the stack
@@ -124,7 +124,7 @@ class Case:
             for block in origin.chunks(_READING):
                 self._room -= len(block)
                 if self._room < 0:
-                    self._refuse(origin.name, "is too large to be kept: unpack it, and name it with --server-log")
+                    self.refuse(origin.name, "is too large to be kept: unpack it, and name it with --server-log")
                     return
                 spool.write(block)
         except UnreadableInput as error:
@@ -143,9 +143,10 @@ class Case:
                     break
             self.configs[origin.name] = blocks
         except UnreadableInput as error:
-            self._refuse(origin.name, error.reason)
+            self.refuse(origin.name, error.reason)
 
-    def _refuse(self, name: str, why: str) -> None:
+    def refuse(self, name: str, why: str) -> None:
+        """Lists a file as of no use."""
         warn(f"{name}: {why}")
         self.unusable.append((name, why))
 
@@ -173,24 +174,19 @@ def of_case(
         clients = ("ssh -v",) if alone or case.logs else ()
         alone += analyzed((kept.source() for kept in case.clients), unusable, clients=clients, modified=modified)
         alone.sort(key=lambda analysis: bool(analysis.source.kind))  # the traces first
-        unusable += case.unusable
         if not alone:
             for name in (*(kept.name for kept in case.logs), *case.configs):
-                _unused(name, "no trace is beside it: give the trace of the client as well", unusable)
-            return alone
-        if case.logs or server_logs:
+                case.refuse(name, "no trace is beside it: give the trace of the client as well")
+        elif case.logs or server_logs:
             logs = chain((kept.source() for kept in case.logs), find(server_logs or []))
             alone = joined(alone, logs, unusable, known, modified)
-    if server_config is None and case.configs:
+    if alone and server_config is None and case.configs:
         alone, unused = with_texts(alone, case.configs)
         for name, why in unused:
-            _unused(name, why, unusable)
-        return alone
-    for name in case.configs:
-        _unused(name, "--server-config names another configuration", unusable)
-    return list(configured(alone, server_config))
-
-
-def _unused(name: str, why: str, unusable: Unusable) -> None:
-    warn(f"{name}: {why}")
-    unusable.append((name, why))
+            case.refuse(name, why)
+    elif alone:
+        for name in case.configs:
+            case.refuse(name, "--server-config names another configuration")
+        alone = list(configured(alone, server_config))
+    unusable += case.unusable
+    return alone
