@@ -162,7 +162,6 @@ def of_case(
         server_logs: further logs of the server, in whatever they are.
         server_config: the server's configuration; it goes before those among the inputs.
     """
-    from tracelens.cli.server_config import configured, with_texts
     from tracelens.inputs import find
 
     known: set[bytes] = set()
@@ -180,13 +179,21 @@ def of_case(
         elif case.logs or server_logs:
             logs = chain((kept.source() for kept in case.logs), find(server_logs or []))
             alone = joined(alone, logs, unusable, known, modified)
-    if alone and server_config is None and case.configs:
-        alone, unused = with_texts(alone, case.configs)
-        for name, why in unused:
-            case.refuse(name, why)
-    elif alone:
-        for name in case.configs:
-            case.refuse(name, "--server-config names another configuration")
-        alone = list(configured(alone, server_config))
+    if alone:
+        alone = _configured(alone, case, server_config)
     unusable += case.unusable
     return alone
+
+
+def _configured(analyses: "list[Analysis]", case: Case, file: Path | None) -> "list[Analysis]":
+    """The analyses with what a configuration explains: that of a file, or of the case."""
+    from tracelens.cli.server_config import configured, with_texts
+
+    if file is not None or not case.configs:
+        for name in case.configs:
+            case.refuse(name, "--server-config names another configuration")
+        return list(configured(analyses, file))
+    explained, unused = with_texts(analyses, case.configs)
+    for name, why in unused:
+        case.refuse(name, why)
+    return explained
