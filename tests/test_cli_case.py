@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "case"
     (made / "server").mkdir(parents=True)
     shutil.copy(SAMPLES / "wrong-password.log", made / "trace.txt")
-    (made / "server" / "a.txt").write_text(OTHER + EXACT)  # before the trace in a folder's order is b.cfg and this
+    (made / "server" / "a.txt").write_text(OTHER + EXACT)
     (made / "b.cfg").write_text(CONFIG)
     return made
 
@@ -132,6 +132,14 @@ def test_a_trace_far_in_a_syslog_is_a_trace(tmp_path: Path) -> None:
     assert only(document(tmp_path / "messages"))["root_cause"] == "auth-password-rejected"
 
 
+def test_a_log_with_both_sides_is_both(tmp_path: Path) -> None:
+    trace = (SAMPLES / "wrong-password.log").read_text()
+    (tmp_path / "messages").write_text(EXACT * 600 + trace)
+    made = document(tmp_path / "messages")
+    assert only(made)["root_cause"] == "auth-password-rejected"
+    assert made["analyses"][0]["server_logs"][0]["servers"] == ["OpenSSH"]  # type: ignore[index]
+
+
 def test_a_log_without_a_server(folder: Path) -> None:
     (folder / "server" / "b.txt").write_text(CRON)
     made = document(folder, status=2)
@@ -169,6 +177,17 @@ def test_secrets_of_the_trace_are_masked_in_the_log(folder: Path) -> None:
     log = EXACT.replace("Received disconnect", f"Unable {secret} Received disconnect")
     (folder / "server" / "a.txt").write_text(log)
     assert secret not in json.dumps(document(folder))
+
+
+def test_anonymized_only_the_traces_are_used(folder: Path) -> None:
+    done = run("report", folder, "--anonymize")
+    assert done.returncode == 2
+    assert done.stderr.decode().count("is not used with --anonymize") == 2
+    shown = done.stdout.decode()
+    assert "devi" not in shown
+    assert "192.0.2.7" not in shown
+    assert str(folder) not in shown
+    assert shown.count("is not used with --anonymize") == 2
 
 
 def test_a_trace_alone_is_as_ever(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def joined(folder: Path, log: str, trace: Path = TRACE) -> Analysis:
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    return joined(tmp_path_factory.mktemp("logs"), OTHER + EXACT)
+    return with_side(joined(tmp_path_factory.mktemp("logs"), OTHER + EXACT), certainty="certain")
 
 
 @pytest.fixture(scope="module")

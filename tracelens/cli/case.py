@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Of the logs that are not plain files so many bytes are kept, and so many logs.
 KEPT_BYTES, KEPT = 4 << 30, 200
 _IN_MEMORY = 1 << 20
+_SEARCHED = 64 << 20  # bytes of a log that are searched for a trace
 _CONFIG_BYTES = 4 << 20
 _READING = 1 << 20
 
@@ -86,7 +87,7 @@ class Case:
 
             kind = kinds.kind(head)
             if kind == kinds.SERVER_LOG:
-                self._keep(origin, self.logs)
+                yield from self._log_or_trace(origin, is_server=True)
             elif kind == kinds.SSH:
                 self._keep(origin, self.clients)
             elif kind == kinds.SSHD_CONFIG:
@@ -96,21 +97,22 @@ class Case:
             else:
                 yield origin
 
-    def _log_or_trace(self, origin: "Source") -> "Iterator[Source]":
-        """A system's log, whose first lines are of other programs: it may hold a trace, or lines of a server."""
+    def _log_or_trace(self, origin: "Source", *, is_server: bool = False) -> "Iterator[Source]":
+        """A log of a system: it may hold a trace, lines of a server whatever its first ones are, or both."""
         from tracelens.inputs.signs import search
 
         kept: list[Kept] = []
         self._keep(origin, kept)
         for one in kept:
-            if search(one.stream(), KEPT_BYTES).has_record:
+            has_trace = search(one.stream(), _SEARCHED).has_record
+            if has_trace:
                 yield one.source()
-            else:
+            if is_server or not has_trace:
                 self.logs.append(one)
 
     def _keep(self, origin: "Source", among: list[Kept]) -> None:
         if len(self.logs) + len(self.clients) >= KEPT:
-            self._refuse(origin.name, f"a case has at most {KEPT} logs: name the one that matters with --server-log")
+            self.refuse(origin.name, f"a case has at most {KEPT} logs: name the one that matters with --server-log")
             return
         if origin.path is not None:
             file: IO[bytes] = self._files.enter_context(open(origin.path, "rb"))  # noqa: SIM115  closed by the stack
@@ -122,7 +124,7 @@ class Case:
             for block in origin.chunks(_READING):
                 self._room -= len(block)
                 if self._room < 0:
-                    self._refuse(origin.name, "is too large to be kept: unpack it, and name it with --server-log")
+                    self.refuse(origin.name, "is too large to be kept: unpack it, and name it with --server-log")
                     return
                 spool.write(block)
         except UnreadableInput as error:
@@ -141,9 +143,10 @@ class Case:
                     break
             self.configs[origin.name] = blocks
         except UnreadableInput as error:
-            self._refuse(origin.name, error.reason)
+            self.refuse(origin.name, error.reason)
 
-    def _refuse(self, name: str, why: str) -> None:
+    def refuse(self, name: str, why: str) -> None:
+        """Lists a file as of no use."""
         warn(f"{name}: {why}")
         self.unusable.append((name, why))
 
@@ -159,7 +162,6 @@ def of_case(
         server_logs: further logs of the server, in whatever they are.
         server_config: the server's configuration; it goes before those among the inputs.
     """
-    from tracelens.cli.server_config import configured, with_texts
     from tracelens.inputs import find
 
     known: set[bytes] = set()
@@ -171,24 +173,27 @@ def of_case(
         clients = ("ssh -v",) if alone or case.logs else ()
         alone += analyzed((kept.source() for kept in case.clients), unusable, clients=clients, modified=modified)
         alone.sort(key=lambda analysis: bool(analysis.source.kind))  # the traces first
-        unusable += case.unusable
         if not alone:
             for name in (*(kept.name for kept in case.logs), *case.configs):
-                _unused(name, "no trace is beside it: give the trace of the client as well", unusable)
-            return alone
-        if case.logs or server_logs:
+                case.refuse(name, "no trace is beside it: give the trace of the client as well")
+        elif case.logs or server_logs:
             logs = chain((kept.source() for kept in case.logs), find(server_logs or []))
             alone = joined(alone, logs, unusable, known, modified)
-    if server_config is None and case.configs:
-        alone, unused = with_texts(alone, case.configs)
-        for name, why in unused:
-            _unused(name, why, unusable)
-        return alone
-    for name in case.configs:
-        _unused(name, "--server-config names another configuration", unusable)
-    return list(configured(alone, server_config))
+    if alone:
+        alone = _configured(alone, case, server_config)
+    unusable += case.unusable
+    return alone
 
 
-def _unused(name: str, why: str, unusable: Unusable) -> None:
-    warn(f"{name}: {why}")
-    unusable.append((name, why))
+def _configured(analyses: "list[Analysis]", case: Case, file: Path | None) -> "list[Analysis]":
+    """The analyses with what a configuration explains: that of a file, or of the case."""
+    from tracelens.cli.server_config import configured, with_texts
+
+    if file is not None or not case.configs:
+        for name in case.configs:
+            case.refuse(name, "--server-config names another configuration")
+        return list(configured(analyses, file))
+    explained, unused = with_texts(analyses, case.configs)
+    for name, why in unused:
+        case.refuse(name, why)
+    return explained

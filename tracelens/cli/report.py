@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import ExitStack
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec.structs import asdict, replace
 
-from tracelens.cli.analyze import MASKED, analyses
-from tracelens.cli.case import of_case
+from tracelens.cli.analyze import MASKED, analyzed
+from tracelens.cli.case import Case, of_case
 from tracelens.cli.options import ServerLog
 from tracelens.cli.output import exit_with_error, json_text, write_result
 from tracelens.cli.server_config import ServerConfig, configured
@@ -131,7 +132,13 @@ def _anonymous(inputs: list[str], unusable: list[tuple[str, str]], server_config
     if "-" in inputs:
         exit_with_error("report --anonymize reads an input twice: give a file in place of standard input")
     failures: list[tuple[str, str]] = []
-    originals = list(analyses(inputs, failures))
+    with ExitStack() as files:
+        case = Case(files)
+        originals = list(analyzed(case.traces(find(inputs)), failures))
+    for name in (*(kept.name for kept in (*case.logs, *case.clients)), *case.configs):
+        why = "is not used with --anonymize: make a copy of the case with `redact --anonymize`, and report that"
+        case.refuse(name, why)
+    failures += case.unusable
     names = {original.name: f"trace {number}" for number, original in enumerate(originals, 1)}
     for number, (name, why) in enumerate(failures, 1):
         known = names.get(name, f"input {number} that could not be used")

@@ -78,41 +78,27 @@ def sequence(session: Session, marks: int) -> Chart | None:
     if not session.steps:
         return None
     failing = _failing_place(session)
-    total = (session.ended or 0) - (session.started or 0)
+    total = session.lasted or 0
     threshold = max(total * _SHARE, _SHORTEST)
-    side = session.server
-    log = chosen(side, max(marks // 2, 8)) if side is not None else []
-    pending = list(placed(session, log))
-    proofs = {quote.line for reason in side.reasons for quote in reason.evidence} if side is not None else set()
-    label = _LABEL_WIDE if log else _LABEL
+    log = _Log(session, marks)
+    label = _LABEL_WIDE if log.name else _LABEL
     rows: list[Row] = []
     y, phase = _HEAD, ""
-
-    def draw_log(until: float, before: float = inf) -> int:
-        """Draws the lines of the log before a step, and before a moment."""
-        height = 0
-        while pending and pending[0][0] <= until and (pending[0][1].trace_time or -inf) < before:
-            line = pending.pop(0)[1]
-            rows.append(_log_row(line, y + height, proves=line.line in proofs))
-            height += rows[-1].height
-        return height
-
     before: Step | None = None
     kept = _kept(session.steps, failing, marks)
     for number, following in zip(kept, [*kept[1:], 0], strict=True):
         step = session.steps[number]
-        if before is not None and before.last_time is not None and step.time is not None:
-            pause = step.time - before.last_time
-            if pause >= threshold:
-                y += draw_log(number, step.time - pause / 2)
-                rows.append(_wait(before, pause, total, y))
-                y += rows[-1].height + 4
-        y += draw_log(number)
+        pause = _pause(before, step)
+        if before is not None and pause >= threshold:
+            y += log.draw(rows, y, number, (step.time or 0) - pause / 2)
+            rows.append(_wait(before, pause, total, y))
+            y += rows[-1].height + 4
+        y += log.draw(rows, y, number)
         if step.phase != phase:
             phase = step.phase
             rows.append(Row("phase", y, _PHASE, PHASE_NAMES[phase], phase))
             y += _PHASE
-        rows.append(_mark(step, y, failing, label))
+        rows.append(_mark(step, y, failing, label - 7 if log.name and step.kind == "error" else label))
         y += _ROW
         before = step
         if skipped := max(following - number - 1, 0):
@@ -122,11 +108,43 @@ def sequence(session: Session, marks: int) -> Chart | None:
     if silence := _silence(session, y, threshold):
         rows.append(silence)
         y += silence.height + 4
-    y += draw_log(inf)
-    if side is None or not log:
+    y += log.draw(rows, y, inf)
+    if not log.name:
         return Chart(rows, y + 10)
-    left_out = len(side.lines) + side.lines_omitted - len(log)
-    return Chart(rows, y + 10, _WIDE, _CLIENT, _SERVER, base(side.file), left_out)
+    return Chart(rows, y + 10, _WIDE, _CLIENT, _SERVER, log.name, log.left_out)
+
+
+class _Log:
+    """The lines of the server's log that are drawn between the steps.
+
+    `name` is that of the log, empty where nothing of it is drawn; `left_out` lines of the connection are not drawn.
+    """
+
+    def __init__(self, session: Session, marks: int) -> None:
+        side = session.server
+        lines = chosen(side, max(marks // 2, 8)) if side is not None else []
+        self.name, self.left_out = "", 0
+        self._pending = list(placed(session, lines))
+        self._proofs: set[int] = set()
+        if side is not None and lines:
+            self.name, self.left_out = base(side.file), len(side.lines) + side.lines_omitted - len(lines)
+            self._proofs = {quote.line for reason in side.reasons for quote in reason.evidence}
+
+    def draw(self, rows: list[Row], y: int, until: float, before: float = inf) -> int:
+        """Draws the lines that come before a step and before a moment, from `y` on; how much room they take."""
+        height = 0
+        while self._pending and self._pending[0][0] <= until and (self._pending[0][1].trace_time or -inf) < before:
+            line = self._pending.pop(0)[1]
+            rows.append(_log_row(line, y + height, proves=line.line in self._proofs))
+            height += rows[-1].height
+        return height
+
+
+def _pause(before: Step | None, step: Step) -> float:
+    """Seconds between two steps; 0 where the trace does not say."""
+    if before is None or before.last_time is None or step.time is None:
+        return 0.0
+    return step.time - before.last_time
 
 
 def _log_row(line: ServerLine, y: int, *, proves: bool) -> Row:

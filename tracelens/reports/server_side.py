@@ -128,15 +128,19 @@ def rows(session: Session, verbosity: int) -> Iterator[Row]:
     yield Row("Server log", "", match(side))
     if when := times(session):
         yield Row("", "", f"{when[0].upper()}{when[1:]}")
+    yield from _reasons(session, side, verbosity)
+    for number, line in enumerate(() if side.reasons or verbosity else side.lines[-_ENDING:]):
+        yield Row("" if number else "It ends", f"line {line.line}  ", with_time(line))
+    for number, text in enumerate(side.contradictions):
+        yield Row("" if number else "But", "", text)
+
+
+def _reasons(session: Session, side: ServerSide, verbosity: int) -> Iterator[Row]:
     label = "Perhaps" if side.certainty == "possible" and leading(session) is None else "Reason"
     for number, reason in enumerate(side.reasons):
         yield Row("" if number else label, "", f"{reason.summary} ({reason.id})")
         for quote in reason.evidence if verbosity else reason.evidence[:_SHOWN]:
             yield Row("", f"line {quote.line}  ", with_time(quote))
-    for number, line in enumerate(() if side.reasons or verbosity else side.lines[-_ENDING:]):
-        yield Row("" if number else "It ends", f"line {line.line}  ", with_time(line))
-    for number, text in enumerate(side.contradictions):
-        yield Row("" if number else "But", "", text)
 
 
 def all_lines(session: Session) -> Iterator[Row]:
