@@ -73,6 +73,9 @@ _SFTP = re.compile(
     r"(?i)(?:\bsftp[_ ]?(?:protocol )?(?:error|errno|status|code)(?: code)?|sftp_last_error\D{0,20}?"
     r"|\bFX(?:P_STATUS)?|file with SFTP)[\s:=(\[#]{0,3}([0-9]{1,2})(?![0-9])"
 )
+_KNOWNHOST = re.compile(
+    r"knownhost_check\w{0,2}(?:\(\))?[ :=]{1,3}(?:returned |returns |result |failed )?([0-3])(?![\w.])"
+)
 _ERRNO = re.compile(
     r"(?i)(?:\[Errno |\bos error |\bOs \{ code: |\bWinError |\bWSA error |\berrno[ :=]{1,3}"
     r"|\bWSAGetLastError\D{0,12}|\bsocket error[ :#]{1,3})([0-9]{1,5})(?![0-9])"
@@ -117,6 +120,8 @@ def _all(text: str, programs: tuple[Program, ...], words: str) -> Iterator[Place
     yield from _words(text, programs)
     for match in _SFTP.finditer(text):
         yield match.span(1), Number("sftp", int(match[1]), match[1])
+    for match in _KNOWNHOST.finditer(text):
+        yield match.span(1), Number("knownhost", int(match[1]), match[1])
     for match in _ERRNO.finditer(text):
         if int(match[1]) in tables.numbers("errno"):
             yield match.span(1), Number("errno", int(match[1]), match[1])
