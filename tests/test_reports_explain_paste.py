@@ -175,6 +175,17 @@ def test_nothing_known_says_what_to_paste():
     assert unknown("  ") == "nothing to explain: the text is empty"
 
 
+@each("line", [
+    "connected with AES-128 and SHA-256 to host-22 port 22", "error 404 not found", "ssh exited with status 255",
+    "process exited with code 1 after ssh login", "failed to open id-5", "libssh2-1.9.0-5.el8.x86_64 is installed",
+    "2026-11-18 10:00:01 failed to connect to ssh server", "libssh2_session_handshake took 43 ms", "error code: 0",
+    "libssh2_sftp_read returned 4096", "libssh2_channel_read returned 0", "SFTP upload OK (43 files)",
+    "npm ERR! code 128", "ssh: error 5 times in a row", "Server error -5 seconds later", "curl 8.5.0 works",
+])  # fmt: skip
+def test_numbers_that_are_none_of_libssh2(line):
+    assert explain(line) is None
+
+
 def test_a_password_in_a_url_is_not_printed():
     found = page("curl: (67) Login denied sftp://bob:hunter2hunter2@example.com/x")
     assert "hunter2hunter2" not in json.dumps(found.to_json())

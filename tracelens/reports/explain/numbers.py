@@ -64,12 +64,17 @@ _IN_WORDS = re.compile(
     r"|expired|unverified|closed|unknown|exceeded|full)\b"
 )
 _NEGATIVE = re.compile(
-    r"(?<![\w.\-/])(?:([0-9]{1,3})/)?(-[0-9]{1,2})(?![0-9A-Za-z_]|\.[0-9]|-[0-9])(?: ([0-9]{1,3})$)?", re.MULTILINE
+    r"(?<![\w.\-/])(?:([0-9]{1,3})/)?(-[0-9]{1,2})(?![0-9A-Za-z_]|\.[0-9]|-[0-9]| (?:seconds|minutes|degrees|bytes)\b)"
+    r"(?: ([0-9]{1,3})$)?",
+    re.MULTILINE,
 )
 _UNSIGNED = re.compile(r"(?<![\w.])(?:0x(f{2,14}[0-9a-f]{2})|([0-9]{5,20}))(?![\w.]\w|\w)", re.IGNORECASE)
 _SFTP = re.compile(
     r"(?i)(?:\bsftp[_ ]?(?:protocol )?(?:error|errno|status|code)(?: code)?|sftp_last_error\D{0,20}?"
     r"|\bFX(?:P_STATUS)?|file with SFTP)[\s:=(\[#]{0,3}([0-9]{1,2})(?![0-9])"
+)
+_KNOWNHOST = re.compile(
+    r"knownhost_check\w{0,2}(?:\(\))?[ :=]{1,3}(?:returned |returns |result |failed )?([0-3])(?![\w.])"
 )
 _ERRNO = re.compile(
     r"(?i)(?:\[Errno |\bos error |\bOs \{ code: |\bWinError |\bWSA error |\berrno[ :=]{1,3}"
@@ -81,6 +86,7 @@ _NO_SIGN = re.compile(
     r"([0-9]{1,2})(?![0-9]|[.:/%][0-9]|\s?(?:s|ms|seconds|times|bytes)\b)"
 )
 _ERROR_BEFORE = re.compile(r"(?i)(?:error|code|rc|returned|returns?|errno|status)[\s:=(\[#]{1,4}\Z")
+_NUMBER_BEFORE = re.compile(r"(?i)(?:error|errno|code)[\s:=(\[#]{1,4}\Z")
 _ERROR_WORD = re.compile(
     r"(?i)handshak|\bkex\b|auth|connect|session|channel|socket|sftp|err|fail|unable|return|\brc\b|\bcode|status|cannot|can.t"
     r"|could not|exception|ssh|reason"
@@ -114,6 +120,8 @@ def _all(text: str, programs: tuple[Program, ...], words: str) -> Iterator[Place
     yield from _words(text, programs)
     for match in _SFTP.finditer(text):
         yield match.span(1), Number("sftp", int(match[1]), match[1])
+    for match in _KNOWNHOST.finditer(text):
+        yield match.span(1), Number("knownhost", int(match[1]), match[1])
     for match in _ERRNO.finditer(text):
         if int(match[1]) in tables.numbers("errno"):
             yield match.span(1), Number("errno", int(match[1]), match[1])
@@ -215,10 +223,13 @@ def _without_sign(text: str, words: str) -> Iterator[Placed]:
     for match in _NO_SIGN.finditer(text):
         value = -int(match[1])
         before = max(0, match.start(1) - 24), match.start(1)
-        small = value > -3 and not _ERROR_BEFORE.search(text, *before)
-        if text.casefold().find("exit", *before) >= 0:
-            continue
-        if value and value in codes.LIBSSH2_ERRORS and not small and (surely or value in possible or likely):
+        if value == 0:
+            known = surely and _NUMBER_BEFORE.search(text, *before) is not None
+        else:
+            known = (surely or likely or value in possible) and (
+                value < -2 or _ERROR_BEFORE.search(text, *before) is not None
+            )
+        if known and value in codes.LIBSSH2_ERRORS and text.casefold().find("exit", *before) < 0:
             yield match.span(1), Number("libssh2", value, match[1])
 
 

@@ -39,9 +39,9 @@ class Paste(Struct, frozen=True):
 
     @property
     def error(self) -> int | None:
-        """The number of libssh2 that counts: the first that is not -37."""
+        """The number of libssh2 that counts: the first that is neither -37 nor 0."""
         found = self.values("libssh2")
-        return next((value for value in found if value != -37), found[0] if found else None)
+        return next((value for value in found if value not in (-37, 0)), found[0] if found else None)
 
 
 _COMMON = frozenset(  # texts of libssh2 that other programs say too

@@ -214,4 +214,9 @@ def listed(paste: Paste) -> Iterator[str]:
             else tables.numbers(owner or number.whose).get(number.value)
         )
         written = number.value if number.written.lstrip("-").isdigit() else f'"{number.written}"'
-        yield f"{written} is {OWNED[number.whose]}" + (f": {code.name}. {code.meaning}" if code else ".")
+        named = f" {code.name}." if code and code.name != number.written else ""
+        yield (
+            f"{written} is {OWNED[number.whose]}:{named} {code.meaning}"
+            if code
+            else f"{written} is {OWNED[number.whose]}."
+        )
