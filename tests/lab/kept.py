@@ -202,11 +202,11 @@ def regenerate(root: Path = REPOSITORY, patterns: Iterable[str] = ()) -> list[Pa
         while seen[data] < ENOUGH and before != data:
             with TemporaryDirectory(prefix="tracelens-lab-kept-") as folder:
                 recording = record(scenarios[scenario], version, site, Path(folder))
+                said = truth.row(recording)  # while its logs are there
                 data = steady(recording.trace.read_bytes(), "-".join((scenario, version)), not of_programs)
             seen[data] += ENOUGH if of_programs else 1
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        said = truth.row(recording)
         said["root_cause"] = said["root_cause"].replace("insufficient", "none")  # which has no cause either
         return path, {**said, "origin": f"lab: {scenario}, libssh2 {version}"}
 

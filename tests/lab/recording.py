@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Recording:
     trace: Path
     reports: list[dict[str, Any]]
     plan: list[dict[str, Any]]
-    logs: list[Path]
+    logs: Sequence[Path] = ()
 
     @property
     def name(self) -> str:

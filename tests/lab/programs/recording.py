@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class ProgramRecording:
     version: str
     trace: Path
     ended: list[Ended]
-    logs: list[Path]
+    logs: Sequence[Path] = ()
 
     @property
     def name(self) -> str:
