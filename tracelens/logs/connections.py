@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tracelens.logs import texts
+from tracelens.logs.dropbear import Dropbear
 from tracelens.logs.joining import Joining
 from tracelens.logs.model import Connection, Entry, Event
 from tracelens.logs.openssh import OpenSSH
 
-SERVERS: tuple[type[Joining], ...] = (OpenSSH,)
+SERVERS: tuple[type[Joining], ...] = (OpenSSH, Dropbear)
 _BY_PROGRAM = {program: joining for joining in SERVERS for program in joining.programs}
 # Fields that a text has only if the grammar is that of its server, where the log does not name the program.
 _TELLING = ("port", "server_port", "ident")
