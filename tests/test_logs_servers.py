@@ -1,4 +1,4 @@
-"""Logs of dropbear: texts to events, lines to connections, connections to reasons. The logs in the folder are real."""
+"""Logs of dropbear and ProFTPD: texts to events, lines to connections, connections to reasons. The logs in the folder are real."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from tracelens.logs import framing, reasons, texts
 from tracelens.logs.connections import SERVERS, connections
 
 LOGS = Path(__file__).parent / "data" / "logs"
-RECORDED = sorted(path for path in LOGS.glob("*.log") if path.name.split("-")[0] in ("dropbear",))
+RECORDED = sorted(path for path in LOGS.glob("*.log") if path.name.split("-")[0] in ("dropbear", "proftpd"))
 VOCABULARY = (Path(texts.__file__).parent / "events.md").read_text(encoding="utf-8")
 OTHERS = [joining.server for joining in SERVERS if joining.server != "OpenSSH"]
 CLIENT = {"address": "192.0.2.7", "port": 5022}
@@ -105,10 +105,86 @@ def test_dropbear_texts(text, name, fields):
     assert texts.parse("dropbear", text) == (name, fields)
 
 
+WHO = "ftp.example (client.example[192.0.2.7]): "
+PROFTPD = [
+    (
+        "client (192.0.2.7:5022) connected to server (192.0.2.1:22)",
+        "connected",
+        {**CLIENT, "server_address": "192.0.2.1", "server_port": 22},
+    ),
+    (
+        "client (2001:db8::7:5022) connected to server (2001:db8::1:22)",
+        "connected",
+        {"address": "2001:db8::7", "port": 5022, "server_address": "2001:db8::1", "server_port": 22},
+    ),
+    (
+        "received client version 'SSH-2.0-libssh2_1.11.1'",
+        "client_version",
+        {"protocol": "2.0", "ident": "libssh2_1.11.1"},
+    ),
+    (" + Session client-to-server encryption: aes256-ctr", "agreed", {"cipher_cs": "aes256-ctr"}),
+    (
+        "no shared client-to-server MAC algorithm found (client sent 'hmac-md5', server sent 'hmac-sha2-256')",
+        "server_no_common_algorithm",
+        {"kind": "mac", "names": "hmac-md5"},
+    ),
+    (WHO + "USER devi: Login successful.", "attempt_accepted", {"address": "192.0.2.7", "user": "devi"}),
+    (
+        WHO.replace("]):", "]) -") + "USER devi (Login failed): Incorrect password",
+        "server_password_wrong",
+        {"address": "192.0.2.7", "user": "devi"},
+    ),
+    (
+        WHO + "USER x (Login failed): Incorrect password: no such user found from c [192.0.2.7] to 192.0.2.1:22",
+        "server_user_unknown",
+        {"address": "192.0.2.7", "user": "x (Login failed): Incorrect password"},
+    ),
+    (
+        WHO + "USER devi (Login failed): Invalid shell: '/bin/nosuch'",
+        "server_shell_invalid",
+        {"address": "192.0.2.7", "user": "devi", "path": "/bin/nosuch"},
+    ),
+    (
+        WHO + "mod_auth_pam/1.2: PAM(devi): User account has expired.",
+        "server_account_expired",
+        {"address": "192.0.2.7", "user": "devi"},
+    ),
+    (WHO + "SSH2 session closed.", "exited", {"address": "192.0.2.7"}),
+    (
+        WHO + "Connection refused (MaxClientsPerHost 3)",
+        "server_max_startups",
+        {"address": "192.0.2.7", "message": "MaxClientsPerHost 3"},
+    ),
+    (
+        "error renaming '/in/it's' to '/out/b': Permission denied",
+        "server_path_permission",
+        {"path": "/in/it's"},
+    ),
+    ("error checking '/in/a' for LSTAT: No such file or directory", "server_path_missing", {"path": "/in/a"}),
+    ("error writing to '/in/a': Disk quota exceeded", "server_quota", {"path": "/in/a"}),
+    ("RMDIR of '/in' failed: Directory not empty", "noted", {"path": "/in"}),
+    (
+        "unsupported exec command 'uptime'",
+        "server_request_refused",
+        {"message": "unsupported exec command 'uptime'"},
+    ),
+    (
+        "unable to verify MAC on packet from socket 0",
+        "server_protocol_error",
+        {"message": "unable to verify MAC on packet from socket 0"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "fields"), PROFTPD, ids=range(len(PROFTPD)))
+def test_proftpd_texts(text, name, fields):
+    assert texts.parse("ProFTPD", text) == (name, fields)
+
+
 @pytest.mark.parametrize("server", OTHERS)
 def test_grammars_have_the_names_of_the_vocabulary(server):
     grammar = (folder() / f"{server.lower()}.lark").read_text(encoding="utf-8")
-    message, _, rules = grammar.partition("\n\n_")
+    message = grammar.partition("\n\n_")[0]
     names = set(re.findall(r"-> (\w+)", message))
     assert names - set(re.findall(r"`(\w+)`", VOCABULARY)) == set()
     advised = {page.id.replace("-", "_"): page for page in reasons.pages().values()}
@@ -129,7 +205,7 @@ def test_recorded_logs_have_no_unknown_text(path):
     log = list(found)
     assert (found.unknown, found.unassigned) == (0, 0)
     assert log
-    assert all(connection.all("connected") for connection in log)
+    assert all(connection.all("connected") for connection in log) or "system" in path.stem
 
 
 def test_connections_of_dropbear():
@@ -145,6 +221,24 @@ def test_connections_of_dropbear():
     assert all(connection.ended for connection in log)
     assert log[1].first("user") == "devi"
     assert "sshd" not in str([reason.advice for connection in log for reason in reasons.of(connection)])
+
+
+def test_connections_of_proftpd():
+    log = {connection.key: connection for connection in read((LOGS / "proftpd-1.3.8-sftp.log").read_bytes())}
+    found = {found for connection in log.values() for found in ids(connection)}
+    assert found == {
+        *("server-password-wrong", "server-max-auth-tries", "server-user-unknown", "server-shell-invalid"),
+        *("server-no-common-algorithm", "server-request-refused", "server-version-refused", "server-login-unfinished"),
+        *("server-path-permission", "server-path-missing"),
+    }
+    assert all(connection.first("port") for connection in log.values())
+    system = {
+        reason for connection in read((LOGS / "proftpd-1.3.8-system.log").read_bytes()) for reason in ids(connection)
+    }
+    assert system == {
+        *("server-password-wrong", "server-max-auth-tries", "server-user-unknown", "server-shell-invalid"),
+        *("server-user-not-allowed", "server-home-missing", "server-request-refused", "server-key-not-authorized"),
+    }
 
 
 # -- damage
