@@ -303,11 +303,14 @@ def test_pages_are_whole(page):
         "08:00:00 sshd[100]: session opened for local user devi from [192.0.2.7]",
         '08:00:00 sshd[100]: realpath "."',
     ]
-    shown = [f"08:00:01 sshd[100]: {line}" for line in page.log]
-    log = connections(entries(syslog("\n".join(session * ("status" in page.log[-1]) + shown)).splitlines()))
-    found = [reason for connection in log for reason in of(connection)]
-    assert {reason.id for reason in found} == {page.id}
-    assert "{" not in "".join([found[0].summary, *(action for _, action in found[0].advice)])
+    logs = {"sshd": page.log} if page.log else {}
+    for program, lines in (logs | {server.lower(): lines for server, lines in page.log_of.items()}).items():
+        shown = [f"08:00:01 {program}[100]: {line}" for line in lines]
+        log = connections(entries(syslog("\n".join(session * ("status" in lines[-1]) + shown)).splitlines()))
+        found = [reason for connection in log for reason in of(connection)]
+        assert {reason.id for reason in found} == {page.id}
+        assert "{" not in "".join([found[0].summary, *(action for _, action in found[0].advice)])
+    assert page.log or page.log_of
     assert page.explains
     assert [id for id in page.explains if rules.rule(id) is None] == []
     assert page.title

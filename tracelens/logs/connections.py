@@ -12,11 +12,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tracelens.logs import texts
+from tracelens.logs.dropbear import Dropbear
 from tracelens.logs.joining import Joining
 from tracelens.logs.model import Connection, Entry, Event
 from tracelens.logs.openssh import OpenSSH
+from tracelens.logs.proftpd import ProFTPD
 
-SERVERS: tuple[type[Joining], ...] = (OpenSSH,)
+SERVERS: tuple[type[Joining], ...] = (OpenSSH, Dropbear, ProFTPD)
 _BY_PROGRAM = {program: joining for joining in SERVERS for program in joining.programs}
 # Fields that a text has only if the grammar is that of its server, where the log does not name the program.
 _TELLING = ("port", "server_port", "ident")
@@ -78,7 +80,8 @@ class Connections(Iterator[Connection]):
     def _by_text(self, entry: Entry) -> type[Joining] | None:
         """The server that wrote a line of a program whose name says nothing."""
         program = entry.program.rpartition("/")[2].removesuffix(".exe")
-        known: Any = _BY_PROGRAM.get(program) or self._programs.get(program, 0)
+        module = entry.program.partition("/")[0]  # ProFTPD's modules: `mod_sftp/1.1.1`
+        known: Any = _BY_PROGRAM.get(program) or _BY_PROGRAM.get(module) or self._programs.get(program, 0)
         if not isinstance(known, int):
             return known  # type: ignore[no-any-return]
         if known >= _TRIED:

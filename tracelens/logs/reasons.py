@@ -67,19 +67,30 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     means: str
     explains: tuple[str, ...]
-    log: tuple[str, ...]
     says: str
     advice: tuple[tuple[str, str], ...]
+    log: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    log_of: Mapping[str, tuple[str, ...]] = {}
+    advice_for: Mapping[str, tuple[tuple[str, str], ...]] = {}
 
     @property
     def text(self) -> str:
         """The page, in Markdown with the headings of a rule's page."""
-        lines = "\n".join(f"    {line}" for line in self.log)
+        logs = {"OpenSSH": self.log, **self.log_of}
+        shown = [
+            f"In {server}'s log:\n\n" + "\n".join(f"    {line}" for line in lines)
+            for server, lines in logs.items()
+            if lines
+        ]
+        lines = "\n\n".join(shown)
         todo = "\n".join(_wrap(f"- {who}: {_blank(action)}") for who, action in self.advice)
+        for server, advice in self.advice_for.items():
+            actions = "\n".join(_wrap(f"- {who}: {_blank(action)}") for who, action in advice)
+            todo += f"\n\nWith {server}:\n\n{actions}"
         return (
             f"{self.title}.\n\n## What it means\n\n{_wrap(self.means)}\n\n"
-            f"## How it is seen\n\nIn OpenSSH's log:\n\n{lines}\n\n## What to do\n\n{todo}\n"
+            f"## How it is seen\n\n{lines}\n\n## What to do\n\n{todo}\n"
         )
 
     @property
@@ -228,5 +239,7 @@ def _reason(id: str, proof: list[Event], connection: Connection, implied: bool) 
 
         return _FIELD.sub(value, template)
 
-    advice = tuple((who, filled(action, quote=True)) for who, action in page.advice)
+    advice = tuple(
+        (who, filled(action, quote=True)) for who, action in page.advice_for.get(connection.server, page.advice)
+    )
     return Reason(id, filled(page.says, quote=False), tuple(proof[-EVIDENCE:]), advice, page.explains, implied)

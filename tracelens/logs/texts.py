@@ -50,10 +50,16 @@ _WORDS: Mapping[str, Mapping[str, Value]] = {
         "languages stoc": "lang_sc",
         "MAC": "mac",
         "compression method": "comp",
+        "enc": "cipher",
+        "key exchange": "kex",
+        "host key": "hostkey",
+        "encryption": "cipher",
+        "compression": "comp",
     },
+    "method": {"Password": "password", "Pubkey": "publickey", "public key": "publickey"},
     "status": {words: number for number, words in enumerate(_STATUS)},
     "verb": {"set": "setstat", "posix-rename": "rename"},
-    "what": {"command": "exec"},
+    "what": {"command": "exec", "executing": "exec", "executing login shell": "shell"},
 }
 
 # sshd escapes what is no ASCII, and the backslash; what its unprivileged child says, twice.

@@ -1,0 +1,256 @@
+"""Logs of dropbear and ProFTPD: texts to events, lines to connections, connections to reasons. The logs in the folder are real."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracelens.libssh2.grammar import folder
+from tracelens.logs import framing, reasons, texts
+from tracelens.logs.connections import SERVERS, connections
+
+LOGS = Path(__file__).parent / "data" / "logs"
+RECORDED = sorted(path for path in LOGS.glob("*.log") if path.name.split("-")[0] in ("dropbear", "proftpd"))
+VOCABULARY = (Path(texts.__file__).parent / "events.md").read_text(encoding="utf-8")
+OTHERS = [joining.server for joining in SERVERS if joining.server != "OpenSSH"]
+CLIENT = {"address": "192.0.2.7", "port": 5022}
+
+
+def read(data):
+    return connections(framing.entries([data if isinstance(data, bytes) else data.encode()]))
+
+
+def ids(connection):
+    return [reason.id for reason in reasons.of(connection)]
+
+
+# -- texts
+
+DROPBEAR = [
+    ("Child connection from 192.0.2.7:5022", "connected", CLIENT),
+    ("Child connection from 2001:db8::7:5022", "connected", {"address": "2001:db8::7", "port": 5022}),
+    ("Child connection from [2001:db8::7]:5022", "connected", {"address": "2001:db8::7", "port": 5022}),
+    ("Child connection from ::ffff:192.0.2.7:5022", "connected", CLIENT),
+    ("Exit before auth (user 'devi', 3 fails): Disconnect received", "client_disconnected", {"user": "devi"}),
+    ("Exit (devi): Exited normally", "client_closed", {"user": "devi"}),
+    ("Exit before auth from <192.0.2.7:5022>: Timeout before auth", "server_login_grace_time", CLIENT),
+    ("Exit before auth: No matching algo enc c->s", "server_no_common_algorithm", {"kind": "cipher"}),
+    (
+        "Exit before auth from <192.0.2.7:5022>: (user 'devi', 3 fails): Max auth tries reached - user 'devi'",
+        "server_max_auth_tries",
+        {**CLIENT, "user": "devi"},
+    ),
+    (
+        "Exit (devi) from <[::1]:5022>: Keepalive timeout",
+        "server_client_timeout",
+        {"user": "devi", "address": "::1", "port": 5022, "message": "Keepalive timeout"},
+    ),
+    (
+        "Exit (devi) from <192.0.2.7:5022>: Integrity error (bad packet size 999999)",
+        "server_protocol_error",
+        {**CLIENT, "user": "devi", "message": "Integrity error (bad packet size 999999)"},
+    ),
+    (
+        "Early exit from <192.0.2.7:5022>: Error reading: Connection reset by peer",
+        "client_closed",
+        {**CLIENT, "message": "Error reading: Connection reset by peer"},
+    ),
+    ("Early exit: Terminated by signal", "noted", {}),
+    (
+        "Password auth succeeded for 'devi' from 192.0.2.7:5022, extra auth required",
+        "attempt_partial",
+        {**CLIENT, "method": "password", "user": "devi"},
+    ),
+    (
+        "Pubkey auth succeeded for 'devi' with key md5 aa:bb from 192.0.2.7:5022",
+        "attempt_accepted",
+        {**CLIENT, "method": "publickey", "user": "devi", "fingerprint": "md5 aa:bb"},
+    ),
+    (
+        "Bad PAM password attempt for 'devi' from 192.0.2.7:5022",
+        "attempt_failed",
+        {**CLIENT, "method": "password", "user": "devi"},
+    ),
+    ("Login attempt for nonexistent user from 192.0.2.7:5022", "server_user_unknown", CLIENT),
+    ("User 'devi' has invalid shell, rejected", "server_shell_invalid", {"user": "devi"}),
+    ("User account 'devi' is locked", "server_account_locked", {"user": "devi"}),
+    (
+        "Logins are restricted to the group sftp but user 'devi' is not a member",
+        "server_user_not_allowed",
+        {"user": "devi", "message": "the group sftp"},
+    ),
+    (
+        "/home/devi/.ssh must be owned by user or root, and not writable by group or others",
+        "server_file_modes",
+        {"path": "/home/devi/.ssh"},
+    ),
+    (
+        "User devi executing 'scp -t 'in''",
+        "channel_started",
+        {"user": "devi", "what": "exec", "command": "scp -t 'in'"},
+    ),
+    ("Aiee, segfault! You should probably report this as a bug to the developer", "server_crashed", {}),
+    (
+        "Exit before auth from <192.0.2.7:5022>: Incompatible remote version '/x must be owned by user or root, and'",
+        "server_version_refused",
+        {**CLIENT, "message": "Incompatible remote version '/x must be owned by user or root, and'"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "fields"), DROPBEAR, ids=range(len(DROPBEAR)))
+def test_dropbear_texts(text, name, fields):
+    assert texts.parse("dropbear", text) == (name, fields)
+
+
+WHO = "ftp.example (client.example[192.0.2.7]): "
+PROFTPD = [
+    (
+        "client (192.0.2.7:5022) connected to server (192.0.2.1:22)",
+        "connected",
+        {**CLIENT, "server_address": "192.0.2.1", "server_port": 22},
+    ),
+    (
+        "client (2001:db8::7:5022) connected to server (2001:db8::1:22)",
+        "connected",
+        {"address": "2001:db8::7", "port": 5022, "server_address": "2001:db8::1", "server_port": 22},
+    ),
+    (
+        "received client version 'SSH-2.0-libssh2_1.11.1'",
+        "client_version",
+        {"protocol": "2.0", "ident": "libssh2_1.11.1"},
+    ),
+    (" + Session client-to-server encryption: aes256-ctr", "agreed", {"cipher_cs": "aes256-ctr"}),
+    (
+        "no shared client-to-server MAC algorithm found (client sent 'hmac-md5', server sent 'hmac-sha2-256')",
+        "server_no_common_algorithm",
+        {"kind": "mac", "names": "hmac-md5"},
+    ),
+    (WHO + "USER devi: Login successful.", "attempt_accepted", {"address": "192.0.2.7", "user": "devi"}),
+    (
+        WHO.replace("]):", "]) -") + "USER devi (Login failed): Incorrect password",
+        "server_password_wrong",
+        {"address": "192.0.2.7", "user": "devi"},
+    ),
+    (
+        WHO + "USER x (Login failed): Incorrect password: no such user found from c [192.0.2.7] to 192.0.2.1:22",
+        "server_user_unknown",
+        {"address": "192.0.2.7", "user": "x (Login failed): Incorrect password"},
+    ),
+    (
+        WHO + "USER devi (Login failed): Invalid shell: '/bin/nosuch'",
+        "server_shell_invalid",
+        {"address": "192.0.2.7", "user": "devi", "path": "/bin/nosuch"},
+    ),
+    (
+        WHO + "mod_auth_pam/1.2: PAM(devi): User account has expired.",
+        "server_account_expired",
+        {"address": "192.0.2.7", "user": "devi"},
+    ),
+    (WHO + "SSH2 session closed.", "exited", {"address": "192.0.2.7"}),
+    (
+        WHO + "Connection refused (MaxClientsPerHost 3)",
+        "server_max_startups",
+        {"address": "192.0.2.7", "message": "MaxClientsPerHost 3"},
+    ),
+    (
+        "error renaming '/in/it's' to '/out/b': Permission denied",
+        "server_path_permission",
+        {"path": "/in/it's"},
+    ),
+    ("error checking '/in/a' for LSTAT: No such file or directory", "server_path_missing", {"path": "/in/a"}),
+    ("error writing to '/in/a': Disk quota exceeded", "server_quota", {"path": "/in/a"}),
+    ("RMDIR of '/in' failed: Directory not empty", "noted", {"path": "/in"}),
+    (
+        "unsupported exec command 'uptime'",
+        "server_request_refused",
+        {"message": "unsupported exec command 'uptime'"},
+    ),
+    (
+        "unable to verify MAC on packet from socket 0",
+        "server_protocol_error",
+        {"message": "unable to verify MAC on packet from socket 0"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "fields"), PROFTPD, ids=range(len(PROFTPD)))
+def test_proftpd_texts(text, name, fields):
+    assert texts.parse("ProFTPD", text) == (name, fields)
+
+
+@pytest.mark.parametrize("server", OTHERS)
+def test_grammars_have_the_names_of_the_vocabulary(server):
+    grammar = (folder() / f"{server.lower()}.lark").read_text(encoding="utf-8")
+    message = grammar.partition("\n\n_")[0]
+    names = set(re.findall(r"-> (\w+)", message))
+    assert names - set(re.findall(r"`(\w+)`", VOCABULARY)) == set()
+    advised = {page.id.replace("-", "_"): page for page in reasons.pages().values()}
+    of_sshd = [
+        name
+        for name in names & set(advised)
+        if server not in advised[name].advice_for and "sshd" in str(advised[name].advice)
+    ]
+    assert of_sshd == []
+
+
+# -- recorded logs
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_recorded_logs_have_no_unknown_text(path):
+    found = read(path.read_bytes())
+    log = list(found)
+    assert (found.unknown, found.unassigned) == (0, 0)
+    assert log
+    assert all(connection.all("connected") for connection in log) or "system" in path.stem
+
+
+def test_connections_of_dropbear():
+    log = list(read((LOGS / "dropbear-2022.83.log").read_bytes()))
+    assert [ids(connection) for connection in log] == [
+        ["server-password-wrong"],
+        ["server-max-auth-tries", "server-password-wrong"],
+        ["server-no-common-algorithm"],
+        ["server-method-missing"],
+        ["server-signature-wrong"],
+        ["server-client-timeout"],
+    ]
+    assert all(connection.ended for connection in log)
+    assert log[1].first("user") == "devi"
+    assert "sshd" not in str([reason.advice for connection in log for reason in reasons.of(connection)])
+
+
+def test_connections_of_proftpd():
+    log = {connection.key: connection for connection in read((LOGS / "proftpd-1.3.8-sftp.log").read_bytes())}
+    found = {found for connection in log.values() for found in ids(connection)}
+    assert found == {
+        *("server-password-wrong", "server-max-auth-tries", "server-user-unknown", "server-shell-invalid"),
+        *("server-no-common-algorithm", "server-request-refused", "server-version-refused", "server-login-unfinished"),
+        *("server-path-permission", "server-path-missing"),
+    }
+    assert all(connection.first("port") for connection in log.values())
+    system = {
+        reason for connection in read((LOGS / "proftpd-1.3.8-system.log").read_bytes()) for reason in ids(connection)
+    }
+    assert system == {
+        *("server-password-wrong", "server-max-auth-tries", "server-user-unknown", "server-shell-invalid"),
+        *("server-user-not-allowed", "server-home-missing", "server-request-refused", "server-key-not-authorized"),
+    }
+
+
+# -- damage
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(data=st.data(), path=st.sampled_from(RECORDED))
+def test_damaged_lines_are_read(data, path):
+    lines = path.read_bytes()[:4096]
+    cut = data.draw(st.integers(0, len(lines)))
+    gap = data.draw(st.integers(0, 64))
+    log = read(lines[:cut] + data.draw(st.binary(max_size=16)) + lines[cut + gap :])
+    for connection in log:
+        assert connection.events
+        reasons.of(connection)
