@@ -110,7 +110,7 @@ class Own(NamedTuple):
     def is_worse(self) -> bool:
         """Whether the trace alone is diagnosed right, or as it was set up, and with its log is not."""
         trace, alone = self.trace, causes(self.trace.alone.sessions)
-        lost = alone == [trace.cause] != causes(self.sessions)
+        lost = alone == trace.cause.split(";") != causes(self.sessions)
         return lost or (trace.right(trace.alone.sessions) and not trace.right(self.sessions))
 
     @property
@@ -118,7 +118,7 @@ class Own(NamedTuple):
         """Whether the log decides for a cause that was not set up."""
         given = causes(self.sessions)
         return not self.trace.right(self.sessions) or given not in (
-            [self.trace.cause],
+            self.trace.cause.split(";"),
             causes(self.trace.alone.sessions),
         )
 

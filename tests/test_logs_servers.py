@@ -1,4 +1,4 @@
-"""Logs of dropbear and ProFTPD: texts to events, lines to connections, connections to reasons. The logs in the folder are real."""
+"""Logs of dropbear, ProFTPD, SFTPGo and rclone: events, connections and reasons."""
 
 import re
 from pathlib import Path

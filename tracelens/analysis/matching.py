@@ -8,6 +8,7 @@ connection in two would show by chance. What a log does not show at its level is
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from statistics import median
 from typing import Literal
 
 from msgspec import Struct, field
@@ -30,6 +31,7 @@ _PRIOR = 4
 WRITTEN = "the trace file was written at that time"
 # A trace file was written last so many seconds around the end of its last session.
 _WRITTEN = 2.0
+_TOGETHER = 0.2  # seconds by which offsets of one clock may differ, beside the clock's step
 _INSTANT = 0.1  # seconds, for clocks that are in step
 _ZONE_STEP, _ZONES = 900, 14 * 3600  # clocks without a zone differ by a multiple of the one, by the other at most
 
@@ -69,6 +71,16 @@ class Fit(Struct):
     agreements: tuple[Agreement, ...]
     offset: tuple[float, float] | None = None
     weight: float = 0.0
+
+    @property
+    def middle(self) -> float:
+        """The likeliest offset; 0 where there is none."""
+        # Each limit is so far from what it limits, but for the delays of PAM.
+        return min(self.offset[0] + _SLACK, sum(self.offset) / 2) if self.offset is not None else 0.0
+
+    def apart(self, at: float | None) -> float:
+        """How far its offset is from that of the trace's other sessions."""
+        return abs(self.middle - at) if at is not None and self.offset is not None else 0.0
 
 
 Compared = Iterator[Agreement | Conflict]
@@ -350,8 +362,7 @@ def _written(offset: tuple[float, float], connection: Connection, written: float
     stamp = next((event.stamp for event in connection.events if event.stamp is not None), None)
     if written is None or stamp is None:
         return
-    # Each limit is so far from what it limits, but for the delays of PAM.
-    middle, half = min(offset[0] + _SLACK, (offset[0] + offset[1]) / 2), (offset[1] - offset[0]) / 2
+    middle, half = Fit(connection, (), offset).middle, (offset[1] - offset[0]) / 2
     apart = abs(written - middle)
     if stamp.zone is None or not stamp.has_year:
         # In local time, perhaps without a year: the clocks differ by quarters of an hour.
@@ -448,29 +459,30 @@ def _count(counts: dict[str, int], names: Iterable[str]) -> None:
             counts[name] = counts.get(name, 0) + 1
 
 
-def keep_one_clock(candidates: Sequence[Candidates]) -> None:
+def _keep_one_clock(candidates: Sequence[Candidates]) -> float | None:
     """Of the sessions of one trace, whose clock did not restart, keeps the connections that fit at one offset.
 
-    That is the offset at which most sessions have a connection. A session without one at that offset keeps all.
+    That is the offset at which most sessions have a connection; it is returned, None where there is none for several.
+    A session without a connection at that offset keeps all.
     """
-    edges = [
-        (edge, rank, number)
-        for number, one in enumerate(candidates)
-        for found in one.fits
-        if found.offset is not None
-        for edge, rank in ((found.offset[0], 0), (found.offset[1], 1))
-    ]
-    best, at, within = 1, 0.0, dict[int, int]()
-    for edge, rank, number in sorted(edges):
-        if rank:
-            within[number] -= 1
-            within = {key: count for key, count in within.items() if count}
-            continue
+    offsets = sorted(
+        (found.middle, number) for number, one in enumerate(candidates) for found in one.fits if found.offset
+    )
+    firsts = [found.connection.events[0].stamp for one in candidates for found in one.fits[:1]]
+    width = max((stamp.step for stamp in firsts if stamp is not None), default=0.0) + _TOGETHER
+    best, at, begin, within = 1, 0.0, 0, dict[int, int]()
+    for end, (middle, number) in enumerate(offsets):
         within[number] = within.get(number, 0) + 1
+        while middle - offsets[begin][0] > width:
+            left = offsets[begin][1]
+            within[left] -= 1
+            if not within[left]:
+                del within[left]
+            begin += 1
         if len(within) > best:
-            best, at = len(within), edge
+            best, at = len(within), median(offset for offset, _ in offsets[begin : end + 1])
     if best < 2:
-        return
+        return None
     agreement = Agreement(f"{best} sessions of the trace fit on one clock", min(3.0 * (best - 1), 9.0))
     for one in candidates:
         fits = [found for found in one.fits if found.offset is not None and found.offset[0] <= at <= found.offset[1]]
@@ -479,6 +491,37 @@ def keep_one_clock(candidates: Sequence[Candidates]) -> None:
             one.fitting = len(fits)
             for found in fits:
                 found.agreements = (*found.agreements, agreement)
+    return at
+
+
+def settle(candidates: Sequence[Candidates], one_clock: bool) -> None:
+    """Weighs the connections of the sessions of one trace; a connection is one session's at most.
+
+    Args:
+        candidates: those of each session, in the order of the trace.
+        one_clock: whether the sessions have the same clock.
+    """
+    at = _keep_one_clock(candidates) if one_clock else None
+    for one in candidates:
+        one.keep_timely()
+        one.weigh()
+    ranked = sorted(
+        (
+            (-round(found.weight), found.apart(at), number, found.connection.first_line)
+            for number, one in enumerate(candidates)
+            for found in one.fits
+        )
+    )
+    owners: dict[int, int] = {}  # of a connection, by its first line, the session
+    settled: set[int] = set()
+    for *_, number, line in ranked:
+        if number not in settled and line not in owners:
+            owners[line] = number
+            settled.add(number)
+    for number, one in enumerate(candidates):
+        fits = [found for found in one.fits if owners.get(found.connection.first_line, number) == number]
+        one.fitting -= len(one.fits) - len(fits)
+        one.fits = fits
 
 
 class Match(Struct, frozen=True):
@@ -491,9 +534,7 @@ class Match(Struct, frozen=True):
 
 
 def choose(candidates: Candidates) -> Match | str:
-    """The best of the connections; in words why none is the session."""
-    candidates.keep_timely()
-    candidates.weigh()
+    """The best of the connections, which are settled; in words why none is the session."""
     fits = candidates.fits
     if not fits:
         return _no_match(candidates.conflicts)

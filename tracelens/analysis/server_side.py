@@ -67,8 +67,7 @@ def with_server_logs(
         for analysis in analyses:
             one = result.candidates[at : at + len(analysis.sessions)]
             at += len(one)
-            if not analysis.trace.clock_restarts:
-                matching.keep_one_clock(one)
+            matching.settle(one, one_clock=not analysis.trace.clock_restarts)
         if result.file.damage is not None:
             unusable.append(
                 UnreadableInput(source.name, f"damaged, only its readable part was read: {result.file.damage}")
@@ -130,9 +129,9 @@ class _Side:
         return decided(session, found, side)
 
     def _is_about(self, reason: reasons.Reason) -> bool:
-        """Whether a reason fits what the trace shows: sshd logs a failed password also where it takes none."""
-        root = self._session.root_cause
-        return not reason.implied or root is None or root in reason.explains
+        """Whether a reason that follows from what the log does not say fits what the trace shows."""
+        root = self._session.root
+        return not reason.implied or root is None or bool({root.id, *_open_rivals(root)} & {*reason.explains})
 
     def _side(self, file: LogFile, match: Match, found: Sequence[reasons.Reason]) -> ServerSide:
         connection = match.fit.connection
@@ -206,16 +205,41 @@ def decided(session: Session, found: Sequence[reasons.Reason], side: ServerSide)
     root = session.root
     if root is None:
         return _explained(session, reason, shown) if session.verdict in ("unexplained", "insufficient") else session
-    if any(root.id in one.explains for one, _ in explaining):
-        confirmed = next(shown for one, shown in explaining if root.id in one.explains)
-        rivals = tuple(_ruled_out(rival, root.id, reason, confirmed) for rival in root.rivals)
-        own = tuple(advice for advice in root.advice if advice.who != "server")
-        return _with_root(session, replace(root, rivals=rivals, advice=(*confirmed.advice, *own)))
-    likely = dict.fromkeys(rival.id for rival in root.rivals if not rival.because.startswith("ruled out"))
-    promoted = [id for id in likely if id in reason.explains]
-    if root.phase == "client" or len(promoted) != 1 or rules.rule(promoted[0]) is None:
-        return session
-    return _promoted(session, promoted[0], shown)
+    narrower = _of_list(reason)
+    if narrower is not None and root.id == "kex-no-common-algorithm":
+        return _promoted(session, narrower, shown)
+    if root.id in reason.explains:
+        return _confirmed(session, root, reason, shown)
+    likely = _open_rivals(root)
+    if not reason.implied and root.phase == "auth" and session.auth and session.auth[-1].method == "publickey":
+        likely = (*likely, "auth-publickey-rejected")
+    promoted = [id for id in dict.fromkeys(likely) if id in reason.explains and rules.rule(id) is not None]
+    if root.phase != "client" and reason.id != "server-method-missing" and len(promoted) == 1:
+        return _promoted(session, promoted[0], shown)
+    others = [pair for pair in explaining if root.id in pair[0].explains]
+    return _confirmed(session, root, *others[0]) if others else session
+
+
+def _confirmed(session: Session, root: Finding, reason: reasons.Reason, shown: ServerReason) -> Session:
+    """The same cause: its rivals are ruled out, and the server's advice is that of its reason."""
+    rivals = tuple(_ruled_out(rival, root.id, reason, shown) for rival in root.rivals)
+    own = tuple(advice for advice in root.advice if advice.who != "server")
+    return _with_root(session, replace(root, rivals=rivals, advice=(*shown.advice, *own)))
+
+
+_LISTS = {"kex": "kex", "hostkey": "hostkey", "cipher": "cipher", "mac": "mac", "comp": "compression"}
+
+
+def _open_rivals(root: Finding) -> tuple[str, ...]:
+    """The causes that the trace alone does not rule out."""
+    return tuple(rival.id for rival in root.rivals if not rival.because.startswith("ruled out"))
+
+
+def _of_list(reason: reasons.Reason) -> str | None:
+    """The cause that the log names with the list that has no common member."""
+    kinds = [str(event.fields.get("kind", "")).partition("_")[0] for event in reason.events]
+    named = [_LISTS[kind] for kind in kinds if kind in _LISTS]
+    return f"kex-no-common-{named[0]}" if reason.id == "server-no-common-algorithm" and named else None
 
 
 def _ruled_out(rival: Rival, root: str, reason: reasons.Reason, shown: ServerReason) -> Rival:
