@@ -1,4 +1,4 @@
-"""Which connection of a server's log is this session? Facts that both sides show are compared one by one.
+"""What a session and a connection of a server's log have in common, fact by fact, and what rules the connection out.
 
 A fact that both show and that differs rules a connection out. Facts that agree are weighed by how many other
 connections of the log agree as well: a user who is in all of them says nothing. A weight is in bits: 1 is what one
@@ -7,11 +7,9 @@ connection in two would show by chance. What a log does not show at its level is
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from statistics import median
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from tracelens.analysis.document import Attempt, Session
 from tracelens.logs.model import Connection, Event
@@ -20,22 +18,11 @@ from tracelens.logs.model import Connection, Event
 _SLACK = 0.6
 # PAM answers a wrong password so many seconds after the log has it, at most: pam_fail_delay(3) varies 2 s by half.
 _PAM_DELAY = 4.0
-# Of the connections that fit, so many are kept: the best, and those that come close.
-KEPT = 24
-# The best connection must be ahead of the next by so many bits.
-_AHEAD = 2.0
-# How many connections of the log would fit as well by chance, at most, for a match to be certain, likely or possible.
-_CERTAIN, _LIKELY, _POSSIBLE = 0.02, 0.2, 1.0
-# What a fact is worth by itself counts as much as so many connections of the log.
-_PRIOR = 4
 WRITTEN = "the trace file was written at that time"
 # A trace file was written last so many seconds around the end of its last session.
 _WRITTEN = 2.0
-_TOGETHER = 0.2  # seconds by which offsets of one clock may differ, beside the clock's step
 _INSTANT = 0.1  # seconds, for clocks that are in step
-_ZONE_STEP, _ZONES = 900, 14 * 3600  # clocks without a zone differ by a multiple of the one, by the other at most
-
-_COUNTED = 200  # different facts
+_ZONE_STEP, ZONES = 900, 14 * 3600  # clocks without a zone differ by a multiple of the one, by the other at most
 
 _ATTEMPTS = {"attempt_failed": "refused", "attempt_partial": "partial", "attempt_accepted": "accepted"}
 _ENDS = ("client_disconnected", "client_closed", "server_disconnected", "exited")
@@ -366,196 +353,12 @@ def _written(offset: tuple[float, float], connection: Connection, written: float
     apart = abs(written - middle)
     if stamp.zone is None or not stamp.has_year:
         # In local time, perhaps without a year: the clocks differ by quarters of an hour.
-        if stamp.has_year and apart > _ZONES + half:
+        if stamp.has_year and apart > ZONES + half:
             return
         apart = min(apart % _ZONE_STEP, -apart % _ZONE_STEP)
-    if apart <= half + _WRITTEN:
-        yield Agreement(WRITTEN, 8.0 if stamp.zone is not None else 6.0)
-    if apart <= half:
-        yield Agreement("to the second", 2.0)
     if apart <= _INSTANT and stamp.step < _INSTANT:
-        yield Agreement("to a tenth of a second", 3.0)
-
-
-# -- choosing
-
-
-class Candidates(Struct):
-    """The connections that may be one session, and what the log's other ones have in common with it.
-
-    Attributes:
-        session: the session.
-        written: see `fit`.
-        fits: those that nothing rules out, the best first.
-        count: how many connections there are; `fitting` of them are not ruled out.
-        conflicts: what ruled others out -> how many.
-        agreements: what connections have in common with the session -> how many.
-        begins: the time of the log's first and last connection, on the log's clock.
-    """
-
-    session: Session
-    written: float | None = None
-    fits: list[Fit] = field(default_factory=list)
-    count: int = 0
-    fitting: int = 0
-    conflicts: dict[str, int] = field(default_factory=dict)
-    agreements: dict[str, int] = field(default_factory=dict)
-    begins: list[float] = field(default_factory=list)
-
-    def offer(self, connection: Connection) -> None:
-        """Takes a connection into account."""
-        found, conflicts = fit(self.session, connection, self.written)
-        self.count += 1
-        stamp = connection.events[0].stamp
-        if stamp is not None:
-            self.begins = [min([*self.begins, stamp.seconds]), max([*self.begins, stamp.seconds])]
-        _count(self.agreements, (agreement.what for agreement in found.agreements))
-        if conflicts:
-            _count(self.conflicts, [conflicts[0].what])
-            return
-        self.fitting += 1
-        self.fits.append(found)
-        self.fits.sort(key=lambda one: -one.weight)
-        del self.fits[KEPT:]
-
-    def keep_timely(self) -> None:
-        """Drops the connections of other times, if the log covers the time at which the trace file was written.
-
-        Where a file was copied, its time is mostly that of the copy, which is later than the log's last line.
-        """
-        last = self.session.ended
-        if self.written is None or last is None or not self.begins:
-            return
-        slack = 60.0 if all(_is_exact(found) for found in self.fits) else _ZONES
-        at = self.written + last
-        if self.fits and self.begins[0] - slack <= at <= self.begins[1] + slack:
-            timely = [found for found in self.fits if any(one.what == WRITTEN for one in found.agreements)]
-            if len(timely) < len(self.fits):
-                _count(self.conflicts, ["the trace file was written at another time"] * (len(self.fits) - len(timely)))
-            self.fits, self.fitting = timely, len(timely)
-
-    def weigh(self) -> None:
-        """Weighs what is in common by how rare it is in this log, and sorts the connections again."""
-        for found in self.fits:
-            found.weight = sum(self._bits(agreement) for agreement in found.agreements)
-        self.fits.sort(key=lambda one: -one.weight)
-
-    def _bits(self, agreement: Agreement) -> float:
-        others = self.agreements.get(agreement.what, 1) - 1
-        share = (others + _PRIOR * 2**-agreement.weight) / (self.count - 1 + _PRIOR)
-        # What no other one of many has may still be had by the next one.
-        return -math.log2(max(share, 0.5 / self.count if self.count > 1 else share))
-
-
-def _is_exact(found: Fit) -> bool:
-    """Whether its times have a zone and a year."""
-    stamp = next((event.stamp for event in found.connection.events if event.stamp is not None), None)
-    return stamp is not None and stamp.zone is not None and stamp.has_year
-
-
-def _count(counts: dict[str, int], names: Iterable[str]) -> None:
-    for name in names:
-        if name in counts or len(counts) < _COUNTED:
-            counts[name] = counts.get(name, 0) + 1
-
-
-def _keep_one_clock(candidates: Sequence[Candidates]) -> float | None:
-    """Of the sessions of one trace, whose clock did not restart, keeps the connections that fit at one offset.
-
-    That is the offset at which most sessions have a connection; it is returned, None where there is none for several.
-    A session without a connection at that offset keeps all.
-    """
-    offsets = sorted(
-        (found.middle, number) for number, one in enumerate(candidates) for found in one.fits if found.offset
-    )
-    firsts = [found.connection.events[0].stamp for one in candidates for found in one.fits[:1]]
-    width = max((stamp.step for stamp in firsts if stamp is not None), default=0.0) + _TOGETHER
-    best, at, begin, within = 1, 0.0, 0, dict[int, int]()
-    for end, (middle, number) in enumerate(offsets):
-        within[number] = within.get(number, 0) + 1
-        while middle - offsets[begin][0] > width:
-            left = offsets[begin][1]
-            within[left] -= 1
-            if not within[left]:
-                del within[left]
-            begin += 1
-        if len(within) > best:
-            best, at = len(within), median(offset for offset, _ in offsets[begin : end + 1])
-    if best < 2:
-        return None
-    agreement = Agreement(f"{best} sessions of the trace fit on one clock", min(3.0 * (best - 1), 9.0))
-    for one in candidates:
-        fits = [found for found in one.fits if found.offset is not None and found.offset[0] <= at <= found.offset[1]]
-        if fits:
-            one.fits = fits
-            one.fitting = len(fits)
-            for found in fits:
-                found.agreements = (*found.agreements, agreement)
-    return at
-
-
-def settle(candidates: Sequence[Candidates], one_clock: bool) -> None:
-    """Weighs the connections of the sessions of one trace; a connection is one session's at most.
-
-    Args:
-        candidates: those of each session, in the order of the trace.
-        one_clock: whether the sessions have the same clock.
-    """
-    at = _keep_one_clock(candidates) if one_clock else None
-    for one in candidates:
-        one.keep_timely()
-        one.weigh()
-    ranked = sorted(
-        (
-            (-round(found.weight), found.apart(at), number, found.connection.first_line)
-            for number, one in enumerate(candidates)
-            for found in one.fits
-        )
-    )
-    owners: dict[int, int] = {}  # of a connection, by its first line, the session
-    settled: set[int] = set()
-    for *_, number, line in ranked:
-        if number not in settled and line not in owners:
-            owners[line] = number
-            settled.add(number)
-    for number, one in enumerate(candidates):
-        fits = [found for found in one.fits if owners.get(found.connection.first_line, number) == number]
-        one.fitting -= len(one.fits) - len(fits)
-        one.fits = fits
-
-
-class Match(Struct, frozen=True):
-    """The connection that is the session, how sure it is, those that are close, and how many more fit."""
-
-    fit: Fit
-    certainty: Literal["certain", "likely", "possible"]
-    close: tuple[Fit, ...] = ()
-    others: int = 0
-
-
-def choose(candidates: Candidates) -> Match | str:
-    """The best of the connections, which are settled; in words why none is the session."""
-    fits = candidates.fits
-    if not fits:
-        return _no_match(candidates.conflicts)
-    best = fits[0]
-    by_chance = candidates.count * 2**-best.weight
-    if by_chance > _POSSIBLE:
-        return "what the trace and the log both show is too little to tell which of its connections it is"
-    close = tuple(other for other in fits[1:] if best.weight - other.weight < _AHEAD)
-    if close or by_chance > _LIKELY:
-        return Match(best, "possible", close, candidates.fitting - len(fits) if len(close) == len(fits) - 1 else 0)
-    return Match(best, "certain" if by_chance <= _CERTAIN else "likely")
-
-
-def _no_match(conflicts: dict[str, int]) -> str:
-    if not conflicts:
-        return "the log has no connection"
-    most = sorted(conflicts.items(), key=lambda entry: (-entry[1], entry[0]))[:3]
-    count = sum(conflicts.values())
-    reasons = "; ".join(f"{what} (rules out {number})" for what, number in most)
-    return (
-        f"none of its {count} connections fits: {reasons}"
-        if count > 1
-        else f"its one connection does not fit: {most[0][0]}"
-    )
+        yield Agreement(f"{WRITTEN}, to a tenth of a second", 12.0 if stamp.zone is not None else 10.0)
+    elif apart <= half:
+        yield Agreement(f"{WRITTEN}, to the second", 9.0 if stamp.zone is not None else 7.0)
+    elif apart <= half + _WRITTEN:
+        yield Agreement(WRITTEN, 8.0 if stamp.zone is not None else 6.0)

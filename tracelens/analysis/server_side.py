@@ -7,7 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracelens import inputs, rules
-from tracelens.analysis import matching
+from tracelens.analysis import candidates
+from tracelens.analysis.candidates import Candidates, Match
 from tracelens.analysis.document import (
     Analysis,
     Clock,
@@ -20,7 +21,7 @@ from tracelens.analysis.document import (
     ServerSide,
     Session,
 )  # fmt: skip
-from tracelens.analysis.matching import Candidates, Fit, Match
+from tracelens.analysis.matching import Fit
 from tracelens.errors import UnreadableInput
 from tracelens.logs import connections, framing, reasons
 from tracelens.logs.model import Connection, Event, Stamp
@@ -67,7 +68,7 @@ def with_server_logs(
         for analysis in analyses:
             one = result.candidates[at : at + len(analysis.sessions)]
             at += len(one)
-            matching.settle(one, one_clock=not analysis.trace.clock_restarts)
+            candidates.settle(one, one_clock=not analysis.trace.clock_restarts)
         if result.file.damage is not None:
             unusable.append(
                 UnreadableInput(source.name, f"damaged, only its readable part was read: {result.file.damage}")
@@ -112,7 +113,7 @@ class _Side:
 
     def __init__(self, session: Session, read: Sequence[Read], number: int, hide: Hide) -> None:
         self._session, self._hide = session, hide
-        self._found = [(one.file, matching.choose(one.candidates[number])) for one in read]
+        self._found = [(one.file, candidates.choose(one.candidates[number])) for one in read]
 
     def session(self) -> Session:
         """The session with its server's side, and with the cause that both sides support."""
