@@ -1,4 +1,4 @@
-"""Logs of dropbear and ProFTPD: texts to events, lines to connections, connections to reasons. The logs in the folder are real."""
+"""Logs of dropbear, ProFTPD, SFTPGo and rclone: texts to events, lines to connections, connections to reasons. The logs in the folder are real."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from tracelens.logs import framing, reasons, texts
 from tracelens.logs.connections import SERVERS, connections
 
 LOGS = Path(__file__).parent / "data" / "logs"
-RECORDED = sorted(path for path in LOGS.glob("*.log") if path.name.split("-")[0] in ("dropbear", "proftpd"))
+RECORDED = sorted(path for path in LOGS.glob("*.log") if path.name.split("-")[0] in ("dropbear", "proftpd", "rclone"))
 VOCABULARY = (Path(texts.__file__).parent / "events.md").read_text(encoding="utf-8")
 OTHERS = [joining.server for joining in SERVERS if joining.server != "OpenSSH"]
 CLIENT = {"address": "192.0.2.7", "port": 5022}
@@ -181,6 +181,60 @@ def test_proftpd_texts(text, name, fields):
     assert texts.parse("ProFTPD", text) == (name, fields)
 
 
+LOCAL = "serve sftp 192.0.2.7:5022->192.0.2.1:2022: "
+RCLONE = [
+    (
+        'ssh auth "none" from "SSH-2.0-libssh2_1.11.1": ssh: no auth passed yet',
+        "client_version",
+        {"protocol": "2.0", "ident": "libssh2_1.11.1"},
+    ),
+    ("Password login attempt for devi", "user_named", {"method": "password", "user": "devi"}),
+    (
+        'ssh auth "publickey" from "SSH-2.0-libssh2_1.11.1 PHP": unknown public key for "devi"',
+        "attempt_failed",
+        {"method": "publickey", "protocol": "2.0", "ident": "libssh2_1.11.1 PHP", "user": "devi"},
+    ),
+    (
+        'ssh auth "password" from "SSH-2.0-libssh2_1.11.1": OK',
+        "attempt_accepted",
+        {"method": "password", "protocol": "2.0", "ident": "libssh2_1.11.1"},
+    ),
+    (
+        "SSH login from devi using SSH-2.0-libssh2_1.11.1",
+        "attempt_accepted",
+        {"user": "devi", "protocol": "2.0", "ident": "libssh2_1.11.1"},
+    ),
+    (
+        'SSH login failed: [ssh: no auth passed yet, password rejected for "devi"]',
+        "attempt_failed",
+        {"method": "password", "user": "devi"},
+    ),
+    (
+        "SSH login failed: ssh: no common algorithm for client to server cipher; client offered: [3des-cbc], server"
+        " offered: [aes128-ctr]",
+        "server_no_common_algorithm",
+        {"kind": "cipher", "names": "3des-cbc"},
+    ),
+    ("SSH login failed: ssh: disconnect, reason 11: bye", "client_disconnected", {"code": 11, "message": "bye"}),
+    ("SSH login failed: EOF", "client_closed", {}),
+    ("Subsystem: sftp", "channel_started", {"what": "subsystem", "command": "sftp"}),
+    ("exited session", "exited", {}),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "fields"), RCLONE, ids=range(len(RCLONE)))
+def test_rclone_texts(text, name, fields):
+    assert texts.parse("rclone", LOCAL + text) == (name, {**CLIENT, **fields})
+
+
+def test_a_file_of_rclone_is_that_of_the_only_connection():
+    file = "/inbox/new.bin: >OpenFile: fd=<nil>, err=Read only file system"
+    assert texts.parse("rclone", file) == ("server_read_only", {"path": "/inbox/new.bin"})
+    lines = [LOCAL + "SSH login from devi using SSH-2.0-x", file, LOCAL + "exited session"]
+    log = read("".join(f"2026/11/28 22:18:04 DEBUG : {line}\n" for line in lines))
+    assert [ids(connection) for connection in log] == [["server-read-only"]]
+
+
 @pytest.mark.parametrize("server", OTHERS)
 def test_grammars_have_the_names_of_the_vocabulary(server):
     grammar = (folder() / f"{server.lower()}.lark").read_text(encoding="utf-8")
@@ -205,7 +259,7 @@ def test_recorded_logs_have_no_unknown_text(path):
     log = list(found)
     assert (found.unknown, found.unassigned) == (0, 0)
     assert log
-    assert all(connection.all("connected") for connection in log) or "system" in path.stem
+    assert all(connection.first("address") for connection in log)
 
 
 def test_connections_of_dropbear():
@@ -239,6 +293,24 @@ def test_connections_of_proftpd():
         *("server-password-wrong", "server-max-auth-tries", "server-user-unknown", "server-shell-invalid"),
         *("server-user-not-allowed", "server-home-missing", "server-request-refused", "server-key-not-authorized"),
     }
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_connections_of_rclone(form):
+    log = list(read((LOGS / f"rclone-1.60.1-{form}.log").read_bytes()))
+    assert all(connection.first("port") for connection in log)
+    found = [id for connection in log for id in ids(connection)]
+    refused = ["server-password-wrong", "server-password-wrong"]
+    assert (
+        found
+        == {
+            "text": [*refused, "server-key-not-authorized", "server-path-missing", "server-read-only"],
+            "json": [
+                *("server-path-missing", *refused, "server-no-common-algorithm", "server-request-refused"),
+                "server-protocol-error",
+            ],
+        }[form]
+    )
 
 
 # -- damage
