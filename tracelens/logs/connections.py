@@ -18,8 +18,9 @@ from tracelens.logs.model import Connection, Entry, Event
 from tracelens.logs.openssh import OpenSSH
 from tracelens.logs.proftpd import ProFTPD
 from tracelens.logs.rclone import Rclone
+from tracelens.logs.sftpgo import SFTPGo
 
-SERVERS: tuple[type[Joining], ...] = (OpenSSH, Dropbear, ProFTPD, Rclone)
+SERVERS: tuple[type[Joining], ...] = (OpenSSH, Dropbear, ProFTPD, Rclone, SFTPGo)
 _BY_PROGRAM = {program: joining for joining in SERVERS for program in joining.programs}
 # Fields that a text has only if the grammar is that of its server, where the log does not name the program.
 _TELLING = ("port", "server_port", "ident")

@@ -120,6 +120,8 @@ def _us_stamp(text: str, times: Times) -> Stamp | None:
 
 def _of_fields(number: int, fields: dict[str, Any], times: Times) -> Entry | None:
     text = _string(next((fields[name] for name in _TEXTS if name in fields), None))
+    if text is None and _writer(fields) == "sftpgo":
+        text = ""  # its records of logins and files have members alone
     if text is None:
         return None
     process = _string(next((fields[name] for name in _PROCESSES if name in fields), None)) or ""
@@ -141,7 +143,7 @@ def _of_fields(number: int, fields: dict[str, Any], times: Times) -> Entry | Non
 
 def _writer(fields: dict[str, Any]) -> str:
     """The program that writes objects of this form, where no member names it."""
-    if "sender" in fields and "message" in fields:
+    if "sender" in fields and ("message" in fields or "protocol" in fields):
         return "sftpgo"
     return "rclone" if "msg" in fields and "level" in fields else ""
 

@@ -59,6 +59,7 @@ _WORDS: Mapping[str, Mapping[str, Value]] = {
     "method": {
         "Password": "password",
         "password rejected": "password",
+        "password-over-SSH": "password",
         "Pubkey": "publickey",
         "Public key": "publickey",
         "public key": "publickey",
