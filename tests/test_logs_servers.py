@@ -211,9 +211,14 @@ RCLONE = [
         {"user": "devi", "protocol": "2.0", "ident": "libssh2_1.11.1"},
     ),
     (
-        'SSH login failed: [ssh: no auth passed yet, password rejected for "devi"]',
-        "attempt_failed",
-        {"method": "password", "user": "devi"},
+        'SSH login failed: [ssh: no auth passed yet, unknown public key for "devi", password rejected for "devi"]',
+        "server_password_wrong",
+        {"user": "devi"},
+    ),
+    (
+        'SSH login failed: [ssh: no auth passed yet, unknown public key for "devi"]',
+        "server_key_not_authorized",
+        {"user": "devi"},
     ),
     (
         "SSH login failed: ssh: no common algorithm for client to server cipher; client offered: [3des-cbc], server"

@@ -58,12 +58,10 @@ _WORDS: Mapping[str, Mapping[str, Value]] = {
     },
     "method": {
         "Password": "password",
-        "password rejected": "password",
         "password-over-SSH": "password",
         "Pubkey": "publickey",
         "Public key": "publickey",
         "public key": "publickey",
-        "unknown public key": "publickey",
     },
     "status": {words: number for number, words in enumerate(_STATUS)},
     "verb": {"set": "setstat", "posix-rename": "rename"},
