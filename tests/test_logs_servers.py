@@ -1,5 +1,13 @@
+<<<<<<< HEAD
 """Logs of dropbear, ProFTPD, SFTPGo and rclone: events, connections and reasons."""
+=======
+"""Logs of dropbear, ProFTPD, SFTPGo and rclone: texts to events, lines to connections, connections to reasons.
+>>>>>>> b17-servers2
 
+The logs in the folder are real; only that of SFTPGo is written after its source.
+"""
+
+import json
 import re
 from pathlib import Path
 
@@ -12,7 +20,9 @@ from tracelens.logs import framing, reasons, texts
 from tracelens.logs.connections import SERVERS, connections
 
 LOGS = Path(__file__).parent / "data" / "logs"
-RECORDED = sorted(path for path in LOGS.glob("*.log") if path.name.split("-")[0] in ("dropbear", "proftpd"))
+RECORDED = sorted(
+    path for path in LOGS.glob("*.log") if path.name.split("-")[0] in ("dropbear", "proftpd", "rclone", "sftpgo")
+)
 VOCABULARY = (Path(texts.__file__).parent / "events.md").read_text(encoding="utf-8")
 OTHERS = [joining.server for joining in SERVERS if joining.server != "OpenSSH"]
 CLIENT = {"address": "192.0.2.7", "port": 5022}
@@ -181,6 +191,131 @@ def test_proftpd_texts(text, name, fields):
     assert texts.parse("ProFTPD", text) == (name, fields)
 
 
+LOCAL = "serve sftp 192.0.2.7:5022->192.0.2.1:2022: "
+RCLONE = [
+    (
+        'ssh auth "none" from "SSH-2.0-libssh2_1.11.1": ssh: no auth passed yet',
+        "client_version",
+        {"protocol": "2.0", "ident": "libssh2_1.11.1"},
+    ),
+    ("Password login attempt for devi", "user_named", {"method": "password", "user": "devi"}),
+    (
+        'ssh auth "publickey" from "SSH-2.0-libssh2_1.11.1 PHP": unknown public key for "devi"',
+        "attempt_failed",
+        {"method": "publickey", "protocol": "2.0", "ident": "libssh2_1.11.1 PHP", "user": "devi"},
+    ),
+    (
+        'ssh auth "password" from "SSH-2.0-libssh2_1.11.1": OK',
+        "attempt_accepted",
+        {"method": "password", "protocol": "2.0", "ident": "libssh2_1.11.1"},
+    ),
+    (
+        "SSH login from devi using SSH-2.0-libssh2_1.11.1",
+        "attempt_accepted",
+        {"user": "devi", "protocol": "2.0", "ident": "libssh2_1.11.1"},
+    ),
+    (
+        'SSH login failed: [ssh: no auth passed yet, unknown public key for "devi", password rejected for "devi"]',
+        "server_password_wrong",
+        {"user": "devi"},
+    ),
+    (
+        'SSH login failed: [ssh: no auth passed yet, unknown public key for "devi"]',
+        "server_key_not_authorized",
+        {"user": "devi"},
+    ),
+    (
+        "SSH login failed: ssh: no common algorithm for client to server cipher; client offered: [3des-cbc], server"
+        " offered: [aes128-ctr]",
+        "server_no_common_algorithm",
+        {"kind": "cipher", "names": "3des-cbc"},
+    ),
+    ("SSH login failed: ssh: disconnect, reason 11: bye", "client_disconnected", {"code": 11, "message": "bye"}),
+    ("SSH login failed: EOF", "client_closed", {}),
+    ("Subsystem: sftp", "channel_started", {"what": "subsystem", "command": "sftp"}),
+    ("exited session", "exited", {}),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "fields"), RCLONE, ids=range(len(RCLONE)))
+def test_rclone_texts(text, name, fields):
+    assert texts.parse("rclone", LOCAL + text) == (name, {**CLIENT, **fields})
+
+
+def test_a_file_of_rclone_is_that_of_the_only_connection():
+    file = "/inbox/new.bin: >OpenFile: fd=<nil>, err=Read only file system"
+    assert texts.parse("rclone", file) == ("server_read_only", {"path": "/inbox/new.bin"})
+    lines = [LOCAL + "SSH login from devi using SSH-2.0-x", file, LOCAL + "exited session"]
+    log = read("".join(f"2026/11/28 22:18:04 DEBUG : {line}\n" for line in lines))
+    assert [ids(connection) for connection in log] == [["server-read-only"]]
+
+
+ID = "b6e3b2dca7eec7e1672472f83466853e1589f1991d0fac2b962c2b714fc984ba"
+FAILED = 'connection_failed client_ip="192.0.2.7" username="devi" login_type="password" error='
+ADDRESS = {"address": "192.0.2.7"}
+SFTPGO = [
+    (FAILED + "invalid credentials", "attempt_failed", {**ADDRESS, "user": "devi", "method": "password"}),
+    (
+        FAILED + 'user "devi" is disabled',
+        "server_account_locked",
+        {**ADDRESS, "user": "devi", "method": "password", "message": 'user "devi" is disabled'},
+    ),
+    (
+        FAILED.replace("devi", "").replace('"password"', '"no_auth_tryed"') + "ssh: disconnect, reason 11: bye",
+        "client_disconnected",
+        {**ADDRESS, "code": 11, "message": "bye"},
+    ),
+    (
+        'failed to accept an incoming connection from ip "192.0.2.7": read tcp 192.0.2.1:22->192.0.2.7:5: i/o timeout',
+        "server_login_grace_time",
+        {**ADDRESS, "message": "read tcp 192.0.2.1:22->192.0.2.7:5: i/o timeout"},
+    ),
+    (
+        'User id: 4, logged in with: "password", username: "devi", home_dir: "/srv" remote addr: "192.0.2.7:5022"',
+        "attempt_accepted",
+        {**CLIENT, "method": "password", "user": "devi"},
+    ),
+    (
+        'connection added, local address "192.0.2.1:2022", remote address "192.0.2.7:5022", num open connections: 1',
+        "sftp_started",
+        CLIENT,
+    ),
+    ('reading file "/in/a \\"b" is not allowed', "server_path_permission", {"path": '/in/a \\"b'}),
+    (
+        'could not open file "/srv/a" for reading: open /srv/a: no such file or directory',
+        "server_path_missing",
+        {"path": "/srv/a"},
+    ),
+    ("denying file write due to quota limits", "server_quota", {"message": "denying file write due to quota limits"}),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "fields"), SFTPGO, ids=range(len(SFTPGO)))
+def test_sftpgo_texts(text, name, fields):
+    assert texts.parse("SFTPGo", text) == (name, fields)
+
+
+LOGIN = {"sender": "login", "ip": "192.0.2.7", "username": "devi", "method": "password", "protocol": "SSH"}
+LOGIN |= {"connection_id": ID, "client": "SSH-2.0-libssh2_1.11.1"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        json.dumps({"level": "info", "time": "2025-09-14T16:57:45.500"} | LOGIN),
+        "2025-09-14T16:57:45.500 INF " + " ".join(f"{name}={value}" for name, value in LOGIN.items()),
+        "Sep 14 16:57:45 depot7 sftpgo[811]: " + json.dumps({"level": "info"} | LOGIN),
+    ],
+    ids=["json", "terminal", "syslog"],
+)
+def test_a_login_of_sftpgo_in_each_form(line):
+    (connection,) = read(line + "\n")
+    (event,) = connection.events
+    assert (connection.server, connection.key, event.name) == ("SFTPGo", ID, "attempt_accepted")
+    found = {"user": "devi", "method": "password", "protocol": "2.0", "ident": "libssh2_1.11.1"}
+    assert event.fields == {**ADDRESS, **found}
+
+
 @pytest.mark.parametrize("server", OTHERS)
 def test_grammars_have_the_names_of_the_vocabulary(server):
     grammar = (folder() / f"{server.lower()}.lark").read_text(encoding="utf-8")
@@ -205,7 +340,7 @@ def test_recorded_logs_have_no_unknown_text(path):
     log = list(found)
     assert (found.unknown, found.unassigned) == (0, 0)
     assert log
-    assert all(connection.all("connected") for connection in log) or "system" in path.stem
+    assert all(connection.first("address") for connection in log)
 
 
 def test_connections_of_dropbear():
@@ -239,6 +374,39 @@ def test_connections_of_proftpd():
         *("server-password-wrong", "server-max-auth-tries", "server-user-unknown", "server-shell-invalid"),
         *("server-user-not-allowed", "server-home-missing", "server-request-refused", "server-key-not-authorized"),
     }
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_connections_of_rclone(form):
+    log = list(read((LOGS / f"rclone-1.60.1-{form}.log").read_bytes()))
+    assert all(connection.first("port") for connection in log)
+    found = [id for connection in log for id in ids(connection)]
+    refused = ["server-password-wrong", "server-password-wrong"]
+    assert (
+        found
+        == {
+            "text": [*refused, "server-key-not-authorized", "server-path-missing", "server-read-only"],
+            "json": [
+                *("server-path-missing", *refused, "server-no-common-algorithm", "server-request-refused"),
+                "server-protocol-error",
+            ],
+        }[form]
+    )
+
+
+def test_connections_of_sftpgo():
+    log = read((LOGS / "sftpgo-2.6-written.log").read_bytes())
+    found = sorted(log, key=lambda connection: connection.first_line)
+    assert [ids(connection) for connection in found] == [
+        ["server-password-wrong", "server-key-not-authorized"],
+        ["server-user-unknown"],
+        ["server-user-not-allowed"],
+        ["server-no-common-algorithm"],
+        ["server-path-permission", "server-path-missing"],
+        ["server-source-penalty"],
+    ]
+    assert [len(connection.events) for connection in found] == [3, 2, 3, 1, 8, 1]
+    assert found[4].first("port") == 62151
 
 
 # -- damage

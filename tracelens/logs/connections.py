@@ -17,8 +17,10 @@ from tracelens.logs.joining import Joining
 from tracelens.logs.model import Connection, Entry, Event
 from tracelens.logs.openssh import OpenSSH
 from tracelens.logs.proftpd import ProFTPD
+from tracelens.logs.rclone import Rclone
+from tracelens.logs.sftpgo import SFTPGo
 
-SERVERS: tuple[type[Joining], ...] = (OpenSSH, Dropbear, ProFTPD)
+SERVERS: tuple[type[Joining], ...] = (OpenSSH, Dropbear, ProFTPD, Rclone, SFTPGo)
 _BY_PROGRAM = {program: joining for joining in SERVERS for program in joining.programs}
 # Fields that a text has only if the grammar is that of its server, where the log does not name the program.
 _TELLING = ("port", "server_port", "ident")
@@ -65,6 +67,7 @@ class Connections(Iterator[Connection]):
                 joining = self._joinings[kind.server, entry.host] = kind()
                 if kind.server not in self.servers:
                     self.servers.append(kind.server)
+            entry = kind.read(entry)
             name, fields = texts.parse(kind.server, entry.text)
             event = Event(entry.line, entry.stamp, entry.level, name, fields, entry.text)
             self.lines += 1

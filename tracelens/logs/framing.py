@@ -54,9 +54,11 @@ _UNNAMED = tuple(
         r"(?P<text><\w{1,20}:\d{1,3}>.*)",
         # rclone
         r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) (?P<text>(?:[A-Z]{4,9} *: ).*)",
+        # SFTPGo for the terminal
+        r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}) (?:TRC|DBG|INF|WRN|ERR|FTL) (?P<text>.*)",
     )
 )
-_PROGRAMS = ("dropbear", "sshd", "proftpd", "rclone")
+_PROGRAMS = ("dropbear", "sshd", "proftpd", "rclone", "sftpgo")
 _LEVEL = re.compile(r"(debug[123]|verbose|info|error|fatal): (?=\S)")
 _REPEAT = re.compile(r"message repeated (\d{1,6}) times: \[ ?(.*?)\]\s*\Z", re.DOTALL)
 _LAST = re.compile(rb"last message repeated (\d{1,6}) times")

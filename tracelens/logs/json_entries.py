@@ -119,10 +119,12 @@ def _us_stamp(text: str, times: Times) -> Stamp | None:
 
 
 def _of_fields(number: int, fields: dict[str, Any], times: Times) -> Entry | None:
-    text = _string(next((fields[name] for name in _TEXTS if name in fields), None))
+    text = _first(fields, _TEXTS)
+    if text is None and _writer(fields) == "sftpgo":
+        text = ""  # its records of logins and files have members alone
     if text is None:
         return None
-    process = _string(next((fields[name] for name in _PROCESSES if name in fields), None)) or ""
+    process = _first(fields, _PROCESSES) or ""
     level = _string(fields.get("level")) or ""
     more: dict[str, Value] = {
         name: value for name, value in fields.items() if isinstance(value, str | int) and name not in _TEXTS
@@ -130,8 +132,8 @@ def _of_fields(number: int, fields: dict[str, Any], times: Times) -> Entry | Non
     return Entry(
         number,
         _stamp(fields, times),
-        _string(next((fields[name] for name in _HOSTS if name in fields), None)) or "",
-        _program(_string(next((fields[name] for name in _PROGRAMS if name in fields), None)) or _writer(fields)),
+        _first(fields, _HOSTS) or "",
+        _program(_first(fields, _PROGRAMS) or _writer(fields)),
         int(process) if process.isdigit() and len(process) <= 10 else None,
         _LEVELS.get(level.lower(), ""),
         text.rstrip("\n"),
@@ -139,9 +141,14 @@ def _of_fields(number: int, fields: dict[str, Any], times: Times) -> Entry | Non
     )
 
 
+def _first(fields: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    """The text of the first of these members that an object has."""
+    return _string(next((fields[name] for name in names if name in fields), None))
+
+
 def _writer(fields: dict[str, Any]) -> str:
     """The program that writes objects of this form, where no member names it."""
-    if "sender" in fields and "message" in fields:
+    if "sender" in fields and ("message" in fields or "protocol" in fields):
         return "sftpgo"
     return "rclone" if "msg" in fields and "level" in fields else ""
 

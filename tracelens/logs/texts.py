@@ -56,10 +56,16 @@ _WORDS: Mapping[str, Mapping[str, Value]] = {
         "encryption": "cipher",
         "compression": "comp",
     },
-    "method": {"Password": "password", "Pubkey": "publickey", "public key": "publickey"},
+    "method": {
+        "Password": "password",
+        "password-over-SSH": "password",
+        "Pubkey": "publickey",
+        "Public key": "publickey",
+        "public key": "publickey",
+    },
     "status": {words: number for number, words in enumerate(_STATUS)},
     "verb": {"set": "setstat", "posix-rename": "rename"},
-    "what": {"command": "exec", "executing": "exec", "executing login shell": "shell"},
+    "what": {"command": "exec", "executing": "exec", "executing login shell": "shell", "Subsystem": "subsystem"},
 }
 
 # sshd escapes what is no ASCII, and the backslash; what its unprivileged child says, twice.
