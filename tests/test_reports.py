@@ -17,6 +17,7 @@ from support import CASES, HERE, PASSWORD, SAMPLES, analysis_of, analyze_file, a
 from support.pages import HOSTILE, OPTIONS, Page
 
 from tracelens.analysis import Analysis
+from tracelens.analysis.document import ClientRun, LogQuote
 from tracelens.analysis.places import at
 from tracelens.reports import formats, render
 
@@ -324,3 +325,45 @@ class TestAnonymize:
         text = run("report", WRONG, "--anonymize", "-f", name).stdout.decode()
         assert "have pseudonyms" in text
         assert "--anonymize" in text
+
+
+def with_other_logs(count: int) -> Analysis:
+    """A trace with lines that its program printed, and runs of other clients beside it."""
+    trace = analyze_file(WRONG)
+    (session,) = trace.sessions
+    words = tuple(LogQuote("ssh.log", 600 + n, None, f"ERROR <b>{n}</b> [-18]: login `failed`") for n in range(count))
+    runs = tuple(
+        ClientRun(f"run-{n}.txt", "ssh -v", f"ssh works with this server: run {n} by <i>password</i>.", True, session)
+        for n in range(count)
+    )
+    return replace(trace, sessions=(replace(session, words=words),), clients=runs)
+
+
+def test_reports_have_the_program_s_own_words_and_other_clients() -> None:
+    trace = with_other_logs(2)
+    page = Page(render.html([trace], OPTIONS))
+    assert "What the program printed Line 600: ERROR <b>0</b> [-18]: login `failed` Line 601:" in page.text
+    assert (
+        "Other clients beside this trace ssh works with this server: run 0 by <i>password</i>. ssh works" in page.text
+    )
+    markdown = render.markdown([trace], OPTIONS)
+    assert "### What the program printed\n\n- Line 600: `` ERROR <b>0</b> [-18]: login `failed` ``\n" in markdown
+    assert "## Other clients beside this trace\n\n- ssh works with this server: run 0 by" in markdown
+    assert "<i>" not in MarkdownIt().render(markdown)
+    brief = render.markdown([trace], BRIEF)
+    assert "\n- The program printed, line 601: `` ERROR <b>1</b> [-18]: login `failed` ``\n" in brief
+    assert "\n- Beside it: ssh works with this server: run 1 by" in brief
+
+
+def test_reports_without_them_have_no_heading_for_them() -> None:
+    trace = analyze_file(WRONG)
+    for made in (render.html([trace], OPTIONS), render.markdown([trace], OPTIONS), render.markdown([trace], BRIEF)):
+        assert "rogram printed" not in made
+        assert "eside" not in made
+
+
+def test_of_many_words_and_clients_the_first_are_shown() -> None:
+    trace = with_other_logs(500)
+    for made in (Page(render.html([trace], OPTIONS)).text, render.markdown([trace], OPTIONS)):
+        assert re.search(r"\d+ more lines left out here", made)
+        assert re.search(r"\d+ more runs left out here", made)

@@ -70,9 +70,7 @@ def report(
         exit_with_error("--brief is for Markdown: name the file .md, or give -f md")
     folder = Path(inputs[0])
     if len(inputs) == 1 and _is_scan(folder):
-        if anonymize or brief or server_config or server_log:
-            what = "--anonymize, --brief, --server-log and --server-config are for traces"
-            exit_with_error(f"{what}; a scan's report names files and software")
+        _refuse_options_of_traces(anonymize, brief, server_config, server_log)
         _write_archive(folder, name, since, output)
         return
     if since is not None:
@@ -86,13 +84,23 @@ def report(
     else:
         traces = of_case(inputs, unusable, server_log, server_config)
     if traces:
-        flags = "--anonymize " * anonymize + "--brief " * brief
-        command = f"tracelens report {flags}-f {'md' if name == 'markdown' else name}"
         masking = ANONYMOUS if anonymize else MASKED
-        options = formats.Options(masking, command, unusable, brief=brief, report=True)
+        options = formats.Options(masking, _command(name, anonymize, brief), unusable, brief=brief, report=True)
         write_result(formats.render(name, traces, options), output)
     if unusable or not traces:
         raise typer.Exit(2)
+
+
+def _refuse_options_of_traces(*options: object) -> None:
+    if any(options):
+        what = "--anonymize, --brief, --server-log and --server-config are for traces"
+        exit_with_error(f"{what}; a scan's report names files and software")
+
+
+def _command(format: str, anonymize: bool, brief: bool) -> str:
+    """The command as the report names it: without the names of files."""
+    flags = "--anonymize " * anonymize + "--brief " * brief
+    return f"tracelens report {flags}-f {'md' if format == 'markdown' else format}"
 
 
 def _format_name(format: ReportFormat | None, of_path: str | None, output: Path | None) -> str:

@@ -178,12 +178,7 @@ def _others(numbers: list[int]) -> Iterable[str]:
 
 
 def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
-    head = f"Session {session.number}   "
-    verdict = _verdict(session, plain)
-    is_long = len(head) + len(verdict) > WIDTH
-    first, *others = _wrapped(verdict, WIDTH - _LABEL) if is_long else (_verdict(session, paint),)
-    yield f"{head}{first}"
-    yield from (f"{'':<{_LABEL}}{line}" for line in others)
+    yield from _heading(session, paint)
     ends = f"{session.client_banner or 'client unknown'} and {session.server_banner or 'server not shown'}"
     yield from _field("Between", f"{ends}, user {session.user}" if session.user else ends)
     if left := unfinished(session):
@@ -192,15 +187,9 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
             yield from _advice("Do", [Advice("client", LEFT_ADVICE[session.left])])
     if session.root is not None:
         yield from _cause(session, session.root, verbosity, paint)
-    elif session.unexplained is not None:
-        yield from _quotes("1st error", [session.unexplained])
-    if session.root is None:
-        yield from _rows(server_side.rows(session, verbosity))
-        yield from _advice("Do", server_side.advice(session))
-    for label, option in _labelled("Config", session.server_config):
-        what = f"{server_config.sure(option)}{option.sentence}"
-        yield from _field(label, f"{server_config.place(option)}: `{server_config.setting(option)}`: {what}")
-        yield from _field("", f"To change it: {option.advice}")
+    else:
+        yield from _without_cause(session, verbosity)
+    yield from _config(session)
     for label, said in _labelled("Program", session.words[: None if verbosity else _WORDS]):
         yield from _field(label, f"line {said.line}  {said.text}")
     if session.ask is not None:
@@ -217,6 +206,30 @@ def _session(session: Session, verbosity: int, paint: Paint) -> Iterator[str]:
     if verbosity:
         yield from _rows(server_side.all_lines(session))
         yield from _facts(session)
+
+
+def _heading(session: Session, paint: Paint) -> Iterator[str]:
+    head = f"Session {session.number}   "
+    verdict = _verdict(session, plain)
+    is_long = len(head) + len(verdict) > WIDTH
+    first, *others = _wrapped(verdict, WIDTH - _LABEL) if is_long else (_verdict(session, paint),)
+    yield f"{head}{first}"
+    yield from (f"{'':<{_LABEL}}{line}" for line in others)
+
+
+def _without_cause(session: Session, verbosity: int) -> Iterator[str]:
+    if session.unexplained is not None:
+        yield from _quotes("1st error", [session.unexplained])
+    yield from _rows(server_side.rows(session, verbosity))
+    yield from _advice("Do", server_side.advice(session))
+
+
+def _config(session: Session) -> Iterator[str]:
+    """The options of the server's configuration that explain the outcome."""
+    for label, option in _labelled("Config", session.server_config):
+        what = f"{server_config.sure(option)}{option.sentence}"
+        yield from _field(label, f"{server_config.place(option)}: `{server_config.setting(option)}`: {what}")
+        yield from _field("", f"To change it: {option.advice}")
 
 
 def _undecided(session: Session) -> Iterator[str]:
