@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracelens.libssh2.grammar import folder
-from tracelens.logs import framing, reasons, texts
+from tracelens.logs import framing, kinds, reasons, texts
 from tracelens.logs.connections import SERVERS, connections
 
 LOGS = Path(__file__).parent / "data" / "logs"
@@ -403,6 +403,16 @@ def test_connections_of_sftpgo():
     ]
     assert [len(connection.events) for connection in found] == [3, 2, 3, 1, 8, 1]
     assert found[4].first("port") == 62151
+
+
+def test_other_programs_write_json_too():
+    line = json.dumps({"level": "info", "msg": "request served", "time": "2026-11-28T22:45:03Z", "object": "/a"})
+    assert kinds.kind(f"{line}\n".encode() * 9) is None
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_a_server_s_log_is_told_by_its_content(path):
+    assert kinds.kind(path.read_bytes()) == kinds.SERVER_LOG
 
 
 # -- damage
