@@ -415,6 +415,41 @@ def test_a_server_s_log_is_told_by_its_content(path):
     assert kinds.kind(path.read_bytes()) == kinds.SERVER_LOG
 
 
+NAMELESS = [
+    ("dropbear", "Child connection from 192.0.2.7:5022"),
+    ("ProFTPD", "client (192.0.2.7:5022) connected to server (192.0.2.1:22)"),
+    ("rclone", LOCAL + "Starting SFTP server"),
+]
+
+
+@pytest.mark.parametrize(("server", "text"), NAMELESS)
+def test_texts_alone_tell_the_server(server, text):
+    (connection,) = read(text + "\n")
+    assert connection.server == server
+    assert connection.first("address") == "192.0.2.7"
+
+
+def test_lines_of_several_servers_in_one_log():
+    lines = """
+dropbear[200]: Child connection from 192.0.2.7:5022
+dropbear[201]: Child connection from 192.0.2.8:5022
+dropbear[200]: User 'devi' has invalid shell, rejected
+dropbear[201]: Login attempt for nonexistent user from 192.0.2.8:5022
+dropbear[200]: Exit before auth (user 'devi', 1 fails): Disconnect received
+dropbear[201]: Exit before auth: Exited normally
+proftpd[300]: ftp.example (c.example[192.0.2.9]) - SSH2 session opened.
+proftpd[300]: ftp.example (c.example[192.0.2.9]) - USER devi: Login successful.
+proftpd[300]: ftp.example (c.example[192.0.2.9]) - FTP session idle timeout, disconnected
+proftpd[300]: ftp.example (c.example[192.0.2.9]) - SSH2 session closed.
+"""
+    log = list(read("".join(f"Nov 28 22:44:13 depot7 {line}\n" for line in lines.strip().splitlines())))
+    assert [(connection.server, connection.key, ids(connection)) for connection in log] == [
+        ("dropbear", "200", ["server-shell-invalid"]),
+        ("dropbear", "201", ["server-user-unknown"]),
+        ("ProFTPD", "300", ["server-client-timeout"]),
+    ]
+
+
 # -- damage
 
 

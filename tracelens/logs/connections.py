@@ -90,7 +90,7 @@ class Connections(Iterator[Connection]):
         if known >= _TRIED:
             return None
         for kind in SERVERS:
-            fields = texts.parse(kind.server, entry.text)[1]
+            fields = texts.parse(kind.server, entry.text)[1] if kind.sign in entry.text else ()
             if any(name in fields for name in _TELLING):
                 self._programs[program] = kind
                 return kind

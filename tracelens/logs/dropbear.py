@@ -8,6 +8,7 @@ class Dropbear(Joining):
 
     server = "dropbear"
     programs = ("dropbear",)
+    sign = "Child connection from "
     ends = (
         *("client_closed", "client_disconnected", "exited", "server_client_timeout", "server_login_grace_time"),
         *("server_no_common_algorithm", "server_max_auth_tries", "server_version_refused", "server_user_changed"),

@@ -149,6 +149,8 @@ class Joining:
 
     server = ""
     programs: tuple[str, ...] = ()
+    # Words of a text by which a log without names is told; the grammar is asked where they are.
+    sign = ""
     begins: tuple[str, ...] = ("connected",)
     ends: tuple[str, ...] = ("client_closed", "exited")
     # Events that are a connection of their own, such as one that was refused.

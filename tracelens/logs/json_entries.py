@@ -16,6 +16,7 @@ _PROGRAMS = ("SYSLOG_IDENTIFIER", "_COMM", "program", "ident", "app")
 _PROCESSES = ("SYSLOG_PID", "_PID", "pid", "process")
 _HOSTS = ("_HOSTNAME", "host", "hostname")
 _LEVELS = {"debug": "debug1", "info": "info", "notice": "info", "warn": "info", "warning": "info", "error": "error"}
+_SOURCE = re.compile(r"[\w./-]{1,200}\.go:\d{1,6}")
 _KEPT = 40  # members of an object
 _OBJECT = re.compile(rb'\s*(?:\[\s*)?\{\s*"')
 _EXPORT = re.compile(rb"\s*(?:__CURSOR|__REALTIME_TIMESTAMP)=")
@@ -150,7 +151,8 @@ def _writer(fields: dict[str, Any]) -> str:
     """The program that writes objects of this form, where no member names it."""
     if "sender" in fields and ("message" in fields or "protocol" in fields):
         return "sftpgo"
-    return "rclone" if "msg" in fields and "level" in fields else ""
+    source = _string(fields.get("source")) or ""
+    return "rclone" if "msg" in fields and _SOURCE.fullmatch(source) else ""
 
 
 def _program(name: str) -> str:

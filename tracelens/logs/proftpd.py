@@ -8,6 +8,7 @@ class ProFTPD(Joining):
 
     server = "ProFTPD"
     programs = ("proftpd", "mod_sftp", "mod_sftp_pam", "mod_sftp_sql")
+    sign = ") connected to server ("
     ends = (
         *("client_closed", "client_disconnected", "server_disconnected", "exited", "server_client_timeout"),
         *("server_login_grace_time", "server_version_refused", "server_user_changed", "server_crashed"),

@@ -15,6 +15,7 @@ class Rclone(Joining):
 
     server = "rclone"
     programs = ("rclone",)
+    sign = "serve sftp "
     ends = ("client_closed", "client_disconnected", "exited")
 
     @staticmethod

@@ -26,6 +26,7 @@ class SFTPGo(Joining):
 
     server = "SFTPGo"
     programs = ("sftpgo",)
+    sign = "remote address "
     begins = ()
     alone = ("server_source_penalty", "server_address_refused", "server_max_startups")
     ends = (
