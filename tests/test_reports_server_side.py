@@ -17,7 +17,7 @@ from tracelens.analysis.time_of_day import clocks
 from tracelens.export import Timeline
 from tracelens.export.columns import TABLES
 from tracelens.inputs import Source, find
-from tracelens.reports import chart, ecs, formats, junit, render, sarif, server_lines, text
+from tracelens.reports import chart, diff, ecs, formats, junit, render, sarif, server_lines, text
 from tracelens.reports import server_side as words
 from tracelens.rules.base import Advice
 
@@ -347,3 +347,12 @@ class TestChart:
         for format in ("markdown", "html"):
             assert formats.render(format, [bare], OPTIONS)
         assert "is certainly this session" in flat(text.render(bare))
+
+
+def test_diff_says_the_server_s_reason(both: Analysis) -> None:
+    (session,) = both.sessions
+    result = diff.compare(analyze_file(SAMPLES / "two-factors-healthy.log").sessions[0], session)
+    assert result.bad.summary is not None
+    assert result.bad.summary.endswith(f" The server's log: {REASON}")
+    assert REASON in diff.to_text(result, "good.log", "bad.log")
+    assert "server's log" not in str(diff.compare(session, analyze_file(TRACE).sessions[0]).bad)

@@ -50,11 +50,11 @@ def report(
     anonymize: Annotated[
         bool, typer.Option("--anonymize", help="Give users, hosts, paths and keys pseudonyms, as redact does.")
     ] = False,
+    server_log: ServerLog = None,
     server_config: ServerConfig = None,
     since: Annotated[
         datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Of a scan: from when on a cause is new.")
     ] = None,
-    server_log: ServerLog = None,
     brief: Annotated[bool, typer.Option("--brief", help="Markdown of at most a page.")] = False,
 ) -> None:
     """Write a report that the vendor's support or the other side's admin can act on, safe to send.

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 ServerConfig = Annotated[
     Path | None,
-    typer.Option("--server-config", help="The server's sshd_config (or its folder), or what `sshd -T` prints there."),
+    typer.Option(
+        "--server-config",
+        metavar="PATH",
+        help="The server's sshd_config (or its folder), or what `sshd -T` prints there.",
+    ),
 ]
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tracelens.analysis import Operation, Session, Step
 from tracelens.analysis.places import Placed, at
+from tracelens.reports import server_side
 from tracelens.reports.labels import LISTS, OUTCOMES, PHASE_NAMES, reached, seconds
 from tracelens.reports.text import escaped
 
@@ -91,7 +92,8 @@ def compare(good: Session, bad: Session, *, same_client: bool = True) -> Result:
 
 
 def _side(session: Session) -> Side:
-    summary = session.root.summary if session.root else None
+    told = (session.root.summary if session.root else "", server_side.sentence(session))
+    summary = " ".join(filter(None, told)) or None
     ends = (session.client_banner, session.server_banner)
     return Side(session.verdict, session.root_cause, summary, *ends, reached(session))
 
