@@ -105,11 +105,47 @@ def test_a_repeated_message_is_as_many() -> None:
     assert [entry.text for entry in read(line)] == [TEXT, TEXT]
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["2026-11-28T08:15:01.120345678Z stderr F ", "2026-11-28T08:15:01.120345678Z ", "sshd-1  | ", "[pod/ssh-0/sshd] "],
+)
+def test_what_containers_put_before_a_line(before: str) -> None:
+    lines = (f"[811] Nov 28 08:15:01 {TEXT}", f"Nov 28 08:15:01 depot7 dropbear[811]: {TEXT}", TEXT)
+    for line in lines:
+        (entry,) = read((before + line).encode() + b"\n")
+        assert entry.text == TEXT
+        assert entry.process == (None if line == TEXT else 811)
+        assert (entry.stamp is not None) == (line != TEXT or before.startswith("2026"))
+
+
+def test_the_last_message_again() -> None:
+    line = f"Nov 28 08:15:01 depot7 sshd[811]: {TEXT}\n"
+    again = "Nov 28 08:15:09 depot7 last message repeated 2 times\n"
+    assert [(e.line, e.text) for e in read((line + again).encode())] == [(1, TEXT), (2, TEXT), (2, TEXT)]
+    other = "Nov 28 08:15:02 depot7 CRON[9]: x\n"
+    assert [e.line for e in read((line + other + again).encode())] == [1]
+
+
+def test_a_line_that_comes_late_at_new_year_moves_nothing() -> None:
+    lines = [f"{day} 00:00:00 depot7 sshd[1]: x\n" for day in ("Dec 31", "Jan  1", "Dec 31", "Jan  1")]
+    times = [entry.stamp.seconds for entry in read("".join(lines).encode()) if entry.stamp is not None]
+    assert times[0] == times[2]
+    assert times[1] == times[3]
+
+
+def test_the_size_of_blocks_makes_no_difference() -> None:
+    head = b"x" * 100 + b"\n"
+    data = head * (65_536 // len(head)) + f"Nov 28 08:15:01 depot7 sshd[811]: {TEXT}\n".encode() * 3
+    whole = read(data)
+    assert [len(list(entries([data[:size], data[size:]]))) for size in (1, 65_000, 65_536, 65_600)] == [len(whole)] * 4
+
+
 def test_new_year_without_a_year_goes_on() -> None:
-    lines = [f"{day} 23:59:59 depot7 sshd[1]: x\n" for day in ("Dec 31", "Jan  1", "Feb 29", "Dec 31", "Jan  1")]
+    days = ("Dec 31", "Jan  1", "Feb 29", "Jul  1", "Dec 20", "Dec 31", "Jan  1")
+    lines = [f"{day} 23:59:59 depot7 sshd[1]: x\n" for day in days]
     times = [entry.stamp.seconds for entry in read("".join(lines).encode()) if entry.stamp is not None]
     assert times == sorted(times)
-    assert len(set(times)) == 5
+    assert len(set(times)) == 7
 
 
 @pytest.mark.parametrize(

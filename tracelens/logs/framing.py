@@ -21,11 +21,13 @@ _HEAD = 64 * 1024  # bytes that decide whether the log names programs
 _REPEATED = 100  # more repetitions of a message than these say nothing new
 
 # Each name of a server's program holds one of these.
-_NAMES = (b"sshd", b"sftp", b"dropbear", b"proftpd", b"rclone")
+_NAMES = (b"last message repeated", b"sshd", b"sftp", b"dropbear", b"proftpd", b"rclone")
 _MONTH_DAY = rb"(?:[A-Za-z]{3},? )?[A-Za-z]{3} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: \d{4})?"
 _ISO = rb"(?:[A-Za-z]{3} )?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})? ?(?:Z|UTC|[+-]\d\d:?\d\d)?"
 _TIME = rb"(" + _MONTH_DAY + rb"|" + _ISO + rb"|\d{9,10}\.\d{6})"
-_SERVERS = rb"(?:sshd(?:-session|-auth)?|sftp-server|internal-sftp|dropbear|proftpd|mod_sftp[\w./-]*|sftpgo|rclone)"
+_SERVERS = (
+    rb"(?:sshd(?:-session|-auth|-\d{1,5})?|sftp-server|internal-sftp|dropbear|proftpd|mod_sftp[\w./-]*|sftpgo|rclone)"
+)
 _BEGIN = (
     rb"^[ \t]{0,8}(?:<\d{1,3}>)?(?:1 )?"
     + _TIME
@@ -39,7 +41,9 @@ _NAMED = re.compile(
     + rb")(?:\.exe)?(?:\[(\d{1,10})\]:? |: | (\d{1,10}|-) \S{1,64} (?:-|\[[^\n]{0,999}?\]) )([^\n]*)",
     re.MULTILINE,
 )
-_ANY_PROGRAM = re.compile(_BEGIN + rb"\S{1,64}(?:\[\d{1,10}\]:?|:| (?:\d{1,10}|-)) ", re.MULTILINE)
+_ANY_PROGRAM = re.compile(
+    _BEGIN + rb"\S{1,64}(?:\[\d{1,10}\]:?|:| (?:\d{1,10}|-) \S{1,64} (?:-|\[.{0,999}?\])) ", re.MULTILINE
+)
 
 # Loggers whose lines name no program: each with the groups time, process, host, program, text.
 _UNNAMED = tuple(
@@ -61,6 +65,12 @@ _UNNAMED = tuple(
 _PROGRAMS = ("dropbear", "sshd", "proftpd", "rclone", "sftpgo")
 _LEVEL = re.compile(r"(debug[123]|verbose|info|error|fatal): (?=\S)")
 _REPEAT = re.compile(r"message repeated (\d{1,6}) times: \[ ?(.*?)\]\s*\Z", re.DOTALL)
+# What Kubernetes, `docker logs -t`, `docker compose logs` and `kubectl logs --prefix` put before a line.
+_CONTAINER = re.compile(
+    rb"(\d{4}-\d\d-\d\dT\S{8,30}) (?:stdout|stderr) [FP] |(\d{4}-\d\d-\d\dT[\d:.]{8,18}Z) (?!\S+ \S+[\[:])"
+    rb"|[\w.-]{1,64} +\| |\[pod/\S{1,200}\] "
+)
+_PREFIX = 120  # bytes before "last message repeated" at most
 _LAST = re.compile(rb"last message repeated (\d{1,6}) times")
 _ESCAPED = re.compile(r"#0(?:12|11)")
 
@@ -77,6 +87,7 @@ class Entries(Iterable[Entry]):
         blocks = _whole_lines(self._blocks)
         first = next(blocks, b"")
         head = first[:_HEAD]
+        head = head[: head.rfind(b"\n") + 1] or head  # the same, whatever the blocks
         if json_entries.is_json(head):
             yield from self._with_inner(json_entries.of_objects(self._numbered(first, blocks), self._times))
         elif json_entries.is_export(head):
@@ -97,14 +108,22 @@ class Entries(Iterable[Entry]):
 
     def _named(self, block: bytes, blocks: Iterator[bytes]) -> Iterator[Entry]:
         """Lines that name a program; those of other programs are passed over."""
+        last: Entry | None = None
         while block:
             place = 0
             for begin in _of_servers(block):
                 found = _NAMED.match(block, begin)
+                again = None if found is not None or last is None else _LAST.search(block, begin, begin + _PREFIX)
+                if found is None and again is None:
+                    continue
+                self.lines += block.count(b"\n", place, begin)
+                place = begin
                 if found is not None:
-                    self.lines += block.count(b"\n", place, begin)
-                    place = begin
-                    yield from self._named_entry(found, self.lines + 1)
+                    for last in self._named_entry(found, self.lines + 1):
+                        yield last
+                elif last is not None and again is not None and last.line == self.lines:
+                    for _ in range(min(int(again[1]), _REPEATED)):
+                        yield replace(last, line=self.lines + 1)
             self.lines += block.count(b"\n", place) + (not block.endswith(b"\n"))
             block = next(blocks, b"")
 
@@ -130,8 +149,22 @@ class Entries(Iterable[Entry]):
                 for _ in range(min(int(again[1]), _REPEATED)):
                     yield Entry(number, last.stamp, last.host, last.program, last.process, last.level, last.text)
                 continue
-            last = unnamed_entry(number, line, self._times)
-            yield last
+            for last in self._unwrapped(number, line):
+                yield last
+
+    def _unwrapped(self, number: int, line: bytes) -> Iterator[Entry]:
+        """The entries of a line that names no program, but perhaps behind what a container's log puts first."""
+        outer = _CONTAINER.match(line)
+        if outer is None:
+            yield unnamed_entry(number, line, self._times)
+            return
+        named = _NAMED.match(line[outer.end() :])
+        if named is not None:
+            yield from self._named_entry(named, number)
+            return
+        inner = unnamed_entry(number, line[outer.end() :], self._times)
+        time = outer[1] or outer[2]
+        yield inner if inner.stamp is not None or not time else replace(inner, stamp=self._times.stamp(_text(time)))
 
     def _with_inner(self, found: Iterator[Entry]) -> Iterator[Entry]:
         """Entries of JSON, whose text may be a line of a logger again."""

@@ -66,6 +66,8 @@ class Times:
         if seconds < self._last - 180 * _DAY:
             self._year += 1
             seconds += 366 * _DAY
+        elif self._year > _BASE and seconds > self._last + 180 * _DAY:
+            seconds -= 366 * _DAY  # a line that came late, of the year before
         self._last = max(self._last, seconds)
         return Stamp(seconds, None, False, step)
 
