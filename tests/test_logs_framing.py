@@ -148,6 +148,13 @@ def test_new_year_without_a_year_goes_on() -> None:
     assert len(set(times)) == 7
 
 
+def test_a_late_line_of_the_old_year_moves_no_line() -> None:
+    days = ("Dec 31 23:59:58", "Jan  1 00:00:01", "Dec 31 23:59:59", "Jan  1 00:00:02")
+    data = "".join(f"{day} depot7 sshd[1]: x\n" for day in days).encode()
+    times = [entry.stamp.seconds for entry in read(data) if entry.stamp is not None]
+    assert [time - times[0] for time in times] == [0, 3, 1, 4]
+
+
 @pytest.mark.parametrize(
     ("text", "level", "left"),
     [("debug1: Forked child 812.", "debug1", "Forked child 812."), ("error: PAM: x", "error", "PAM: x")],

@@ -18,6 +18,7 @@ _UNIX = re.compile(r"(\d{9,10})\.(\d{6})")
 # Where a log names no year: a leap year, so that each day exists.
 _BASE = 1972
 KEPT = 4096
+_LATE = 30 * _DAY  # a line of the old year that comes this late in the new one is no line of the new year's end
 
 
 class Times:
@@ -66,8 +67,8 @@ class Times:
         if seconds < self._last - 180 * _DAY:
             self._year += 1
             seconds += 366 * _DAY
-        elif self._year > _BASE and seconds > self._last + 180 * _DAY:
-            seconds -= 366 * _DAY  # a line that came late, of the year before
+        elif self._last and 0 < self._last - (seconds - 366 * _DAY) < _LATE:
+            seconds -= 366 * _DAY
         self._last = max(self._last, seconds)
         return Stamp(seconds, None, False, step)
 
