@@ -325,7 +325,9 @@ def hashed(path: Path) -> str:
             file.write_bytes(edit)
             try:
                 documents = [analysis.analyze(found).document for found in inputs.find([str(file)])]  # type: ignore[arg-type]
-                digest.update(json_text({**documents[0], "source": None}).encode())
+                # Lines of a program in the trace are quoted with the trace's name.
+                text = json_text({**documents[0], "source": None}).replace(str(file), "trace.log")
+                digest.update(text.encode())
             except TracelensError as error:
                 digest.update(type(error).__name__.encode())
     return digest.hexdigest()[:12]
