@@ -25,6 +25,8 @@ _CERTAIN, _LIKELY, _POSSIBLE = 0.02, 0.1, 0.5
 _LACKING = 0.25
 # What a fact is worth by itself counts as much as so many connections of the log.
 _PRIOR = 4
+# Only with one of these is a match certain: the others are the same in each session of a client.
+_TELLING = (WRITTEN, "the gaps", "the key", "the paths", "the command", "one clock")
 _TOGETHER = 0.2  # seconds by which offsets of one clock may differ, beside the clock's step
 _COUNTED = 200  # different facts
 
@@ -198,7 +200,8 @@ def choose(candidates: Candidates) -> Match | str:
     close = tuple(other for other in fits[1:] if best.weight - other.weight < _AHEAD)
     if close or by_chance > _LIKELY:
         return Match(best, "possible", close, candidates.fitting - len(fits) if len(close) == len(fits) - 1 else 0)
-    return Match(best, "certain" if by_chance <= _CERTAIN else "likely")
+    is_sure = by_chance <= _CERTAIN and any(telling in one.what for one in best.agreements for telling in _TELLING)
+    return Match(best, "certain" if is_sure else "likely")
 
 
 def _no_match(conflicts: dict[str, int]) -> str:

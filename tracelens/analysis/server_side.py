@@ -83,6 +83,14 @@ def with_server_logs(
     return (out if read else list(analyses)), unusable
 
 
+def forms(values: Iterable[bytes]) -> Iterator[bytes]:
+    """Secrets as a log and a shell show them: sshd doubles backslashes, and writes bytes beyond ASCII in octal."""
+    for value in values:
+        doubled = value.replace(b"\\", b"\\\\")
+        octal = b"".join(bytes([byte]) if byte < 0x80 else b"\\%03o" % byte for byte in doubled)
+        yield from (value, doubled, octal, value.replace(b"'", b"'\"'\"'"))
+
+
 def _written(analysis: Analysis, modified: float | None) -> float | None:
     """By how much the time since 1970 is ahead of the trace's clock, if the trace file was written with its end."""
     last = analysis.sessions[-1].ended if analysis.sessions else None
@@ -212,7 +220,8 @@ def decided(session: Session, found: Sequence[reasons.Reason], side: ServerSide)
     if root.id in reason.explains:
         return _confirmed(session, root, reason, shown)
     likely = _open_rivals(root)
-    if not reason.implied and root.phase == "auth" and session.auth and session.auth[-1].method == "publickey":
+    last = session.auth[-1] if session.auth and root.phase == "auth" else None
+    if not reason.implied and last is not None and (last.method, last.outcome) == ("publickey", "refused"):
         likely = (*likely, "auth-publickey-rejected")
     promoted = [id for id in dict.fromkeys(likely) if id in reason.explains and rules.rule(id) is not None]
     if root.phase != "client" and reason.id != "server-method-missing" and len(promoted) == 1:

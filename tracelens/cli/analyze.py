@@ -123,7 +123,7 @@ def joined(
     """The analyses with the server's side; `known` are the secrets to mask in its logs, `modified` the files' times."""
     from tracelens.analysis import pipeline, server_side
 
-    both, failures = server_side.with_server_logs(alone, logs, pipeline.hider(known), modified)
+    both, failures = server_side.with_server_logs(alone, logs, pipeline.hider(server_side.forms(known)), modified)
     for failure in failures:
         warn(f"{failure.name}: {failure.reason}")
         unusable.append((failure.name, failure.reason))
