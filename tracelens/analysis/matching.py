@@ -86,7 +86,10 @@ def fit(session: Session, connection: Connection, written: float | None = None) 
     conflicts: list[Conflict] = []
     for check in _CHECKS:
         for found in check(session, connection):
-            (conflicts if isinstance(found, Conflict) else agreements).append(found)  # type: ignore[arg-type]
+            if isinstance(found, Conflict):
+                conflicts.append(found)
+            else:
+                agreements.append(found)
     offset = _offset(session, connection, agreements, conflicts)
     if offset is not None:
         agreements += _written(offset, connection, written)

@@ -59,6 +59,7 @@ def with_server_logs(
     sessions = [(session, _written(a, modified.get(a.name))) for a in analyses for session in a.sessions]
     read: list[Read] = []
     unusable: list[UnreadableInput] = []
+    source: inputs.Source | UnreadableInput | None = None
     for source in logs:
         if isinstance(source, UnreadableInput):
             unusable.append(source)
@@ -77,6 +78,8 @@ def with_server_logs(
             read.append(result)
         elif result.file.damage is None:
             unusable.append(UnreadableInput(source.name, "no line of an SSH server is in it"))
+    if source is None:
+        unusable.append(UnreadableInput("the server's log", "there is no file in what was named as it"))
     files = tuple(one.file for one in read)
     sides = iter([_Side(session, read, number, hide).session() for number, (session, _) in enumerate(sessions)])
     out = [replace(a, sessions=tuple(next(sides) for _ in a.sessions), server_logs=files) for a in analyses]

@@ -41,7 +41,7 @@ class Commands(TyperGroup):
 app = typer.Typer(
     name="tracelens",
     cls=Commands,
-    help="Reads libssh2 trace files and says what failed, where the proof stands, and who must do what.",
+    help="Reads libssh2 trace files and says what failed, which lines prove it, and who must do what.",
     no_args_is_help=True,
     **_PLAIN,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -65,4 +65,4 @@ def common(
         ),
     ] = False,
 ) -> None:
-    """Reads libssh2 trace files and says what failed, where the proof stands, and who must do what."""
+    """Reads libssh2 trace files and says what failed, which lines prove it, and who must do what."""

@@ -17,7 +17,9 @@ ShowSecrets = Annotated[bool, typer.Option("--show-secrets", help="Show password
 ServerLog = Annotated[
     list[str] | None,
     typer.Option(
-        "--server-log", metavar="FILE", help="The OpenSSH server's log of that time; may be given more than once."
+        "--server-log",
+        metavar="FILE",
+        help="The server's log of that time (sshd, dropbear, ProFTPD, SFTPGo, rclone); may be given more than once.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -38,7 +38,7 @@ def redact(
         bool, typer.Option("--keep-ciphertext", help="Keep the dumps of what went over the wire.")
     ] = False,
 ) -> None:
-    """Write a copy of a trace that is safe to send and reads to the same diagnosis.
+    """Write a copy of a trace that is safe to send and gives the same diagnosis.
 
     Beside the trace, a server's log, its sshd_config, and the output of `ssh -v` and `curl -v` get copies as well.
     """

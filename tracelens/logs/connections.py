@@ -9,7 +9,6 @@ are joined is said in `joining.py`.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from tracelens.logs import texts
 from tracelens.logs.dropbear import Dropbear
@@ -84,9 +83,9 @@ class Connections(Iterator[Connection]):
         """The server that wrote a line of a program whose name says nothing."""
         program = entry.program.rpartition("/")[2].removesuffix(".exe")
         module = entry.program.partition("/")[0]  # ProFTPD's modules: `mod_sftp/1.1.1`
-        known: Any = _BY_PROGRAM.get(program) or _BY_PROGRAM.get(module) or self._programs.get(program, 0)
+        known = _BY_PROGRAM.get(program) or _BY_PROGRAM.get(module) or self._programs.get(program, 0)
         if not isinstance(known, int):
-            return known  # type: ignore[no-any-return]
+            return known
         if known >= _TRIED:
             return None
         for kind in SERVERS:
